@@ -1,0 +1,159 @@
+// Runs inside a network namespace, started by host.ts: serves and asks over TCP and UDP as it is told.
+// One JSON object a line on standard input, one answer a line on standard output; it ends with its standard input.
+// Plain JavaScript, so that it runs the same from the sources and from the compiled scripts.
+import { createSocket } from 'node:dgram'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { connect, createServer, isIPv6 } from 'node:net'
+import { createInterface } from 'node:readline'
+import { clearTimeout, setTimeout } from 'node:timers'
+
+// Generous, because an emulated processor is slow; only a lost packet ever comes near it.
+const DEADLINE = 20_000
+
+const servers = new Map()
+const conversations = new Map()
+let conversationsMade = 0
+
+/** A promise that `start` settles, or the deadline does. */
+function timed(what, start) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(Object.assign(new Error(`no answer: ${what}`), { code: 'ETIMEDOUT' })), DEADLINE)
+    const settle = finish => value => {
+      clearTimeout(timer)
+      finish(value)
+    }
+    start(settle(resolve), settle(reject))
+  })
+}
+
+const datagramSocket = address => createSocket(isIPv6(address) ? 'udp6' : 'udp4')
+
+const serve = {
+  tcp: ({ address, port, name }) => timed(`listen ${address} ${port}`, (resolve, reject) => {
+    const open = new Set()
+    const server = createServer(socket => {
+      open.add(socket)
+      socket.on('close', () => open.delete(socket))
+      socket.on('error', () => socket.destroy())
+      socket.on('data', data => {
+        for (const byte of data) if (byte === 0x0a) socket.write(`${name}\n`)
+      })
+    })
+    server.on('error', reject)
+    server.listen({ host: address, port, ipv6Only: isIPv6(address) }, () => {
+      servers.set(`tcp ${address} ${port}`, () => {
+        for (const socket of open) socket.destroy()
+        return new Promise(closed => server.close(closed))
+      })
+      resolve()
+    })
+  }),
+  udp: ({ address, port, name }) => timed(`bind ${address} ${port}`, (resolve, reject) => {
+    const socket = datagramSocket(address)
+    socket.on('error', reject)
+    socket.on('message', (_, from) => socket.send(`${name}\n`, from.port, from.address))
+    socket.bind(port, address, () => {
+      servers.set(`udp ${address} ${port}`, () => new Promise(closed => socket.close(closed)))
+      resolve()
+    })
+  }),
+}
+
+const converse = {
+  tcp: ({ address, port, from, fromPort }) => timed(`connect ${address} ${port}`, (resolve, reject) => {
+    const socket = connect({ host: address, port, localAddress: from, localPort: fromPort })
+    socket.setNoDelay(true)
+    socket.on('error', reject)
+    socket.once('connect', () => {
+      const lines = createInterface({ input: socket })
+      resolve({
+        say: payload => timed(`${address} ${port} was asked`, (heard, failed) => {
+          lines.once('line', heard)
+          socket.once('error', failed)
+          socket.once('close', () => failed(Object.assign(new Error('closed'), { code: 'ECONNRESET' })))
+          socket.write(`${payload}\n`)
+        }),
+        // Reset instead of FIN leaves no TIME_WAIT behind; a polite end waits for the other side.
+        end: () => new Promise(ended => {
+          socket.once('close', ended)
+          if (socket.destroyed) ended()
+          else socket.end()
+          socket.resume()
+        }),
+        port: socket.localPort,
+      })
+    })
+  }),
+  udp: ({ address, port, from, fromPort }) => timed(`connect ${address} ${port}`, (resolve, reject) => {
+    const socket = datagramSocket(address)
+    socket.on('error', reject)
+    socket.bind(fromPort ?? 0, from, () => {
+      socket.connect(port, address, error => {
+        if (error) return reject(error)
+        resolve({
+          say: payload => timed(`${address} ${port} was asked`, (heard, failed) => {
+            socket.removeAllListeners('message').removeAllListeners('error')
+            socket.once('message', data => heard(data.toString().trimEnd()))
+            socket.once('error', failed)
+            socket.send(`${payload}\n`)
+          }),
+          end: () => new Promise(ended => socket.close(ended)),
+          port: socket.address().port,
+        })
+      })
+    })
+  }),
+}
+
+const verbs = {
+  serve: request => serve[request.transport](request),
+  stop: async ({ transport, address, port }) => {
+    const key = `${transport} ${address} ${port}`
+    await servers.get(key)()
+    servers.delete(key)
+  },
+  /** A new connection, or a new socket, for every question. */
+  ask: async request => {
+    const names = []
+    for (let n = 0; n < request.times; ++n) {
+      const conversation = await converse[request.transport](request)
+      try {
+        names.push(await conversation.say(request.payload))
+      } finally {
+        await conversation.end()
+      }
+    }
+    return names
+  },
+  connect: async request => {
+    const conversation = await converse[request.transport](request)
+    conversations.set(++conversationsMade, conversation)
+    return { conversation: conversationsMade, port: conversation.port }
+  },
+  say: async ({ conversation, payload, times }) => {
+    const names = []
+    for (let n = 0; n < times; ++n) names.push(await conversations.get(conversation).say(payload))
+    return names
+  },
+  end: async ({ conversation }) => {
+    await conversations.get(conversation).end()
+    conversations.delete(conversation)
+  },
+  read: ({ path }) => readFileSync(path, 'utf8'),
+  write: ({ files }) => {
+    for (const [path, text] of files) writeFileSync(path, text)
+  },
+}
+
+const input = createInterface({ input: process.stdin })
+input.on('line', async line => {
+  const { id, verb, ...request } = JSON.parse(line)
+  let answer
+  try {
+    answer = { id, result: await verbs[verb](request) }
+  } catch (error) {
+    answer = { id, error: { message: error.message, code: error.code } }
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`)
+})
+input.on('close', () => process.exit())

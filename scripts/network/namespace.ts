@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process'
+import { must, run, type Finished, type RunOptions } from './run.js'
+
+const living = new Set<string>()
+let made = 0
+
+// The last resort for a process that ends before it has disposed of its namespaces.
+process.on('exit', () => {
+  for (const name of living) spawnSync('ip', ['netns', 'delete', name])
+})
+
+/** A network namespace of one's own, with its loopback interface up. Deleted when disposed of, and at the latest when the process exits. */
+export class Namespace {
+  private constructor(readonly name: string) {}
+
+  /** @param label Ends up in the name, for people who look at `ip netns`. */
+  static async create(label: string): Promise<Namespace> {
+    const name = `ipvs-${process.pid}-${++made}-${label}`
+    await must('ip', ['netns', 'add', name])
+    living.add(name)
+    await must('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
+    return new Namespace(name)
+  }
+
+  /** The file that stands for the namespace. */
+  get path(): string {
+    return `/run/netns/${this.name}`
+  }
+
+  /** Runs lines of ip(8) inside, in one process. */
+  async ip(...lines: string[]): Promise<void> {
+    await must('ip', ['-n', this.name, '-batch', '-'], { input: lines.join('\n') })
+  }
+
+  /** The same for what ip(8) takes to be IPv4's unless told otherwise, such as routing rules. */
+  async ip6(...lines: string[]): Promise<void> {
+    await must('ip', ['-n', this.name, '-6', '-batch', '-'], { input: lines.join('\n') })
+  }
+
+  /** Runs a program inside. */
+  run(program: string, args: readonly string[], options?: RunOptions): Promise<Finished> {
+    return run('nsenter', [`--net=${this.path}`, program, ...args], options)
+  }
+
+  /** Runs a program inside that must succeed, and answers its standard output. */
+  must(program: string, args: readonly string[], options?: RunOptions): Promise<string> {
+    return must('nsenter', [`--net=${this.path}`, program, ...args], options)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (living.delete(this.name)) await must('ip', ['netns', 'delete', this.name])
+  }
+}
