@@ -115,6 +115,28 @@ export class Workshop {
     return new Workshop(client, director, backends)
   }
 
+  /**
+   * Makes the backends take packets out of tunnels: IPIP, GUE and GRE, over both address families and for both.
+   *
+   * @param guePort Where they listen for GUE.
+   * @param greChecksums The names of those that expect checksums in GRE packets; a receiver must know.
+   */
+  async openTunnels({ guePort = 6080, greChecksums = [] }: { guePort?: number, greChecksums?: readonly string[] } = {}): Promise<void> {
+    await Promise.all(this.backends.map(async ({ name, host, address }) => {
+      const gre = greChecksums.includes(name) ? 'icsum' : ''
+      await host.namespace.ip(
+        'link set tunl0 up', 'link set sit0 up',
+        `link add tunnel0 type ip6tnl mode any local ${address[6]}`, 'link set tunnel0 up',
+        `link add tunnel4 type gre local ${address[4]} ${gre}`, 'link set tunnel4 up',
+        `link add tunnel6 type ip6gre local ${address[6]} ${gre}`, 'link set tunnel6 up',
+        `fou add port ${guePort} gue`,
+      )
+      await host.namespace.ip6(`fou add port ${guePort} gue`)
+      // These devices are older than the defaults that the workshop has set.
+      await host.sysctl({ 'net/ipv4/conf/tunl0/rp_filter': 0, 'net/ipv4/conf/sit0/rp_filter': 0 })
+    }))
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.client, this.director, ...this.backends.map(({ host }) => host)].map(host => host[Symbol.asyncDispose]()))
   }
