@@ -1,0 +1,225 @@
+#include "ipvs/client.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "ipvs/decode.h"
+#include "netlink/attribute.h"
+#include "netlink/family.h"
+
+namespace ipvs {
+
+using netlink::ByteView;
+using netlink::Ending;
+using netlink::ExchangeResult;
+using netlink::Transaction;
+
+namespace {
+
+// What an answer takes of the receive buffer at most: a refusal was measured at 770-900 bytes, with a long text at 1,280; an answer with one record is
+// a page, its bookkeeping included.
+constexpr std::size_t refusalCost = 1'280;
+constexpr std::size_t recordCost = 5 * 1'024;
+
+// The kernel keeps 32 bytes of SO_SNDBUF to itself.
+constexpr std::size_t sendOverhead = 32;
+
+// Larger sends save nothing and leave the processor's cache.
+constexpr std::size_t usefulSend = 512 * 1024;
+
+}  // namespace
+
+std::size_t Limits::requestsPerSend() const { return std::max<std::size_t>(receiveBuffer / refusalCost, 1); }
+
+std::size_t Limits::bytesPerSend() const {
+  std::size_t most = sendBuffer > sendOverhead ? sendBuffer - sendOverhead : 0;
+  return std::clamp(most, longestRequest, usefulSend);
+}
+
+/// Requests that travel in one send.
+struct Client::Group {
+  std::uint32_t first;          // index of the first one in the batch
+  std::uint32_t count;
+  std::uint32_t firstSequence;
+  Ending ending;
+};
+
+/// Puts what a group's transaction finds into the reply.
+class AnswerListener final : public netlink::Listener {
+ public:
+  AnswerListener(ReplyWriter& reply, const Client::Group& group, const std::vector<Answer>& answers)
+      : reply_(reply), group_(group), answers_(answers) {}
+
+  void refused(std::uint32_t request, int error, std::string_view text) override {
+    reply_.setOutcome(group_.first + request, error, text);
+  }
+
+  void received(std::uint32_t request, const netlink::Message& message) override {
+    std::uint32_t index = group_.first + request;
+    ByteView attributes = netlink::attributesOf(message);
+    switch (answers_[request]) {
+      case Answer::none:
+        break;
+      case Answer::service:
+        add<ServiceRecord, decodeService>(index, nested(attributes, IPVS_CMD_ATTR_SERVICE));
+        break;
+      case Answer::destination:
+        add<DestinationRecord, decodeDestination>(index, nested(attributes, IPVS_CMD_ATTR_DEST));
+        break;
+      case Answer::daemon:
+        add<DaemonRecord, decodeDaemon>(index, nested(attributes, IPVS_CMD_ATTR_DAEMON));
+        break;
+      case Answer::config:
+        add<ConfigRecord, decodeConfig>(index, attributes);
+        break;
+      case Answer::info:
+        add<InfoRecord, decodeInfo>(index, attributes);
+        break;
+    }
+  }
+
+ private:
+  static ByteView nested(ByteView attributes, std::uint16_t type) {
+    ByteView nest;
+    netlink::forEachAttribute(attributes, [&](netlink::Attribute attribute) {
+      if (attribute.type == type) nest = attribute.payload;
+    });
+    return nest;
+  }
+
+  template <class Record, void (*decode)(ByteView, Record&)>
+  void add(std::uint32_t index, ByteView attributes) {
+    // An answer without its nest tells nothing.
+    if (attributes.empty()) return;
+    // Its address is aligned: header, entries and records are multiples of 8 in a buffer from malloc.
+    if (auto record = reinterpret_cast<Record*>(reply_.addRecord(index, sizeof(Record)))) decode(attributes, *record);
+  }
+
+  ReplyWriter& reply_;
+  const Client::Group& group_;
+  const std::vector<Answer>& answers_;
+};
+
+bool Client::open(OpenFailure& failure) {
+  netlink::FamilyAnswer answer = resolveFamily(transport_, IPVS_GENL_NAME, sequence_++);
+  if (answer.error) {
+    failure = {OpenStep::family, answer.error, answer.text};
+    return false;
+  }
+  family_ = answer.number;
+
+  std::byte packed[sizeof(RequestHeader)];
+  netlink::store(packed, RequestHeader{sizeof packed, IPVS_CMD_GET_INFO, 0, 0});
+  ReplyWriter reply;
+  std::atomic<bool> abandon = false;
+  execute(packed, 1, reply, abandon);
+  int outcome = reply.outcome(0);
+  if (outcome == Outcome::done) return true;
+  std::string text;
+  ReplyEntry entry = netlink::load<ReplyEntry>(reply.bytes().data() + sizeof(ReplyHeader));
+  if (entry.text) text = reinterpret_cast<const char*>(reply.bytes().data() + entry.text);
+  failure = {outcome == -EPERM ? OpenStep::permission : OpenStep::family, outcome < 0 ? outcome : -EIO, std::move(text)};
+  return false;
+}
+
+// Encodes the requests of one send: as many as the limits allow, up to the first dump, which ends it. False at a request that is not well-formed.
+bool Client::encodeGroup(RequestReader& reader, Group& group, std::size_t mostRequests, std::size_t mostBytes) {
+  group = {reader.index(), 0, sequence_, Ending::acknowledgement};
+  message_.clear();
+  message_.reserve(mostBytes + longestRequest);
+  answers_.clear();
+  std::byte* last = message_.data();
+  std::byte* end = last;
+  std::size_t answerBytes = 0;
+  std::size_t mostAnswerBytes = mostRequests * refusalCost;
+  bool wellFormed = true;
+  while (group.ending != Ending::dump) {
+    RequestReader::Position position = reader.position();
+    PackedRequest request;
+    auto state = reader.next(request);
+    if (state == RequestReader::State::malformed) wellFormed = false;
+    if (state != RequestReader::State::request) break;
+    std::byte* next = encodeRequest(end, request, family_, sequence_ + group.count);
+    // A dump's answers are read as they are made; they need no room in advance.
+    answerBytes += request.command->answer == Answer::none || request.dump ? refusalCost : recordCost;
+    bool fits = static_cast<std::size_t>(next - message_.data()) <= mostBytes && answerBytes <= mostAnswerBytes;
+    if (!fits && group.count > 0) {
+      reader.rewind(position);
+      break;
+    }
+    last = end;
+    end = next;
+    answers_.push_back(request.command->answer);
+    ++group.count;
+    group.ending = request.dump                               ? Ending::dump
+                   : request.command->answer != Answer::none ? Ending::message
+                                                             : Ending::acknowledgement;
+  }
+  if (group.count > 0 && group.ending == Ending::acknowledgement) netlink::addFlags(last, NLM_F_ACK);
+  message_.resize(static_cast<std::size_t>(end - message_.data()));
+  sequence_ += group.count;
+  return wellFormed;
+}
+
+// Asks for the family again. Whether its number is another one now: the module was unloaded and loaded again.
+bool Client::familyMoved() {
+  netlink::FamilyAnswer answer = resolveFamily(transport_, IPVS_GENL_NAME, sequence_++);
+  if (answer.error || answer.number == family_) return false;
+  family_ = answer.number;
+  return true;
+}
+
+void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply, const std::atomic<bool>& abandon) {
+  reply.begin(count);
+  RequestReader reader(requests, count);
+  std::size_t mostRequests = limits_.requestsPerSend();
+  std::size_t mostBytes = limits_.bytesPerSend();
+  std::uint32_t unsent = 0;
+  while (reader.index() < count && !abandon.load(std::memory_order_relaxed)) {
+    RequestReader::Position position = reader.position();
+    Group group;
+    bool wellFormed = encodeGroup(reader, group, mostRequests, mostBytes);
+    if (group.count > 0) {
+      Transaction transaction(group.firstSequence, group.count, group.ending);
+      AnswerListener listener(reply, group, answers_);
+      ExchangeResult result = exchange(transport_, message_.view(), transaction, listener);
+
+      if (result.state == ExchangeResult::notSent) {
+        reader.rewind(position);
+        // Too large for the send buffer, or for the kernel's memory: nothing was sent, so less can be.
+        bool tooLarge = result.error == -EMSGSIZE || result.error == -ENOBUFS || result.error == -ENOMEM;
+        if (!tooLarge || group.count == 1) break;
+        mostRequests = std::max<std::size_t>(group.count / 2, 1);
+        mostBytes = std::max(message_.size() / 2, longestRequest);
+        continue;
+      }
+
+      if (result.state == ExchangeResult::lost) {
+        for (std::uint32_t i = group.first; i < group.first + group.count; ++i) {
+          if (reply.outcome(i) == Outcome::done) reply.setOutcome(i, Outcome::unknown);
+        }
+        // What comes later may depend on what is unknown now.
+        break;
+      }
+
+      if (transaction.notFound() == group.count && familyMoved()) {
+        for (std::uint32_t i = group.first; i < group.first + group.count; ++i) reply.forget(i);
+        reader.rewind(position);
+        continue;
+      }
+
+      // A dump of nothing is an answer too.
+      std::uint32_t lastOne = group.first + group.count - 1;
+      if (group.ending == Ending::dump && reply.outcome(lastOne) == Outcome::done) reply.expectRecords(lastOne);
+    }
+    if (!wellFormed) {
+      reply.setOutcome(reader.index(), -EBADMSG);
+      unsent = reader.index() + 1;
+      break;
+    }
+  }
+  for (std::uint32_t i = std::max(unsent, reader.index()); i < count; ++i) reply.setOutcome(i, Outcome::notSent);
+  reply.finish();
+}
+
+}  // namespace ipvs

@@ -1,0 +1,66 @@
+// A conversation with IPVS: the family's number, and the one verb, to execute a batch of packed requests.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "ipvs/reply.h"
+#include "ipvs/request.h"
+#include "netlink/exchange.h"
+
+namespace ipvs {
+
+/// What bounds one send.
+struct Limits {
+  std::size_t sendBuffer;     ///< SO_SNDBUF as the kernel reports it
+  std::size_t receiveBuffer;  ///< SO_RCVBUF likewise
+
+  /// How many requests fit one send so that the answers fit the receive buffer even if every one is refused.
+  std::size_t requestsPerSend() const;
+  /// How many bytes one send takes.
+  std::size_t bytesPerSend() const;
+};
+
+/// What an open that failed was at.
+enum class OpenStep { family, permission };
+
+struct OpenFailure {
+  OpenStep step;
+  int error;
+  std::string text;
+};
+
+class Client {
+ public:
+  /// The transport has to outlive the client.
+  Client(netlink::Transport& transport, Limits limits) : transport_(transport), limits_(limits) {}
+
+  /// Resolves the family (which makes Linux 5.16 and later load the module) and asks it for its version, so that a missing CAP_NET_ADMIN
+  /// is known at once. False with the reason.
+  bool open(OpenFailure& failure);
+
+  /// Executes `count` packed requests in order, in as few sends as the limits allow. The reply is complete afterwards; it is empty where every
+  /// request was carried out and none answers with records. `abandon` is looked at between sends: what is left then is not sent.
+  ///
+  /// A request that is not well-formed is refused with EBADMSG, what comes after it is not sent.
+  void execute(netlink::ByteView requests, std::uint32_t count, ReplyWriter& reply, const std::atomic<bool>& abandon);
+
+  const Limits& limits() const { return limits_; }
+
+ private:
+  struct Group;
+  friend class AnswerListener;
+
+  bool encodeGroup(RequestReader& reader, Group& group, std::size_t mostRequests, std::size_t mostBytes);
+  bool familyMoved();
+
+  netlink::Transport& transport_;
+  Limits limits_;
+  std::uint16_t family_ = 0;
+  std::uint32_t sequence_ = 1;
+  netlink::Bytes message_;
+  std::vector<Answer> answers_;
+};
+
+}  // namespace ipvs

@@ -1,0 +1,37 @@
+#include "netlink/exchange.h"
+
+#include <cerrno>
+
+namespace netlink {
+
+ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& transaction, Listener& listener) {
+  if (int error = transport.send(requests)) return {ExchangeResult::notSent, error};
+  // One request has one answer, for which the cheaper system call does.
+  bool many = transaction.count() > 1 || transaction.ending() == Ending::dump;
+  int lost = 0;
+  Datagrams datagrams;
+  while (!transaction.complete()) {
+    int error = transport.receive(datagrams, many);
+    many = true;
+    if (error == 0) {
+      for (std::size_t i = 0; i < datagrams.count; ++i) {
+        if (!transaction.take(datagrams.items[i], listener) && !lost) lost = -EBADMSG;
+      }
+      continue;
+    }
+    if (error == -EINTR) continue;
+    if (error == -EAGAIN) {
+      // The kernel answers within the send, so nothing to receive means that there will be nothing, unless it comes to answer later one day.
+      if (lost) break;
+      if (int waited = transport.wait()) lost = waited;
+      continue;
+    }
+    bool overrun = error == -ENOBUFS || error == -EMSGSIZE;
+    if (!lost || overrun) lost = error;
+    // After lost answers the rest is still read: refusals are worth having, and a dump that is not read to its end blocks the next one.
+    if (!overrun) break;
+  }
+  return {lost ? ExchangeResult::lost : ExchangeResult::answered, lost};
+}
+
+}  // namespace netlink

@@ -1,0 +1,100 @@
+#include "netlink/socket.h"
+
+#include <cerrno>
+
+#include <poll.h>
+
+namespace netlink {
+
+namespace {
+
+// Long enough for a kernel that is busy with something else, short enough for a program to end.
+constexpr int longestWait = 10'000;
+
+int setBuffer(int descriptor, int forced, int plain, int size) {
+  if (setsockopt(descriptor, SOL_SOCKET, forced, &size, sizeof size) == 0) return 0;
+  return setsockopt(descriptor, SOL_SOCKET, plain, &size, sizeof size) == 0 ? 0 : -errno;
+}
+
+int bufferSize(int descriptor, int option) {
+  int size = 0;
+  socklen_t length = sizeof size;
+  getsockopt(descriptor, SOL_SOCKET, option, &size, &length);
+  return size;
+}
+
+}  // namespace
+
+int Socket::open(int protocol, BufferSizes sizes) {
+  Descriptor descriptor(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
+  if (!descriptor) return -errno;
+  int number = descriptor.number();
+  // Kernels too old for one of these (4.3, 4.12) answer longer and say less, which is handled.
+  int on = 1;
+  setsockopt(number, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  setsockopt(number, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
+  if (int error = setBuffer(number, SO_RCVBUFFORCE, SO_RCVBUF, sizes.receive)) return error;
+  if (int error = setBuffer(number, SO_SNDBUFFORCE, SO_SNDBUF, sizes.send)) return error;
+  sizes_ = {bufferSize(number, SO_RCVBUF), bufferSize(number, SO_SNDBUF)};
+  descriptor_ = std::move(descriptor);
+  storage_.reserve(Datagrams::most * datagramLength);
+  return 0;
+}
+
+int Socket::send(ByteView datagram) {
+  while (::send(descriptor_.number(), datagram.data(), datagram.size(), 0) < 0) {
+    if (errno != EINTR) return -errno;
+  }
+  return 0;
+}
+
+int Socket::receive(Datagrams& datagrams, bool many) {
+  return many ? receiveMany(datagrams) : receiveOne(datagrams);
+}
+
+int Socket::receiveOne(Datagrams& datagrams) {
+  sockaddr_nl sender{};
+  socklen_t senderLength = sizeof sender;
+  // MSG_TRUNC asks for the datagram's own length, so that a cut one shows.
+  ssize_t length = recvfrom(descriptor_.number(), storage_.data(), datagramLength, MSG_DONTWAIT | MSG_TRUNC,
+                            reinterpret_cast<sockaddr*>(&sender), &senderLength);
+  if (length < 0) return -errno;
+  if (static_cast<std::size_t>(length) > datagramLength) return -EMSGSIZE;
+  datagrams.count = 0;
+  // Port 0 is the kernel. Other processes may write to this socket too, and are not listened to.
+  if (sender.nl_pid == 0) datagrams.items[datagrams.count++] = {storage_.data(), static_cast<std::size_t>(length)};
+  return 0;
+}
+
+int Socket::receiveMany(Datagrams& datagrams) {
+  mmsghdr headers[Datagrams::most]{};
+  iovec vectors[Datagrams::most];
+  sockaddr_nl senders[Datagrams::most];
+  for (std::size_t i = 0; i < Datagrams::most; ++i) {
+    vectors[i] = {storage_.data() + i * datagramLength, datagramLength};
+    headers[i].msg_hdr.msg_name = &senders[i];
+    headers[i].msg_hdr.msg_namelen = sizeof senders[i];
+    headers[i].msg_hdr.msg_iov = &vectors[i];
+    headers[i].msg_hdr.msg_iovlen = 1;
+  }
+  int count = recvmmsg(descriptor_.number(), headers, Datagrams::most, MSG_DONTWAIT, nullptr);
+  if (count < 0) return -errno;
+  datagrams.count = 0;
+  bool cut = false;
+  for (int i = 0; i < count; ++i) {
+    if (senders[i].nl_pid != 0) continue;
+    if (headers[i].msg_hdr.msg_flags & MSG_TRUNC) cut = true;
+    datagrams.items[datagrams.count++] = {storage_.data() + static_cast<std::size_t>(i) * datagramLength,
+                                          headers[i].msg_len};
+  }
+  return cut ? -EMSGSIZE : 0;
+}
+
+int Socket::wait() {
+  pollfd entry{descriptor_.number(), POLLIN, 0};
+  int ready = poll(&entry, 1, longestWait);
+  if (ready < 0) return errno == EINTR ? 0 : -errno;
+  return ready == 0 ? -ETIMEDOUT : 0;
+}
+
+}  // namespace netlink

@@ -1,0 +1,12 @@
+// What the addon keeps for each environment (the main thread, or a worker thread).
+#pragma once
+
+#include <napi.h>
+
+namespace node_ipvs {
+
+struct Addon {
+  Napi::FunctionReference handleClass;
+};
+
+}  // namespace node_ipvs

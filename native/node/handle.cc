@@ -1,0 +1,250 @@
+#include "handle.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+
+#include "addon.h"
+
+namespace node_ipvs {
+
+namespace {
+
+// Up to here a copy costs less than keeping the caller's array, or giving an own one to JavaScript.
+constexpr std::size_t smallRequests = 1024;
+constexpr std::size_t smallReply = 16 * 1024;
+
+struct Arguments {
+  netlink::ByteView requests;
+  std::uint32_t count;
+};
+
+// (requests: Uint8Array, length: number, count: number). False with a pending exception.
+bool readArguments(const Napi::CallbackInfo& info, Arguments& arguments) {
+  napi_env env = info.Env();
+  napi_typedarray_type type;
+  std::size_t available;
+  void* data;
+  std::uint32_t length, count;
+  bool valid = info.Length() >= 3 &&
+               napi_get_typedarray_info(env, info[0], &type, &available, &data, nullptr, nullptr) == napi_ok &&
+               type == napi_uint8_array && napi_get_value_uint32(env, info[1], &length) == napi_ok &&
+               napi_get_value_uint32(env, info[2], &count) == napi_ok && length <= available &&
+               count <= length / sizeof(ipvs::RequestHeader);
+  if (!valid) {
+    Napi::TypeError::New(env, "expected packed requests (Uint8Array), their length in bytes and their number")
+        .ThrowAsJavaScriptException();
+    return false;
+  }
+  arguments = {{static_cast<const std::byte*>(data), length}, count};
+  return true;
+}
+
+}  // namespace
+
+Napi::FunctionReference Handle::define(Napi::Env env) {
+  return Napi::Persistent(DefineClass(env, "Handle",
+                                      {
+                                          InstanceMethod<&Handle::execute>("execute"),
+                                          InstanceMethod<&Handle::executeSync>("executeSync"),
+                                          InstanceMethod<&Handle::openInNamespace>("openInNamespace"),
+                                          InstanceMethod<&Handle::close>("close"),
+                                      }));
+}
+
+Napi::Value Handle::create(Napi::Env env, std::unique_ptr<Session> session) {
+  Napi::Object object = env.GetInstanceData<Addon>()->handleClass.New({});
+  if (env.IsExceptionPending()) return {};
+  auto buffers = session->bufferSizes();
+  object.Set("receiveBuffer", buffers.receive);
+  object.Set("sendBuffer", buffers.send);
+  object.Set("requestsPerSend", static_cast<double>(session->client().limits().requestsPerSend()));
+  object.Set("namespace", session->networkNamespace());
+  object.Set("onReply", env.Undefined());
+  Handle* handle = Unwrap(object);
+  handle->worker_ = std::make_unique<Worker>(session->client(), onAnswered, handle);
+  handle->session_ = std::move(session);
+  return object;
+}
+
+Handle::Handle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Handle>(info) {}
+
+// Left to the garbage collector: nothing is pending then, or the object would be referenced.
+Handle::~Handle() { release(); }
+
+// What only asynchronous calls need.
+bool Handle::start(Napi::Env env) {
+  if (wakeUp_) return true;
+  napi_status status =
+      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "ipvs"), 0, 1, nullptr, nullptr,
+                                      this, callJs, &wakeUp_);
+  if (status != napi_ok) return false;
+  napi_unref_threadsafe_function(env, wakeUp_);
+  // Hooks run last added first: the worker has to end before the function's own hook takes the function away.
+  napi_add_env_cleanup_hook(env, onTeardown, this);
+  return true;
+}
+
+Napi::Value Handle::execute(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Arguments arguments;
+  if (!readArguments(info, arguments)) return {};
+  if (!session_ || closing_) {
+    Napi::Error::New(env, "the handle is closed").ThrowAsJavaScriptException();
+    return {};
+  }
+  if (!start(env)) {
+    Napi::Error::New(env, "no thread-safe function could be made").ThrowAsJavaScriptException();
+    return {};
+  }
+  std::unique_ptr<Job> job = spare_ ? std::move(spare_) : std::make_unique<Job>();
+  job->count = arguments.count;
+  if (arguments.requests.size() <= smallRequests) {
+    job->copy.resize(arguments.requests.size());
+    if (!arguments.requests.empty()) {
+      std::memcpy(job->copy.data(), arguments.requests.data(), arguments.requests.size());
+    }
+    job->requests = job->copy.view();
+    job->owner = nullptr;
+  } else {
+    napi_ref reference;
+    if (napi_create_reference(env, info[0], 1, &reference) != napi_ok) return {};
+    job->requests = arguments.requests;
+    job->owner = reference;
+  }
+  void* owner = job->owner;
+  if (int error = worker_->push(std::move(job))) {
+    if (owner) napi_delete_reference(env, static_cast<napi_ref>(owner));
+    Napi::Error failure = Napi::Error::New(env, "no thread could be started");
+    failure.Set("errno", static_cast<double>(error));
+    failure.ThrowAsJavaScriptException();
+    return {};
+  }
+  if (pending_++ == 0 && !delivering_) {
+    Ref();
+    napi_ref_threadsafe_function(env, wakeUp_);
+  }
+  return env.Undefined();
+}
+
+Napi::Value Handle::executeSync(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Arguments arguments;
+  if (!readArguments(info, arguments)) return {};
+  if (!session_ || closing_) {
+    Napi::Error::New(env, "the handle is closed").ThrowAsJavaScriptException();
+    return {};
+  }
+  worker_->executeHere(arguments.requests, arguments.count, syncReply_);
+  return toReply(env, syncReply_);
+}
+
+Napi::Value Handle::openInNamespace(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (info.Length() < 2 || !info[0].IsString() || !info[1].IsNumber()) {
+    Napi::TypeError::New(env, "expected a path and flags").ThrowAsJavaScriptException();
+    return {};
+  }
+  if (!session_ || session_->networkNamespace() < 0) return Napi::Number::New(env, -EBADF);
+  std::string path = info[0].As<Napi::String>();
+  int flags = info[1].As<Napi::Number>().Int32Value();
+  int opened = -EBADF;
+  auto visited = netlink::runInNamespace({{}, session_->networkNamespace()}, [&] {
+    opened = ::open(path.c_str(), flags | O_CLOEXEC);
+    if (opened < 0) opened = -errno;
+  });
+  return Napi::Number::New(env, visited.error ? visited.error : opened);
+}
+
+Napi::Value Handle::close(const Napi::CallbackInfo& info) {
+  closing_ = true;
+  if (pending_ == 0) release();
+  return info.Env().Undefined();
+}
+
+// Ends the thread, which is idle or told to abandon its work, and closes the descriptors.
+void Handle::release() {
+  closing_ = true;
+  if (worker_) worker_->stop();
+  if (wakeUp_) {
+    napi_remove_env_cleanup_hook(Env(), onTeardown, this);
+    napi_release_threadsafe_function(wakeUp_, napi_tsfn_abort);
+    wakeUp_ = nullptr;
+  }
+  worker_.reset();
+  session_.reset();
+  spare_.reset();
+}
+
+void Handle::onTeardown(void* handle) {
+  auto& self = *static_cast<Handle*>(handle);
+  self.closing_ = true;
+  self.worker_->stop();
+  // The environment closes the function by itself.
+  self.wakeUp_ = nullptr;
+}
+
+// On the worker's thread.
+void Handle::onAnswered(void* handle) {
+  napi_call_threadsafe_function(static_cast<Handle*>(handle)->wakeUp_, nullptr, napi_tsfn_nonblocking);
+}
+
+void Handle::callJs(napi_env env, napi_value, void* context, void*) {
+  // Without an environment the function is being taken down, and the handle may be gone.
+  if (env) static_cast<Handle*>(context)->deliver(env);
+}
+
+Napi::Value Handle::toReply(Napi::Env env, ipvs::ReplyWriter& reply) {
+  netlink::Bytes& bytes = reply.bytes();
+  if (bytes.empty()) return env.Null();
+  napi_value buffer;
+  if (bytes.size() > smallReply) {
+    std::size_t size = bytes.size();
+    std::byte* data = bytes.release();
+    auto free = [](napi_env, void* data, void*) { std::free(data); };
+    if (napi_create_external_arraybuffer(env, data, size, free, nullptr, &buffer) == napi_ok) {
+      return Napi::Value(env, buffer);
+    }
+    // Some embedders allow no foreign memory.
+    void* copy;
+    if (napi_create_arraybuffer(env, size, &copy, &buffer) == napi_ok) std::memcpy(copy, data, size);
+    std::free(data);
+    return Napi::Value(env, buffer);
+  }
+  void* data;
+  if (napi_create_arraybuffer(env, bytes.size(), &data, &buffer) != napi_ok) return env.Null();
+  std::memcpy(data, bytes.data(), bytes.size());
+  return Napi::Value(env, buffer);
+}
+
+void Handle::deliver(Napi::Env env) {
+  if (!worker_) return;
+  Napi::HandleScope scope(env);
+  Napi::Object self = Value();
+  JobList done;
+  worker_->takeDone(done);
+  delivering_ = true;
+  while (std::unique_ptr<Job> job = done.pop()) {
+    Napi::HandleScope each(env);
+    if (job->owner) napi_delete_reference(env, static_cast<napi_ref>(std::exchange(job->owner, nullptr)));
+    napi_value reply = toReply(env, job->reply);
+    spare_ = std::move(job);
+    --pending_;
+    napi_value onReply, result;
+    napi_valuetype type = napi_undefined;
+    if (napi_get_named_property(env, self, "onReply", &onReply) == napi_ok) napi_typeof(env, onReply, &type);
+    if (type != napi_function) continue;
+    if (napi_call_function(env, self, onReply, 1, &reply, &result) == napi_pending_exception) {
+      // As an exception in any callback from the event loop: 'uncaughtException', or the end of the process. The other answers still come.
+      napi_value error;
+      if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+    }
+  }
+  delivering_ = false;
+  if (pending_ > 0) return;
+  napi_unref_threadsafe_function(env, wakeUp_);
+  Unref();
+  if (closing_) release();
+}
+
+}  // namespace node_ipvs

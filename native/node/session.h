@@ -1,0 +1,44 @@
+// One opened conversation with IPVS: a namespace, a socket and a client. Knows nothing of JavaScript.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "ipvs/client.h"
+#include "netlink/network_namespace.h"
+#include "netlink/socket.h"
+
+namespace node_ipvs {
+
+struct OpenOptions {
+  netlink::NamespaceChoice netns;
+  netlink::Socket::BufferSizes buffers;
+};
+
+/// Why an open failed: JavaScript makes the message.
+struct OpenError {
+  const char* step;  ///< 'netns-open', 'netns-enter', 'socket', 'family' or 'permission'
+  int error;         ///< negative errno
+  std::string text;  ///< the kernel's own words, mostly empty
+};
+
+class Session {
+ public:
+  /// Opens a session, waiting for the kernel. Null with the reason.
+  static std::unique_ptr<Session> open(const OpenOptions& options, OpenError& error);
+
+  ipvs::Client& client() { return client_; }
+  netlink::Socket::BufferSizes bufferSizes() const { return socket_->bufferSizes(); }
+  /// The descriptor of the session's network namespace, -1 where there is no /proc.
+  int networkNamespace() const { return namespace_.number(); }
+
+ private:
+  Session(std::unique_ptr<netlink::Socket> socket, netlink::Descriptor networkNamespace);
+
+  std::unique_ptr<netlink::Socket> socket_;
+  netlink::Descriptor namespace_;
+  ipvs::Client client_;
+};
+
+}  // namespace node_ipvs

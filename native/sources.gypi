@@ -1,0 +1,25 @@
+{
+  "variables": {
+    "netlink_sources": [
+      "native/netlink/exchange.cc",
+      "native/netlink/family.cc",
+      "native/netlink/network_namespace.cc",
+      "native/netlink/socket.cc",
+      "native/netlink/transaction.cc"
+    ],
+    "ipvs_sources": [
+      "native/ipvs/client.cc",
+      "native/ipvs/decode.cc",
+      "native/ipvs/reply.cc",
+      "native/ipvs/request.cc"
+    ],
+    "node_sources": [
+      "native/node/addon.cc",
+      "native/node/handle.cc",
+      "native/node/open.cc",
+      "native/node/schema.cc",
+      "native/node/session.cc",
+      "native/node/worker.cc"
+    ]
+  }
+}
