@@ -1,0 +1,103 @@
+import type { Daemon, Destination, Service, ServiceKey, Table, TableService } from '../types.js'
+import { asPrinted } from './address-text.js'
+import { limits } from './language.js'
+import type { Names } from './names.js'
+import { sortDestinations, sortServices } from './sort.js'
+import { spellEndpoint, spellMask } from './spelling.js'
+import { beyondPrefix } from './words.js'
+
+/** How to write rules. */
+export interface FormatOptions {
+  /** Keep what ipvsadm's own save loses, see {@link formatRules}. Default: false, the text that `ipvsadm -S` writes, to the byte. */
+  full?: boolean
+  /** Names for addresses and ports, as `ipvsadm -S` without `-n` writes them. Default: numbers. */
+  names?: Names
+}
+
+/**
+ * Writes a table as commands in ipvsadm's language, one a line: what `ipvsadm -S` writes and `ipvsadm -R` reads.
+ *
+ * ipvsadm's save leaves out thresholds, timeouts and sync daemons, and writes `local` destinations as direct routing. With `full` they
+ * are kept: as `-x`, `-y`, `--set` and `--start-daemon`, which `ipvsadm -R` reads, too. What its language cannot say at all (`local`
+ * and `bypass` destinations, values above its limits) becomes lines that begin with `#ipvs:`, which ipvsadm-restore passes over
+ * and this library reads. Destinations that bypass IPVS are such lines without `full`, too: ipvsadm writes nonsense for them.
+ *
+ * @param state what `snapshot` or `parseRules` gives
+ */
+export function formatRules(state: Table, { full = false, names }: FormatOptions = {}): string {
+  const lines: string[] = []
+  for (const service of sortServices(state.services)) {
+    const protocol = 'protocol' in service ? service.protocol : undefined
+    const name = spellService(service, names)
+    const unheardService = full && beyondService(service)
+    lines.push(`${unheardService ? `${beyondPrefix} ` : ''}-A ${name} ${serviceOptions(service)}`)
+    for (const destination of sortDestinations(service.destinations)) {
+      const unheard = destination.forward === 'bypass' || (full && (unheardService || beyondDestination(service, destination)))
+      const endpoint = spellEndpoint(destination.address, destination.port, protocol, names)
+      lines.push(`${unheard ? `${beyondPrefix} ` : ''}-a ${name} -r ${endpoint} ${destinationOptions(destination, full, unheard)}`)
+    }
+  }
+  if (full) {
+    const { timeouts, daemons = [] } = state
+    if (timeouts) lines.push(`--set ${timeouts.tcp} ${timeouts.tcpFin} ${timeouts.udp}`)
+    lines.push(...daemons.map(daemonLine))
+  }
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+/** The options that stand for a service. */
+export function spellService(service: ServiceKey, names?: Names): string {
+  if ('fwmark' in service) return `-f ${service.fwmark}${service.family === 6 ? ' -6' : ''}`
+  const option = { tcp: '-t', udp: '-u', sctp: '--sctp-service' }[service.protocol]
+  return `${option} ${spellEndpoint(service.address, service.port, service.protocol, names)}`
+}
+
+const familyOf = (service: ServiceKey): 4 | 6 => ('fwmark' in service ? service.family : service.address.includes(':') ? 6 : 4)
+
+function serviceOptions(service: Service): string {
+  const { scheduler, persistence, persistenceEngine, onePacket, schedulerFlags } = service
+  const words = [`-s ${scheduler}`]
+  if (persistence) {
+    words.push(`-p ${persistence.timeout}`)
+    const mask = spellMask(persistence, familyOf(service))
+    if (mask !== undefined) words.push(`-M ${mask}`)
+  }
+  if (persistenceEngine) words.push(`--pe ${persistenceEngine}`)
+  if (onePacket) words.push('-o')
+  if (schedulerFlags.length > 0) words.push(`-b ${schedulerFlags.join(',')}`)
+  return words.join(' ')
+}
+
+const forwardingOptions: Record<Destination['forward'], string> = { nat: '-m', tun: '-i', dr: '-g', local: '-g', bypass: '--bypass' }
+const checksumOptions = { none: '--tun-nocsum', csum: '--tun-csum', remcsum: '--tun-remcsum' } as const
+
+function destinationOptions({ forward, weight, tunnel, upperThreshold, lowerThreshold }: Destination, full: boolean, unheard: boolean): string {
+  const words = [unheard && forward === 'local' ? '--local' : forwardingOptions[forward], `-w ${weight}`]
+  if (tunnel) {
+    words.push(`--tun-type ${tunnel.type}`)
+    if (tunnel.type === 'gue') words.push(`--tun-port ${tunnel.port}`)
+    if (tunnel.type !== 'ipip') words.push(checksumOptions[tunnel.checksum])
+  }
+  if (full && upperThreshold > 0) words.push(`-x ${upperThreshold}`)
+  if (full && lowerThreshold > 0) words.push(`-y ${lowerThreshold}`)
+  return words.join(' ')
+}
+
+/** Whether ipvsadm would refuse to add such a service, or change it on the way. */
+function beyondService(service: Service): boolean {
+  const { persistence, onePacket } = service
+  if (persistence && persistence.timeout > limits.timeout) return true
+  if ('fwmark' in service) return false
+  return (service.port === 0 && !persistence) || (onePacket && service.protocol !== 'udp')
+}
+
+/** Whether ipvsadm would refuse to add such a destination, or change it on the way. */
+function beyondDestination(service: TableService, { forward, port, weight }: Destination): boolean {
+  if (forward === 'local' || weight > limits.weight) return true
+  return forward !== 'nat' && !('fwmark' in service) && port !== service.port
+}
+
+function daemonLine({ role, interface: name, syncId, maxLength, group, port, ttl }: Daemon): string {
+  const line = `--start-daemon ${role} --mcast-interface ${name} --syncid ${syncId} --sync-maxlen ${maxLength}`
+  return `${line} --mcast-group ${asPrinted(group)} --mcast-port ${port} --mcast-ttl ${ttl}`
+}

@@ -1,0 +1,127 @@
+import { RulesError } from './error.js'
+import type { OptionSpelling } from './language.js'
+import type { Word } from './words.js'
+
+/** The options of a command line by name, for look-up. */
+export class Spellings {
+  readonly long: ReadonlyMap<string, OptionSpelling>
+  readonly short: ReadonlyMap<string, OptionSpelling>
+
+  constructor(...tables: (readonly OptionSpelling[])[]) {
+    const all = tables.flat()
+    this.long = new Map(all.map((option) => [option.long, option]))
+    this.short = new Map(all.flatMap((option) => (option.short ? [[option.short, option] as const] : [])))
+  }
+}
+
+/** An option as it was given. */
+export interface GivenOption {
+  option: OptionSpelling
+  /** How it was spelled, dashes included. */
+  spelling: string
+  /** Column of the option. */
+  column: number
+  /** Its argument; absent if it takes none or the optional one was left out. */
+  argument?: string
+  /** Column of the argument. */
+  argumentColumn: number
+}
+
+/**
+ * Takes the options out of a command line, one after the other, by the rules of popt(3): long options in full with `=value` or the
+ * next word, short ones combined and with their value attached, after `=` or in the next word; an optional value is the next word
+ * unless that begins with a dash; all else is left over, in any place; `--` ends the options.
+ */
+export class OptionReader {
+  /** Words that are no options and belong to none. */
+  readonly leftOver: Word[] = []
+  #next = 0
+  /** Short options still to be read from a word, and the column of the first letter. */
+  #cluster = ''
+  #letterColumn = 0
+  /** Whether that letter still has the dash before it. */
+  #dashed = false
+  #ended = false
+
+  constructor(readonly words: readonly Word[], readonly line: number, readonly spellings: Spellings) {}
+
+  /**
+   * @returns The next option, `undefined` after the last.
+   * @throws RulesError for an option that does not exist, lacks its value or has one that it does not take.
+   */
+  next(): GivenOption | undefined {
+    while (this.#cluster === '') {
+      if (this.#next === this.words.length) return undefined
+      const word = this.words[this.#next++]
+      const { text, column } = word
+      if (this.#ended || text[0] !== '-' || text === '-') {
+        this.leftOver.push(word)
+      } else if (text === '--') {
+        this.#ended = true
+      } else if (text[1] === '-') {
+        return this.#long(text, column)
+      } else {
+        this.#cluster = text.slice(1)
+        this.#letterColumn = column + 1
+        this.#dashed = true
+      }
+    }
+    return this.#short()
+  }
+
+  #long(text: string, column: number): GivenOption {
+    const equals = text.indexOf('=')
+    const spelling = equals < 0 ? text : text.slice(0, equals)
+    const option = this.spellings.long.get(spelling.slice(2))
+    if (!option) throw this.#unknown(spelling, column)
+    const attached = equals < 0 ? undefined : text.slice(equals + 1)
+    return this.#withArgument(option, spelling, column, attached, column + equals + 1)
+  }
+
+  #short(): GivenOption {
+    const letter = this.#cluster[0]
+    const after = ++this.#letterColumn
+    const column = this.#dashed ? after - 2 : after - 1
+    const spelling = `-${letter}`
+    const option = this.spellings.short.get(letter)
+    if (!option) throw this.#unknown(spelling, column)
+    const rest = this.#cluster.slice(1)
+    this.#cluster = option.argument === 'none' ? rest : ''
+    this.#dashed = false
+    const equals = rest[0] === '='
+    if (rest === '' || (option.argument === 'none' && !equals)) return this.#withArgument(option, spelling, column, undefined, column)
+    return this.#withArgument(option, spelling, column, equals ? rest.slice(1) : rest, equals ? after + 1 : after)
+  }
+
+  #withArgument(option: OptionSpelling, spelling: string, column: number, attached: string | undefined, attachedColumn: number): GivenOption {
+    if (attached !== undefined) {
+      if (option.argument === 'none') throw this.#error(`option ${spelling} has a value`, 'none, it takes no value', attachedColumn)
+      return { option, spelling, column, argument: attached, argumentColumn: attachedColumn }
+    }
+    if (option.argument === 'none') return { option, spelling, column, argumentColumn: column }
+    const word = this.words.at(this.#next)
+    if (word === undefined && option.argument === 'text') throw this.#error(`option ${spelling} is the last word`, 'its value after it', column)
+    if (word === undefined || (option.argument === 'optional' && word.text[0] === '-')) return { option, spelling, column, argumentColumn: column }
+    this.#next++
+    return { option, spelling, column, argument: word.text, argumentColumn: word.column }
+  }
+
+  #unknown(spelling: string, column: number): RulesError {
+    return new UnknownOptionError(spelling, this.line, column)
+  }
+
+  #error(problem: string, expected: string, column: number): RulesError {
+    return new RulesError(problem, expected, this.line, column, 255)
+  }
+}
+
+/** An option that does not exist. */
+export class UnknownOptionError extends RulesError {
+  /** The option as it was written, without its value. */
+  readonly spelling: string
+
+  constructor(spelling: string, line: number, column: number) {
+    super(`unknown option ${spelling}`, "one of ipvsadm's options", line, column, 255)
+    this.spelling = spelling
+  }
+}

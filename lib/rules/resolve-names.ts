@@ -1,0 +1,136 @@
+import { lookup } from 'node:dns/promises'
+import { canonicalAddress } from '../address.js'
+import type { Operation, Protocol, Table } from '../types.js'
+import { RulesError, firstOf } from './error.js'
+import { readLines } from './parse-commands.js'
+import type { NameReference } from './read-command.js'
+import { loadServices } from './services-database.js'
+import type { Named, NamedTable, Position } from './types.js'
+
+/**
+ * Puts numbers in the place of host and service names: in a text before it is parsed, or in the operations or the table that came of it.
+ * Hosts are looked up as the system does it (getaddrinfo(3), IPv4 only, like ipvsadm), services in `/etc/services` under the
+ * protocol of their virtual service. Each name is looked up once. What is given is not changed.
+ *
+ * @throws RulesError for names that do not exist in a text or in operations of `parseCommands`, with the place of the first and in
+ * `errors` all of them; an `Error` with the code `ERR_IPVS_NAME` for names elsewhere.
+ */
+export function resolveNames(text: string): Promise<string>
+export function resolveNames<T extends Position>(operations: readonly (Named<Operation> & T)[]): Promise<(Operation & T)[]>
+export function resolveNames(operations: readonly Named<Operation>[]): Promise<Operation[]>
+export function resolveNames(table: NamedTable): Promise<Table>
+export async function resolveNames(from: string | readonly Named<Operation>[] | NamedTable): Promise<unknown> {
+  const resolver = new Resolver()
+  if (typeof from === 'string') return resolveText(from, resolver)
+  if (isTable(from)) return { ...from, services: await Promise.all(from.services.map((service) => resolver.tableService(service))) }
+  return resolveOperations(from, resolver)
+}
+
+const isTable = (from: readonly Named<Operation>[] | NamedTable): from is NamedTable => 'services' in from
+
+async function resolveText(text: string, resolver: Resolver): Promise<string> {
+  const { lines, errors } = readLines(text)
+  if (errors.length > 0) throw firstOf(errors)
+  const names = lines.flatMap((line) => line.names)
+  const found = await Promise.all(names.map((reference) => resolver.find(reference)))
+  const missing = names.filter((_, index) => found[index] === undefined).map(missingError)
+  if (missing.length > 0) throw firstOf(missing)
+  const rows = text.split('\n')
+  // From the end of each line to its beginning, so that the columns of what is still to come stay right.
+  for (const [index, { line, column, name }] of [...names.entries()].sort(([, a], [, b]) => b.column - a.column)) {
+    const row = rows[line - 1]
+    rows[line - 1] = `${row.slice(0, column - 1)}${found[index]}${row.slice(column - 1 + name.length)}`
+  }
+  return rows.join('\n')
+}
+
+async function resolveOperations(operations: readonly Named<Operation>[], resolver: Resolver): Promise<Operation[]> {
+  const settled = await Promise.allSettled(operations.map((operation) => resolver.operation(operation)))
+  const errors: RulesError[] = []
+  for (const [index, result] of settled.entries()) {
+    if (result.status === 'fulfilled') continue
+    const { line, column } = operations[index] as Partial<Position>
+    if (!(result.reason instanceof NameError) || line === undefined || column === undefined) throw result.reason
+    errors.push(missingError({ ...result.reason.reference, line, column }))
+  }
+  if (errors.length > 0) throw firstOf(errors)
+  return settled.map((result) => (result as PromiseFulfilledResult<Operation>).value)
+}
+
+function missingError({ kind, name, protocol, line, column }: NameReference): RulesError {
+  return new RulesError(`${kind} '${name}' is not known`, kind === 'host' ? 'a host name with an IPv4 address' : `a name that /etc/services has for ${protocol}`, line, column)
+}
+
+/** A name that stands in no text. */
+class NameError extends Error {
+  readonly code = 'ERR_IPVS_NAME'
+  constructor(readonly reference: Pick<NameReference, 'kind' | 'name' | 'protocol'>) {
+    const { kind, name, protocol } = reference
+    super(kind === 'host' ? `host '${name}' is not known` : `service '${name}' is not known for ${protocol}`)
+  }
+}
+
+/** Looks names up, each once. */
+class Resolver {
+  readonly #hosts = new Map<string, Promise<string | undefined>>()
+
+  /** Text that stands for the name; `undefined` if it is not known. */
+  async find({ kind, name, protocol }: Pick<NameReference, 'kind' | 'name' | 'protocol'>): Promise<string | number | undefined> {
+    if (kind === 'host') return this.#host(name)
+    return (await loadServices()).port(name, protocol!)
+  }
+
+  #host(name: string): Promise<string | undefined> {
+    let found = this.#hosts.get(name)
+    if (!found) {
+      found = lookup(name, { family: 4 }).then(({ address }) => address, (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOTFOUND' || error.code === 'ENODATA') return undefined
+        throw error
+      })
+      this.#hosts.set(name, found)
+    }
+    return found
+  }
+
+  async #address(address: string): Promise<string> {
+    if (canonicalAddress(address) !== undefined) return address
+    const found = await this.#host(address)
+    if (found === undefined) throw new NameError({ kind: 'host', name: address })
+    return found
+  }
+
+  async #port(port: number | string, protocol: Protocol): Promise<number> {
+    if (typeof port === 'number') return port
+    const found = (await loadServices()).port(port, protocol)
+    if (found === undefined) throw new NameError({ kind: 'service', name: port, protocol })
+    return found
+  }
+
+  /** Address and port of anything that may have them. */
+  async #endpoint<T extends object>(endpoint: T, protocol: Protocol): Promise<T> {
+    const { address, port } = endpoint as { address?: string, port?: number | string }
+    if (address === undefined || port === undefined) return endpoint
+    return { ...endpoint, address: await this.#address(address), port: await this.#port(port, protocol) }
+  }
+
+  async #service<T extends object>(service: T): Promise<T> {
+    const { protocol = 'tcp', persistence } = service as { protocol?: Protocol, persistence?: { netmask?: string } | null }
+    const resolved = await this.#endpoint(service, protocol)
+    if (persistence?.netmask === undefined || canonicalAddress(persistence.netmask) !== undefined) return resolved
+    return { ...resolved, persistence: { ...persistence, netmask: await this.#address(persistence.netmask) } }
+  }
+
+  async operation(operation: Named<Operation>): Promise<Operation> {
+    const { service, destination } = operation as { service?: object, destination?: object }
+    const resolved: Record<string, unknown> = { ...operation }
+    if (service) resolved.service = await this.#service(service)
+    if (destination) resolved.destination = await this.#endpoint(destination, (service as { protocol?: Protocol }).protocol ?? 'tcp')
+    return resolved as unknown as Operation
+  }
+
+  async tableService(service: NamedTable['services'][number]): Promise<Table['services'][number]> {
+    const protocol = 'protocol' in service ? service.protocol : 'tcp'
+    const destinations = await Promise.all(service.destinations.map((destination) => this.#endpoint(destination, protocol)))
+    return { ...(await this.#service(service)), destinations } as Table['services'][number]
+  }
+}

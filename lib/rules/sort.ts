@@ -1,0 +1,61 @@
+import type { Destination, Service } from '../types.js'
+import { sortWords } from './address-text.js'
+import type { Named } from './types.js'
+
+const protocolNumbers = { tcp: 6, udp: 17, sctp: 132 } as const
+
+/** ipvsadm subtracts 32-bit numbers and looks at the sign of what fits an int: 192.168.0.1 comes before 10.0.0.1. */
+const difference = (a: number, b: number): number => (a - b) | 0
+
+type Key = number[]
+
+function compareKeys(a: Key, b: Key): number {
+  for (let index = 0; index < a.length; index++) {
+    const result = difference(a[index], b[index])
+    if (result !== 0) return result
+  }
+  return 0
+}
+
+/**
+ * Sorts as the C library's qsort(3) does, by merging halves. Any sort would do if ipvsadm's comparison were an order; it goes round in
+ * circles (its differences overflow), so that the result depends on which pairs are compared.
+ */
+function mergeSort<T>(items: T[], compare: (a: T, b: T) => number): T[] {
+  if (items.length < 2) return items
+  const middle = items.length >> 1
+  const left = mergeSort(items.slice(0, middle), compare)
+  const right = mergeSort(items.slice(middle), compare)
+  const merged: T[] = []
+  let l = 0
+  let r = 0
+  while (l < left.length && r < right.length) merged.push(compare(left[l], right[r]) <= 0 ? left[l++] : right[r++])
+  while (l < left.length) merged.push(left[l++])
+  while (r < right.length) merged.push(right[r++])
+  return merged
+}
+
+function sorted<T>(items: readonly T[], key: (item: T) => Key, compare: (a: Key, b: Key) => number): T[] {
+  return mergeSort(items.map((item) => ({ item, key: key(item) })), (a, b) => compare(a.key, b.key)).map(({ item }) => item)
+}
+
+/** Services in ipvsadm's order: firewall marks last, then by family, protocol, address and port. */
+export function sortServices<T extends Named<Service>>(services: readonly T[]): T[] {
+  return sorted(services, (service) => {
+    if ('fwmark' in service) return [service.fwmark, service.family, 0, 0, 0, 0, 0, 0]
+    const family = service.address.includes(':') ? 6 : 4
+    return [0, family, protocolNumbers[service.protocol], ...sortWords(service.address), Number(service.port)]
+  }, compareKeys)
+}
+
+/** Destinations in ipvsadm's order: by address and port, IPv4 ones by the first word of the other's address. */
+export function sortDestinations<T extends Named<Destination>>(destinations: readonly T[]): T[] {
+  return sorted(destinations, ({ address, port }) => [address.includes(':') ? 6 : 4, ...sortWords(address), Number(port)], (a, b) => {
+    const words = a[0] === 6 ? 4 : 1
+    for (let word = 1; word <= words; word++) {
+      const result = difference(a[word], b[word])
+      if (result !== 0) return result
+    }
+    return difference(a[5], b[5])
+  })
+}

@@ -1,0 +1,18 @@
+import { formatMask, maskOfPrefix } from '../address.js'
+import type { Persistence, Protocol } from '../types.js'
+import { asPrinted } from './address-text.js'
+import type { Names } from './names.js'
+
+/** `address:port` as ipvsadm prints it, IPv6 in brackets. */
+export function spellEndpoint(address: string, port: number, protocol: Protocol | undefined, names?: Names): string {
+  const host = names?.host(address) ?? asPrinted(address)
+  const service = protocol && names?.service(port, protocol)
+  return address.includes(':') ? `[${host}]:${service ?? port}` : `${host}:${service ?? port}`
+}
+
+/** The mask of a service's persistence as ipvsadm writes it, `undefined` where it is the full one, which ipvsadm leaves out. */
+export function spellMask({ prefixLength, netmask }: Partial<Persistence>, family: 4 | 6): string | undefined {
+  if (family === 6) return prefixLength === undefined || prefixLength === 128 ? undefined : String(prefixLength)
+  const mask = prefixLength === undefined ? netmask : formatMask(maskOfPrefix(prefixLength))
+  return mask === '255.255.255.255' ? undefined : mask
+}
