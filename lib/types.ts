@@ -5,6 +5,8 @@
  * facts about ipvsadm from its manual, ipvsadm(8).
  */
 
+import type { IpvsError } from './errors.js'
+
 /** The transport protocols IPVS balances. SCTP needs Linux 2.6.34. */
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
@@ -30,11 +32,20 @@ export type ServiceKey = AddressServiceKey | FirewallMarkServiceKey
 
 /** Client affinity: connections of one client (or one client network) go to one destination. */
 export interface Persistence {
-  /** How long the affinity outlives the last connection, in seconds, 1 to 2³²-1. ipvsadm's own limit is 31 days, its default 300. */
+  /**
+   * How long the affinity outlives the last connection, in seconds, 1 to 4,294,967 (49 days): the kernel would shorten longer ones silently,
+   * at the fastest of its clock rates. ipvsadm's own limit is 31 days, its default 360 (its manual says 300).
+   */
   timeout: number
-  /** How many leading bits of the client's address count: 0-32 for IPv4 (32 by default), 1-128 for IPv6 (128 by default). */
+  /**
+   * How many leading bits of the client's address count: 0-32 for IPv4 (32 by default), 1-128 for IPv6 (128 by default).
+   * Listed services have it, except in the one case that {@link netmask} describes.
+   */
   prefixLength: number
-  /** IPv4's spelling of {@link prefixLength} ('255.255.255.0'). The kernel accepts masks whose bits are not contiguous; those have this spelling only. */
+  /**
+   * IPv4's spelling of {@link prefixLength} ('255.255.255.0'), which can be given in its place. The kernel accepts masks whose bits are
+   * not contiguous ('255.0.255.0'): those have this spelling only, and are listed with it, without a prefix length.
+   */
   netmask?: string
 }
 
@@ -60,7 +71,7 @@ export type Service = ServiceKey & ServiceConfiguration
 
 /** What `addService` takes: all but the key has a default. */
 export type ServiceInput = ServiceKey & Partial<Omit<ServiceConfiguration, 'persistence'>> & {
-  /** As in {@link Service}. The prefix length may be left out, or given as an IPv4 netmask instead. The timeout defaults to ipvsadm's 300 seconds. */
+  /** As in {@link Service}. The prefix length may be left out, or given as an IPv4 netmask instead. The timeout defaults to ipvsadm's 360 seconds. */
   persistence?: Partial<Persistence> | null
 }
 
@@ -152,12 +163,13 @@ export interface Timeouts {
 /** What tells one connection synchronisation daemon from the other: a namespace can run one of each role. */
 export interface DaemonKey {
   role: 'master' | 'backup'
-  /** 0-255. A backup with another identifier than 0 listens to masters with its own only. */
-  syncId: number
+  /** 0-255. A backup with another identifier than 0 listens to masters with its own only. To stop a daemon its role is enough. */
+  syncId?: number
 }
 
 /** A connection synchronisation daemon: the master multicasts its connections, backups take them over. */
 export interface Daemon extends DaemonKey {
+  syncId: number
   /** Name of the network interface whose multicast is used, at most 15 bytes. */
   interface: string
   /** Largest sync message in bytes, 1-65507 as in ipvsadm; `startDaemon` leaves it to the kernel (the interface's MTU less the headers). Linux 4.3. */
@@ -186,9 +198,11 @@ export interface Table {
 /** A service with its destinations, as the kernel lists them. */
 export type ListedTableService = ListedService & { destinations: ListedDestination[] }
 
-/** What `snapshot` answers: a {@link Table} with the kernel's counters. */
+/** What `snapshot` answers: a whole {@link Table}, with the kernel's counters. */
 export interface ListedTable {
   services: ListedTableService[]
+  timeouts: Timeouts
+  daemons: Daemon[]
 }
 
 /** What `info` answers. */
@@ -212,6 +226,39 @@ export type Operation =
   | { type: 'setTimeouts', timeouts: Partial<Timeouts> }
   | { type: 'startDaemon', daemon: DaemonInput }
   | { type: 'stopDaemon', daemon: DaemonKey }
+
+/** Something asked of a handle: an {@link Operation}, or a method that reads. `error.operation` speaks it. */
+export type Request =
+  | Operation
+  | { type: 'open', netns?: NetworkNamespace }
+  | { type: 'info' | 'services' | 'timeouts' | 'daemons' | 'snapshot' }
+  | { type: 'getService' | 'destinations', service: ServiceKey }
+
+/** How one operation of a batch ended. */
+export interface Outcome {
+  /** Its place in the batch, from 0. */
+  index: number
+  /** The object that was given. */
+  operation: Operation
+  /**
+   * 'refused': by the kernel. 'unknown': the answer was lost to an overrun of the receive buffer, so it may or may not have been carried out.
+   * 'not-sent': because of such an overrun before it, or of an `AbortSignal`.
+   */
+  outcome: 'done' | 'refused' | 'unknown' | 'not-sent'
+  /** Why it was not carried out. */
+  error?: IpvsError
+}
+
+/** Options of `batch`. */
+export interface BatchOptions {
+  /**
+   * 'throw' (the default): if an operation was not carried out, a `BatchError` that lists all of those. 'return': the outcomes, whatever they are.
+   * In both cases a refusal does not keep the kernel from carrying out the operations after it.
+   */
+  refusals?: 'throw' | 'return'
+  /** Checked before sending and between pieces. What was sent cannot be recalled; the `AbortError` has the outcomes. */
+  signal?: AbortSignal
+}
 
 /**
  * A network namespace: its name as `ip netns` knows it, the path of a file that stands for it, a process that is in it,

@@ -1,0 +1,82 @@
+import { conflict, invalidType, invalidValue, outOfRange } from './errors.js'
+import type { Range } from './limits.js'
+
+/**
+ * Checks of single values. Each returns its value, or throws an error that names the field; nothing is built unless it throws.
+ */
+
+/** An object with named properties. */
+export type Properties = Record<string, unknown>
+
+const integerIn = ({ min, max }: Range): string => `an integer from ${min} to ${max}`
+
+function refuseInteger(value: unknown, field: string, range: Range): never {
+  if (typeof value !== 'number') throw invalidType(field, integerIn(range), value)
+  throw outOfRange(field, integerIn(range), value)
+}
+
+/** An integer in a range. Not: fractions, NaN, -0, bigint, text. */
+export function integer(value: unknown, field: string, range: Range): number {
+  if (typeof value === 'number' && value >= range.min && value <= range.max && Math.floor(value) === value && (value !== 0 || 1 / value > 0)) return value
+  return refuseInteger(value, field, range)
+}
+
+export function boolean(value: unknown, field: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw invalidType(field, 'true or false', value)
+}
+
+export function string(value: unknown, field: string, expected = 'a string'): string {
+  if (typeof value === 'string') return value
+  throw invalidType(field, expected, value)
+}
+
+/** One of the names of a table; returns what the table has for it. */
+export function oneOf<T>(value: unknown, field: string, table: ReadonlyMap<string, T>): T {
+  const found = table.get(value as string)
+  if (found !== undefined) return found
+  const expected = `one of ${[...table.keys()].map((name) => `'${name}'`).join(', ')}`
+  throw typeof value === 'string' ? invalidValue(field, expected, value) : invalidType(field, expected, value)
+}
+
+/** An object that is no array and no function. */
+export function object(value: unknown, field: string): Properties {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Properties
+  throw invalidType(field, 'an object', value)
+}
+
+/** Visible ASCII: what names in the kernel are made of. */
+const NAME = /^[\x21-\x7e]+$/
+
+/** A name for the kernel: visible ASCII, at most `length` bytes. */
+export function name(value: unknown, field: string, length: number): string {
+  const text = string(value, field)
+  if (text.length > length) throw invalidValue(field, `at most ${length} characters long`, text)
+  if (!NAME.test(text)) throw invalidValue(field, 'a name of visible ASCII characters, without spaces', text)
+  return text
+}
+
+/** Properties that an object may have: their names, and what they are the properties of. */
+export interface Known {
+  what: string
+  names: ReadonlySet<string>
+  /** What to do instead, for names that users try. */
+  hints?: Readonly<Record<string, string>>
+}
+
+/** Throws at the first enumerable property that is not known and not `undefined`. */
+export function refuseUnknown(properties: Properties, field: string, { what, names, hints }: Known): void {
+  for (const property in properties) {
+    if (names.has(property) || properties[property] === undefined) continue
+    throw conflict(`${field}.${property}`, hints?.[property] ?? `is not a property of ${what}, which has ${[...names].join(', ')}`)
+  }
+}
+
+/** Throws if there are more enumerable properties than were `read`, and one of them is not known. */
+export function onlyKnown(properties: Properties, read: number, field: string, known: Known): void {
+  let count = 0
+  // Counting costs a few nanoseconds, looking at each name would cost every operation of a batch much more.
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars
+  for (const property in properties) count++
+  if (count > read) refuseUnknown(properties, field, known)
+}

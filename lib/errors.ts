@@ -1,0 +1,144 @@
+import { getSystemErrorName } from 'node:util'
+import type { Operation, Outcome, Request } from './types.js'
+
+/** How a request ended that was not carried out: the kernel refused it, its answer was lost, or it was never sent. */
+export type Failure = 'refused' | 'unknown' | 'not-sent'
+
+/** Why a handle could not be opened. */
+export type OpenReason = 'permission' | 'unavailable' | 'namespace'
+
+interface Details {
+  /** Negative, as in `node:fs`. */
+  errno: number
+  operation: Request
+  outcome?: Failure
+  reason?: OpenReason
+  text?: string
+}
+
+/**
+ * The kernel's refusal, or a failure on the way to the kernel. The message says in words what was wrong and, where it is known, what to do.
+ */
+export class IpvsError extends Error {
+  override readonly name = 'IpvsError'
+  /** Name of the errno: 'EEXIST'. */
+  readonly code: string
+  /** The errno, negative as in `node:fs`. */
+  readonly errno: number
+  /** What was asked, with the objects that were given. Reading methods have the same shape: `{ type: 'destinations', service }`; opening is `{ type: 'open' }`. */
+  readonly operation: Request
+  /** 'refused' by the kernel; 'unknown': the answer was lost, it may or may not have been carried out; 'not-sent'. */
+  readonly outcome: Failure
+  /** When opening failed: no 'permission', IPVS 'unavailable' in this kernel, or something about the network 'namespace'. */
+  declare readonly reason?: OpenReason
+  /** The kernel's own words (extended acknowledgement), where it had any. */
+  declare readonly text?: string
+
+  constructor(message: string, { errno, operation, outcome = 'refused', reason, text }: Details) {
+    super(text === undefined ? message : `${message} (kernel: ${text})`)
+    this.code = getSystemErrorName(errno)
+    this.errno = errno
+    this.operation = operation
+    this.outcome = outcome
+    if (reason !== undefined) this.reason = reason
+    if (text !== undefined) this.text = text
+  }
+}
+
+/** An operation of a batch that was refused. */
+export interface Refusal {
+  /** Its place in the batch, from 0. */
+  index: number
+  operation: Operation
+  outcome: Failure
+  error: IpvsError
+}
+
+/**
+ * Some operations of a batch were not carried out; the kernel has carried out all others. `errors` (of `AggregateError`) has
+ * the error of each one that failed.
+ */
+export class BatchError extends AggregateError {
+  override readonly name = 'BatchError'
+  readonly code = 'ERR_IPVS_BATCH'
+  /** Every operation that was not carried out, with its place and its error: refused ones and, after an overrun of the receive buffer, 'unknown' and 'not-sent' ones. */
+  readonly refusals: Refusal[]
+  /** The outcome of every operation, in order. */
+  readonly outcomes: Outcome[]
+
+  constructor(outcomes: Outcome[]) {
+    const refusals = outcomes.filter((outcome): outcome is Refusal => outcome.error !== undefined)
+    const [first] = refusals
+    super(
+      refusals.map(({ error }) => error),
+      `${refusals.length} of ${outcomes.length} operations were not carried out; the first is number ${first.index}: ${first.error.message}`,
+    )
+    this.refusals = refusals
+    this.outcomes = outcomes
+  }
+}
+
+/** A batch was ended by its `AbortSignal`, whose reason is the `cause`. What had been sent by then was carried out. */
+export class AbortError extends Error {
+  override readonly name = 'AbortError'
+  readonly code = 'ABORT_ERR'
+  /** The outcomes of the operations taken from the batch so far, in order; 'not-sent' for those that were not sent. */
+  readonly outcomes: Outcome[]
+
+  constructor(reason: unknown, outcomes: Outcome[]) {
+    const sent = outcomes.filter(({ outcome }) => outcome !== 'not-sent').length
+    super(`The batch was aborted: ${sent} operations had been sent, which cannot be recalled`, { cause: reason })
+    this.outcomes = outcomes
+  }
+}
+
+/** The code of an error about an argument, as Node has them. */
+export type ArgumentErrorCode = 'ERR_INVALID_ARG_TYPE' | 'ERR_OUT_OF_RANGE' | 'ERR_INVALID_ARG_VALUE'
+
+/** Bad input: a `TypeError` or `RangeError` that names the field. */
+export interface ArgumentError extends Error {
+  code: ArgumentErrorCode
+  /** The field in question: 'destination.weight'. */
+  field: string
+}
+
+const ours = new WeakSet<object>()
+
+function argumentError(Kind: ErrorConstructor, code: ArgumentErrorCode, field: string, message: string): ArgumentError {
+  const error = Object.assign(new Kind(message), { code, field })
+  ours.add(error)
+  return error
+}
+
+/** Whether this is bad input that the library itself found, not an error that an argument's getter threw. */
+export const isArgumentError = (error: unknown): error is ArgumentError => typeof error === 'object' && error !== null && ours.has(error)
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  switch (typeof value) {
+    case 'string': return `'${value.length > 60 ? `${value.slice(0, 60)}…` : value}'`
+    case 'bigint': return `${value}n`
+    case 'number': return Object.is(value, -0) ? '-0' : String(value)
+    case 'boolean': return String(value)
+    case 'object': return Array.isArray(value) ? 'an array' : 'an object'
+    default: return `a ${typeof value}`
+  }
+}
+
+export const invalidType = (field: string, expected: string, received: unknown): ArgumentError =>
+  argumentError(TypeError, 'ERR_INVALID_ARG_TYPE', field, received === undefined
+    ? `${field} is missing: it must be ${expected}`
+    : `${field} must be ${expected}. Received ${shown(received)}`)
+
+export const outOfRange = (field: string, expected: string, received: unknown): ArgumentError =>
+  argumentError(RangeError, 'ERR_OUT_OF_RANGE', field, `${field} must be ${expected}. Received ${shown(received)}`)
+
+export const invalidValue = (field: string, expected: string, received: unknown): ArgumentError =>
+  argumentError(TypeError, 'ERR_INVALID_ARG_VALUE', field, `${field} must be ${expected}. Received ${shown(received)}`)
+
+/** Bad input whose trouble is not one value alone. */
+export const conflict = (field: string, message: string): ArgumentError =>
+  argumentError(TypeError, 'ERR_INVALID_ARG_VALUE', field, `${field} ${message}`)
+
+/** What a closed handle answers to everything. */
+export const closedError = (): Error => Object.assign(new Error('This handle is closed. Open another with open()'), { code: 'ERR_IPVS_CLOSED' })

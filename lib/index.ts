@@ -1,0 +1,16 @@
+/**
+ * IPVS, the Linux kernel's load balancer, for Node programs.
+ *
+ * {@link Ipvs} answers with promises, {@link IpvsSync} directly; both manage virtual services, their destinations, statistics, timeouts and sync daemons.
+ *
+ * @module ipvs
+ */
+
+export { Ipvs } from './ipvs.js'
+export { IpvsSync } from './ipvs-sync.js'
+export { AbortError, BatchError, IpvsError } from './errors.js'
+export type { ArgumentError, ArgumentErrorCode, Failure, OpenReason, Refusal } from './errors.js'
+export type { AsyncBatchInput, BatchInput } from './batch.js'
+export type { BatchBuilder, ChangeMethods, Promised, ReadMethods } from './methods.js'
+export type { BatchTrace } from './tracing.js'
+export type * from './types.js'

@@ -1,0 +1,133 @@
+import { batchSync, type BatchInput } from './batch.js'
+import { closedError } from './errors.js'
+import { failureOf } from './failure.js'
+import { listAll } from './listing.js'
+import type { ChangeMethods, ReadMethods } from './methods.js'
+import type { NativeHandle } from './native/addon.js'
+import { addon } from './native/load.js'
+import { nativeOptions } from './netns.js'
+import { openError } from './open.js'
+import { changes, reads, type Change, type Listing, type Single } from './operations.js'
+import { Requests } from './pack/requests.js'
+import { snapshotSync } from './snapshot.js'
+import { batchChannel, type BatchTrace } from './tracing.js'
+import type {
+  BatchOptions, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
+  OpenOptions, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
+} from './types.js'
+import { DONE, replyOf, type Reply } from './unpack/reply.js'
+
+/**
+ * The synchronous twin of `Ipvs`: the same methods, which hold the calling thread for as long as the kernel takes (a microsecond or two for a
+ * change) and return directly, or throw.
+ */
+export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
+  #handle: NativeHandle | undefined
+  readonly #requests = new Requests()
+
+  private constructor(handle: NativeHandle) {
+    this.#handle = handle
+  }
+
+  /** Opens a handle; throws what {@link Ipvs.open} rejects with. */
+  static open(options?: OpenOptions): IpvsSync {
+    const native = nativeOptions(options)
+    try {
+      return new IpvsSync(addon.openSync(native))
+    } catch (failure) {
+      throw openError(failure, native, options)
+    }
+  }
+
+  #open(): NativeHandle {
+    if (this.#handle === undefined) throw closedError()
+    return this.#handle
+  }
+
+  #execute(requests: Requests): Reply | undefined {
+    const handle = this.#open()
+    if (!batchChannel.hasSubscribers) return replyOf(handle.executeSync(requests.u8, requests.length, requests.count))
+    const trace: BatchTrace = { requests: requests.count, bytes: requests.length }
+    return batchChannel.traceSync(() => replyOf(handle.executeSync(requests.u8, requests.length, requests.count)), trace)
+  }
+
+  /** Packs an operation and runs it; what was refused is thrown. */
+  #run(definition: Change | Single<unknown> | Listing<unknown>, first: unknown, second: unknown): Reply | undefined {
+    this.#open()
+    const requests = this.#requests
+    requests.clear()
+    definition.pack(requests, first, second)
+    const reply = this.#execute(requests)
+    if (reply === undefined) return undefined
+    for (let i = 0; i < requests.count; i++) {
+      if (reply.outcome(i) !== DONE) throw failureOf(reply, requests, i, definition.type, () => definition.describe(first, second))!
+    }
+    return reply
+  }
+
+  #change(definition: Change, first?: unknown, second?: unknown): void {
+    this.#run(definition, first, second)
+  }
+
+  #read<Answer>(definition: Single<Answer>, first?: unknown): Answer {
+    const reply = this.#run(definition, first, undefined)!
+    return definition.read(reply, reply.recordsOf(0))
+  }
+
+  #list<Element>(definition: Listing<Element>, first?: unknown): Element[] {
+    const reply = this.#run(definition, first, undefined)
+    return reply === undefined ? [] : listAll(definition, reply, this.#requests.count - 1)
+  }
+
+  /** Size of the socket's receive buffer in bytes, as the kernel reports it (twice what it was asked for). */
+  get receiveBuffer(): number { return this.#open().receiveBuffer }
+  /** Size of the socket's send buffer in bytes, as the kernel reports it. */
+  get sendBuffer(): number { return this.#open().sendBuffer }
+
+  info(): Info { return this.#read(reads.info) }
+  addService(service: ServiceInput): void { this.#change(changes.addService, service) }
+  updateService(service: Service): void { this.#change(changes.updateService, service) }
+  removeService(service: ServiceKey): void { this.#change(changes.removeService, service) }
+
+  getService(service: ServiceKey): ListedService | undefined {
+    try {
+      return this.#read(reads.getService, service)
+    } catch (error) {
+      if ((error as { code?: unknown }).code === reads.getService.missing) return undefined
+      throw error
+    }
+  }
+
+  services(): ListedService[] { return this.#list(reads.services) }
+  addDestination(service: ServiceKey, destination: DestinationInput): void { this.#change(changes.addDestination, service, destination) }
+  updateDestination(service: ServiceKey, destination: Destination): void { this.#change(changes.updateDestination, service, destination) }
+  removeDestination(service: ServiceKey, destination: DestinationKey): void { this.#change(changes.removeDestination, service, destination) }
+  destinations(service: ServiceKey): ListedDestination[] { return this.#list(reads.destinations, service) }
+  zero(service?: ServiceKey): void { this.#change(changes.zero, service) }
+  flush(): void { this.#change(changes.flush) }
+  timeouts(): Timeouts { return this.#read(reads.timeouts) }
+  setTimeouts(timeouts: Partial<Timeouts>): void { this.#change(changes.setTimeouts, timeouts) }
+  startDaemon(daemon: DaemonInput): void { this.#change(changes.startDaemon, daemon) }
+  stopDaemon(daemon: DaemonKey): void { this.#change(changes.stopDaemon, daemon) }
+  daemons(): Daemon[] { return this.#list(reads.daemons) }
+
+  snapshot(): ListedTable {
+    this.#open()
+    this.#requests.clear()
+    return snapshotSync(this.#requests, (requests) => this.#execute(requests))
+  }
+
+  /** As {@link Ipvs.batch}, with a function, an array or a plain iterable. */
+  batch(operations: BatchInput, options?: BatchOptions): Outcome[] {
+    this.#open()
+    return batchSync((requests) => this.#execute(requests), operations, options)
+  }
+
+  /** Closes the handle. Can be called again. */
+  close(): void {
+    this.#handle?.close()
+    this.#handle = undefined
+  }
+
+  [Symbol.dispose](): void { this.close() }
+}

@@ -1,0 +1,88 @@
+import { batch, type AsyncBatchInput } from './batch.js'
+import type { ChangeMethods, Promised, ReadMethods } from './methods.js'
+import type { NativeHandle } from './native/addon.js'
+import { addon } from './native/load.js'
+import { nativeOptions } from './netns.js'
+import { openError } from './open.js'
+import { changes, reads } from './operations.js'
+import { Queue } from './queue.js'
+import { snapshot } from './snapshot.js'
+import type {
+  BatchOptions, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
+  OpenOptions, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
+} from './types.js'
+
+/**
+ * A handle on the IPVS table of one network namespace.
+ *
+ * Operations run in the order they were called. Those called without waiting in between travel to the kernel together, and each promise settles with
+ * its own answer; the event loop never waits for the kernel. Every method validates its arguments in full before anything is sent: bad input rejects with a
+ * `TypeError` or `RangeError` that names the field, the kernel's refusals with an `IpvsError`, and everything after {@link close} with `ERR_IPVS_CLOSED`.
+ */
+export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposable {
+  readonly #handle: NativeHandle
+  readonly #queue: Queue
+
+  private constructor(handle: NativeHandle) {
+    this.#handle = handle
+    this.#queue = new Queue(handle)
+  }
+
+  /**
+   * Opens a handle. The kernel (5.16 and later) loads its IPVS module for it.
+   *
+   * Rejects with an `IpvsError` whose `reason` is 'permission' (no CAP_NET_ADMIN in the initial user namespace, or no CAP_SYS_ADMIN to enter another network
+   * namespace), 'unavailable' (no IPVS in this kernel), or 'namespace' (the network namespace does not exist, or is gone).
+   */
+  static async open(options?: OpenOptions): Promise<Ipvs> {
+    const native = nativeOptions(options)
+    try {
+      return new Ipvs(await addon.open(native))
+    } catch (failure) {
+      throw openError(failure, native, options)
+    }
+  }
+
+  /** Size of the socket's receive buffer in bytes, as the kernel reports it (twice what it was asked for). It decides how many requests one send can carry. */
+  get receiveBuffer(): number { return this.#handle.receiveBuffer }
+  /** Size of the socket's send buffer in bytes, as the kernel reports it. */
+  get sendBuffer(): number { return this.#handle.sendBuffer }
+
+  info(): Promise<Info> { return this.#queue.read(reads.info) as Promise<Info> }
+  addService(service: ServiceInput): Promise<void> { return this.#queue.change(changes.addService, service, undefined) }
+  updateService(service: Service): Promise<void> { return this.#queue.change(changes.updateService, service, undefined) }
+  removeService(service: ServiceKey): Promise<void> { return this.#queue.change(changes.removeService, service, undefined) }
+  getService(service: ServiceKey): Promise<ListedService | undefined> { return this.#queue.read(reads.getService, service) }
+  services(): Promise<ListedService[]> { return this.#queue.list(reads.services) }
+  addDestination(service: ServiceKey, destination: DestinationInput): Promise<void> { return this.#queue.change(changes.addDestination, service, destination) }
+  updateDestination(service: ServiceKey, destination: Destination): Promise<void> { return this.#queue.change(changes.updateDestination, service, destination) }
+  removeDestination(service: ServiceKey, destination: DestinationKey): Promise<void> { return this.#queue.change(changes.removeDestination, service, destination) }
+  destinations(service: ServiceKey): Promise<ListedDestination[]> { return this.#queue.list(reads.destinations, service) }
+  zero(service?: ServiceKey): Promise<void> { return this.#queue.change(changes.zero, service, undefined) }
+  flush(): Promise<void> { return this.#queue.change(changes.flush, undefined, undefined) }
+  timeouts(): Promise<Timeouts> { return this.#queue.read(reads.timeouts) as Promise<Timeouts> }
+  setTimeouts(timeouts: Partial<Timeouts>): Promise<void> { return this.#queue.change(changes.setTimeouts, timeouts, undefined) }
+  startDaemon(daemon: DaemonInput): Promise<void> { return this.#queue.change(changes.startDaemon, daemon, undefined) }
+  stopDaemon(daemon: DaemonKey): Promise<void> { return this.#queue.change(changes.stopDaemon, daemon, undefined) }
+  daemons(): Promise<Daemon[]> { return this.#queue.list(reads.daemons) }
+  snapshot(): Promise<ListedTable> { return snapshot(this.#queue) }
+
+  /**
+   * Carries out any number of operations in as few system calls as the socket's limits allow, in order, each with its own outcome.
+   *
+   * The operations are given as a function that calls the methods of a builder, as an array, or as an iterable or async iterable. Of a
+   * function and an array everything is validated before anything is sent; an iterable of any kind is sent in pieces of 2048 operations while
+   * it goes on, so bad input ends it with an error that has the `outcomes` of what was sent before. The kernel carries out every operation that it does not refuse, whatever was refused before it.
+   *
+   * Operations called later on this handle wait until the batch has been sent, except with an async iterable, whose pieces take their turn as they come.
+   *
+   * @returns the outcomes, in order. Rejects with a `BatchError` if an operation was not carried out, unless `refusals` is 'return';
+   * with an `AbortError` if the signal came before everything was sent
+   */
+  batch(operations: AsyncBatchInput, options?: BatchOptions): Promise<Outcome[]> { return batch(this.#queue, operations, options) }
+
+  /** Finishes what was called before, then closes the handle. Can be called again. */
+  close(): Promise<void> { return this.#queue.close() }
+
+  [Symbol.asyncDispose](): Promise<void> { return this.close() }
+}

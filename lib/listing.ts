@@ -1,0 +1,30 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Listing } from './operations.js'
+import type { Reply } from './unpack/reply.js'
+
+/** Records that are read between two turns of the event loop: one to two milliseconds' worth. */
+export const SLICE = 2000
+
+/** Reads `count` records from `at` on. */
+export function readRecords<Element>(definition: Listing<Element>, reply: Reply, at: number, count: number, into: Element[]): void {
+  for (let i = 0; i < count; i++) into.push(definition.read(reply, at + i * definition.size))
+}
+
+/** All records that answer a request. */
+export function listAll<Element>(definition: Listing<Element>, reply: Reply, request: number): Element[] {
+  const list: Element[] = []
+  readRecords(definition, reply, reply.recordsOf(request), reply.recordCount(request), list)
+  return list
+}
+
+/** The same without holding the event loop for long. */
+export async function listInSlices<Element>(definition: Listing<Element>, reply: Reply, request: number): Promise<Element[]> {
+  const list: Element[] = []
+  const at = reply.recordsOf(request)
+  const count = reply.recordCount(request)
+  for (let from = 0; from < count; from += SLICE) {
+    if (from > 0) await turn()
+    readRecords(definition, reply, at + from * definition.size, Math.min(SLICE, count - from), list)
+  }
+  return list
+}

@@ -1,0 +1,102 @@
+/**
+ * The whole surface of the native addon: where C++ and TypeScript meet.
+ *
+ * One verb, {@link NativeHandle.execute}: packed requests go in, a packed reply comes out. What the bytes mean is declared once, in C++, and handed
+ * over as {@link Schema}. All integers are in the machine's byte order, ports and masks in host order; every record starts and ends at a
+ * multiple of eight bytes.
+ */
+
+/** What the addon exports. */
+export interface Addon {
+  readonly schema: Schema
+  /** Opens a handle without holding the calling thread. Rejects with an {@link OpenFailure}. */
+  open(options: NativeOpenOptions): Promise<NativeHandle>
+  /** Opens a handle and holds the calling thread meanwhile. Throws an {@link OpenFailure}. */
+  openSync(options: NativeOpenOptions): NativeHandle
+}
+
+export interface NativeOpenOptions {
+  /** Path of a file that stands for a network namespace. */
+  netnsPath?: string
+  /** Descriptor of a network namespace; stays the caller's. */
+  netnsFd?: number
+  /** Bytes asked for; without it the addon's own choice. */
+  receiveBuffer?: number
+  sendBuffer?: number
+}
+
+/** At what opening failed. */
+export type OpenStep = 'netns-open' | 'netns-enter' | 'socket' | 'family' | 'permission'
+
+export interface OpenFailure extends Error {
+  step: OpenStep
+  /** Negative. */
+  errno: number
+  /** The kernel's extended text, where it sent one. */
+  text?: string
+}
+
+/** `null`: every request was carried out, and none answers with records. */
+export type NativeReply = ArrayBuffer | null
+
+/** One netlink socket in one network namespace, with a thread of its own that starts at the first `execute`. */
+export interface NativeHandle {
+  /**
+   * Carries out the first `length` bytes, `count` requests, on the handle's own thread, first in first out. The bytes must stay as they are
+   * until {@link onReply} is called with the answer.
+   */
+  execute(requests: Uint8Array, length: number, count: number): void
+  /** The same on the calling thread. Not while an `execute` is under way. */
+  executeSync(requests: Uint8Array, length: number, count: number): NativeReply
+  /** Set by the user of the handle; called once for each `execute`, in order. */
+  onReply?: (reply: NativeReply) => void
+  /** Sizes of the socket's buffers in bytes, as the kernel reports them (twice what was asked for). */
+  readonly receiveBuffer: number
+  readonly sendBuffer: number
+  /** How many requests fit one send so that the answers fit the receive buffer even if every one is refused. */
+  readonly requestsPerSend: number
+  /** Descriptor of the handle's network namespace, open until `close`. */
+  readonly namespace: number
+  /** Closes the descriptors and ends the thread, after everything queued is answered. */
+  close(): void
+}
+
+export type FieldType = 'u8' | 'u16' | 'u32' | 'i32' | 'u64' | 'bytes' | 'string'
+
+export interface Field {
+  /** Bytes from the start of the record. */
+  offset: number
+  type: FieldType
+  /** Bytes. */
+  length: number
+  /** Which bit of `present` says that the field is there; -1 for `present` itself. */
+  bit: number
+}
+
+export interface RecordLayout {
+  /** Bytes of a record in a reply. */
+  size: number
+  /** Bytes of a record in a request: the leading part that can be written. */
+  requestSize: number
+  /** Bytes of the leading part that tells one record from another. */
+  keySize: number
+  fields: Record<string, Field>
+}
+
+export type RecordName = 'service' | 'destination' | 'daemon' | 'config' | 'info'
+
+export type CommandName = 'newService' | 'setService' | 'delService' | 'getService' | 'newDest' | 'setDest' | 'delDest' | 'getDest'
+  | 'newDaemon' | 'delDaemon' | 'getDaemon' | 'setConfig' | 'getConfig' | 'getInfo' | 'zero' | 'flush'
+
+/** Where things are in packed requests and replies. */
+export interface Schema {
+  commands: Record<CommandName, number>
+  records: Record<RecordName, RecordLayout>
+  /**
+   * A request: a header of `size`, `command` and `flags` (u16 each), then the records of the command: a service (`newService`, `setService`),
+   * its key (`delService`, `getService`, `zero`, `getDest`), a service's key and a destination (`newDest`, `setDest`, `delDest`), a daemon, a config, or nothing.
+   */
+  request: { headerSize: number, dump: number }
+  /** A reply: header, one entry for each request, records, texts. */
+  reply: { headerSize: number, entrySize: number }
+}

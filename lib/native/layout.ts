@@ -1,0 +1,31 @@
+import type { Field, FieldType, RecordName } from './addon.js'
+import { addon } from './load.js'
+
+/** Where things are in packed requests and replies, as the addon declares it. */
+export const { commands, records, request, reply } = addon.schema
+
+const SIZE: Record<FieldType, number> = { u8: 1, u16: 2, u32: 4, i32: 4, u64: 8, bytes: 1, string: 1 }
+
+function field(record: RecordName, name: string, type: FieldType): Field {
+  const found = records[record].fields[name]
+  if (found?.type !== type || found.offset % SIZE[type] !== 0) {
+    throw new Error(`ipvs: the native addon has no ${type} field "${name}" in its ${record} record: it is of another version than the JavaScript part. Run: npm run build`)
+  }
+  return found
+}
+
+/**
+ * Index of a field in a view of its own element size, counted from the start of the record: `view[(at / size) + index]`.
+ * Throws where the addon's layout has no such field of that type.
+ */
+export const index = (record: RecordName, name: string, type: FieldType): number => field(record, name, type).offset / SIZE[type]
+
+/** Length of a text field in bytes. */
+export const textLength = (record: RecordName, name: string): number => field(record, name, 'string').length
+
+/** The bits of `present` that say that these fields are there. */
+export function bits(record: RecordName, ...names: string[]): number {
+  let mask = 0
+  for (const name of names) mask |= 1 << records[record].fields[name].bit
+  return mask
+}

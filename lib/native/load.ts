@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import bindings from 'bindings'
+import type { Addon } from './addon.js'
+
+const FILE = 'ipvs.node'
+
+/** Which C library this process runs on: a prebuilt addon loads with its own only. */
+const libc = (): 'glibc' | 'musl' => {
+  try {
+    return readFileSync('/proc/self/maps', 'latin1').includes('ld-musl') ? 'musl' : 'glibc'
+  } catch {
+    return 'glibc'
+  }
+}
+
+/** Loads the addon: what was compiled here first, then what was shipped. */
+function load(): Addon {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const prebuilt = ['module_root', 'prebuilds', `${process.platform}-${process.arch}`]
+  try {
+    return bindings({
+      bindings: FILE,
+      module_root: root,
+      try: [
+        ['module_root', 'build', 'Release', 'bindings'],
+        [...prebuilt, `ipvs.${libc()}.node`],
+      ],
+    }) as Addon
+  } catch (cause) {
+    const problem = process.platform === 'linux'
+      ? `There is no addon for ${process.platform}-${process.arch} (${libc()}), or it does not load here: ${(cause as Error).message}`
+      : `IPVS is a part of the Linux kernel; this is ${process.platform}.`
+    const advice = process.platform === 'linux'
+      ? `\nTo compile it (needs a C++20 compiler, make and Python 3), run: cd ${root} && npx node-gyp rebuild`
+      : ''
+    throw Object.assign(new Error(`ipvs: the native addon could not be loaded. ${problem}${advice}`, { cause }), { code: 'ERR_IPVS_ADDON' })
+  }
+}
+
+/** The native addon. */
+export const addon: Addon = load()

@@ -1,0 +1,51 @@
+import { getSystemErrorName } from 'node:util'
+import { IpvsError, type OpenReason } from './errors.js'
+import type { NativeOpenOptions, OpenFailure, OpenStep } from './native/addon.js'
+import type { OpenOptions } from './types.js'
+
+type Words = (place: string, code: string) => [OpenReason, string]
+
+const CAPABILITY = 'IPVS needs CAP_NET_ADMIN in the initial user namespace, for reading too; user namespaces and rootless containers do not have it'
+
+/** What it means that opening failed, by step. */
+const WORDS: Record<OpenStep, Words> = {
+  'netns-open': (place, code) => {
+    if (code === 'EACCES' || code === 'EPERM') return ['permission', `${place} may not be opened: entering another network namespace needs CAP_SYS_ADMIN (and CAP_SYS_PTRACE for that of another user's process)`]
+    if (code === 'EBADF') return ['namespace', `${place} is not an open descriptor`]
+    return ['namespace', `${place} does not exist, or is gone`]
+  },
+  'netns-enter': (place, code) => {
+    if (code === 'EPERM') return ['permission', `${place} may not be entered: that needs CAP_SYS_ADMIN, in this user namespace and in the one that owns the network namespace`]
+    if (code === 'EBADF') return ['namespace', `${place} is not an open descriptor`]
+    return ['namespace', `${place} is not a network namespace, or none any more`]
+  },
+  socket: () => ['unavailable', 'no netlink socket could be opened'],
+  family: (_, code) => code === 'ENOENT'
+    ? ['unavailable', 'this kernel has no IPVS, or has not loaded it. Load it: modprobe ip_vs (in a container, on its host)']
+    : code === 'EPERM' ? ['permission', CAPABILITY] : ['unavailable', 'the kernel did not say where its IPVS is'],
+  permission: (_, code) => code === 'EPERM' ? ['permission', CAPABILITY] : ['unavailable', 'the kernel\'s IPVS does not answer'],
+}
+
+function placeOf({ netnsPath, netnsFd }: NativeOpenOptions): string {
+  if (netnsFd !== undefined) return `descriptor ${netnsFd}`
+  if (netnsPath === undefined) return 'the network namespace'
+  const [, pid] = /^\/proc\/(\d+)\/ns\/net$/.exec(netnsPath) ?? []
+  if (pid !== undefined) return `the network namespace of process ${pid}`
+  const [, name] = /^\/run\/netns\/([^/]+)$/.exec(netnsPath) ?? []
+  return name === undefined ? `network namespace ${netnsPath}` : `network namespace '${name}' (${netnsPath})`
+}
+
+/** The error of a handle that could not be opened. */
+export function openError(failure: unknown, native: NativeOpenOptions, options: OpenOptions | undefined): unknown {
+  const { step, errno, text } = failure as Partial<OpenFailure>
+  if (step === undefined || errno === undefined) return failure
+  const code = getSystemErrorName(errno)
+  const [reason, words] = WORDS[step](placeOf(native), code)
+  return new IpvsError(`${words} (${code})`, {
+    errno,
+    reason,
+    text,
+    outcome: 'not-sent',
+    operation: options?.netns === undefined ? { type: 'open' } : { type: 'open', netns: options.netns },
+  })
+}

@@ -1,0 +1,184 @@
+import { invalidType } from './errors.js'
+import { commands } from './native/layout.js'
+import { DAEMON_SIZE, writeDaemon, writeDaemonKey } from './pack/daemon.js'
+import { DESTINATION_REQUEST_SIZE, writeDestination, writeDestinationKey } from './pack/destination.js'
+import { HEADER_SIZE, type Requests } from './pack/requests.js'
+import { SERVICE_KEY_SIZE, SERVICE_SIZE, writeService, writeServiceKey } from './pack/service.js'
+import { TIMEOUTS_SIZE, writeTimeouts } from './pack/timeouts.js'
+import type { Daemon, Info, ListedDestination, ListedService, Operation, Request, ServiceKey, Timeouts } from './types.js'
+import { LISTED_DAEMON_SIZE, readDaemon } from './unpack/daemon.js'
+import { LISTED_DESTINATION_SIZE, readListedDestination } from './unpack/destination.js'
+import { readInfo, readTimeouts } from './unpack/info.js'
+import type { Reply } from './unpack/reply.js'
+import { LISTED_SERVICE_SIZE, readListedService } from './unpack/service.js'
+
+/**
+ * The one definition of each operation: what it is called, how it is packed, how its answer is read. `Ipvs`, `IpvsSync` and batches
+ * all work from these; the words for refusals are in `words.ts` under the same names.
+ */
+
+/** An operation that changes something. */
+export interface Change {
+  readonly type: Operation['type']
+  /** Validates the arguments of the method and writes a request. */
+  pack(requests: Requests, first: unknown, second: unknown): void
+  /** The same from an operation as batches have them. */
+  packOperation(requests: Requests, operation: Operation): void
+  /** The operation of these arguments. */
+  describe(first: unknown, second: unknown): Operation
+}
+
+/** An operation that reads one thing. */
+export interface Single<Answer> {
+  readonly type: Request['type']
+  readonly list: false
+  pack(requests: Requests, first: unknown): void
+  describe(first: unknown): Request
+  /** Makes the answer of a record. */
+  read(reply: Reply, at: number): Answer
+  /** Name of an errno that means there is no such thing; the answer is then `undefined`. */
+  readonly missing?: 'ESRCH'
+}
+
+/** An operation that lists things: a dump, of which there can be only one under way. */
+export interface Listing<Element> {
+  readonly type: Request['type']
+  readonly list: true
+  pack(requests: Requests, first: unknown): void
+  describe(first: unknown): Request
+  /** Makes an element of a record. */
+  read(reply: Reply, at: number): Element
+  /** Bytes of a record. */
+  readonly size: number
+}
+
+const serviceChange = (
+  type: 'addService' | 'updateService' | 'removeService', command: number, size: number, write: (requests: Requests, at: number, service: unknown) => void,
+): Change => {
+  const pack = (requests: Requests, service: unknown): void => {
+    write(requests, requests.reserve(size), service)
+    requests.commit(command, size)
+  }
+  return {
+    type,
+    pack,
+    packOperation: (requests, operation) => pack(requests, (operation as { service: unknown }).service),
+    describe: (service) => ({ type, service }) as Operation,
+  }
+}
+
+const destinationChange = (
+  type: 'addDestination' | 'updateDestination' | 'removeDestination', command: number,
+  write: (requests: Requests, at: number, service: unknown, destination: unknown) => void,
+): Change => {
+  const pack = (requests: Requests, service: unknown, destination: unknown): void => {
+    write(requests, requests.reserve(DESTINATION_REQUEST_SIZE), service, destination)
+    requests.commit(command, DESTINATION_REQUEST_SIZE)
+  }
+  return {
+    type,
+    pack,
+    packOperation: (requests, operation) => {
+      const { service, destination } = operation as { service: unknown, destination: unknown }
+      pack(requests, service, destination)
+    },
+    describe: (service, destination) => ({ type, service, destination }) as Operation,
+  }
+}
+
+const otherChange = (
+  type: 'zero' | 'flush' | 'setTimeouts' | 'startDaemon' | 'stopDaemon', member: string, pack: (requests: Requests, value: unknown) => void,
+): Change => ({
+  type,
+  pack,
+  packOperation: (requests, operation) => pack(requests, (operation as unknown as Record<string, unknown>)[member]),
+  describe: (value) => (value === undefined ? { type } : { type, [member]: value }) as Operation,
+})
+
+export const changes = {
+  addService: serviceChange('addService', commands.newService, SERVICE_SIZE, (requests, at, service) => writeService(requests, at, service, false)),
+  updateService: serviceChange('updateService', commands.setService, SERVICE_SIZE, (requests, at, service) => writeService(requests, at, service, true)),
+  removeService: serviceChange('removeService', commands.delService, SERVICE_KEY_SIZE, writeServiceKey),
+  addDestination: destinationChange('addDestination', commands.newDest, (requests, at, service, destination) => writeDestination(requests, at, service, destination, false)),
+  updateDestination: destinationChange('updateDestination', commands.setDest, (requests, at, service, destination) => writeDestination(requests, at, service, destination, true)),
+  removeDestination: destinationChange('removeDestination', commands.delDest, writeDestinationKey),
+  zero: otherChange('zero', 'service', (requests, service) => {
+    const size = service === undefined ? 0 : SERVICE_KEY_SIZE
+    const at = requests.reserve(size)
+    if (service !== undefined) writeServiceKey(requests, at, service)
+    requests.commit(commands.zero, size)
+  }),
+  flush: otherChange('flush', '', (requests) => {
+    requests.reserve(0)
+    requests.commit(commands.flush, 0)
+  }),
+  setTimeouts: otherChange('setTimeouts', 'timeouts', (requests, timeouts) => {
+    writeTimeouts(requests, requests.reserve(TIMEOUTS_SIZE), timeouts)
+    requests.commit(commands.setConfig, TIMEOUTS_SIZE)
+  }),
+  startDaemon: otherChange('startDaemon', 'daemon', (requests, daemon) => {
+    writeDaemon(requests, requests.reserve(DAEMON_SIZE), daemon)
+    requests.commit(commands.newDaemon, DAEMON_SIZE)
+  }),
+  stopDaemon: otherChange('stopDaemon', 'daemon', (requests, daemon) => {
+    writeDaemonKey(requests, requests.reserve(DAEMON_SIZE), daemon)
+    requests.commit(commands.delDaemon, DAEMON_SIZE)
+  }),
+} satisfies { [Type in Operation['type']]: Change }
+
+const byType = new Map<unknown, Change>(Object.entries(changes))
+
+/** Validates an operation of a batch and writes its request. */
+export function packOperation(requests: Requests, operation: Operation): void {
+  if (typeof operation !== 'object' || operation === null) throw invalidType('operation', 'an object like { type: \'addService\', service: … }', operation)
+  const change = byType.get(operation.type)
+  if (change === undefined) throw invalidType('operation.type', `one of ${[...byType.keys()].map((type) => `'${type as string}'`).join(', ')}`, operation.type)
+  change.packOperation(requests, operation)
+}
+
+const plain = (command: number, dump: boolean) => (requests: Requests): void => {
+  requests.reserve(0)
+  requests.commit(command, 0, dump)
+}
+
+const packKey = (requests: Requests, command: number, service: unknown): void => {
+  writeServiceKey(requests, requests.reserve(SERVICE_KEY_SIZE), service)
+  requests.commit(command, SERVICE_KEY_SIZE)
+}
+
+const singles = {
+  info: { type: 'info', list: false, pack: plain(commands.getInfo, false), describe: () => ({ type: 'info' }), read: readInfo } satisfies Single<Info>,
+  timeouts: { type: 'timeouts', list: false, pack: plain(commands.getConfig, false), describe: () => ({ type: 'timeouts' }), read: readTimeouts } satisfies Single<Timeouts>,
+  getService: {
+    type: 'getService',
+    list: false,
+    pack: (requests: Requests, service: unknown) => packKey(requests, commands.getService, service),
+    describe: (service: unknown) => ({ type: 'getService', service: service as ServiceKey }),
+    read: readListedService,
+    missing: 'ESRCH',
+  } satisfies Single<ListedService>,
+} as const
+
+const listings = {
+  services: { type: 'services', list: true, pack: plain(commands.getService, true), describe: () => ({ type: 'services' }), read: readListedService, size: LISTED_SERVICE_SIZE } satisfies Listing<ListedService>,
+  daemons: { type: 'daemons', list: true, pack: plain(commands.getDaemon, true), describe: () => ({ type: 'daemons' }), read: readDaemon, size: LISTED_DAEMON_SIZE } satisfies Listing<Daemon>,
+  /**
+   * Two requests, since the kernel answers the dump of a missing service with an empty success: the first asks for the service, and is refused
+   * with ESRCH where it is missing.
+   */
+  destinations: {
+    type: 'destinations',
+    list: true,
+    pack(requests: Requests, service: unknown): void {
+      packKey(requests, commands.getService, service)
+      const at = requests.reserve(SERVICE_KEY_SIZE)
+      requests.u8.copyWithin(at, at - HEADER_SIZE - SERVICE_KEY_SIZE, at - HEADER_SIZE)
+      requests.commit(commands.getDest, SERVICE_KEY_SIZE, true)
+    },
+    describe: (service: unknown) => ({ type: 'destinations', service: service as ServiceKey }),
+    read: readListedDestination,
+    size: LISTED_DESTINATION_SIZE,
+  } satisfies Listing<ListedDestination>,
+} as const
+
+export const reads = { ...singles, ...listings }

@@ -1,0 +1,83 @@
+import { addressFamily, parseAddress } from '../address.js'
+import { integer, object, oneOf, refuseUnknown, string, type Known, type Properties } from '../check.js'
+import { invalidValue } from '../errors.js'
+import { DEFAULTS, INTERFACE_NAME_LENGTH, LISTENING_PORT, SYNC_ID, SYNC_MAX_LENGTH, TIME_TO_LIVE } from '../limits.js'
+import { bits, index, records, textLength } from '../native/layout.js'
+import { AF_INET, AF_INET6, ROLES } from '../vocabulary.js'
+import type { Requests } from './requests.js'
+import { byteLength, writeText } from './text.js'
+
+/** Bytes of a sync daemon in a request. */
+export const DAEMON_SIZE = records.daemon.requestSize
+
+const PRESENT = index('daemon', 'present', 'u32')
+const STATE = index('daemon', 'state', 'u32')
+const IDENTIFIER = index('daemon', 'syncId', 'u32')
+const INTERFACE = index('daemon', 'interface', 'string')
+const MAX_LENGTH = index('daemon', 'maxLength', 'u16')
+const GROUP_FAMILY = index('daemon', 'groupFamily', 'u16')
+const GROUP = index('daemon', 'group', 'bytes')
+const DAEMON_PORT = index('daemon', 'port', 'u16')
+const TTL = index('daemon', 'ttl', 'u8')
+const INTERFACE_LENGTH = textLength('daemon', 'interface')
+
+const KEY = bits('daemon', 'state', 'syncId')
+
+const DAEMON: Known = { what: 'a sync daemon', names: new Set(['role', 'syncId', 'interface', 'maxLength', 'group', 'port', 'ttl']) }
+
+function writeKey(requests: Requests, at: number, daemon: Properties): void {
+  const { role, syncId } = daemon
+  requests.u32[(at >> 2) + STATE] = oneOf(role, 'daemon.role', ROLES.number)
+  requests.u32[(at >> 2) + IDENTIFIER] = syncId === undefined ? DEFAULTS.syncId : integer(syncId, 'daemon.syncId', SYNC_ID)
+  refuseUnknown(daemon, 'daemon', DAEMON)
+}
+
+/** As in the kernel's `dev_valid_name`: no slash, colon or white space; other bytes are allowed, and each counts. */
+function interfaceName(value: unknown): string {
+  const text = string(value, 'daemon.interface')
+  if (text === '' || text === '.' || text === '..' || /[\0/:\s]/.test(text) || byteLength(text) > INTERFACE_NAME_LENGTH) {
+    throw invalidValue('daemon.interface', `the name of a network interface, at most ${INTERFACE_NAME_LENGTH} bytes`, value)
+  }
+  return text
+}
+
+function writeGroup(requests: Requests, at: number, value: unknown): void {
+  const text = string(value, 'daemon.group', 'multicast address text')
+  const family = addressFamily(text)
+  if (family !== 0) parseAddress(text, requests.u8, at + GROUP)
+  const first = requests.u8[at + GROUP]
+  if (family === 0 || (family === 4 ? first >> 4 !== 0xe : first !== 0xff)) throw invalidValue('daemon.group', 'an IPv4 or IPv6 multicast address', value)
+  requests.u16[(at >> 1) + GROUP_FAMILY] = family === 4 ? AF_INET : AF_INET6
+}
+
+/** Writes what starts a sync daemon. */
+export function writeDaemon(requests: Requests, at: number, value: unknown): void {
+  const daemon = object(value, 'daemon')
+  writeKey(requests, at, daemon)
+  const { maxLength, group, port, ttl } = daemon
+  let present = KEY | bits('daemon', 'interface')
+  writeText(requests.u8, at + INTERFACE, INTERFACE_LENGTH, interfaceName(daemon.interface))
+  if (maxLength !== undefined) {
+    requests.u16[(at >> 1) + MAX_LENGTH] = integer(maxLength, 'daemon.maxLength', SYNC_MAX_LENGTH)
+    present |= bits('daemon', 'maxLength')
+  }
+  if (group !== undefined) {
+    writeGroup(requests, at, group)
+    present |= bits('daemon', 'groupFamily', 'group')
+  }
+  if (port !== undefined) {
+    requests.u16[(at >> 1) + DAEMON_PORT] = integer(port, 'daemon.port', LISTENING_PORT)
+    present |= bits('daemon', 'port')
+  }
+  if (ttl !== undefined) {
+    requests.u8[at + TTL] = integer(ttl, 'daemon.ttl', TIME_TO_LIVE)
+    present |= bits('daemon', 'ttl')
+  }
+  requests.u32[(at >> 2) + PRESENT] = present
+}
+
+/** Writes what tells a sync daemon from the other. */
+export function writeDaemonKey(requests: Requests, at: number, value: unknown): void {
+  writeKey(requests, at, object(value, 'daemon'))
+  requests.u32[(at >> 2) + PRESENT] = KEY
+}

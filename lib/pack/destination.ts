@@ -1,0 +1,151 @@
+import { parseAddress } from '../address.js'
+import { integer, object, oneOf, onlyKnown, refuseUnknown, string, type Known, type Properties } from '../check.js'
+import { conflict, invalidType, invalidValue, outOfRange } from '../errors.js'
+import { DEFAULTS, LISTENING_PORT, PORT, THRESHOLD, WEIGHT } from '../limits.js'
+import { bits, index, records } from '../native/layout.js'
+import { AF_INET, AF_INET6, CHECKSUMS, FORWARDING_METHODS, TUNNEL_TYPES } from '../vocabulary.js'
+import type { Requests } from './requests.js'
+import { familyAt, portAt, SERVICE_KEY_SIZE, writeServiceKey } from './service.js'
+
+/** Bytes of a service's key and a destination in a request. */
+export const DESTINATION_REQUEST_SIZE = SERVICE_KEY_SIZE + records.destination.requestSize
+
+const PRESENT = index('destination', 'present', 'u32')
+const FAMILY = index('destination', 'family', 'u16')
+const DESTINATION_PORT = index('destination', 'port', 'u16')
+const ADDRESS = index('destination', 'address', 'bytes')
+const FORWARD = index('destination', 'forward', 'u32')
+const DESTINATION_WEIGHT = index('destination', 'weight', 'i32')
+const UPPER_THRESHOLD = index('destination', 'upperThreshold', 'u32')
+const LOWER_THRESHOLD = index('destination', 'lowerThreshold', 'u32')
+const TUNNEL_TYPE = index('destination', 'tunnelType', 'u8')
+const TUNNEL_PORT = index('destination', 'tunnelPort', 'u16')
+const TUNNEL_FLAGS = index('destination', 'tunnelFlags', 'u16')
+
+const KEY = bits('destination', 'family', 'port', 'address')
+const CONFIGURATION = KEY | bits('destination', 'forward', 'weight', 'upperThreshold', 'lowerThreshold')
+const TUNNEL = bits('destination', 'tunnelType', 'tunnelPort', 'tunnelFlags')
+
+const DESTINATION: Known = {
+  what: 'a destination',
+  names: new Set([
+    'address', 'port', 'forward', 'weight', 'upperThreshold', 'lowerThreshold', 'tunnel',
+    'activeConnections', 'inactiveConnections', 'persistentConnections', 'stats', 'rates',
+  ]),
+}
+
+const TUNNEL_PROPERTIES: Known = { what: 'a tunnel', names: new Set(['type', 'port', 'checksum']) }
+
+const NAT = FORWARDING_METHODS.number.get('nat')!
+const TUN = FORWARDING_METHODS.number.get('tun')!
+const DR = FORWARDING_METHODS.number.get('dr')!
+
+const CHECKSUMS_OF: Record<'ipip' | 'gue' | 'gre', readonly string[]> = { ipip: ['none'], gue: ['none', 'csum', 'remcsum'], gre: ['none', 'csum'] }
+
+/** Writes address and port; returns the address's family. */
+function writeKey(requests: Requests, at: number, destination: Properties): 4 | 6 {
+  const { address, port } = destination
+  const family = parseAddress(string(address, 'destination.address', 'IPv4 or IPv6 address text'), requests.u8, at + ADDRESS)
+  if (family === 0) throw invalidValue('destination.address', 'an IPv4 or IPv6 address (without leading zeros, zone or prefix length)', address)
+  const at2 = at >> 1
+  requests.u16[at2 + FAMILY] = family === 4 ? AF_INET : AF_INET6
+  requests.u16[at2 + DESTINATION_PORT] = integer(port, 'destination.port', PORT)
+  return family
+}
+
+function writeTunnel(requests: Requests, at: number, value: unknown, complete: boolean): void {
+  const { u8, u16 } = requests
+  const at2 = at >> 1
+  if (value === undefined || value === null) {
+    u8[at + TUNNEL_TYPE] = u16[at2 + TUNNEL_PORT] = u16[at2 + TUNNEL_FLAGS] = 0
+    return
+  }
+  const tunnel = object(value, 'destination.tunnel')
+  refuseUnknown(tunnel, 'destination.tunnel', TUNNEL_PROPERTIES)
+  const type = (tunnel.type === undefined && !complete ? DEFAULTS.tunnelType : tunnel.type) as keyof typeof CHECKSUMS_OF
+  u8[at + TUNNEL_TYPE] = oneOf(type, 'destination.tunnel.type', TUNNEL_TYPES.number)
+  if (type === 'gue') u16[at2 + TUNNEL_PORT] = integer(tunnel.port, 'destination.tunnel.port', LISTENING_PORT)
+  else if (tunnel.port === undefined) u16[at2 + TUNNEL_PORT] = 0
+  else throw conflict('destination.tunnel.port', `is for GUE; ${type} has none`)
+  const checksum = (tunnel.checksum === undefined && !complete ? DEFAULTS.checksum : tunnel.checksum) as string
+  u16[at2 + TUNNEL_FLAGS] = oneOf(checksum, 'destination.tunnel.checksum', CHECKSUMS.number)
+  if (!CHECKSUMS_OF[type].includes(checksum)) {
+    throw invalidValue('destination.tunnel.checksum', `${CHECKSUMS_OF[type].map((word) => `'${word}'`).join(' or ')} with tunnel type '${type}'`, checksum)
+  }
+}
+
+/**
+ * Writes a service's key and a destination's configuration. What is missing gets its default, or is refused where the configuration must be `complete`.
+ */
+export function writeDestination(requests: Requests, serviceAt: number, service: unknown, value: unknown, complete: boolean): void {
+  writeServiceKey(requests, serviceAt, service)
+  const at = serviceAt + SERVICE_KEY_SIZE
+  const destination = object(value, 'destination')
+  const family = writeKey(requests, at, destination)
+  let read = 2
+  const { u32 } = requests
+  const at4 = at >> 2
+  let present = CONFIGURATION
+
+  const { forward, weight, upperThreshold, lowerThreshold, tunnel } = destination
+  let method = DR
+  if (forward !== undefined || complete) {
+    method = forward === 'nat' ? NAT : oneOf(forward, 'destination.forward', FORWARDING_METHODS.number)
+    read++
+  }
+  u32[at4 + FORWARD] = method
+
+  let value32: number = DEFAULTS.weight
+  if (weight !== undefined || complete) {
+    value32 = integer(weight, 'destination.weight', WEIGHT)
+    read++
+  }
+  requests.i32[at4 + DESTINATION_WEIGHT] = value32
+
+  let upper: number = DEFAULTS.upperThreshold
+  if (upperThreshold !== undefined || complete) {
+    upper = integer(upperThreshold, 'destination.upperThreshold', THRESHOLD)
+    read++
+  }
+  u32[at4 + UPPER_THRESHOLD] = upper
+
+  let lower: number = DEFAULTS.lowerThreshold
+  if (lowerThreshold !== undefined || complete) {
+    lower = integer(lowerThreshold, 'destination.lowerThreshold', THRESHOLD)
+    read++
+  }
+  if (lower > upper) throw outOfRange('destination.lowerThreshold', `at most destination.upperThreshold, which is ${upper}`, lower)
+  u32[at4 + LOWER_THRESHOLD] = lower
+
+  if (tunnel !== undefined) read++
+  else if (complete) throw invalidType('destination.tunnel', 'an object, or null for none', undefined)
+  if (method === TUN) {
+    writeTunnel(requests, at, tunnel, complete)
+    present |= TUNNEL
+  } else if (tunnel !== undefined && tunnel !== null) {
+    throw conflict('destination.tunnel', `goes with forward 'tun' only: set it to null for '${forward as string ?? DEFAULTS.forward}'`)
+  }
+  u32[at4 + PRESENT] = present
+  onlyKnown(destination, read, 'destination', DESTINATION)
+
+  if (method === DR || method === TUN) {
+    const port = portAt(requests, serviceAt)
+    const own = requests.u16[(at >> 1) + DESTINATION_PORT]
+    if (port !== -1 && port !== own) {
+      throw invalidValue('destination.port', `the service's port ${port} with forward '${method === DR ? 'dr' : 'tun'}', which leaves ports as they are`, own)
+    }
+  }
+  if (method !== TUN && family !== familyAt(requests, serviceAt)) {
+    throw conflict('destination.address', `is IPv${family} and the service is IPv${familyAt(requests, serviceAt)}: only forward 'tun' goes from one to the other`)
+  }
+}
+
+/** Writes a service's key and a destination's. */
+export function writeDestinationKey(requests: Requests, serviceAt: number, service: unknown, value: unknown): void {
+  writeServiceKey(requests, serviceAt, service)
+  const at = serviceAt + SERVICE_KEY_SIZE
+  const destination = object(value, 'destination')
+  writeKey(requests, at, destination)
+  requests.u32[(at >> 2) + PRESENT] = KEY
+  onlyKnown(destination, 2, 'destination', DESTINATION)
+}

@@ -1,0 +1,68 @@
+import { request } from '../native/layout.js'
+
+/** Bytes before the first record of a request. */
+export const HEADER_SIZE = request.headerSize
+
+const DUMP = request.dump
+
+/**
+ * Packed requests in a buffer that grows and is used again.
+ *
+ * A request is written at {@link reserve}'s place and counts only once {@link commit} was called: bad input found in between leaves nothing behind.
+ */
+export class Requests {
+  u8!: Uint8Array
+  u16!: Uint16Array
+  u32!: Uint32Array
+  i32!: Int32Array
+  /** Bytes in use. */
+  length = 0
+  /** Requests in use. */
+  count = 0
+
+  constructor(capacity = 4096) {
+    this.#view(new ArrayBuffer(capacity))
+  }
+
+  #view(buffer: ArrayBuffer): void {
+    this.u8 = new Uint8Array(buffer)
+    this.u16 = new Uint16Array(buffer)
+    this.u32 = new Uint32Array(buffer)
+    this.i32 = new Int32Array(buffer)
+  }
+
+  /** Place for a request with `size` bytes of records; returns where the records begin. */
+  reserve(size: number): number {
+    const end = this.length + HEADER_SIZE + size
+    if (end > this.u8.length) {
+      const old = this.u8
+      this.#view(new ArrayBuffer(Math.max(end, old.length * 2)))
+      this.u8.set(old)
+    }
+    return this.length + HEADER_SIZE
+  }
+
+  /** Takes what was written at the last {@link reserve} as a request. */
+  commit(command: number, size: number, dump = false): void {
+    const at = this.length >> 1
+    this.u16[at] = HEADER_SIZE + size
+    this.u16[at + 1] = command
+    this.u16[at + 2] = dump ? DUMP : 0
+    this.u16[at + 3] = 0
+    this.length += HEADER_SIZE + size
+    this.count++
+  }
+
+  /** Where the records of the request with this number begin. */
+  recordsOf(index: number): number {
+    let at = 0
+    for (let i = 0; i < index; i++) at += this.u16[at >> 1]
+    return at + HEADER_SIZE
+  }
+
+  /** Forgets everything; the memory stays. */
+  clear(): void {
+    this.length = 0
+    this.count = 0
+  }
+}

@@ -1,0 +1,203 @@
+import { maskOfPrefix, parseAddress, parseMask, prefixOfMask } from '../address.js'
+import { boolean, integer, name, object, oneOf, onlyKnown, refuseUnknown, string, type Known, type Properties } from '../check.js'
+import { conflict, invalidType, invalidValue } from '../errors.js'
+import {
+  DEFAULTS, FIREWALL_MARK, PERSISTENCE_ENGINE_NAME_LENGTH, PERSISTENCE_TIMEOUT, PORT, PREFIX_LENGTH_4, PREFIX_LENGTH_6, SCHEDULER_NAME_LENGTH,
+} from '../limits.js'
+import { bits, index, records, textLength } from '../native/layout.js'
+import { AF_INET, AF_INET6, CONFIGURABLE_FLAGS, NAMED_SCHEDULER_FLAGS, ONE_PACKET, PERSISTENT, PROTOCOLS, SCHEDULER_FLAGS } from '../vocabulary.js'
+import type { Requests } from './requests.js'
+import { writeText } from './text.js'
+
+/** Bytes of a service's key and of its configuration in a request. */
+export const SERVICE_KEY_SIZE = records.service.keySize
+export const SERVICE_SIZE = records.service.requestSize
+
+const PRESENT = index('service', 'present', 'u32')
+const FAMILY = index('service', 'family', 'u16')
+const PROTOCOL = index('service', 'protocol', 'u16')
+const SERVICE_PORT = index('service', 'port', 'u16')
+const FWMARK = index('service', 'fwmark', 'u32')
+const ADDRESS = index('service', 'address', 'bytes')
+const FLAGS = index('service', 'flags', 'u32')
+const FLAGS_MASK = index('service', 'flagsMask', 'u32')
+const TIMEOUT = index('service', 'timeout', 'u32')
+const NETMASK = index('service', 'netmask', 'u32')
+const SCHEDULER = index('service', 'scheduler', 'string')
+const ENGINE = index('service', 'persistenceEngine', 'string')
+const SCHEDULER_LENGTH = textLength('service', 'scheduler')
+const ENGINE_LENGTH = textLength('service', 'persistenceEngine')
+
+const ADDRESS_KEY = bits('service', 'family', 'protocol', 'port', 'address')
+const FIREWALL_MARK_KEY = bits('service', 'family', 'fwmark')
+const CONFIGURATION = bits('service', 'flags', 'flagsMask', 'timeout', 'netmask', 'scheduler')
+const WITH_ENGINE = bits('service', 'persistenceEngine')
+
+const KEY_NAMES = ['protocol', 'address', 'port', 'fwmark', 'family']
+const NAMES = [...KEY_NAMES, 'scheduler', 'schedulerFlags', 'onePacket', 'persistence', 'persistenceEngine', 'stats', 'rates']
+
+const SERVICE: Known = {
+  what: 'a service',
+  names: new Set(NAMES),
+  hints: { destinations: 'is not set through its service: use addDestination, or leave it out' },
+}
+
+/** A key may be cut out of anything that a service is known by: a listed service, or one with its destinations. */
+const KEY: Known = { what: 'a service', names: new Set([...NAMES, 'destinations']) }
+
+const PERSISTENCE: Known = { what: 'persistence', names: new Set(['timeout', 'prefixLength', 'netmask']) }
+
+const FAMILIES = 'the number 4 or 6'
+
+/** Number of properties that the last key consisted of. */
+let keyProperties = 0
+
+function writeFirewallMarkKey(requests: Requests, at: number, service: Properties, fwmark: unknown): number {
+  for (const property of ['protocol', 'address', 'port']) {
+    if (service[property] !== undefined) throw conflict(`service.${property}`, 'does not go with service.fwmark: a service has an address or a firewall mark')
+  }
+  requests.u32[(at >> 2) + FWMARK] = integer(fwmark, 'service.fwmark', FIREWALL_MARK)
+  const { family } = service
+  if (family !== 4 && family !== 6) throw typeof family === 'number' ? invalidValue('service.family', FAMILIES, family) : invalidType('service.family', FAMILIES, family)
+  const { u16 } = requests
+  const at2 = at >> 1
+  u16[at2 + FAMILY] = family === 4 ? AF_INET : AF_INET6
+  u16[at2 + PROTOCOL] = 0
+  u16[at2 + SERVICE_PORT] = 0
+  requests.u8.fill(0, at + ADDRESS, at + ADDRESS + 16)
+  requests.u32[(at >> 2) + PRESENT] = FIREWALL_MARK_KEY
+  keyProperties = 2
+  return FIREWALL_MARK_KEY
+}
+
+function writeKey(requests: Requests, at: number, service: Properties): number {
+  const { fwmark } = service
+  if (fwmark !== undefined) return writeFirewallMarkKey(requests, at, service, fwmark)
+  const { protocol, address, port } = service
+  const { u8, u16, u32 } = requests
+  const at2 = at >> 1
+  u16[at2 + PROTOCOL] = protocol === 'tcp' ? 6 : oneOf(protocol, 'service.protocol', PROTOCOLS.number)
+  u16[at2 + SERVICE_PORT] = integer(port, 'service.port', PORT)
+  const family = parseAddress(string(address, 'service.address', 'IPv4 or IPv6 address text'), u8, at + ADDRESS)
+  if (family === 0) throw invalidValue('service.address', 'an IPv4 or IPv6 address (without leading zeros, zone or prefix length)', address)
+  if (service.family !== undefined && service.family !== family) throw conflict('service.family', `is that of a firewall-mark service; service.address is IPv${family} by itself`)
+  u16[at2 + FAMILY] = family === 4 ? AF_INET : AF_INET6
+  u32[(at >> 2) + FWMARK] = 0
+  u32[(at >> 2) + PRESENT] = ADDRESS_KEY
+  keyProperties = 3
+  return ADDRESS_KEY
+}
+
+/** Writes what tells the service from others. */
+export function writeServiceKey(requests: Requests, at: number, value: unknown): void {
+  const service = object(value, 'service')
+  writeKey(requests, at, service)
+  onlyKnown(service, keyProperties, 'service', KEY)
+}
+
+/** Family of the service whose record is at `at`: 4 or 6. */
+export const familyAt = (requests: Requests, at: number): 4 | 6 => requests.u16[(at >> 1) + FAMILY] === AF_INET ? 4 : 6
+
+/** Port of the service whose record is at `at`, or -1 for a firewall-mark service, which has none. */
+export const portAt = (requests: Requests, at: number): number =>
+  requests.u32[(at >> 2) + PRESENT] === FIREWALL_MARK_KEY ? -1 : requests.u16[(at >> 1) + SERVICE_PORT]
+
+/** Bits of scheduler flags that are given by name or number. */
+function schedulerFlags(value: unknown, scheduler: string): number {
+  if (!Array.isArray(value)) throw invalidType('service.schedulerFlags', 'an array of strings', value)
+  let flags = 0
+  for (let i = 0; i < value.length; i++) {
+    const field = `service.schedulerFlags[${i}]`
+    const flag = string(value[i], field)
+    const named = NAMED_SCHEDULER_FLAGS.get(scheduler)?.number
+    const bit = named?.get(flag) ?? SCHEDULER_FLAGS.number.get(flag)
+    if (bit === undefined) {
+      const allowed = [...named?.keys() ?? [], ...SCHEDULER_FLAGS.number.keys()].map((word) => `'${word}'`).join(', ')
+      throw invalidValue(field, `one of ${allowed} with scheduler '${scheduler}'`, flag)
+    }
+    flags |= bit
+  }
+  return flags
+}
+
+/** The mask that the kernel wants: IPv4's in host order, IPv6's prefix length. */
+function persistenceMask(persistence: Properties, family: 4 | 6, complete: boolean): number {
+  const { prefixLength, netmask } = persistence
+  if (prefixLength === undefined && netmask === undefined) {
+    if (complete) throw invalidType('service.persistence.prefixLength', 'an integer (or service.persistence.netmask given instead)', undefined)
+    return family === 4 ? maskOfPrefix(32) : 128
+  }
+  const length = prefixLength === undefined ? undefined
+    : integer(prefixLength, 'service.persistence.prefixLength', family === 4 ? PREFIX_LENGTH_4 : PREFIX_LENGTH_6)
+  if (netmask === undefined) return family === 4 ? maskOfPrefix(length!) : length!
+  const text = string(netmask, 'service.persistence.netmask', 'IPv4 netmask text')
+  if (family === 6) throw conflict('service.persistence.netmask', 'is for IPv4: an IPv6 service takes service.persistence.prefixLength')
+  const mask = parseMask(text)
+  if (mask === undefined) throw invalidValue('service.persistence.netmask', 'an IPv4 netmask like 255.255.255.0', netmask)
+  if (length !== undefined && prefixOfMask(mask) !== length) {
+    throw conflict('service.persistence.netmask', `'${text}' contradicts service.persistence.prefixLength ${length}: give one of them`)
+  }
+  return mask
+}
+
+/**
+ * Writes a service's configuration. What is missing gets its default, or is refused where the configuration must be `complete`.
+ */
+export function writeService(requests: Requests, at: number, value: unknown, complete: boolean): void {
+  const service = object(value, 'service')
+  let present = writeKey(requests, at, service) | CONFIGURATION
+  let read = keyProperties
+  const { u8, u32 } = requests
+  const at4 = at >> 2
+  const family = familyAt(requests, at)
+
+  let flags = 0
+  let timeout = 0
+  let mask = family === 4 ? maskOfPrefix(32) : 128
+
+  const scheduler = service.scheduler
+  if (scheduler !== undefined || complete) {
+    name(scheduler, 'service.scheduler', SCHEDULER_NAME_LENGTH)
+    read++
+  }
+  const schedulerName = (scheduler ?? DEFAULTS.scheduler) as string
+  writeText(u8, at + SCHEDULER, SCHEDULER_LENGTH, schedulerName)
+
+  const named = service.schedulerFlags
+  if (named !== undefined || complete) {
+    flags |= schedulerFlags(named, schedulerName)
+    read++
+  }
+  const { onePacket } = service
+  if (onePacket !== undefined || complete) {
+    if (boolean(onePacket, 'service.onePacket')) flags |= ONE_PACKET
+    read++
+  }
+  const { persistence } = service
+  if (persistence !== undefined) {
+    read++
+    if (persistence !== null) {
+      const given = object(persistence, 'service.persistence')
+      refuseUnknown(given, 'service.persistence', PERSISTENCE)
+      flags |= PERSISTENT
+      timeout = given.timeout === undefined && !complete ? DEFAULTS.persistenceTimeout : integer(given.timeout, 'service.persistence.timeout', PERSISTENCE_TIMEOUT)
+      mask = persistenceMask(given, family, complete)
+    }
+  } else if (complete) throw invalidType('service.persistence', 'an object, or null for none', undefined)
+
+  const { persistenceEngine } = service
+  if (persistenceEngine !== undefined) {
+    read++
+    if (persistenceEngine !== null) {
+      writeText(u8, at + ENGINE, ENGINE_LENGTH, name(persistenceEngine, 'service.persistenceEngine', PERSISTENCE_ENGINE_NAME_LENGTH))
+      present |= WITH_ENGINE
+    }
+  } else if (complete) throw invalidType('service.persistenceEngine', 'a string, or null for none', undefined)
+
+  u32[at4 + FLAGS] = flags
+  u32[at4 + FLAGS_MASK] = CONFIGURABLE_FLAGS
+  u32[at4 + TIMEOUT] = timeout
+  u32[at4 + NETMASK] = mask
+  u32[at4 + PRESENT] = present
+  onlyKnown(service, read, 'service', SERVICE)
+}

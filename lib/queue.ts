@@ -1,0 +1,277 @@
+import { closedError } from './errors.js'
+import { failureOf } from './failure.js'
+import { listInSlices } from './listing.js'
+import type { NativeHandle, NativeReply } from './native/addon.js'
+import type { Change, Listing, Single } from './operations.js'
+import { Requests } from './pack/requests.js'
+import { batchChannel, type BatchTrace } from './tracing.js'
+import { DONE, replyOf, type Reply } from './unpack/reply.js'
+
+/**
+ * Most requests in one piece: about a millisecond of packing. While the handle's thread sends one piece, the next one is packed.
+ */
+export const PIECE_REQUESTS = 2048
+
+/** Pieces that are with the handle's thread: it always has the next one at hand, and no more memory is tied than that. */
+const UNDER_WAY = 2
+
+/** Buffers that are kept for later pieces. */
+const SPARE_BUFFERS = 3
+
+/** Requests that are sent together, and what to do with their answer. */
+export interface Piece {
+  readonly requests: Requests
+  /** Whether it can be sent whenever its turn comes; one that is still growing goes when the handle is idle. */
+  sealed: boolean
+  settle(reply: Reply | undefined): void
+  /** The transaction could not be started. */
+  fail(error: unknown): void
+}
+
+/** A place in the order of a handle's operations: pieces that are there, and perhaps more to come before anything later is sent. */
+interface Lane {
+  readonly pieces: Piece[]
+  open: boolean
+}
+
+/** A place in the order, for whoever has it. */
+export interface Place {
+  /** The next piece to be sent. */
+  push(piece: Piece): void
+  /** Takes back what is not sent yet. */
+  withdraw(): Piece[]
+  /** Lets go of the place: what was called later can be sent. */
+  close(): void
+}
+
+/** Somebody who waits for the answer to a request (or two, for a listing of destinations). */
+interface Waiting {
+  readonly definition: Change | Single<unknown> | Listing<unknown>
+  readonly first: unknown
+  readonly second: unknown
+  /** Number of its last request in the piece. */
+  readonly request: number
+  readonly resolve: (answer: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Operations of the promise API that travel together; each promise settles with its own answer. */
+class Shared implements Piece {
+  sealed = false
+  /** Whether the turn in which it began is over. */
+  due = false
+  readonly waiting: Waiting[] = []
+
+  constructor(readonly requests: Requests) {}
+
+  settle(reply: Reply | undefined): void {
+    let request = 0
+    for (const waiting of this.waiting) {
+      if (reply === undefined) waiting.resolve('list' in waiting.definition && waiting.definition.list ? [] : undefined)
+      else this.#answer(waiting, reply, request)
+      request = waiting.request + 1
+    }
+  }
+
+  #answer({ definition, first, second, request: last, resolve, reject }: Waiting, reply: Reply, from: number): void {
+    for (let request = from; request <= last; request++) {
+      if (reply.outcome(request) === DONE) continue
+      const error = failureOf(reply, this.requests, request, definition.type, () => definition.describe(first, second))!
+      return 'missing' in definition && definition.missing === error.code ? resolve(undefined) : reject(error)
+    }
+    if (!('list' in definition)) return resolve(undefined)
+    const at = reply.recordsOf(last)
+    if (!definition.list) return resolve(definition.read(reply, at))
+    listInSlices(definition, reply, last).then(resolve, reject)
+  }
+
+  fail(error: unknown): void {
+    for (const { reject } of this.waiting) reject(error)
+  }
+}
+
+/**
+ * The order of a handle's operations.
+ *
+ * Operations that are called before the microtasks of a turn drain, or while a transaction is under way, share a piece, which a dump ends.
+ * Batches and snapshots have lanes: everything called later waits until they have handed over their last piece.
+ */
+export class Queue {
+  readonly #handle: NativeHandle
+  readonly #lanes: Lane[] = []
+  readonly #underWay: { piece: Piece, trace: BatchTrace | undefined }[] = []
+  readonly #spare: Requests[] = []
+  #growing: Shared | undefined
+  #busy = 0
+  #closing: Promise<void> | undefined
+  #idle: (() => void) | undefined
+
+  constructor(handle: NativeHandle) {
+    this.#handle = handle
+    handle.onReply = (answer) => this.#answered(answer)
+  }
+
+  /** Runs an operation that changes something. */
+  change(definition: Change, first: unknown, second: unknown): Promise<void> {
+    return this.#run(definition, first, second, false) as Promise<void>
+  }
+
+  /** Runs an operation that reads one thing. */
+  read<Answer>(definition: Single<Answer>, first?: unknown): Promise<Answer | undefined> {
+    return this.#run(definition, first, undefined, false) as Promise<Answer | undefined>
+  }
+
+  /** Runs an operation that lists things. */
+  list<Element>(definition: Listing<Element>, first?: unknown): Promise<Element[]> {
+    return this.#run(definition, first, undefined, true) as Promise<Element[]>
+  }
+
+  #run(definition: Waiting['definition'], first: unknown, second: unknown, last: boolean): Promise<unknown> {
+    if (this.#closing !== undefined) return Promise.reject(closedError())
+    const piece = this.#growing ?? this.#grow()
+    const { requests } = piece
+    try {
+      definition.pack(requests, first, second)
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever an argument's getter throws
+      return Promise.reject(error)
+    }
+    const promise = new Promise<unknown>((resolve, reject) => {
+      piece.waiting.push({ definition, first, second, request: requests.count - 1, resolve, reject })
+    })
+    if (last || requests.count >= PIECE_REQUESTS) this.#seal()
+    return promise
+  }
+
+  #grow(): Shared {
+    const piece = new Shared(this.takeBuffer())
+    this.#growing = piece
+    this.#lanes.push({ pieces: [piece], open: false })
+    // A tick asked for by a microtask comes when all microtasks of the turn have run.
+    queueMicrotask(() => process.nextTick(() => {
+      piece.due = true
+      this.#pump()
+    }))
+    return piece
+  }
+
+  /** Nothing joins the growing piece any more; it is sent as soon as its turn comes. */
+  #seal(): void {
+    const piece = this.#growing
+    if (piece === undefined) return
+    this.#growing = undefined
+    piece.sealed = true
+    this.#pump()
+  }
+
+  /** A place in the order for pieces to come. Everything called later waits until the lane is closed. */
+  lane(): Place {
+    this.#seal()
+    const lane: Lane = { pieces: [], open: true }
+    this.#lanes.push(lane)
+    return {
+      push: (piece) => {
+        lane.pieces.push(piece)
+        this.#pump()
+      },
+      withdraw: () => lane.pieces.splice(0),
+      close: () => {
+        lane.open = false
+        this.#pump()
+      },
+    }
+  }
+
+  /** Keeps `close` waiting until `work` has ended. */
+  async during<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#closing !== undefined) throw closedError()
+    this.#busy++
+    try {
+      return await work()
+    } finally {
+      this.#busy--
+      this.#checkIdle()
+    }
+  }
+
+  /** An empty buffer. */
+  takeBuffer(): Requests {
+    return this.#spare.pop() ?? new Requests()
+  }
+
+  /** A buffer that is no longer needed. */
+  returnBuffer(requests: Requests): void {
+    if (this.#spare.length >= SPARE_BUFFERS) return
+    requests.clear()
+    this.#spare.push(requests)
+  }
+
+  #pump(): void {
+    while (this.#underWay.length < UNDER_WAY) {
+      const lane = this.#lanes[0]
+      if (lane === undefined) break
+      const piece = lane.pieces[0]
+      if (piece === undefined) {
+        if (lane.open) break
+        this.#lanes.shift()
+        continue
+      }
+      if (!piece.sealed && (this.#underWay.length > 0 || !(piece as Shared).due)) break
+      if (piece === this.#growing) this.#growing = undefined
+      lane.pieces.shift()
+      this.#send(piece)
+    }
+    this.#checkIdle()
+  }
+
+  #send(piece: Piece): void {
+    const { requests } = piece
+    if (requests.count === 0) return this.returnBuffer(requests)
+    const trace: BatchTrace | undefined = batchChannel.hasSubscribers ? { requests: requests.count, bytes: requests.length } : undefined
+    if (trace !== undefined) batchChannel.start.publish(trace)
+    try {
+      this.#handle.execute(requests.u8, requests.length, requests.count)
+      this.#underWay.push({ piece, trace })
+    } catch (error) {
+      if (trace !== undefined) {
+        trace.error = error
+        batchChannel.error.publish(trace)
+      }
+      piece.fail(error)
+      this.returnBuffer(requests)
+    }
+    if (trace !== undefined) batchChannel.end.publish(trace)
+  }
+
+  #answered(answer: NativeReply): void {
+    const { piece, trace } = this.#underWay.shift()!
+    const reply = replyOf(answer)
+    this.#pump()
+    if (trace !== undefined) {
+      trace.failed = 0
+      if (reply !== undefined) for (let i = 0; i < trace.requests; i++) if (reply.outcome(i) !== DONE) trace.failed++
+      batchChannel.asyncStart.publish(trace)
+    }
+    piece.settle(reply)
+    this.returnBuffer(piece.requests)
+    if (trace !== undefined) batchChannel.asyncEnd.publish(trace)
+    this.#checkIdle()
+  }
+
+  #checkIdle(): void {
+    if (this.#idle !== undefined && this.#busy === 0 && this.#lanes.length === 0 && this.#underWay.length === 0) this.#idle()
+  }
+
+  /** Finishes what was called before, then closes the handle. */
+  close(): Promise<void> {
+    return this.#closing ??= new Promise<void>((resolve) => {
+      this.#idle = () => {
+        this.#idle = undefined
+        this.#handle.close()
+        resolve()
+      }
+      this.#checkIdle()
+    })
+  }
+}
+

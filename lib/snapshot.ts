@@ -1,0 +1,140 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { failureOf } from './failure.js'
+import { listAll, readRecords, SLICE } from './listing.js'
+import { bits, commands, index } from './native/layout.js'
+import { reads } from './operations.js'
+import type { Requests } from './pack/requests.js'
+import { SERVICE_KEY_SIZE } from './pack/service.js'
+import type { Piece, Queue } from './queue.js'
+import type { ListedTable, ListedTableService } from './types.js'
+import { LISTED_SERVICE_SIZE, readListedService } from './unpack/service.js'
+import type { Reply } from './unpack/reply.js'
+
+/** Dumps of destinations that are asked for together: while one lot is read, the kernel is at work on the next. */
+const DUMPS = 64
+
+const PRESENT = index('service', 'present', 'u32')
+const KEY_BITS = bits('service', 'family', 'protocol', 'port', 'fwmark', 'address')
+
+/** Numbers of the first requests' answers. */
+const SERVICES = 0
+const TIMEOUTS = 1
+const DAEMONS = 2
+
+/** Asks for everything but the destinations. */
+function packTable(requests: Requests): void {
+  reads.services.pack(requests)
+  reads.timeouts.pack(requests)
+  reads.daemons.pack(requests)
+}
+
+/** Asks for the destinations of some of the listed services. Their keys are the leading parts of their records, as the kernel sent them. */
+function packDumps(requests: Requests, table: Reply, from: number, to: number): void {
+  const services = table.recordsOf(SERVICES)
+  for (let i = from; i < to; i++) {
+    const at = requests.reserve(SERVICE_KEY_SIZE)
+    const service = services + i * LISTED_SERVICE_SIZE
+    requests.u8.set(table.u8.subarray(service, service + SERVICE_KEY_SIZE), at)
+    requests.u32[(at >> 2) + PRESENT] &= KEY_BITS
+    requests.commit(commands.getDest, SERVICE_KEY_SIZE, true)
+  }
+}
+
+function refuse(reply: Reply, requests: Requests): void {
+  for (let i = 0; i < requests.count; i++) {
+    const error = failureOf(reply, requests, i, 'snapshot', () => ({ type: 'snapshot' }))
+    if (error !== undefined) throw error
+  }
+}
+
+/** `snapshot` of `IpvsSync`. */
+export function snapshotSync(requests: Requests, execute: (requests: Requests) => Reply | undefined): ListedTable {
+  const ask = (): Reply => {
+    const reply = execute(requests)!
+    refuse(reply, requests)
+    requests.clear()
+    return reply
+  }
+  packTable(requests)
+  const table = ask()
+  const services: ListedTableService[] = []
+  const count = table.recordCount(SERVICES)
+  for (let from = 0; from < count; from += DUMPS) {
+    const to = Math.min(from + DUMPS, count)
+    packDumps(requests, table, from, to)
+    const reply = ask()
+    for (let i = from; i < to; i++) {
+      const service = readListedService(table, table.recordsOf(SERVICES) + i * LISTED_SERVICE_SIZE)
+      services.push({ ...service, destinations: listAll(reads.destinations, reply, i - from) })
+    }
+  }
+  return { services, timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: listAll(reads.daemons, table, DAEMONS) }
+}
+
+/** The promise API's `snapshot`. */
+export function snapshot(queue: Queue): Promise<ListedTable> {
+  return queue.during(async () => {
+    const place = queue.lane()
+    const ask = (pack: (requests: Requests) => void): Promise<Reply> => {
+      const requests = queue.takeBuffer()
+      pack(requests)
+      return new Promise((resolve, reject) => {
+        const piece: Piece = {
+          requests,
+          sealed: true,
+          settle(reply) {
+            try {
+              refuse(reply!, requests)
+              resolve(reply!)
+            } catch (error) {
+              reject(error)
+            }
+          },
+          fail: reject,
+        }
+        place.push(piece)
+      })
+    }
+    try {
+      const table = await ask(packTable)
+      const count = table.recordCount(SERVICES)
+      const services: ListedTableService[] = []
+      const dumps = (from: number): Promise<Reply> => {
+        const reply = ask((requests) => packDumps(requests, table, from, Math.min(from + DUMPS, count)))
+        // Heard where it is waited for; an earlier lot may end the snapshot first.
+        reply.catch(() => {})
+        return reply
+      }
+      const asked: Promise<Reply>[] = []
+      let next = 0
+      let read = 0
+      for (let from = 0; from < count; from += DUMPS) {
+        for (; next < count && asked.length < AHEAD; next += DUMPS) asked.push(dumps(next))
+        const reply = await asked.shift()!
+        for (let i = from; i < Math.min(from + DUMPS, count); i++) {
+          const destinations: ListedTableService['destinations'] = []
+          const at = reply.recordsOf(i - from)
+          const total = reply.recordCount(i - from)
+          for (let done = 0; done < total;) {
+            const some = Math.min(total - done, SLICE - read)
+            readRecords(reads.destinations, reply, at + done * reads.destinations.size, some, destinations)
+            done += some
+            read += some
+            if (read >= SLICE) {
+              read = 0
+              await turn()
+            }
+          }
+          const service = readListedService(table, table.recordsOf(SERVICES) + i * LISTED_SERVICE_SIZE)
+          services.push({ ...service, destinations })
+        }
+      }
+      return { services, timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: listAll(reads.daemons, table, DAEMONS) }
+    } finally {
+      place.close()
+    }
+  })
+}
+
+/** Lots of dumps that are asked for before the first of them is read. */
+const AHEAD = 3

@@ -1,0 +1,19 @@
+import { tracingChannel } from 'node:diagnostics_channel'
+
+/** What subscribers of `tracingChannel('ipvs:batch')` get: one object for each transaction with the kernel, the same in all of its events. */
+export interface BatchTrace {
+  /** Number of requests that travel together. */
+  requests: number
+  /** Bytes they are packed in. */
+  bytes: number
+  /** Set when the answer is there: how many of them were not carried out. */
+  failed?: number
+  /** Set when the transaction could not be started. */
+  error?: unknown
+}
+
+/**
+ * Events of `tracingChannel('ipvs:batch')`: `start` and `end` around handing a transaction over (in `IpvsSync`: around the whole of it), `asyncStart` and
+ * `asyncEnd` around settling its promises, `error` where it could not be started. Costs one check where nobody listens.
+ */
+export const batchChannel = tracingChannel<unknown, BatchTrace>('ipvs:batch')

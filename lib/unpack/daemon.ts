@@ -1,0 +1,46 @@
+import { formatIPv4, formatIPv6 } from '../address.js'
+import { bits, index, records, textLength } from '../native/layout.js'
+import type { Daemon } from '../types.js'
+import { AF_INET6, ROLES } from '../vocabulary.js'
+import type { Reply, View } from './reply.js'
+import { readText } from './text.js'
+
+/** Bytes of a listed sync daemon. */
+export const LISTED_DAEMON_SIZE = records.daemon.size
+
+const PRESENT = index('daemon', 'present', 'u32')
+const STATE = index('daemon', 'state', 'u32')
+const IDENTIFIER = index('daemon', 'syncId', 'u32')
+const INTERFACE = index('daemon', 'interface', 'string')
+const MAX_LENGTH = index('daemon', 'maxLength', 'u16')
+const GROUP_FAMILY = index('daemon', 'groupFamily', 'u16')
+const GROUP = index('daemon', 'group', 'bytes')
+const PORT = index('daemon', 'port', 'u16')
+const TTL = index('daemon', 'ttl', 'u8')
+const INTERFACE_LENGTH = textLength('daemon', 'interface')
+
+const HAS_GROUP = bits('daemon', 'group')
+
+/** Role of the daemon at `at`; a number where the kernel has a role that is not known here. */
+export function readRole(view: View, at: number): Daemon['role'] {
+  const state = view.u32[(at >> 2) + STATE]
+  return ROLES.word.get(state) ?? state as unknown as Daemon['role']
+}
+
+export const readInterface = (view: View, at: number): string => readText(view.u8, at + INTERFACE, INTERFACE_LENGTH)
+
+/** A listed sync daemon. */
+export function readDaemon(reply: Reply, at: number): Daemon {
+  const { u8, u16, u32 } = reply
+  const group = !(u32[(at >> 2) + PRESENT] & HAS_GROUP) ? ''
+    : u16[(at >> 1) + GROUP_FAMILY] === AF_INET6 ? formatIPv6(u8, at + GROUP) : formatIPv4(u8, at + GROUP)
+  return {
+    role: readRole(reply, at),
+    interface: readInterface(reply, at),
+    syncId: u32[(at >> 2) + IDENTIFIER],
+    maxLength: u16[(at >> 1) + MAX_LENGTH],
+    group,
+    port: u16[(at >> 1) + PORT],
+    ttl: u8[at + TTL],
+  }
+}

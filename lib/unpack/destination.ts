@@ -1,0 +1,72 @@
+import { formatIPv4, formatIPv6 } from '../address.js'
+import { bits, index, records } from '../native/layout.js'
+import type { DestinationKey, ForwardingMethod, ListedDestination, Tunnel } from '../types.js'
+import { AF_INET, AF_INET6, CHECKSUMS, FORWARDING_METHODS, TUNNEL_TYPES } from '../vocabulary.js'
+import { counterLayout, readRates, readStatistics } from './counters.js'
+import type { Reply, View } from './reply.js'
+
+/** Bytes of a listed destination. */
+export const LISTED_DESTINATION_SIZE = records.destination.size
+
+const PRESENT = index('destination', 'present', 'u32')
+const FAMILY = index('destination', 'family', 'u16')
+const PORT = index('destination', 'port', 'u16')
+const ADDRESS = index('destination', 'address', 'bytes')
+const FORWARD = index('destination', 'forward', 'u32')
+const WEIGHT = index('destination', 'weight', 'i32')
+const UPPER_THRESHOLD = index('destination', 'upperThreshold', 'u32')
+const LOWER_THRESHOLD = index('destination', 'lowerThreshold', 'u32')
+const TUNNEL_TYPE = index('destination', 'tunnelType', 'u8')
+const TUNNEL_PORT = index('destination', 'tunnelPort', 'u16')
+const TUNNEL_FLAGS = index('destination', 'tunnelFlags', 'u16')
+const ACTIVE = index('destination', 'activeConnections', 'u32')
+const INACTIVE = index('destination', 'inactiveConnections', 'u32')
+const PERSISTENT = index('destination', 'persistentConnections', 'u32')
+const COUNTERS = counterLayout('destination')
+
+const HAS_TUNNEL = bits('destination', 'tunnelType')
+
+const METHOD_MASK = 7
+const TUN = FORWARDING_METHODS.number.get('tun')!
+const METHODS = Array.from({ length: METHOD_MASK + 1 }, (_, number) => FORWARDING_METHODS.word.get(number) ?? number as unknown as ForwardingMethod)
+
+const address = (view: View, at: number): string =>
+  view.u16[(at >> 1) + FAMILY] === AF_INET6 ? formatIPv6(view.u8, at + ADDRESS) : formatIPv4(view.u8, at + ADDRESS)
+
+/** What tells the destination at `at` from others of its service. */
+export const readDestinationKey = (view: View, at: number): DestinationKey => ({ address: address(view, at), port: view.u16[(at >> 1) + PORT] })
+
+/** Family of the destination at `at`. */
+export const readDestinationFamily = (view: View, at: number): 4 | 6 => view.u16[(at >> 1) + FAMILY] === AF_INET ? 4 : 6
+
+/** Kernels before 5.2 send no tunnel: theirs is IPIP. */
+function tunnel(view: View, at: number): Tunnel {
+  if (!(view.u32[(at >> 2) + PRESENT] & HAS_TUNNEL)) return { type: 'ipip', checksum: 'none' }
+  const number = view.u8[at + TUNNEL_TYPE]
+  const flags = view.u16[(at >> 1) + TUNNEL_FLAGS]
+  const port = view.u16[(at >> 1) + TUNNEL_PORT]
+  const type = TUNNEL_TYPES.word.get(number) ?? number as unknown as Tunnel['type']
+  const checksum = CHECKSUMS.word.get(flags) ?? flags as unknown as Tunnel['checksum']
+  return port === 0 ? { type, checksum } : { type, port, checksum }
+}
+
+/** A listed destination. */
+export function readListedDestination(reply: Reply, at: number): ListedDestination {
+  const { u32 } = reply
+  const at4 = at >> 2
+  const method = u32[at4 + FORWARD] & METHOD_MASK
+  return {
+    address: address(reply, at),
+    port: reply.u16[(at >> 1) + PORT],
+    forward: METHODS[method],
+    weight: reply.i32[at4 + WEIGHT],
+    upperThreshold: u32[at4 + UPPER_THRESHOLD],
+    lowerThreshold: u32[at4 + LOWER_THRESHOLD],
+    tunnel: method === TUN ? tunnel(reply, at) : null,
+    activeConnections: u32[at4 + ACTIVE],
+    inactiveConnections: u32[at4 + INACTIVE],
+    persistentConnections: u32[at4 + PERSISTENT],
+    stats: readStatistics(reply, at, COUNTERS),
+    rates: readRates(reply, at, COUNTERS),
+  }
+}

@@ -1,0 +1,22 @@
+import { index } from '../native/layout.js'
+import type { Info, Timeouts } from '../types.js'
+import type { Reply } from './reply.js'
+
+const VERSION = index('info', 'version', 'u32')
+const TABLE_SIZE = index('info', 'connectionTableSize', 'u32')
+const TCP = index('config', 'tcp', 'u32')
+const TCP_FIN = index('config', 'tcpFin', 'u32')
+const UDP = index('config', 'udp', 'u32')
+
+export function readInfo({ u32 }: Reply, at: number): Info {
+  const version = u32[(at >> 2) + VERSION]
+  return {
+    version: `${version >> 16 & 255}.${version >> 8 & 255}.${version & 255}`,
+    connectionTableSize: u32[(at >> 2) + TABLE_SIZE],
+  }
+}
+
+export function readTimeouts({ u32 }: Reply, at: number): Timeouts {
+  const at4 = at >> 2
+  return { tcp: u32[at4 + TCP], tcpFin: u32[at4 + TCP_FIN], udp: u32[at4 + UDP] }
+}

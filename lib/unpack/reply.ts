@@ -1,0 +1,61 @@
+import { reply } from '../native/layout.js'
+import type { NativeReply } from '../native/addon.js'
+
+/** Bytes seen as numbers of several sizes: a packed reply, or packed requests. */
+export interface View {
+  readonly u8: Uint8Array
+  readonly u16: Uint16Array
+  readonly u32: Uint32Array
+  readonly i32: Int32Array
+}
+
+/** How a request ended: 0, a negative errno, or one of the two below. */
+export const DONE = 0
+export const UNKNOWN = 1
+export const NOT_SENT = 2
+
+const HEADER = reply.headerSize >> 2
+const ENTRY = reply.entrySize >> 2
+
+const decoder = new TextDecoder()
+
+/** A packed reply: for each request how it ended, its records, and the kernel's text. */
+export class Reply implements View {
+  readonly u8: Uint8Array
+  readonly u16: Uint16Array
+  readonly u32: Uint32Array
+  readonly i32: Int32Array
+  readonly u64: BigUint64Array
+
+  constructor(buffer: ArrayBuffer) {
+    this.u8 = new Uint8Array(buffer)
+    this.u16 = new Uint16Array(buffer)
+    this.u32 = new Uint32Array(buffer)
+    this.i32 = new Int32Array(buffer)
+    this.u64 = new BigUint64Array(buffer, 0, buffer.byteLength >> 3)
+  }
+
+  /** How the request with this number ended. */
+  outcome(request: number): number {
+    return this.i32[HEADER + request * ENTRY]
+  }
+
+  /** How many records answer it. */
+  recordCount(request: number): number {
+    return this.u32[HEADER + request * ENTRY + 1]
+  }
+
+  /** Where they begin. */
+  recordsOf(request: number): number {
+    return this.u32[HEADER + request * ENTRY + 2]
+  }
+
+  /** The kernel's extended text, where it sent one. */
+  text(request: number): string | undefined {
+    const at = this.u32[HEADER + request * ENTRY + 3]
+    return at === 0 ? undefined : decoder.decode(this.u8.subarray(at, this.u8.indexOf(0, at)))
+  }
+}
+
+/** The reply, or `undefined` where all was carried out and there is nothing to read. */
+export const replyOf = (answer: NativeReply): Reply | undefined => answer === null ? undefined : new Reply(answer)

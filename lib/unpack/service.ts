@@ -1,0 +1,89 @@
+import { formatIPv4, formatIPv6, formatMask, prefixOfMask } from '../address.js'
+import { bits, index, records, textLength } from '../native/layout.js'
+import type { ListedService, Persistence, Protocol, Service, ServiceKey } from '../types.js'
+import { AF_INET, NAMED_SCHEDULER_FLAGS, ONE_PACKET, PERSISTENT, PROTOCOLS, SCHEDULER_FLAGS } from '../vocabulary.js'
+import { counterLayout, readRates, readStatistics } from './counters.js'
+import type { Reply, View } from './reply.js'
+import { readText, readWord } from './text.js'
+
+/** Bytes of a listed service. */
+export const LISTED_SERVICE_SIZE = records.service.size
+
+const PRESENT = index('service', 'present', 'u32')
+const FAMILY = index('service', 'family', 'u16')
+const PROTOCOL = index('service', 'protocol', 'u16')
+const PORT = index('service', 'port', 'u16')
+const FWMARK = index('service', 'fwmark', 'u32')
+const ADDRESS = index('service', 'address', 'bytes')
+const FLAGS = index('service', 'flags', 'u32')
+const TIMEOUT = index('service', 'timeout', 'u32')
+const NETMASK = index('service', 'netmask', 'u32')
+const SCHEDULER = index('service', 'scheduler', 'string')
+const ENGINE = index('service', 'persistenceEngine', 'string')
+const SCHEDULER_LENGTH = textLength('service', 'scheduler')
+const ENGINE_LENGTH = textLength('service', 'persistenceEngine')
+const COUNTERS = counterLayout('service')
+
+const HAS_FIREWALL_MARK = bits('service', 'fwmark')
+const HAS_ENGINE = bits('service', 'persistenceEngine')
+
+const ALL_SCHEDULER_FLAGS = [...SCHEDULER_FLAGS.word.keys()].reduce((mask, bit) => mask | bit)
+
+/** Family of the service at `at`. */
+export const readServiceFamily = (view: View, at: number): 4 | 6 => view.u16[(at >> 1) + FAMILY] === AF_INET ? 4 : 6
+
+/** What tells the service at `at` from others. */
+export function readServiceKey(view: View, at: number): ServiceKey {
+  const at2 = at >> 1
+  const family = readServiceFamily(view, at)
+  if (view.u32[(at >> 2) + PRESENT] & HAS_FIREWALL_MARK) return { fwmark: view.u32[(at >> 2) + FWMARK], family }
+  const protocol = view.u16[at2 + PROTOCOL]
+  return {
+    // A number is a protocol that another program has set and the kernel does not balance.
+    protocol: PROTOCOLS.word.get(protocol) ?? protocol as unknown as Protocol,
+    address: family === 4 ? formatIPv4(view.u8, at + ADDRESS) : formatIPv6(view.u8, at + ADDRESS),
+    port: view.u16[at2 + PORT],
+  }
+}
+
+/** Names of the scheduler flags that are set. */
+function schedulerFlags(flags: number, scheduler: string): string[] {
+  if ((flags & ALL_SCHEDULER_FLAGS) === 0) return []
+  const names = NAMED_SCHEDULER_FLAGS.get(scheduler)?.word
+  const set: string[] = []
+  for (const [bit, name] of SCHEDULER_FLAGS.word) if (flags & bit) set.push(names?.get(bit) ?? name)
+  return set
+}
+
+function persistence(view: View, at: number): Persistence {
+  const timeout = view.u32[(at >> 2) + TIMEOUT]
+  const mask = view.u32[(at >> 2) + NETMASK]
+  if (view.u16[(at >> 1) + FAMILY] !== AF_INET) return { timeout, prefixLength: mask }
+  const prefixLength = prefixOfMask(mask)
+  // A mask whose bits are not contiguous has no length: the one case in which the property is not there.
+  return prefixLength === undefined ? { timeout, netmask: formatMask(mask) } as Persistence : { timeout, prefixLength }
+}
+
+/** A listed service. */
+export function readListedService(reply: Reply, at: number): ListedService {
+  const flags = reply.u32[(at >> 2) + FLAGS]
+  const scheduler = readWord(reply.u8, at + SCHEDULER, SCHEDULER_LENGTH)
+  const present = reply.u32[(at >> 2) + PRESENT]
+  const named = schedulerFlags(flags, scheduler)
+  const onePacket = (flags & ONE_PACKET) !== 0
+  const affinity = flags & PERSISTENT ? persistence(reply, at) : null
+  const persistenceEngine = present & HAS_ENGINE ? readText(reply.u8, at + ENGINE, ENGINE_LENGTH) : null
+  const stats = readStatistics(reply, at, COUNTERS)
+  const rates = readRates(reply, at, COUNTERS)
+  const key = readServiceKey(reply, at)
+  return 'fwmark' in key
+    ? { fwmark: key.fwmark, family: key.family, scheduler, schedulerFlags: named, onePacket, persistence: affinity, persistenceEngine, stats, rates }
+    : { protocol: key.protocol, address: key.address, port: key.port, scheduler, schedulerFlags: named, onePacket, persistence: affinity, persistenceEngine, stats, rates }
+}
+
+/** Name of the scheduler in a packed service. */
+export const readScheduler = (view: View, at: number): string => readText(view.u8, at + SCHEDULER, SCHEDULER_LENGTH)
+
+/** Name of the persistence engine in a packed service, where there is one. */
+export const readEngine = (view: View, at: number): Service['persistenceEngine'] =>
+  view.u32[(at >> 2) + PRESENT] & HAS_ENGINE ? readText(view.u8, at + ENGINE, ENGINE_LENGTH) : null

@@ -1,0 +1,117 @@
+import { getSystemErrorMap, getSystemErrorName } from 'node:util'
+import type { DestinationKey, ServiceKey } from './types.js'
+import { SERVICE_KEY_SIZE } from './pack/service.js'
+import { readInterface, readRole } from './unpack/daemon.js'
+import { readDestinationFamily, readDestinationKey } from './unpack/destination.js'
+import type { View } from './unpack/reply.js'
+import { readEngine, readScheduler, readServiceFamily, readServiceKey } from './unpack/service.js'
+
+/**
+ * What the kernel's refusals mean. The same errno says different things to different requests, so the request that was refused is in hand,
+ * as it was sent: whatever the program did to its objects since then, the words are about what the kernel was asked.
+ */
+
+const endpoint = (address: string, port: number): string => address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+
+/** 'service tcp 192.0.2.1:80', 'service fwmark 7 (IPv6)' */
+export const describeService = (key: ServiceKey): string =>
+  'fwmark' in key ? `service fwmark ${key.fwmark} (IPv${key.family})` : `service ${key.protocol} ${endpoint(key.address, key.port)}`
+
+/** 'destination 192.0.2.2:80' */
+export const describeDestination = ({ address, port }: DestinationKey): string => `destination ${endpoint(address, port)}`
+
+const service = (view: View, at: number): string => describeService(readServiceKey(view, at))
+const destination = (view: View, at: number): string => describeDestination(readDestinationKey(view, at + SERVICE_KEY_SIZE))
+const both = (view: View, at: number): string => `${destination(view, at)} of ${service(view, at)}`
+const daemon = (view: View, at: number): string => `${String(readRole(view, at))} sync daemon`
+
+type Words = (view: View, at: number) => string
+
+const noService: Words = (view, at) => `${service(view, at)} does not exist`
+
+const moduleMissing: Words = (view, at) => {
+  const scheduler = readScheduler(view, at)
+  const engine = readEngine(view, at)
+  const missing = `scheduler '${scheduler}'${engine === null ? '' : ` or persistence engine '${engine}'`}`
+  return `${missing} of ${service(view, at)} is not in this kernel, and its module (ip_vs_${scheduler}${engine === null ? '' : `, ip_vs_pe_${engine}`}) could not be loaded`
+}
+
+const badService: Words = (view, at) => `the kernel finds the configuration of ${service(view, at)} invalid`
+
+const badDestination: Words = (view, at) => {
+  const mixed = readDestinationFamily(view, at + SERVICE_KEY_SIZE) !== readServiceFamily(view, at)
+  return `the kernel does not accept ${both(view, at)}: `
+    + (mixed
+      ? 'a destination of the other address family does not go together with sync daemons'
+      : 'its address must be one that packets can be sent to (unicast, not link-local), by the routes of this network namespace. In a new namespace set lo up first: ip link set lo up')
+}
+
+const noIPv6: Words = (view, at) => `this kernel's IPVS has no IPv6, which ${service(view, at)} needs`
+
+/** Words by request and name of the errno. */
+const WORDS: Record<string, Record<string, Words>> = {
+  addService: {
+    EEXIST: (view, at) => `${service(view, at)} already exists`,
+    ENOENT: moduleMissing,
+    EINVAL: badService,
+    EAFNOSUPPORT: noIPv6,
+  },
+  updateService: { ESRCH: noService, ENOENT: moduleMissing, EINVAL: badService, EAFNOSUPPORT: noIPv6 },
+  removeService: { ESRCH: noService },
+  getService: {},
+  zero: { ESRCH: noService },
+  addDestination: {
+    ESRCH: noService,
+    EEXIST: (view, at) => `${both(view, at)} already exists`,
+    EINVAL: badDestination,
+    ERANGE: (view, at) => `weight or thresholds of ${both(view, at)} are out of the kernel's range`,
+  },
+  updateDestination: {
+    ESRCH: noService,
+    ENOENT: (view, at) => `${both(view, at)} does not exist`,
+    EINVAL: badDestination,
+    ERANGE: (view, at) => `weight or thresholds of ${both(view, at)} are out of the kernel's range`,
+  },
+  removeDestination: {
+    ESRCH: noService,
+    ENOENT: (view, at) => `${both(view, at)} does not exist`,
+  },
+  destinations: { ESRCH: noService },
+  setTimeouts: { EINVAL: () => 'a timeout is above the kernel\'s limit, INT_MAX divided by its clock rate (2,147,483 seconds at 1000 Hz, 21,474,836 at 100 Hz)' },
+  startDaemon: {
+    EEXIST: (view, at) => `a ${daemon(view, at)} is already running: stop it first`,
+    ENODEV: (view, at) => `network interface '${readInterface(view, at)}' does not exist in this network namespace`,
+    EINVAL: (view, at) => `the kernel finds the configuration of the ${daemon(view, at)} invalid: sync daemons do not go together with destinations of the other address family, `
+      + `and the interface must be up and able to multicast in the group's address family`,
+    EADDRNOTAVAIL: (view, at) => `network interface '${readInterface(view, at)}' has no address of the family of the multicast group`,
+    EAFNOSUPPORT: () => 'this kernel\'s IPVS has no IPv6 multicast',
+  },
+  stopDaemon: { ESRCH: (view, at) => `no ${daemon(view, at)} is running` },
+}
+
+const systemWords = (errno: number): string => {
+  const [name, words] = getSystemErrorMap().get(errno) ?? [getSystemErrorName(errno), 'the kernel gave no other reason']
+  return `${words} (${name})`
+}
+
+/** Words for everything else that can be refused, whatever was asked. */
+const ANYWHERE: Record<string, string> = {
+  EPERM: 'not permitted: IPVS needs CAP_NET_ADMIN in the initial user namespace, for reading too',
+  ENOENT: 'IPVS is no longer in this kernel: its module was unloaded. Load it again: modprobe ip_vs',
+  ENOMEM: 'the kernel has no memory for it',
+}
+
+/**
+ * What it means that the kernel refused a request.
+ *
+ * @param type the request: 'addService'
+ * @param errno negative
+ * @param view the bytes that were sent
+ * @param at where the request's records begin in them
+ */
+export function refusalWords(type: string, errno: number, view: View, at: number): string {
+  const code = getSystemErrorName(errno)
+  const known = WORDS[type]?.[code]
+  if (known !== undefined) return known(view, at)
+  return `${type}: ${ANYWHERE[code] ?? systemWords(errno)}`
+}
