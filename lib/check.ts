@@ -77,6 +77,6 @@ export function onlyKnown(properties: Properties, read: number, field: string, k
   let count = 0
   // Counting costs a few nanoseconds, looking at each name would cost every operation of a batch much more.
   // eslint-disable-next-line @typescript-eslint/no-unused-vars
-  for (const property in properties) count++
+  for (const _ in properties) count++
   if (count > read) refuseUnknown(properties, field, known)
 }

@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import type { IpvsError } from './errors.js'
 import { failureOf } from './failure.js'
 import { listAll, readRecords, SLICE } from './listing.js'
 import { bits, commands, index } from './native/layout.js'
@@ -40,18 +41,20 @@ function packDumps(requests: Requests, table: Reply, from: number, to: number): 
   }
 }
 
-function refuse(reply: Reply, requests: Requests): void {
+function firstFailure(reply: Reply, requests: Requests): IpvsError | undefined {
   for (let i = 0; i < requests.count; i++) {
     const error = failureOf(reply, requests, i, 'snapshot', () => ({ type: 'snapshot' }))
-    if (error !== undefined) throw error
+    if (error !== undefined) return error
   }
+  return undefined
 }
 
 /** `snapshot` of `IpvsSync`. */
 export function snapshotSync(requests: Requests, execute: (requests: Requests) => Reply | undefined): ListedTable {
   const ask = (): Reply => {
     const reply = execute(requests)!
-    refuse(reply, requests)
+    const error = firstFailure(reply, requests)
+    if (error !== undefined) throw error
     requests.clear()
     return reply
   }
@@ -83,12 +86,9 @@ export function snapshot(queue: Queue): Promise<ListedTable> {
           requests,
           sealed: true,
           settle(reply) {
-            try {
-              refuse(reply!, requests)
-              resolve(reply!)
-            } catch (error) {
-              reject(error)
-            }
+            const error = firstFailure(reply!, requests)
+            if (error === undefined) resolve(reply!)
+            else reject(error)
           },
           fail: reject,
         }
