@@ -15,9 +15,9 @@ function refuseInteger(value: unknown, field: string, range: Range): never {
   throw outOfRange(field, integerIn(range), value)
 }
 
-/** An integer in a range. Not: fractions, NaN, -0, bigint, text. */
+/** An integer in a range within 0 to 2³²-1. Not: fractions, NaN, -0, bigint, text. */
 export function integer(value: unknown, field: string, range: Range): number {
-  if (typeof value === 'number' && value >= range.min && value <= range.max && Math.floor(value) === value && (value !== 0 || 1 / value > 0)) return value
+  if (typeof value === 'number' && value >>> 0 === value && value >= range.min && value <= range.max && (value !== 0 || 1 / value > 0)) return value
   return refuseInteger(value, field, range)
 }
 
@@ -72,11 +72,15 @@ export function refuseUnknown(properties: Properties, field: string, { what, nam
   }
 }
 
-/** Throws if there are more enumerable properties than were `read`, and one of them is not known. */
-export function onlyKnown(properties: Properties, read: number, field: string, known: Known): void {
+/** Number of enumerable properties. Counting costs a few nanoseconds; looking at each name would cost every operation of a batch much more. */
+export function countOf(properties: Properties): number {
   let count = 0
-  // Counting costs a few nanoseconds, looking at each name would cost every operation of a batch much more.
   // eslint-disable-next-line @typescript-eslint/no-unused-vars
   for (const _ in properties) count++
-  if (count > read) refuseUnknown(properties, field, known)
+  return count
+}
+
+/** Throws if there are more enumerable properties than were `read`, and one of them is not known. */
+export function onlyKnown(properties: Properties, read: number, field: string, known: Known): void {
+  if (countOf(properties) > read) refuseUnknown(properties, field, known)
 }

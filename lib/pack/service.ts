@@ -1,5 +1,5 @@
 import { maskOfPrefix, parseAddress, parseMask, prefixOfMask } from '../address.js'
-import { boolean, integer, name, object, oneOf, onlyKnown, refuseUnknown, string, type Known, type Properties } from '../check.js'
+import { boolean, countOf, integer, name, object, oneOf, onlyKnown, refuseUnknown, string, type Known, type Properties } from '../check.js'
 import { conflict, invalidType, invalidValue } from '../errors.js'
 import {
   DEFAULTS, FIREWALL_MARK, PERSISTENCE_ENGINE_NAME_LENGTH, PERSISTENCE_TIMEOUT, PORT, PREFIX_LENGTH_4, PREFIX_LENGTH_6, SCHEDULER_NAME_LENGTH,
@@ -52,6 +52,12 @@ const FAMILIES = 'the number 4 or 6'
 /** Number of properties that the last key consisted of. */
 let keyProperties = 0
 
+/**
+ * The key that was written last, if it was an address. The destinations of a service come one after another, and to compare three values costs
+ * a fraction of what it takes to validate them.
+ */
+const last = { protocol: undefined as unknown, address: undefined as unknown, port: undefined as unknown, words: new Uint32Array(SERVICE_KEY_SIZE / 4) }
+
 function writeFirewallMarkKey(requests: Requests, at: number, service: Properties, fwmark: unknown): number {
   for (const property of ['protocol', 'address', 'port']) {
     if (service[property] !== undefined) throw conflict(`service.${property}`, 'does not go with service.fwmark: a service has an address or a firewall mark')
@@ -82,8 +88,13 @@ function writeKey(requests: Requests, at: number, service: Properties): number {
   if (family === 0) throw invalidValue('service.address', 'an IPv4 or IPv6 address (without leading zeros, zone or prefix length)', address)
   if (service.family !== undefined && service.family !== family) throw conflict('service.family', `is that of a firewall-mark service; service.address is IPv${family} by itself`)
   u16[at2 + FAMILY] = family === 4 ? AF_INET : AF_INET6
-  u32[(at >> 2) + FWMARK] = 0
-  u32[(at >> 2) + PRESENT] = ADDRESS_KEY
+  const at4 = at >> 2
+  u32[at4 + FWMARK] = 0
+  u32[at4 + PRESENT] = ADDRESS_KEY
+  last.protocol = protocol
+  last.address = address
+  last.port = port
+  for (let i = 0; i < last.words.length; i++) last.words[i] = u32[at4 + i]
   keyProperties = 3
   return ADDRESS_KEY
 }
@@ -91,6 +102,13 @@ function writeKey(requests: Requests, at: number, service: Properties): number {
 /** Writes what tells the service from others. */
 export function writeServiceKey(requests: Requests, at: number, value: unknown): void {
   const service = object(value, 'service')
+  const { u32 } = requests
+  const { words } = last
+  const at4 = at >> 2
+  if (service.address === last.address && service.port === last.port && service.protocol === last.protocol && countOf(service) === 3) {
+    for (let i = 0; i < words.length; i++) u32[at4 + i] = words[i]
+    return
+  }
   writeKey(requests, at, service)
   onlyKnown(service, keyProperties, 'service', KEY)
 }
@@ -140,6 +158,9 @@ function persistenceMask(persistence: Properties, family: 4 | 6, complete: boole
   return mask
 }
 
+/** The scheduler's name that was found valid last. */
+let lastScheduler: string = DEFAULTS.scheduler
+
 /**
  * Writes a service's configuration. What is missing gets its default, or is refused where the configuration must be `complete`.
  */
@@ -157,7 +178,7 @@ export function writeService(requests: Requests, at: number, value: unknown, com
 
   const scheduler = service.scheduler
   if (scheduler !== undefined || complete) {
-    name(scheduler, 'service.scheduler', SCHEDULER_NAME_LENGTH)
+    if (scheduler !== lastScheduler) lastScheduler = name(scheduler, 'service.scheduler', SCHEDULER_NAME_LENGTH)
     read++
   }
   const schedulerName = (scheduler ?? DEFAULTS.scheduler) as string
