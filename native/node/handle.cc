@@ -158,7 +158,8 @@ Napi::Value Handle::openInNamespace(const Napi::CallbackInfo& info) {
 
 Napi::Value Handle::close(const Napi::CallbackInfo& info) {
   closing_ = true;
-  if (pending_ == 0) release();
+  // Called from within an answer, by the last of them: deliver() still needs what release() takes away, and calls it itself.
+  if (pending_ == 0 && !delivering_) release();
   return info.Env().Undefined();
 }
 
