@@ -50,7 +50,7 @@ export function timed(work: () => unknown): Contender {
  * @throws RangeError when there is no contender, the reference is none of them, or `rounds` is not a whole number from 1 on;
  *   whatever a contender throws or rejects with
  */
-export async function compare<Name extends string>(contenders: Record<Name, Contender>, options: CompareOptions<Name> = {}): Promise<Comparison<Name>> {
+export async function compare<Name extends string>(contenders: Record<Name, Contender>, options: CompareOptions<NoInfer<Name>> = {}): Promise<Comparison<Name>> {
   const names = Object.keys(contenders) as Name[]
   const { reference = names[0], rounds = 5 } = options
   if (!names.includes(reference)) throw new RangeError(`options.reference: '${reference}' is none of the contenders (${names.join(', ')})`)

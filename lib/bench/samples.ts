@@ -18,11 +18,11 @@ export interface Summary {
   p999: number
   maximum: number
   mean: number
-  /** Four bars to a doubling, so that microseconds and seconds fit the same picture; empty ones at both ends are left out. */
+  /** Two bars to a doubling, so that microseconds and seconds fit the same picture; empty ones at both ends are left out. */
   histogram: HistogramBar[]
 }
 
-const barsPerDoubling = 4
+const barsPerDoubling = 2
 
 /** Upper edge of the bar that a duration falls into, as a whole number of steps from one microsecond. */
 const step = (duration: number): number => Math.ceil(Math.log2(Math.max(duration, Number.MIN_VALUE)) * barsPerDoubling)

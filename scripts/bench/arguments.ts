@@ -1,0 +1,71 @@
+import { parseArgs } from 'node:util'
+import { suites, suitesOfAShape } from './suites.js'
+import type { Shape } from './workload.js'
+
+/** What `npm run bench` was asked for. */
+export interface BenchArguments {
+  /** Names of the parts to run, in their order. */
+  only: string[]
+  shape?: Shape
+  rounds: number
+  large: boolean
+  /** Where the figures are written as JSON, relative to the working directory. */
+  json: string
+  /** What the lab is to be told: where to run. */
+  lab: string[]
+  help: boolean
+}
+
+export const usage = `npm run bench [-- OPTION…]
+
+Measures what the kernel's load balancer takes from this package, beside a C program that sends prepared requests, and
+beside ipvsadm. It runs in the lab: in a network namespace of its own on a kernel with IPVS, or in a guest.
+
+  --services N        measure tables of N services ...
+  --destinations M    ... of M destinations each (10 by default), instead of the standard ones
+  --only NAME         one part only; may be given several times: ${Object.keys(suites).join(', ')}
+  --rounds N          turns of each contender, 5 by default; the medians count
+  --large             tables of 550,000 rules as well, which take minutes
+  --json FILE         where the figures are written (build/bench/results.json)
+  --on PLACE          host, uml or qemu
+  --suite SUITE       Debian suite of the guest's kernel: bullseye, bookworm, trixie, sid
+  --timeout SECONDS   when the lab ends a guest that hangs
+  --help
+`
+
+function count(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < 1 || value > 1_000_000) throw new RangeError(`--${option}: '${text}' is not a whole number from 1 to 1,000,000`)
+  return value
+}
+
+/**
+ * @throws TypeError for an unknown option, RangeError for a value that makes no sense; the message names the option
+ */
+export function parseBenchArguments(args: readonly string[]): BenchArguments {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      services: { type: 'string' }, destinations: { type: 'string' }, only: { type: 'string', multiple: true }, rounds: { type: 'string' },
+      large: { type: 'boolean', default: false }, json: { type: 'string', default: 'build/bench/results.json' }, help: { type: 'boolean', default: false },
+      on: { type: 'string' }, suite: { type: 'string' }, timeout: { type: 'string' },
+    },
+  })
+  const unknown = values.only?.find(name => !(name in suites))
+  if (unknown !== undefined) throw new RangeError(`--only: '${unknown}' is none of ${Object.keys(suites).join(', ')}`)
+  const services = count(values.services, 'services')
+  const destinations = count(values.destinations, 'destinations')
+  const shape = services === undefined && destinations === undefined ? undefined : { services: services ?? 1, destinations: destinations ?? 10 }
+  const chosen = values.only ?? (shape ? suitesOfAShape : Object.keys(suites))
+  const { on, suite, timeout } = values
+  return {
+    only: Object.keys(suites).filter(name => chosen.includes(name)),
+    shape,
+    rounds: count(values.rounds, 'rounds') ?? 5,
+    large: values.large,
+    json: values.json,
+    lab: Object.entries({ on, suite, timeout }).flatMap(([name, value]) => value === undefined ? [] : [`--${name}`, value]),
+    help: values.help,
+  }
+}

@@ -1,0 +1,55 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Ipvs, type ListedTable } from 'ipvs'
+import { median } from 'ipvs/bench'
+import { gcCollect } from '../garbage.js'
+import { Namespace } from '../namespace.js'
+import type { Suite } from '../suite.js'
+import { operations, rulesOf, verify, weightAfter } from '../workload.js'
+
+const shape = { services: 10_000, destinations: 9 }
+
+/** Microseconds of the longest time that the event loop was held while the work was under way, as perf_hooks sees it. */
+async function longestDelay(work: () => Promise<unknown>): Promise<number> {
+  gcCollect()
+  const monitor = monitorEventLoopDelay({ resolution: 1 })
+  monitor.enable()
+  // The monitor measures from one of its ticks to the next: it needs one before the work, and one after.
+  await sleep(20)
+  monitor.reset()
+  await work()
+  await sleep(5)
+  monitor.disable()
+  return monitor.max / 1000
+}
+
+/** Whether timers and other people's requests get their turn meanwhile. */
+export const eventLoop: Suite = {
+  title: 'Event loop: the longest it was held, median of five runs',
+  async measure(run) {
+    let listed: Pick<ListedTable, 'services'> = { services: [] }
+    const held: Record<'idle' | 'batch' | 'snapshot', number[]> = { idle: [], batch: [], snapshot: [] }
+    for (let i = 0; i < 5; i++) {
+      await using namespace = await Namespace.create()
+      const ipvs = await Ipvs.open({ netns: namespace.path })
+      try {
+        const start = performance.now()
+        held.batch.push(await longestDelay(() => ipvs.batch(operations('add', shape))))
+        const took = performance.now() - start
+        held.idle.push(await longestDelay(() => sleep(took)))
+        held.snapshot.push(await longestDelay(async () => { listed = await ipvs.snapshot() }))
+        verify(listed, shape, weightAfter.add)
+        listed = { services: [] }
+      } finally {
+        await ipvs.close()
+      }
+    }
+    const idle = median(held.idle)
+    const rules = rulesOf(shape).toLocaleString('en')
+    return [
+      { what: 'an idle run', value: idle, unit: 'µs' },
+      { what: `${rules} rules given as an iterable, less the idle run`, value: median(held.batch) - idle, unit: 'µs', goal: 5000 * (run.place === 'tcg' ? 20 : 1) },
+      { what: 'snapshot of them, less the idle run', value: median(held.snapshot) - idle, unit: 'µs' },
+    ]
+  },
+}
