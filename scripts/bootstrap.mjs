@@ -1,0 +1,93 @@
+// Sets up what a task needs, then runs it: node scripts/bootstrap.mjs TASK ARG…
+// Plain JavaScript without dependencies, because on a fresh checkout there is nothing else yet.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const task = process.argv[2]
+
+const [major, minor] = process.versions.node.split('.').map(Number)
+if (major < 20 || (major === 20 && minor < 19) || major === 21 || (major === 22 && minor < 12)) {
+  fail(`Node ${process.versions.node} is too old: this package needs 20.19, 22.12 or newer`)
+}
+if (task === undefined) fail('no task was given: use the scripts of package.json (npm run)')
+
+/** The lab stands alone: it runs, and compiles, while the rest of the tree is being worked on. */
+const project = task === 'lab' ? 'scripts/lab' : '.'
+const compiled = join(root, 'build/scripts', `${task}.js`)
+
+process.chdir(root)
+locked(() => {
+  install()
+  compile()
+})
+process.argv.splice(1, 2, compiled)
+await import(pathToFileURL(compiled).href)
+
+function fail(message) {
+  console.error(message)
+  process.exit(1)
+}
+
+/** Two tasks at once take turns here. The lock of a process that is gone is void. */
+function locked(work) {
+  mkdirSync('build', { recursive: true })
+  const lock = 'build/.lock'
+  const holder = () => { try { return Number(readFileSync(`${lock}/pid`, 'utf8')) } catch { return undefined } }
+  const alive = pid => { try { process.kill(pid, 0); return true } catch (error) { return error.code === 'EPERM' } }
+  for (;;) {
+    try {
+      mkdirSync(lock)
+      break
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+    }
+    const pid = holder()
+    // Between making the folder and writing into it a holder has no name yet: it gets a second.
+    const age = () => { try { return Date.now() - statSync(lock).mtimeMs } catch { return 0 } }
+    if (pid === undefined ? age() > 1000 : !alive(pid)) rmSync(lock, { recursive: true, force: true })
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+  }
+  writeFileSync(`${lock}/pid`, String(process.pid))
+  const release = () => rmSync(lock, { recursive: true, force: true })
+  process.once('exit', release)
+  try {
+    work()
+  } finally {
+    release()
+    process.off('exit', release)
+  }
+}
+
+/** Runs a program quietly; what it printed shows only when it fails. */
+function quietly(program, args) {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 2 ** 28 })
+  return { ok: status === 0, output: `${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}` }
+}
+
+function install() {
+  const stamp = 'node_modules/.package-lock.json'
+  if (existsSync(stamp) && statSync(stamp).mtimeMs >= statSync('package-lock.json').mtimeMs) return
+  if (existsSync(stamp) && sameVersions(stamp)) return
+  console.error('setup: npm ci')
+  const { ok, output } = quietly('npm', ['ci', '--no-audit', '--no-fund'])
+  if (!ok) fail(`npm ci failed:\n${output}`)
+}
+
+/** A checkout gives package-lock.json a new date without changing it: what counts is what it asks for. */
+function sameVersions(stamp) {
+  const versions = file => Object.entries(JSON.parse(readFileSync(file, 'utf8')).packages)
+    .filter(([name, { optional }]) => name !== '' && !optional).map(([name, { version }]) => `${name}@${version}`).sort().join('\n')
+  return versions(stamp) === versions('package-lock.json')
+}
+
+function compile() {
+  const { ok, output } = quietly(process.execPath, ['node_modules/typescript/bin/tsc', '-b', project])
+  if (ok) return
+  // The stage of `npm test` that checks types reports them; everything else wants to run what was compiled before.
+  if (task === 'test' && existsSync(compiled)) return
+  if (task === 'lab' && existsSync(compiled)) console.error('setup: the lab does not compile as it stands, its last version runs')
+  else fail(output)
+}

@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ensure, find } from '../setup/programs.js'
+import { archive, type ArchiveEntry } from './cpio.js'
+import { quoted, type Job } from './job.js'
+import type { Kernel } from './kernels.js'
+import { diskModules, ipvsModules, loadOrder, networkModules, readDependencies } from './modules.js'
+
+/** What differs between the kinds of guests. */
+export interface GuestKind {
+  /** Mounts the host's root read-only at /lower. */
+  mountRoot: string
+  /** Mounts the checkout, writable, at the place that $1 names. */
+  mountCheckout: string
+  /** The devices that carry the command's stdout, its stderr, and what the lab must know. */
+  channels: { stdout: string, stderr: string, control: string }
+}
+
+/** What a guest reports on its control channel. */
+export const started = 'started'
+
+/**
+ * The first program of a guest. The disk it builds: the host's root, over which a file system in memory takes what is
+ * written, so that all can be changed and nothing is; the checkout alone is the real one.
+ */
+const first = (kind: GuestKind, job: Job): string => `#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /lower /upper /root
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev 2>/dev/null
+fail() { echo "lab: $*"; sleep 1; poweroff -f; }
+while read -r module; do
+  insmod "/modules/$module" || echo "lab: module $module was refused"
+done < /modules/order
+${kind.mountRoot} || fail "the disk cannot be mounted"
+mount -t tmpfs -o mode=755 upper /upper
+mkdir /upper/changes /upper/work
+mount -t overlay -o lowerdir=/lower,upperdir=/upper/changes,workdir=/upper/work root /root || fail "the disk cannot be protected"
+checkout=${quoted(job.checkout)}
+set -- "/root$checkout"
+${kind.mountCheckout} || fail "the checkout cannot be mounted"
+mount --move /proc /root/proc
+mount --move /sys /root/sys
+mount -t tmpfs -o mode=755 run /root/run
+mount --move /dev /root/dev
+mkdir -p /root/dev/pts /root/dev/shm /root/run/lab
+mount -t devpts -o mode=620,ptmxmode=666 devpts /root/dev/pts
+mount -t tmpfs -o mode=1777 shm /root/dev/shm
+for link in fd:/proc/self/fd stdin:/proc/self/fd/0 stdout:/proc/self/fd/1 stderr:/proc/self/fd/2; do
+  [ -e "/root/dev/\${link%%:*}" ] || ln -s "\${link#*:}" "/root/dev/\${link%%:*}"
+done
+cp /bin/busybox /job/* /root/run/lab/
+exec switch_root /root /run/lab/busybox sh /run/lab/second
+`
+
+/** The program that takes over on the real disk: runs the command, reports how it ended, and ends the guest. */
+const second = (kind: GuestKind, job: Job, kernel: Kernel): string => `
+b=/run/lab/busybox
+export PATH=${quoted(job.environment.PATH)}
+$b hostname lab
+$b ifconfig lo up
+echo /run/lab/modprobe > /proc/sys/kernel/modprobe
+${job.withoutIpvs ? '' : `$b mkdir -p /lib/modules
+[ -e /lib/modules/${kernel.release} ] || $b ln -s ${quoted(kernel.modules)} /lib/modules/${kernel.release}`}
+ulimit -n 65536
+exec 7>${kind.channels.control}
+for channel in ${kind.channels.stdout} ${kind.channels.stderr} ${kind.channels.control}; do
+  case $channel in */tty*) $b stty -F $channel raw -echo ;; esac
+done
+$b mkfifo /run/lab/out /run/lab/err
+$b cat < /run/lab/out > ${kind.channels.stdout} &
+out=$!
+$b cat < /run/lab/err > ${kind.channels.stderr} &
+err=$!
+echo ${started} >&7
+$b setsid $b sh /run/lab/command < /dev/null > /run/lab/out 2> /run/lab/err 7>&-
+status=$?
+# What the command left running holds its output open.
+for process in /proc/[0-9]*; do
+  process=\${process#/proc/}
+  case $process in 1|$out|$err) continue ;; esac
+  kill -9 $process 2>/dev/null
+done
+wait $out $err
+$b sync
+echo "exit $status" >&7
+exec 7>&-
+$b sync
+$b umount ${quoted(job.checkout)} 2>/dev/null
+$b sync
+$b poweroff -f
+`
+
+const commandScript = (job: Job): string => [
+  ...Object.entries(job.environment).map(([name, value]) => `export ${name}=${quoted(value)}`),
+  `cd ${quoted(job.directory)} || exit 1`,
+  `exec ${job.command.map(quoted).join(' ')}`,
+  '',
+].join('\n')
+
+/** The kernel asks for modules through this: plain modprobe does, once it finds its libraries. */
+const modprobe = (job: Job): string => job.withoutIpvs
+  ? '#!/bin/sh\nexit 1\n'
+  : `#!/bin/sh\nexport PATH=${quoted(job.environment.PATH)} LD_LIBRARY_PATH=${quoted(job.environment.LD_LIBRARY_PATH ?? '')}\nexec modprobe "$@"\n`
+
+/** The initial RAM disk of a guest: a shell, the modules in their order, the job. */
+export async function initialDisk(kind: GuestKind, job: Job, kernel: Kernel): Promise<Buffer> {
+  await ensure('busybox', 'kmod')
+  const dependencies = readDependencies(readFileSync(join(kernel.modules, 'modules.dep'), 'utf8'))
+  const files = loadOrder([...diskModules, ...networkModules, ...job.withoutIpvs ? [] : ipvsModules], dependencies)
+  const names = files.map((file, index) => `${String(index).padStart(3, '0')}-${file.slice(file.lastIndexOf('/') + 1)}`)
+  const script = (path: string, text: string): ArchiveEntry => ({ path, mode: 0o755, content: Buffer.from(text) })
+  return archive([
+    ...['bin/', 'dev/', 'job/', 'modules/'].map(path => ({ path, mode: 0o755 })),
+    { path: 'bin/busybox', mode: 0o755, content: readFileSync(find('busybox')!) },
+    script('init', first(kind, job)),
+    script('job/second', second(kind, job, kernel)),
+    script('job/command', commandScript(job)),
+    script('job/modprobe', modprobe(job)),
+    { path: 'modules/order', mode: 0o644, content: Buffer.from(names.map(name => `${name}\n`).join('')) },
+    ...files.map((file, index) => ({ path: `modules/${names[index]}`, mode: 0o644, content: readFileSync(join(kernel.modules, file)) })),
+  ])
+}

@@ -1,0 +1,33 @@
+import { realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { say } from '../setup/run.js'
+import type { LabArguments } from './arguments.js'
+import { CannotStart, environmentFrom, type Outputs } from './job.js'
+import { candidates, places } from './places.js'
+
+/** This checkout: the folder that holds package.json. Compiled, this file lies in build/scripts/lab. */
+export const checkout = realpathSync(fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, ''))
+
+/**
+ * Runs a command on a kernel with IPVS and returns its exit status. Where the first place cannot be started the next one
+ * takes over; which one it is, and why, goes to stderr.
+ * @throws CannotStart where no place works; TimedOut
+ */
+export async function runInLab(wanted: LabArguments, outputs: Outputs = process): Promise<number> {
+  const reasons: string[] = []
+  for (const name of candidates(wanted.on, wanted.suite, wanted.withoutIpvs)) {
+    const place = places[name]
+    const suite = wanted.suite ?? place.suite
+    try {
+      await place.probe()
+      say(`lab: ${place.describe(suite)}${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`)
+      const job = { ...wanted, directory: process.cwd(), checkout, environment: environmentFrom(process.env, name, wanted.env) }
+      return await place.run(job, outputs, suite)
+    } catch (error) {
+      if (!(error instanceof CannotStart)) throw error
+      reasons.push(`${name}: ${error.message}`)
+    }
+  }
+  throw new CannotStart(`no kernel with IPVS: ${reasons.join('; ')}`)
+}
+

@@ -1,0 +1,50 @@
+/** The modules that a guest needs before it sees the disk: its own, and for QEMU those of the share. */
+export const diskModules = [
+  'crc32c_generic', 'virtio', 'virtio_ring', 'virtio_pci_modern_dev', 'virtio_pci_legacy_dev', 'virtio_pci', 'virtio_console',
+  'virtio_rng', '9pnet', '9pnet_virtio', '9p', 'overlay',
+]
+
+/** IPVS: the core, every scheduler, the SIP persistence engine, the FTP helper. */
+export const ipvsModules = [
+  'ip_vs', 'ip_vs_rr', 'ip_vs_wrr', 'ip_vs_lc', 'ip_vs_wlc', 'ip_vs_fo', 'ip_vs_ovf', 'ip_vs_lblc', 'ip_vs_lblcr', 'ip_vs_dh',
+  'ip_vs_sh', 'ip_vs_mh', 'ip_vs_sed', 'ip_vs_nq', 'ip_vs_twos', 'ip_vs_pe_sip', 'ip_vs_ftp', 'xt_ipvs',
+]
+
+/** What networks in namespaces are built from: links, tunnels, connection tracking, address translation, packet marks. */
+export const networkModules = [
+  'veth', 'bridge', 'dummy', 'tun', 'macvlan', 'ipip', 'sit', 'ip6_tunnel', 'fou', 'fou6', 'gre', 'ip_gre', 'ip6_gre', 'vxlan',
+  'nf_conntrack', 'nf_conntrack_netlink', 'nf_nat', 'nf_defrag_ipv4', 'nf_defrag_ipv6',
+  'ip_tables', 'iptable_filter', 'iptable_mangle', 'iptable_nat', 'iptable_raw', 'ip6_tables', 'ip6table_filter', 'ip6table_mangle', 'ip6table_nat',
+  'x_tables', 'xt_mark', 'xt_MARK', 'xt_connmark', 'xt_conntrack', 'xt_MASQUERADE', 'xt_nat', 'xt_tcpudp', 'xt_multiport', 'xt_addrtype', 'xt_comment', 'xt_NFLOG', 'xt_set',
+  'nf_tables', 'nft_compat', 'nft_chain_nat', 'nft_nat', 'nft_masq', 'nft_ct', 'nft_counter', 'nft_meta', 'nft_limit', 'nft_redir', 'nft_reject_inet', 'nf_tables_set',
+  'sctp', 'ip_set', 'ip_set_hash_ip', 'sch_htb', 'sch_netem', 'af_packet', 'inet_diag', 'tcp_diag', 'udp_diag',
+]
+
+export const wantedModules = [...diskModules, ...networkModules, ...ipvsModules]
+
+/** A module's file, and the files of all that it needs. */
+export type Dependencies = Map<string, { file: string, needs: string[] }>
+
+/** The name that a file of a module goes by: without folders and suffixes, and '_' for '-'. */
+const nameOf = (file: string): string => file.slice(file.lastIndexOf('/') + 1).replace(/\.ko(\.\w+)?$/, '').replaceAll('-', '_')
+
+/** Reads a modules.dep: `FILE: FILE…`, what is needed, the nearest first. */
+export function readDependencies(text: string): Dependencies {
+  const lines = text.split('\n').filter(line => line.includes(':'))
+  return new Map(lines.map(line => {
+    const [file, needs] = line.split(':', 2)
+    return [nameOf(file), { file, needs: needs.split(' ').filter(part => part !== '') }]
+  }))
+}
+
+/** The files to load for these modules, each after what it needs, none twice. Modules that this kernel has not, or has built in, are left out. */
+export function loadOrder(names: string[], dependencies: Dependencies): string[] {
+  const order = new Set<string>()
+  for (const name of names) {
+    const known = dependencies.get(name.replaceAll('-', '_'))
+    if (known === undefined) continue
+    for (const file of [...known.needs].reverse()) order.add(file)
+    order.add(known.file)
+  }
+  return [...order]
+}

@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ensure, find } from '../setup/programs.js'
+import { run } from '../setup/run.js'
+import { initialDisk, type GuestKind } from './guest.js'
+import type { Job, Outputs } from './job.js'
+import { distributionKernel } from './kernels.js'
+import type { Suite } from './suites.js'
+import { superviseGuest } from './supervise.js'
+
+const kind: GuestKind = {
+  mountRoot: 'mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose,noxattr root /lower',
+  mountCheckout: 'mkdir -p "$1" && mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose checkout "$1"',
+  channels: { stdout: '/dev/vport0p1', stderr: '/dev/vport0p2', control: '/dev/vport0p3' },
+}
+
+/** Whether the processor really virtualises: /dev/kvm may be there, and even open, without. */
+async function hasKvm(qemu: string): Promise<boolean> {
+  const tried = await run('timeout', ['5', qemu, '-accel', 'kvm', '-machine', 'none', '-display', 'none', '-monitor', 'none', '-S', '-daemonize', '-pidfile', '/dev/null'])
+  return tried.status === 0
+}
+
+/** Runs the job in QEMU: any distribution's kernel, several processors, all code emulated unless there is KVM. */
+export async function runInQemu(job: Job, outputs: Outputs, suite: Suite): Promise<number> {
+  await ensure('qemu-system-x86_64')
+  const kernel = await distributionKernel(suite)
+  const qemu = find('qemu-system-x86_64')!
+  const folder = mkdtempSync(join(tmpdir(), 'ipvs-lab-'))
+  const tidy = (): void => { rmSync(folder, { recursive: true, force: true }) }
+  writeFileSync(join(folder, 'initrd'), await initialDisk(kind, job, kernel))
+  const share = (tag: string, path: string, options: string): string[] =>
+    ['-virtfs', `local,path=${path.replaceAll(',', ',,')},mount_tag=${tag},security_model=none,multidevs=remap${options}`]
+  const channel = (descriptor: number): string[] =>
+    ['-chardev', `socket,id=channel${descriptor},fd=${descriptor}`, '-device', `virtserialport,chardev=channel${descriptor},nr=${descriptor - 2}`]
+  const kvm = await hasKvm(qemu)
+  const args = [
+    ...kvm ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'max'],
+    '-smp', String(job.processors), '-m', `${job.memory}M`, '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-serial', 'stdio',
+    '-kernel', kernel.image, '-initrd', join(folder, 'initrd'),
+    '-append', `console=ttyS0 quiet panic=-1 ${kvm ? '' : 'tsc=reliable clocksource=tsc mitigations=off '}random.trust_cpu=on`,
+    ...share('root', '/', ',readonly=on'), ...share('checkout', job.checkout, ''),
+    '-device', 'virtio-rng-pci', '-device', 'virtio-serial-pci', ...[3, 4, 5].flatMap(channel),
+  ]
+  return superviseGuest({ name: 'QEMU', program: qemu, args, environment: process.env, bootLimit: 300, tidy }, job, outputs)
+}

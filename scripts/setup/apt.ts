@@ -1,0 +1,81 @@
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { must, run } from './run.js'
+
+const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
+
+/** Whether packages can be had here: Debian or one of its derivatives, on x86-64. */
+export async function hasApt(): Promise<boolean> {
+  return process.arch === 'x64' && (await run('apt-get', ['--version'])).status === 0
+}
+
+/** The site that this machine takes its packages from. A machine that never fetched its lists (a fresh container) fetches them into `folder`. */
+async function site(folder: string): Promise<string> {
+  const own = ['-o', `Dir::State::lists=${join(folder, 'machine')}`, '-o', 'Debug::NoLocking=true', '-o', 'APT::Sandbox::User=']
+  const ask = async (options: string[]): Promise<string[]> =>
+    (await run('apt-get', [...options, 'indextargets', '--format', '$(SITE)', 'Created-By: Packages'])).stdout.split('\n').filter(line => line !== '')
+  let sites = await ask([])
+  if (sites.length === 0) {
+    mkdirSync(join(folder, 'machine/partial'), { recursive: true })
+    await run('apt-get', [...own, '-q', 'update'])
+    sites = await ask(own)
+  }
+  // Others than the distribution may be listed as well; the distribution's own site carries its name in the path.
+  const found = sites.find(line => /\/debian\/?$/.test(line)) ?? sites[0]
+  if (found === undefined) throw new Error('apt-get knows no package source: check /etc/apt/sources.list')
+  return found
+}
+
+/** The packages of one suite, through a private root of apt: the machine's own sources and lists are not touched, and no root is needed. */
+export class PackageSuite {
+  private constructor(readonly suite: string, private readonly options: string[]) {}
+
+  /** Fetches the suite's lists into `folder`. With `installed`, what this machine has counts as there. */
+  static async open(suite: string, folder: string, { installed = false, components = 'main' } = {}): Promise<PackageSuite> {
+    for (const part of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(folder, part), { recursive: true })
+    writeFileSync(join(folder, 'sources.list'), `deb [signed-by=${keyring}] ${await site(folder)} ${suite} ${components}\n`)
+    const options = {
+      'Dir::Etc::sourcelist': join(folder, 'sources.list'),
+      'Dir::Etc::sourceparts': '/dev/null',
+      'Dir::State::lists': join(folder, 'lists'),
+      'Dir::Cache': join(folder, 'cache'),
+      ...(installed ? {} : { 'Dir::State::status': '/dev/null' }),
+      'Acquire::Languages': 'none',
+      'Acquire::Retries': '3',
+      'APT::Get::List-Cleanup': 'false',
+      'Debug::NoLocking': 'true',
+      // Downloading as the caller: the folder need not be readable by apt's own user.
+      'APT::Sandbox::User': '',
+    }
+    const opened = new PackageSuite(suite, Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]))
+    const updated = await run('apt-get', [...opened.options, '-q', 'update'])
+    if (updated.status !== 0 || /^[EW]:.*Failed to fetch/m.test(updated.stderr)) throw new Error(`the package lists of ${suite} cannot be fetched: ${updated.stderr.trim()}`)
+    return opened
+  }
+
+  /** The names that a package depends on, alternatives included. */
+  async depends(name: string): Promise<string[]> {
+    const shown = await must('apt-cache', [...this.options, 'show', '--no-all-versions', name])
+    const line = /^Depends: (.*)$/m.exec(shown)?.[1] ?? ''
+    return line.split(/[,|]/).map(part => part.trim().split(/[\s(:]/)[0]).filter(part => part !== '')
+  }
+
+  /** What would have to be installed for these packages, themselves included. */
+  async missing(names: string[]): Promise<string[]> {
+    const simulated = await must('apt-get', [...this.options, '-s', '--no-install-recommends', 'install', ...names])
+    return [...simulated.matchAll(/^Inst (\S+)/gm)].map(match => match[1])
+  }
+
+  /** Downloads packages (signatures are checked by apt) and unpacks them into a folder. */
+  async unpack(names: string[], into: string, scratch: string): Promise<void> {
+    mkdirSync(scratch, { recursive: true })
+    await must('apt-get', [...this.options, '-q', 'download', ...names], { cwd: scratch })
+    for (const file of readdirSync(scratch).filter(file => file.endsWith('.deb'))) await must('dpkg-deb', ['-x', join(scratch, file), into])
+  }
+}
+
+/** The suite that this machine runs, as its os-release says. */
+export function machineSuite(): string | undefined {
+  const release = readFileSync('/etc/os-release', 'utf8')
+  return /^VERSION_CODENAME="?([^"\n]*)"?$/m.exec(release)?.[1]
+}
