@@ -2,7 +2,6 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Ipvs, type ListedTable } from 'ipvs'
 import { median } from 'ipvs/bench'
-import { gcCollect } from '../garbage.js'
 import { Namespace } from '../namespace.js'
 import type { Suite } from '../suite.js'
 import { operations, rulesOf, verify, weightAfter } from '../workload.js'
@@ -11,7 +10,6 @@ const shape = { services: 10_000, destinations: 9 }
 
 /** Microseconds of the longest time that the event loop was held while the work was under way, as perf_hooks sees it. */
 async function longestDelay(work: () => Promise<unknown>): Promise<number> {
-  gcCollect()
   const monitor = monitorEventLoopDelay({ resolution: 1 })
   monitor.enable()
   // The monitor measures from one of its ticks to the next: it needs one before the work, and one after.
