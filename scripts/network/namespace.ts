@@ -9,16 +9,19 @@ process.on('exit', () => {
   for (const name of living) spawnSync('ip', ['netns', 'delete', name])
 })
 
-/** A network namespace of one's own, with its loopback interface up. Deleted when disposed of, and at the latest when the process exits. */
+/** A network namespace of one's own. Deleted when disposed of, and at the latest when the process exits. */
 export class Namespace {
   private constructor(readonly name: string) {}
 
-  /** @param label Ends up in the name, for people who look at `ip netns`. */
-  static async create(label: string): Promise<Namespace> {
+  /**
+   * @param label Ends up in the name, for people who look at `ip netns`.
+   * @param loopback Whether its loopback interface is set up, which the kernel leaves down.
+   */
+  static async create(label: string, { loopback = true } = {}): Promise<Namespace> {
     const name = `ipvs-${process.pid}-${++made}-${label}`
     await must('ip', ['netns', 'add', name])
     living.add(name)
-    await must('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
+    if (loopback) await must('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
     return new Namespace(name)
   }
 

@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Destination, Ipvs, IpvsSync, ServiceKey } from 'ipvs'
+import { refusal } from '../support/errors.js'
+import { apis, Scene, uncounted } from '../support/scene.js'
+
+const web = { protocol: 'tcp', address: '10.10.10.100', port: 80 } as const
+const web6 = { protocol: 'tcp', address: 'fd00::100', port: 80 } as const
+const marked = { fwmark: 7, family: 4 } as const
+const marked6 = { fwmark: 7, family: 6 } as const
+
+const services: [ServiceKey, string][] = [[web, '-t 10.10.10.100:80'], [web6, '-t [fd00::100]:80'], [marked, '-f 7'], [marked6, '-f 7 -6']]
+const spelled = new Map(services)
+
+const plain = { forward: 'nat', weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: null } as const
+const near = { ...plain, address: '10.10.10.2', port: 80 } as const
+const near6 = { ...plain, address: 'fd00::2', port: 80 } as const
+const ipip = { type: 'ipip', checksum: 'none' } as const
+
+interface Spelling {
+  service: ServiceKey
+  destination: Destination
+  /** What `ipvsadm -Sn` says of it. */
+  ipvsadm: string
+  /** What ipvsadm can set and list, but not save. */
+  thresholds?: [upper: number, lower: number]
+}
+
+/** Destinations as this package says them, and as ipvsadm does. */
+const spellings: Spelling[] = [
+  { service: web, destination: near, ipvsadm: '-r 10.10.10.2:80 -m -w 1' },
+  { service: web, destination: { ...near, port: 8080 }, ipvsadm: '-r 10.10.10.2:8080 -m -w 1' },
+  { service: web, destination: { ...near, port: 0 }, ipvsadm: '-r 10.10.10.2:0 -m -w 1' },
+  { service: web, destination: { ...near, forward: 'dr' }, ipvsadm: '-r 10.10.10.2:80 -g -w 1' },
+  { service: web, destination: { ...near, forward: 'tun', tunnel: ipip }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type ipip' },
+  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'none' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum' },
+  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 65535, checksum: 'csum' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 65535 --tun-csum' },
+  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 1, checksum: 'remcsum' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 1 --tun-remcsum' },
+  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gre', checksum: 'none' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gre --tun-nocsum' },
+  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gre', checksum: 'csum' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gre --tun-csum' },
+  { service: web, destination: { ...near, weight: 0 }, ipvsadm: '-r 10.10.10.2:80 -m -w 0' },
+  { service: web, destination: { ...near, weight: 65535 }, ipvsadm: '-r 10.10.10.2:80 -m -w 65535' },
+  { service: web, destination: { ...near, upperThreshold: 100, lowerThreshold: 10 }, ipvsadm: '-r 10.10.10.2:80 -m -w 1', thresholds: [100, 10] },
+  { service: web, destination: { ...near, upperThreshold: 2147483647, lowerThreshold: 2147483647 }, ipvsadm: '-r 10.10.10.2:80 -m -w 1', thresholds: [2147483647, 2147483647] },
+  { service: web, destination: { ...near, upperThreshold: 1, lowerThreshold: 0 }, ipvsadm: '-r 10.10.10.2:80 -m -w 1', thresholds: [1, 0] },
+  { service: web, destination: { ...near6, forward: 'tun', tunnel: ipip }, ipvsadm: '-r [fd00::2]:80 -i -w 1 --tun-type ipip' },
+  { service: web, destination: { ...near6, forward: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'none' } }, ipvsadm: '-r [fd00::2]:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum' },
+  { service: web6, destination: near6, ipvsadm: '-r [fd00::2]:80 -m -w 1' },
+  { service: web6, destination: { ...near6, port: 8080, weight: 3 }, ipvsadm: '-r [fd00::2]:8080 -m -w 3' },
+  { service: web6, destination: { ...near6, forward: 'dr' }, ipvsadm: '-r [fd00::2]:80 -g -w 1' },
+  { service: web6, destination: { ...near6, forward: 'tun', tunnel: ipip }, ipvsadm: '-r [fd00::2]:80 -i -w 1 --tun-type ipip' },
+  { service: web6, destination: { ...near, forward: 'tun', tunnel: ipip }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type ipip' },
+  { service: marked, destination: { ...near, port: 0 }, ipvsadm: '-r 10.10.10.2:0 -m -w 1' },
+  { service: marked, destination: { ...near, port: 8080, forward: 'dr' }, ipvsadm: '-r 10.10.10.2:8080 -g -w 1' },
+  { service: marked6, destination: { ...near6, port: 0, forward: 'dr' }, ipvsadm: '-r [fd00::2]:0 -g -w 1' },
+  { service: marked6, destination: { ...near6, port: 0, forward: 'tun', tunnel: ipip }, ipvsadm: '-r [fd00::2]:0 -i -w 1 --tun-type ipip' },
+]
+
+/** What the kernel adds to a destination without traffic. */
+const idle = { activeConnections: 0, inactiveConnections: 0, persistentConnections: 0, ...uncounted }
+
+describe.each(apis)('destinations with %s', (label, Api) => {
+  let scene: Scene<Ipvs | IpvsSync>
+  beforeAll(async () => {
+    scene = await Scene.create<Ipvs | IpvsSync>(Api, label)
+  })
+  beforeEach(async () => {
+    await scene.ipvs.flush()
+    for (const [service] of services) await scene.ipvs.addService(service)
+  })
+  afterAll(() => scene[Symbol.asyncDispose]())
+
+  const saved = async (): Promise<string[]> => (await scene.ipvsadm.save()).filter(line => line.startsWith('-a'))
+
+  test('a service without destinations lists none', async () => {
+    for (const [service] of services) expect(await scene.ipvs.destinations(service)).toStrictEqual([])
+  })
+
+  test.each(spellings)('ipvsadm reads what was added: $ipvsadm $thresholds', async ({ service, destination, ipvsadm, thresholds = [0, 0] }) => {
+    await scene.ipvs.addDestination(service, destination)
+    expect(await saved()).toEqual([`-a ${spelled.get(service)} ${ipvsadm}`])
+    expect(Object.values(await scene.ipvsadm.thresholds())).toEqual([thresholds])
+  })
+
+  test.each(spellings)('what ipvsadm added is listed: $ipvsadm $thresholds', async ({ service, destination, ipvsadm, thresholds }) => {
+    await scene.ipvsadm.run(`-a ${spelled.get(service)} ${ipvsadm}${thresholds === undefined ? '' : ` -x ${thresholds[0]} -y ${thresholds[1]}`}`)
+    expect(await scene.ipvs.destinations(service)).toStrictEqual([{ ...destination, ...idle }])
+  })
+
+  test.each(spellings)('ipvsadm reads what was updated: $ipvsadm $thresholds', async ({ service, destination, ipvsadm, thresholds = [0, 0] }) => {
+    await scene.ipvs.addDestination(service, {
+      address: destination.address, port: destination.port, forward: 'tun', weight: 9, upperThreshold: 9, lowerThreshold: 8, tunnel: { type: 'gue', port: 9, checksum: 'csum' },
+      // Only firewall-mark services take any port with a tunnel; the update is the same without it.
+      ...('fwmark' in service || destination.port === service.port ? {} : { forward: 'nat', tunnel: null }),
+    })
+    await scene.ipvs.updateDestination(service, destination)
+    expect(await saved()).toEqual([`-a ${spelled.get(service)} ${ipvsadm}`])
+    expect(Object.values(await scene.ipvsadm.thresholds())).toEqual([thresholds])
+  })
+
+  test.each(spellings)('a destination is removed by its key: $ipvsadm', async ({ service, destination }) => {
+    await scene.ipvs.addDestination(service, destination)
+    await scene.ipvs.removeDestination(service, { address: destination.address, port: destination.port })
+    expect(await saved()).toEqual([])
+  })
+
+  // ipvsadm has no option for these two, and no name for the second: where it knows none its C library prints this.
+  test.each<[string, ServiceKey, Destination]>([
+    ['Local', web, { ...near, address: '127.0.0.1', forward: 'local' }],
+    ['(null)', web, { ...near, forward: 'bypass' }],
+    ['Local', web6, { ...near6, address: '::1', forward: 'local' }],
+    ['(null)', web6, { ...near6, forward: 'bypass' }],
+  ])('methods that ipvsadm cannot set: it shows %s', async (name, service, destination) => {
+    await scene.ipvs.addDestination(service, destination)
+    expect(await scene.ipvs.destinations(service)).toStrictEqual([{ ...destination, ...idle }])
+    const listed = await scene.ipvsadm.list()
+    expect(listed.flatMap(({ destinations }) => destinations.map(({ columns }) => columns[0]))).toEqual([name])
+    // The kernel's own listing knows the first of them, and shows every method that it has no name for as masquerading.
+    const row = (await scene.namespace.must('cat', ['/proc/net/ip_vs'])).split('\n').filter(line => line.startsWith('  -> '))[1]
+    expect(row.split(/\s+/)[3]).toBe(name === 'Local' ? 'Local' : 'Masq')
+  })
+
+  test('what is left out has the default of ipvsadm', async () => {
+    await scene.ipvs.addDestination(web, { address: '10.10.10.2', port: 80 })
+    await scene.ipvsadm.run('-a -t 10.10.10.100:80 -r 10.10.10.3:80')
+    await scene.ipvs.addDestination(web, { address: '10.10.10.4', port: 80, forward: 'tun' })
+    await scene.ipvsadm.run('-a -t 10.10.10.100:80 -r 10.10.10.5:80 -i')
+    const [second, third, fourth, fifth] = (await scene.ipvs.destinations(web)).toSorted((a, b) => a.address < b.address ? -1 : 1)
+    expect({ ...second, address: third.address }).toStrictEqual(third)
+    expect({ ...fourth, address: fifth.address }).toStrictEqual(fifth)
+  })
+
+  test('weights and thresholds beyond those of ipvsadm are kept', async () => {
+    await scene.ipvs.addDestination(web, { ...near, weight: 2147483647 })
+    expect(await scene.ipvs.destinations(web)).toMatchObject([{ weight: 2147483647 }])
+    expect(await saved()).toEqual(['-a -t 10.10.10.100:80 -r 10.10.10.2:80 -m -w 2147483647'])
+  })
+
+  test('one address with two ports makes two destinations', async () => {
+    await scene.ipvs.addDestination(web, near)
+    await scene.ipvs.addDestination(web, { ...near, port: 81 })
+    await scene.ipvs.removeDestination(web, near)
+    expect(await saved()).toEqual(['-a -t 10.10.10.100:80 -r 10.10.10.2:81 -m -w 1'])
+  })
+
+  test('a listed destination can be changed and given back as it is', async () => {
+    await scene.ipvsadm.run('-a -t 10.10.10.100:80 -r 10.10.10.2:80 -i -w 5 -x 20 -y 10 --tun-type gue --tun-port 6080 --tun-csum')
+    const [listed] = await scene.ipvs.destinations(web)
+    await scene.ipvs.updateDestination(web, { ...listed, weight: 6 })
+    expect(await saved()).toEqual(['-a -t 10.10.10.100:80 -r 10.10.10.2:80 -i -w 6 --tun-type gue --tun-port 6080 --tun-csum'])
+    expect(await scene.ipvsadm.thresholds()).toEqual({ '10.10.10.2:80': [20, 10] })
+  })
+
+  test('a listed service serves as the key', async () => {
+    const [listed] = (await scene.ipvs.services()).filter(service => 'fwmark' in service && service.family === 6)
+    await scene.ipvs.addDestination(listed, { ...near6, port: 0 })
+    expect(await saved()).toEqual(['-a -f 7 -6 -r [fd00::2]:0 -m -w 1'])
+  })
+
+  test('the destinations of a service that does not exist are an error, although the kernel lists none', async () => {
+    const error = await refusal(() => scene.ipvs.destinations({ ...web, port: 81 }))
+    expect(error).toMatchObject({ name: 'IpvsError', code: 'ESRCH' })
+    expect(error.message).toContain('tcp 10.10.10.100:81')
+  })
+
+  test('a thousand destinations are listed, in one call', async () => {
+    await scene.ipvsadm.restore(Array.from({ length: 1000 }, (_, n) => `-a -t 10.10.10.100:80 -r 10.20.${n >> 8}.${n & 255}:80 -m -w ${n}`))
+    const listed = await scene.ipvs.destinations(web)
+    expect(listed.length).toBe(1000)
+    expect(listed.every(({ address, weight }) => address === `10.20.${weight >> 8}.${weight & 255}`)).toBe(true)
+  })
+})

@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Ipvs } from 'ipvs'
+import { program } from '../support/program.js'
+import { apis, Scene } from '../support/scene.js'
+
+let scene: Scene
+beforeAll(async () => {
+  scene = await Scene.create(Ipvs, 'permissions')
+})
+afterAll(() => scene[Symbol.asyncDispose]())
+
+interface Answer { services?: object[], error?: { name: string, code: string, errno: number, reason: string, message: string } }
+
+describe.each(apis)('%s', label => {
+  const open = async (wrapper: string[], options: object = {}): Promise<Answer> => {
+    const { stdout, stderr } = await program('open.mjs', [label, JSON.stringify(options)], { wrapper })
+    expect(stderr).toBe('')
+    return JSON.parse(stdout) as Answer
+  }
+  const without = (capability: string): string[] => ['setpriv', `--bounding-set=-${capability}`, `--inh-caps=-${capability}`]
+
+  test('with all capabilities everything is allowed', async () => {
+    expect(await open([], { netns: scene.namespace.name })).toEqual({ services: [] })
+  })
+
+  test('without CAP_NET_ADMIN opening fails and names it', async () => {
+    const { error } = await open(without('net_admin'))
+    expect(error).toMatchObject({ name: 'IpvsError', code: 'EPERM', errno: -1, reason: 'permission' })
+    expect(error!.message).toContain('CAP_NET_ADMIN')
+    expect(error!.message).not.toContain('modprobe')
+  })
+
+  test('root of another user namespace is told that it must be the initial one', async () => {
+    const { error } = await open(['unshare', '--user', '--map-root-user', '--net'])
+    expect(error).toMatchObject({ name: 'IpvsError', code: 'EPERM', reason: 'permission' })
+    expect(error!.message).toMatch(/CAP_NET_ADMIN.*initial user namespace/)
+  })
+
+  test('without CAP_SYS_ADMIN another namespace cannot be entered: an error of its own', async () => {
+    const { error } = await open(without('sys_admin'), { netns: scene.namespace.name })
+    expect(error).toMatchObject({ name: 'IpvsError', code: 'EPERM', errno: -1, reason: 'permission' })
+    expect(error!.message).toContain('CAP_SYS_ADMIN')
+  })
+
+  test('without CAP_SYS_ADMIN one\'s own namespace is still open', async () => {
+    expect(await open(['nsenter', `--net=${scene.namespace.path}`, ...without('sys_admin')])).toEqual({ services: [] })
+  })
+
+  test('an ordinary user is refused like anyone without the capability', async () => {
+    const { error } = await open(['setpriv', '--reuid=65534', '--clear-groups', '--inh-caps=-all'])
+    expect(error).toMatchObject({ name: 'IpvsError', code: 'EPERM', reason: 'permission' })
+  })
+})

@@ -1,0 +1,10 @@
+/** What went wrong: the error that a promise was rejected with or a call threw. Fails the test when nothing went wrong. */
+export async function refusal(action: () => unknown): Promise<Error & { code?: string, errno?: number }> {
+  try {
+    await action()
+  } catch (error) {
+    if (error instanceof Error) return error
+    throw new Error(`something other than an Error was thrown: ${String(error)}`, { cause: error })
+  }
+  throw new Error('this was accepted, and should have been refused')
+}
