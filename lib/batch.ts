@@ -1,15 +1,16 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { invalidType, invalidValue, isArgumentError, AbortError, BatchError } from './errors.js'
+import { invalidType, invalidValue, isArgumentError, withoutStack, AbortError, BatchError } from './errors.js'
 import { object, refuseUnknown, type Known } from './check.js'
 import { failureOf } from './failure.js'
 import type { BatchBuilder } from './methods.js'
 import { changes, packOperation, type Change } from './operations.js'
-import { Requests } from './pack/requests.js'
+import { returnBuffer, takeBuffer } from './pack/buffers.js'
+import type { Requests } from './pack/requests.js'
 import { PIECE_REQUESTS, type Piece, type Place, type Queue } from './queue.js'
 import type {
   BatchOptions, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
 } from './types.js'
-import type { Reply } from './unpack/reply.js'
+import { DONE, type Reply } from './unpack/reply.js'
 
 /** What `IpvsSync.batch` takes. */
 export type BatchInput = ((batch: BatchBuilder) => void) | Iterable<Operation>
@@ -26,6 +27,7 @@ function readOptions(options: BatchOptions | undefined): { lenient: boolean, sig
   const { refusals, signal } = options
   if (refusals !== undefined && refusals !== 'throw' && refusals !== 'return') throw invalidValue('options.refusals', '\'throw\' or \'return\'', refusals)
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidType('options.signal', 'an AbortSignal', signal)
+  if (signal?.aborted === true) throw new AbortError(signal.reason, [])
   return { lenient: refusals === 'return', signal }
 }
 
@@ -64,7 +66,8 @@ class BatchPiece implements Piece {
     const { operations, first, outcomes, requests } = this
     for (let i = 0; i < operations.length; i++) {
       const operation = operations[i]
-      const error = reply === undefined ? undefined : failureOf(reply, requests, i, operation.type, () => operation)
+      const error = reply === undefined || reply.outcome(i) === DONE ? undefined
+        : withoutStack(() => failureOf(reply, requests, i, operation.type, () => operation))
       outcomes[first + i] = error === undefined ? { index: first + i, operation, outcome: 'done' } : { index: first + i, operation, outcome: error.outcome, error }
     }
     this.#settled()
@@ -98,12 +101,12 @@ class Packer {
   #last: BatchPiece | undefined
   #count = 0
 
-  constructor(readonly outcomes: Outcome[], readonly takeBuffer: () => Requests) {}
+  constructor(readonly outcomes: Outcome[]) {}
 
   /** Returns the piece that became full, if one did. */
   add(operation: Operation): BatchPiece | undefined {
     let piece = this.#last
-    if (piece === undefined) this.pieces.push(piece = this.#last = new BatchPiece(this.takeBuffer(), this.#count, this.outcomes))
+    if (piece === undefined) this.pieces.push(piece = this.#last = new BatchPiece(takeBuffer(), this.#count, this.outcomes))
     piece.add(operation)
     this.#count++
     if (!piece.full) return undefined
@@ -168,13 +171,11 @@ function conclude(outcomes: Outcome[], lenient: boolean): Outcome[] {
 
 /** Pieces of a batch that are on their way; its callers wait here for the kernel to catch up. */
 class Sending {
-  readonly #queue: Queue
   readonly #outcomes: Outcome[]
   readonly #signal: AbortSignal | undefined
   readonly #unanswered: BatchPiece[] = []
 
-  constructor(queue: Queue, outcomes: Outcome[], signal: AbortSignal | undefined) {
-    this.#queue = queue
+  constructor(outcomes: Outcome[], signal: AbortSignal | undefined) {
     this.#outcomes = outcomes
     this.#signal = signal
   }
@@ -198,7 +199,7 @@ class Sending {
     const withdrawn = place?.withdraw() as BatchPiece[] | undefined
     for (const piece of [...withdrawn ?? [], ...rest()]) {
       piece.abandon()
-      this.#queue.returnBuffer(piece.requests)
+      returnBuffer(piece.requests)
     }
     await this.until(0)
     throw new AbortError(this.#signal.reason, this.#outcomes)
@@ -289,7 +290,7 @@ async function packArray(packer: Packer, operations: readonly Operation[]): Prom
 /** Bad input in the middle of an iterable: says how much of it had been sent by then, and with what outcome. */
 function interrupted(error: unknown, outcomes: Outcome[]): unknown {
   if (isArgumentError(error) && outcomes.length > 0) {
-    error.message += `. The ${outcomes.length} operations before number ${outcomes.length} had been sent by then`
+    error.message += `. The first ${outcomes.length} operations had been sent by then`
     Object.assign(error, { outcomes })
   }
   return error
@@ -301,8 +302,8 @@ export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOption
     const { lenient, signal } = readOptions(options)
     const shape = shapeOf(input, true)
     const outcomes: Outcome[] = []
-    const packer = new Packer(outcomes, () => queue.takeBuffer())
-    const sending = new Sending(queue, outcomes, signal)
+    const packer = new Packer(outcomes)
+    const sending = new Sending(outcomes, signal)
     if (shape === 'callback') {
       const builder = new Builder(packer)
       try {
@@ -334,14 +335,14 @@ export function batchSync(execute: (requests: Requests) => Reply | undefined, in
   const { lenient, signal } = readOptions(options)
   const shape = shapeOf(input, false)
   const outcomes: Outcome[] = []
-  const spare: Requests[] = []
-  const packer = new Packer(outcomes, () => spare.pop() ?? new Requests())
+  const packer = new Packer(outcomes)
   const send = (piece: BatchPiece): void => {
     if (signal?.aborted === true) {
       for (const rest of new Set([piece, ...packer.pieces])) if (!(rest.first in outcomes)) rest.abandon()
       throw new AbortError(signal.reason, outcomes)
     }
     piece.settle(execute(piece.requests))
+    returnBuffer(piece.requests)
   }
   if (shape === 'callback') {
     const builder = new Builder(packer)
@@ -357,10 +358,7 @@ export function batchSync(execute: (requests: Requests) => Reply | undefined, in
     try {
       for (const operation of input as Iterable<Operation>) {
         if (packer.add(operation) === undefined) continue
-        const piece = packer.take()!
-        send(piece)
-        piece.requests.clear()
-        spare.push(piece.requests)
+        send(packer.take()!)
       }
     } catch (error) {
       throw interrupted(error, outcomes)

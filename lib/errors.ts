@@ -54,27 +54,40 @@ export interface Refusal {
   error: IpvsError
 }
 
-/**
- * Some operations of a batch were not carried out; the kernel has carried out all others. `errors` (of `AggregateError`) has
- * the error of each one that failed.
- */
-export class BatchError extends AggregateError {
+/** Some operations of a batch were not carried out; the kernel has carried out all others. */
+export class BatchError extends Error {
   override readonly name = 'BatchError'
   readonly code = 'ERR_IPVS_BATCH'
   /** Every operation that was not carried out, with its place and its error: refused ones and, after an overrun of the receive buffer, 'unknown' and 'not-sent' ones. */
   readonly refusals: Refusal[]
   /** The outcome of every operation, in order. */
-  readonly outcomes: Outcome[]
+  declare readonly outcomes: Outcome[]
 
   constructor(outcomes: Outcome[]) {
     const refusals = outcomes.filter((outcome): outcome is Refusal => outcome.error !== undefined)
     const [first] = refusals
-    super(
-      refusals.map(({ error }) => error),
-      `${refusals.length} of ${outcomes.length} operations were not carried out; the first is number ${first.index}: ${first.error.message}`,
-    )
+    super(`${refusals.length} of ${outcomes.length} operations were not carried out; the first is number ${first.index}: ${first.error.message}`)
     this.refusals = refusals
-    this.outcomes = outcomes
+    hide(this, outcomes)
+  }
+}
+
+/** Outcomes can be thousands: an error that is printed does not show them. */
+function hide(error: Error, outcomes: Outcome[]): void {
+  Object.defineProperty(error, 'outcomes', { value: outcomes, enumerable: false, configurable: true, writable: true })
+}
+
+/**
+ * Makes an error without a stack. Where the kernel's answer arrives, the stack shows nothing of the program that asked, and to record it costs more than
+ * the rest of the error.
+ */
+export function withoutStack<Made>(make: () => Made): Made {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return make()
+  } finally {
+    Error.stackTraceLimit = limit
   }
 }
 
@@ -83,12 +96,12 @@ export class AbortError extends Error {
   override readonly name = 'AbortError'
   readonly code = 'ABORT_ERR'
   /** The outcomes of the operations taken from the batch so far, in order; 'not-sent' for those that were not sent. */
-  readonly outcomes: Outcome[]
+  declare readonly outcomes: Outcome[]
 
   constructor(reason: unknown, outcomes: Outcome[]) {
     const sent = outcomes.filter(({ outcome }) => outcome !== 'not-sent').length
     super(`The batch was aborted: ${sent} operations had been sent, which cannot be recalled`, { cause: reason })
-    this.outcomes = outcomes
+    hide(this, outcomes)
   }
 }
 

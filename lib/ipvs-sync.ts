@@ -9,6 +9,10 @@ import { nativeOptions } from './netns.js'
 import { openError } from './open.js'
 import { changes, reads, type Change, type Listing, type Single } from './operations.js'
 import { Requests } from './pack/requests.js'
+import { connectionsSync } from './proc/connections.js'
+import { sysctlSync, type SysctlSync } from './proc/sysctl.js'
+import { processorTotalsSync, totalsSync } from './proc/totals.js'
+import type { Connection, ConnectionFilter, ProcessorTotals, Totals } from './proc/types.js'
 import { snapshotSync } from './snapshot.js'
 import { batchChannel, type BatchTrace } from './tracing.js'
 import type {
@@ -23,7 +27,7 @@ import { DONE, replyOf, type Reply } from './unpack/reply.js'
  */
 export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
   #handle: NativeHandle | undefined
-  readonly #requests = new Requests()
+  readonly #requests = new Requests(1024)
 
   private constructor(handle: NativeHandle) {
     this.#handle = handle
@@ -116,6 +120,15 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
     this.#requests.clear()
     return snapshotSync(this.#requests, (requests) => this.#execute(requests))
   }
+
+  /** As {@link Ipvs.connections}. Read as it is iterated over. */
+  connections(filter?: ConnectionFilter): Generator<Connection, void, undefined> { return connectionsSync(() => this.#open(), filter) }
+  /** As {@link Ipvs.totals}. */
+  totals(): Totals { return totalsSync(this.#open()) }
+  /** As {@link Ipvs.processorTotals}. */
+  processorTotals(): ProcessorTotals[] { return processorTotalsSync(this.#open()) }
+  /** As {@link Ipvs.sysctl}. */
+  readonly sysctl: SysctlSync = sysctlSync(() => this.#open())
 
   /** As {@link Ipvs.batch}, with a function, an array or a plain iterable. */
   batch(operations: BatchInput, options?: BatchOptions): Outcome[] {

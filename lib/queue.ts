@@ -1,9 +1,10 @@
-import { closedError } from './errors.js'
+import { closedError, withoutStack } from './errors.js'
 import { failureOf } from './failure.js'
 import { listInSlices } from './listing.js'
 import type { NativeHandle, NativeReply } from './native/addon.js'
 import type { Change, Listing, Single } from './operations.js'
-import { Requests } from './pack/requests.js'
+import { returnBuffer, takeBuffer } from './pack/buffers.js'
+import type { Requests } from './pack/requests.js'
 import { batchChannel, type BatchTrace } from './tracing.js'
 import { DONE, replyOf, type Reply } from './unpack/reply.js'
 
@@ -14,9 +15,6 @@ export const PIECE_REQUESTS = 2048
 
 /** Pieces that are with the handle's thread: it always has the next one at hand, and no more memory is tied than that. */
 const UNDER_WAY = 2
-
-/** Buffers that are kept for later pieces. */
-const SPARE_BUFFERS = 3
 
 /** Requests that are sent together, and what to do with their answer. */
 export interface Piece {
@@ -76,7 +74,7 @@ class Shared implements Piece {
   #answer({ definition, first, second, request: last, resolve, reject }: Waiting, reply: Reply, from: number): void {
     for (let request = from; request <= last; request++) {
       if (reply.outcome(request) === DONE) continue
-      const error = failureOf(reply, this.requests, request, definition.type, () => definition.describe(first, second))!
+      const error = withoutStack(() => failureOf(reply, this.requests, request, definition.type, () => definition.describe(first, second)))!
       return 'missing' in definition && definition.missing === error.code ? resolve(undefined) : reject(error)
     }
     if (!('list' in definition)) return resolve(undefined)
@@ -100,7 +98,6 @@ export class Queue {
   readonly #handle: NativeHandle
   readonly #lanes: Lane[] = []
   readonly #underWay: { piece: Piece, trace: BatchTrace | undefined }[] = []
-  readonly #spare: Requests[] = []
   #growing: Shared | undefined
   #busy = 0
   #closing: Promise<void> | undefined
@@ -144,7 +141,7 @@ export class Queue {
   }
 
   #grow(): Shared {
-    const piece = new Shared(this.takeBuffer())
+    const piece = new Shared(takeBuffer())
     this.#growing = piece
     this.#lanes.push({ pieces: [piece], open: false })
     // A tick asked for by a microtask comes when all microtasks of the turn have run.
@@ -194,18 +191,6 @@ export class Queue {
     }
   }
 
-  /** An empty buffer. */
-  takeBuffer(): Requests {
-    return this.#spare.pop() ?? new Requests()
-  }
-
-  /** A buffer that is no longer needed. */
-  returnBuffer(requests: Requests): void {
-    if (this.#spare.length >= SPARE_BUFFERS) return
-    requests.clear()
-    this.#spare.push(requests)
-  }
-
   #pump(): void {
     while (this.#underWay.length < UNDER_WAY) {
       const lane = this.#lanes[0]
@@ -226,7 +211,7 @@ export class Queue {
 
   #send(piece: Piece): void {
     const { requests } = piece
-    if (requests.count === 0) return this.returnBuffer(requests)
+    if (requests.count === 0) return returnBuffer(requests)
     const trace: BatchTrace | undefined = batchChannel.hasSubscribers ? { requests: requests.count, bytes: requests.length } : undefined
     if (trace !== undefined) batchChannel.start.publish(trace)
     try {
@@ -238,7 +223,7 @@ export class Queue {
         batchChannel.error.publish(trace)
       }
       piece.fail(error)
-      this.returnBuffer(requests)
+      returnBuffer(requests)
     }
     if (trace !== undefined) batchChannel.end.publish(trace)
   }
@@ -253,7 +238,7 @@ export class Queue {
       batchChannel.asyncStart.publish(trace)
     }
     piece.settle(reply)
-    this.returnBuffer(piece.requests)
+    returnBuffer(piece.requests)
     if (trace !== undefined) batchChannel.asyncEnd.publish(trace)
     this.#checkIdle()
   }

@@ -4,6 +4,7 @@ import { failureOf } from './failure.js'
 import { listAll, readRecords, SLICE } from './listing.js'
 import { bits, commands, index } from './native/layout.js'
 import { reads } from './operations.js'
+import { takeBuffer } from './pack/buffers.js'
 import type { Requests } from './pack/requests.js'
 import { SERVICE_KEY_SIZE } from './pack/service.js'
 import type { Piece, Queue } from './queue.js'
@@ -79,7 +80,7 @@ export function snapshot(queue: Queue): Promise<ListedTable> {
   return queue.during(async () => {
     const place = queue.lane()
     const ask = (pack: (requests: Requests) => void): Promise<Reply> => {
-      const requests = queue.takeBuffer()
+      const requests = takeBuffer()
       pack(requests)
       return new Promise((resolve, reject) => {
         const piece: Piece = {

@@ -1,0 +1,23 @@
+import { Requests } from './requests.js'
+
+/**
+ * Buffers that are used again. Fresh memory is dear: the system hands it out page by page, each at the price of several packed requests.
+ */
+
+/** Bytes of a new buffer: a piece of a batch fits without growing. */
+const CAPACITY = 192 << 10
+
+/** Buffers that are kept: three megabytes' worth. */
+const KEPT = 16
+
+const spare: Requests[] = []
+
+/** An empty buffer. */
+export const takeBuffer = (): Requests => spare.pop() ?? new Requests(CAPACITY)
+
+/** Gives back a buffer that nothing refers to any more. */
+export function returnBuffer(requests: Requests): void {
+  if (spare.length >= KEPT || requests.u8.length > CAPACITY) return
+  requests.clear()
+  spare.push(requests)
+}
