@@ -1,22 +1,29 @@
 /** `npm run bench`: prepares what is measured, then measures it in the lab. `npm run bench -- --help` tells the options. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { parseBenchArguments, usage } from './bench/arguments.js'
+import { parseBenchArguments, usage, type BenchArguments } from './bench/arguments.js'
 import { compileReference } from './bench/reference.js'
+import { readArguments } from './lab/arguments.js'
+import { runInLab } from './lab/lab.js'
+import { ensure } from './setup/programs.js'
+import { say } from './setup/run.js'
 
-const bootstrap = fileURLToPath(new URL('../../scripts/bootstrap.mjs', import.meta.url))
 const main = fileURLToPath(new URL('bench/main.js', import.meta.url))
+const args = process.argv.slice(2)
 
-/** @returns the exit status */
-export async function bench(args: readonly string[]): Promise<number> {
-  const { help, lab } = parseBenchArguments(args)
-  if (help) {
-    process.stdout.write(usage)
-    return 0
+function read(): BenchArguments | undefined {
+  try {
+    return parseBenchArguments(args)
+  } catch (error) {
+    say(`bench: ${(error as Error).message}\n\n${usage}`)
+    return undefined
   }
+}
+
+const wanted = read()
+if (wanted === undefined) process.exitCode = 2
+else if (wanted.help) process.stdout.write(usage)
+else {
+  await ensure('c++', 'ipvsadm', 'ip', 'unshare')
   compileReference()
-  const guest = spawn(process.execPath, [bootstrap, 'lab', ...lab, '--', process.execPath, main, ...args], { stdio: 'inherit' })
-  const [status] = await once(guest, 'close') as [number | null]
-  return status ?? 1
+  process.exitCode = await runInLab(readArguments([...wanted.lab, '--', process.execPath, main, ...args]))
 }

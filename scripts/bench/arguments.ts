@@ -29,7 +29,7 @@ beside ipvsadm. It runs in the lab: in a network namespace of its own on a kerne
   --json FILE         where the figures are written (build/bench/results.json)
   --on PLACE          host, uml or qemu
   --suite SUITE       Debian suite of the guest's kernel: bullseye, bookworm, trixie, sid
-  --timeout SECONDS   when the lab ends a guest that hangs
+  --timeout SECONDS   when the lab ends a guest that hangs, 7200 by default
   --help
 `
 
@@ -65,7 +65,7 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
     rounds: count(values.rounds, 'rounds') ?? 5,
     large: values.large,
     json: values.json,
-    lab: Object.entries({ on, suite, timeout }).flatMap(([name, value]) => value === undefined ? [] : [`--${name}`, value]),
+    lab: Object.entries({ on, suite, timeout: timeout ?? '7200' }).flatMap(([name, value]) => value === undefined ? [] : [`--${name}`, value]),
     help: values.help,
   }
 }

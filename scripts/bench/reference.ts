@@ -11,11 +11,11 @@ const program = `${folder}reference`
 
 const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 
-/** Compiles the C reference if it is missing or older than its source. Takes `cc` from PATH, or what CC names. */
+/** Compiles the C reference if it is missing or older than its source. */
 export function compileReference(): void {
   if (modified(program) > modified(source)) return
   mkdirSync(folder, { recursive: true })
-  execFileSync(process.env.CC ?? 'cc', ['-std=c11', '-O2', '-Wall', '-Wextra', '-o', program, source], { stdio: ['ignore', 'inherit', 'inherit'] })
+  execFileSync('c++', ['-x', 'c', '-std=c11', '-O2', '-Wall', '-Wextra', '-o', program, source], { stdio: ['ignore', 'inherit', 'inherit'] })
 }
 
 /** What the C reference says of one phase. */
