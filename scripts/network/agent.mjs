@@ -12,6 +12,8 @@ const DEADLINE = 20_000
 
 const servers = new Map()
 const conversations = new Map()
+// A source port is never used twice: IPVS remembers datagrams for minutes, and drops those whose destination has since been removed.
+let lastPort = 9_999
 let conversationsMade = 0
 
 /** A promise that `start` settles, or the deadline does. */
@@ -61,7 +63,7 @@ const serve = {
 
 const converse = {
   tcp: ({ address, port, from, fromPort }) => timed(`connect ${address} ${port}`, (resolve, reject) => {
-    const socket = connect({ host: address, port, localAddress: from, localPort: fromPort })
+    const socket = connect({ host: address, port, localAddress: from, localPort: fromPort ?? ++lastPort })
     socket.setNoDelay(true)
     socket.on('error', reject)
     socket.once('connect', () => {
@@ -87,7 +89,7 @@ const converse = {
   udp: ({ address, port, from, fromPort }) => timed(`connect ${address} ${port}`, (resolve, reject) => {
     const socket = datagramSocket(address)
     socket.on('error', reject)
-    socket.bind(fromPort ?? 0, from, () => {
+    socket.bind(fromPort ?? ++lastPort, from, () => {
       socket.connect(port, address, error => {
         if (error) return reject(error)
         resolve({

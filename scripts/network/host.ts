@@ -14,7 +14,7 @@ export interface Question {
   port: number
   /** The source address; without it the one that routing chooses. */
   from?: string
-  /** The source port; without it any free one. */
+  /** The source port; without it one that this host has not used before. */
   fromPort?: number
   /** What is said, one line of text. */
   payload?: string
