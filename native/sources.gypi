@@ -20,6 +20,27 @@
       "native/node/schema.cc",
       "native/node/session.cc",
       "native/node/worker.cc"
+    ],
+    "test_sources": [
+      "native/test/check.cc",
+      "native/test/client_test.cc",
+      "native/test/decode_test.cc",
+      "native/test/encode_test.cc",
+      "native/test/socket_test.cc",
+      "native/test/transaction_test.cc",
+      "native/test/worker_test.cc"
+    ],
+    "fuzz_targets": [
+      "attributes",
+      "client",
+      "config",
+      "daemon",
+      "destination",
+      "family",
+      "info",
+      "requests",
+      "service",
+      "transaction"
     ]
   }
 }

@@ -1,0 +1,9 @@
+// Any bytes as the attributes that answer a family's look-up.
+#include <cstdint>
+
+#include "netlink/family.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  netlink::readFamilyNumber({reinterpret_cast<const std::byte*>(data), size});
+  return 0;
+}

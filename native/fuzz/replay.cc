@@ -1,0 +1,38 @@
+// Makes an ordinary program of a fuzz target: it runs the target once for each file it is given, and for those in the folders it is given.
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+
+static void replay(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::vector<char> bytes{std::istreambuf_iterator<char>(stream), {}};
+  // A copy of exactly this size, so that sanitizers see what is read beyond it.
+  std::vector<std::uint8_t> exact(bytes.begin(), bytes.end());
+  exact.shrink_to_fit();
+  LLVMFuzzerTestOneInput(exact.data(), exact.size());
+}
+
+int main(int argc, char** argv) {
+  int count = 0;
+  for (int i = 1; i < argc; ++i) {
+    if (argv[i][0] == '-') continue;  // an option of libFuzzer
+    if (!std::filesystem::is_directory(argv[i])) {
+      replay(argv[i]);
+      ++count;
+      continue;
+    }
+    for (const auto& entry : std::filesystem::directory_iterator(argv[i])) {
+      if (!entry.is_regular_file()) continue;
+      replay(entry.path());
+      ++count;
+    }
+  }
+  std::printf("%d inputs\n", count);
+  return count ? 0 : 1;
+}

@@ -1,0 +1,127 @@
+// A transport whose kernel is a script: it notes what is sent, and answers with datagrams that the test has written.
+#pragma once
+
+#include <cerrno>
+#include <deque>
+#include <functional>
+#include <memory>
+
+#include "check.h"
+#include "netlink/attribute.h"
+#include "netlink/message.h"
+#include "netlink/transport.h"
+
+namespace script {
+
+using netlink::ByteView;
+
+/// A netlink message in the making.
+class Built {
+ public:
+  Built(std::uint16_t type, std::uint16_t flags, std::uint32_t sequence) {
+    nlmsghdr header{NLMSG_HDRLEN, type, flags, sequence, 0};
+    append(&header, sizeof header);
+  }
+
+  Built& append(const void* data, std::size_t length) {
+    auto from = static_cast<const std::byte*>(data);
+    bytes_.insert(bytes_.end(), from, from + length);
+    while (bytes_.size() % 4) bytes_.push_back(std::byte{0});
+    netlink::store(bytes_.data(), static_cast<std::uint32_t>(bytes_.size()));
+    return *this;
+  }
+
+  Built& attribute(std::uint16_t type, ByteView payload) {
+    nlattr header{static_cast<std::uint16_t>(NLA_HDRLEN + payload.size()), type};
+    append(&header, sizeof header);
+    return append(payload.data(), payload.size());
+  }
+
+  template <class T>
+  Built& number(std::uint16_t type, T value) {
+    return attribute(type, {reinterpret_cast<const std::byte*>(&value), sizeof value});
+  }
+
+  const std::vector<std::byte>& bytes() const { return bytes_; }
+  operator ByteView() const { return bytes_; }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+/// NLMSG_ERROR as the kernel sends it with NETLINK_CAP_ACK; error 0 is an acknowledgement.
+inline Built answer(std::uint32_t sequence, int error, std::string_view text = {}) {
+  Built message(NLMSG_ERROR, static_cast<std::uint16_t>(NLM_F_CAPPED | (text.empty() ? 0 : NLM_F_ACK_TLVS)), sequence);
+  nlmsgerr payload{error, {NLMSG_HDRLEN, 0, 0, sequence, 0}};
+  message.append(&payload, sizeof payload);
+  if (!text.empty()) {
+    std::string terminated(text);
+    message.attribute(NLMSGERR_ATTR_MSG, {reinterpret_cast<const std::byte*>(terminated.c_str()), terminated.size() + 1});
+  }
+  return message;
+}
+
+/// The end of a dump.
+inline Built dumpEnd(std::uint32_t sequence, int error = 0) {
+  Built message(NLMSG_DONE, NLM_F_MULTI, sequence);
+  return message.append(&error, sizeof error);
+}
+
+class Transport final : public netlink::Transport {
+ public:
+  struct Sent {
+    std::vector<std::byte> bytes;
+    std::vector<netlink::Message> messages;  ///< views of `bytes`
+  };
+
+  /// Called for each send, with what is sent; returns what `send` shall. It answers through `queue` and `fail`.
+  std::function<int(const Sent&)> onSend;
+
+  std::deque<Sent> sent;
+  int waits = 0;
+
+  /// A datagram to be received.
+  void queue(ByteView datagram) { received_.push_back({0, {datagram.begin(), datagram.end()}}); }
+  /// An error to be received.
+  void fail(int error) { received_.push_back({error, {}}); }
+  bool drained() const { return received_.empty(); }
+
+  int send(ByteView datagram) override {
+    Sent& one = sent.emplace_back();
+    one.bytes.assign(datagram.begin(), datagram.end());
+    CHECK(netlink::forEachMessage(one.bytes, [&](const netlink::Message& message) { one.messages.push_back(message); }));
+    return onSend ? onSend(one) : 0;
+  }
+
+  int receive(netlink::Datagrams& datagrams, bool many) override {
+    datagrams.count = 0;
+    current_.clear();
+    if (received_.empty()) return -EAGAIN;
+    if (int error = received_.front().error) {
+      received_.pop_front();
+      return error;
+    }
+    std::size_t most = many ? netlink::Datagrams::most : 1;
+    while (datagrams.count < most && !received_.empty() && received_.front().error == 0) {
+      current_.push_back(std::make_unique<check::Exact>(received_.front().bytes));
+      received_.pop_front();
+      datagrams.items[datagrams.count++] = current_.back()->view();
+    }
+    return 0;
+  }
+
+  int wait() override {
+    ++waits;
+    return -ETIMEDOUT;
+  }
+
+ private:
+  struct Received {
+    int error;
+    std::vector<std::byte> bytes;
+  };
+  std::deque<Received> received_;
+  std::vector<std::unique_ptr<check::Exact>> current_;
+};
+
+}  // namespace script
