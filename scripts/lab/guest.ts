@@ -12,7 +12,7 @@ export interface GuestKind {
   mountRoot: string
   /** Mounts the checkout, writable, at the place that $1 names. */
   mountCheckout: string
-  /** The devices that carry the command's stdout, its stderr, and what the lab must know. */
+  /** The devices that carry the command's stdout, its stderr, and what the lab must know; shell patterns of one match. */
   channels: { stdout: string, stderr: string, control: string }
 }
 
@@ -65,14 +65,15 @@ echo /run/lab/modprobe > /proc/sys/kernel/modprobe
 ${job.withoutIpvs ? '' : `$b mkdir -p /lib/modules
 [ -e /lib/modules/${kernel.release} ] || $b ln -s ${quoted(kernel.modules)} /lib/modules/${kernel.release}`}
 ulimit -n 65536
-exec 7>${kind.channels.control}
-for channel in ${kind.channels.stdout} ${kind.channels.stderr} ${kind.channels.control}; do
+stdout=$(echo ${kind.channels.stdout}) stderr=$(echo ${kind.channels.stderr}) control=$(echo ${kind.channels.control})
+exec 7>$control
+for channel in $stdout $stderr $control; do
   case $channel in */tty*) $b stty -F $channel raw -echo ;; esac
 done
 $b mkfifo /run/lab/out /run/lab/err
-$b cat < /run/lab/out > ${kind.channels.stdout} &
+$b cat < /run/lab/out > $stdout &
 out=$!
-$b cat < /run/lab/err > ${kind.channels.stderr} &
+$b cat < /run/lab/err > $stderr &
 err=$!
 echo ${started} >&7
 $b setsid $b sh /run/lab/command < /dev/null > /run/lab/out 2> /run/lab/err 7>&-

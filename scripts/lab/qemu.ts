@@ -1,8 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensure, find } from '../setup/programs.js'
-import { run } from '../setup/run.js'
 import { initialDisk, type GuestKind } from './guest.js'
 import type { Job, Outputs } from './job.js'
 import { distributionKernel } from './kernels.js'
@@ -12,13 +11,18 @@ import { superviseGuest } from './supervise.js'
 const kind: GuestKind = {
   mountRoot: 'mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose,noxattr root /lower',
   mountCheckout: 'mkdir -p "$1" && mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose checkout "$1"',
-  channels: { stdout: '/dev/vport0p1', stderr: '/dev/vport0p2', control: '/dev/vport0p3' },
+  // Ports are named after the number of their virtio device, which is not the same on every kernel.
+  channels: { stdout: '/dev/vport*p1', stderr: '/dev/vport*p2', control: '/dev/vport*p3' },
 }
 
-/** Whether the processor really virtualises: /dev/kvm may be there, and even open, without. */
-async function hasKvm(qemu: string): Promise<boolean> {
-  const tried = await run('timeout', ['5', qemu, '-accel', 'kvm', '-machine', 'none', '-display', 'none', '-monitor', 'none', '-S', '-daemonize', '-pidfile', '/dev/null'])
-  return tried.status === 0
+/** Whether the processor really virtualises: /dev/kvm may be there, and even open, on one that does not. */
+function hasKvm(): boolean {
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK)
+    return /^flags\b.*\b(vmx|svm)\b/m.test(readFileSync('/proc/cpuinfo', 'utf8'))
+  } catch {
+    return false
+  }
 }
 
 /** Runs the job in QEMU: any distribution's kernel, several processors, all code emulated unless there is KVM. */
@@ -33,7 +37,7 @@ export async function runInQemu(job: Job, outputs: Outputs, suite: Suite): Promi
     ['-virtfs', `local,path=${path.replaceAll(',', ',,')},mount_tag=${tag},security_model=none,multidevs=remap${options}`]
   const channel = (descriptor: number): string[] =>
     ['-chardev', `socket,id=channel${descriptor},fd=${descriptor}`, '-device', `virtserialport,chardev=channel${descriptor},nr=${descriptor - 2}`]
-  const kvm = await hasKvm(qemu)
+  const kvm = hasKvm()
   const args = [
     ...kvm ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'max'],
     '-smp', String(job.processors), '-m', `${job.memory}M`, '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-serial', 'stdio',

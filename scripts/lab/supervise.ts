@@ -99,7 +99,8 @@ export function superviseGuest(guest: Guest, job: Job, outputs: Outputs): Promis
       killGroup(child)
       guest.tidy()
       const status = /exit (\d+)/.exec(control)?.[1]
-      const last = console.replace(/\r/g, '').trim().split('\n').slice(-8).join('\n')
+      if (process.env.IPVS_LAB_CONSOLE) process.stderr.write(console)
+    const last = console.replace(/\r/g, '').trim().split('\n').slice(-8).join('\n')
       if (status !== undefined) resolve(Number(status))
       else if (ended === 'late') reject(new TimedOut(`the ${guest.name} guest was ended: the command took longer than ${job.timeout} s (--timeout)`))
       else if (!control.includes(started)) reject(new CannotStart(`the guest did not come up${last === '' ? '' : `: ${last}`}`))
