@@ -50,7 +50,7 @@ const destination = { address: '10.10.10.2', port: 80, forward: 'nat', weight: 1
 function withValue(object: object, path: string[], value: unknown): object {
   const [name, ...rest] = path
   const inner = (object as Record<string, unknown>)[name]
-  return { ...object, [name]: rest.length === 0 ? value : withValue((inner ?? {}) as object, rest, value) }
+  return { ...object, [name]: rest.length === 0 ? value : withValue((inner ?? {}), rest, value) }
 }
 
 describe('a key of a service', () => {

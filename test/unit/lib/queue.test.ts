@@ -1,0 +1,316 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { batch, type AsyncBatchInput } from '../../../lib/batch.js'
+import { changes, reads } from '../../../lib/operations.js'
+import { PIECE_REQUESTS, Queue } from '../../../lib/queue.js'
+import type { BatchOptions, Operation } from '../../../lib/types.js'
+import { batchChannel, type BatchTrace } from '../../../lib/tracing.js'
+import { Recorder } from './support/recorder.js'
+
+const key = (port: number) => ({ protocol: 'tcp', address: '10.0.0.1', port }) as const
+const EEXIST = -17
+const ESRCH = -3
+
+function setUp() {
+  const kernel = new Recorder()
+  const queue = new Queue(kernel)
+  return {
+    kernel,
+    queue,
+    add: (port: number) => queue.change(changes.addService, key(port), undefined),
+    get: (port: number) => queue.read(reads.getService, key(port)),
+    list: () => queue.list(reads.services),
+    batch: (input: AsyncBatchInput, options?: BatchOptions) => batch(queue, input, options),
+    /** Answers until nothing is under way any more. */
+    answerAll: async (): Promise<void> => {
+      for (let quiet = 0; quiet < 3; quiet++) {
+        await turn()
+        while (kernel.unanswered > 0) {
+          kernel.answer()
+          quiet = 0
+        }
+      }
+    },
+  }
+}
+
+const operations = (from: number, count: number): Operation[] => Array.from({ length: count }, (_, i) => ({ type: 'addService', service: key(from + i) }))
+
+describe('operations of one turn', () => {
+  it('travel together, those of its microtasks too', async () => {
+    const { kernel, add } = setUp()
+    const first = add(1)
+    const second = Promise.resolve().then(() => Promise.resolve()).then(() => add(2))
+    void first.then(() => {})
+    expect(kernel.transactions).toEqual([])
+    await turn()
+    expect(kernel.transactions).toEqual([{ commands: ['newService', 'newService'], ports: [1, 2] }])
+    kernel.answer()
+    await Promise.all([first, second])
+  })
+
+  it('settle each with its own answer', async () => {
+    const { kernel, add, get } = setUp()
+    const all = Promise.allSettled([add(1), add(2), get(3), add(4)])
+    await turn()
+    kernel.answer([{}, { outcome: EEXIST, text: 'taken' }, { outcome: ESRCH }, {}])
+    const [one, two, three, four] = await all
+    expect(one.status).toBe('fulfilled')
+    expect(two).toMatchObject({ reason: { code: 'EEXIST', errno: EEXIST, text: 'taken', outcome: 'refused', operation: { type: 'addService', service: key(2) } } })
+    expect(two).toMatchObject({ reason: { message: 'service tcp 10.0.0.1:2 already exists (kernel: taken)' } })
+    expect(three).toMatchObject({ status: 'fulfilled', value: undefined })
+    expect(four.status).toBe('fulfilled')
+  })
+
+  it('are not disturbed by bad input among them, which rejects and is not thrown', async () => {
+    const { kernel, add } = setUp()
+    const all = Promise.allSettled([add(1), add(-1), add(2)])
+    await turn()
+    expect(kernel.transactions).toEqual([{ commands: ['newService', 'newService'], ports: [1, 2] }])
+    kernel.answer()
+    expect((await all)[1]).toMatchObject({ status: 'rejected', reason: { code: 'ERR_OUT_OF_RANGE', field: 'service.port' } })
+  })
+
+  it('are told what was asked of the kernel, whatever became of the object since', async () => {
+    const { kernel, queue } = setUp()
+    const service = { protocol: 'tcp', address: '10.0.0.1', port: 1 }
+    const refused = queue.change(changes.addService, service, undefined).catch((error: unknown) => error)
+    service.port = 2
+    await turn()
+    kernel.answer([{ outcome: EEXIST }])
+    expect(await refused).toMatchObject({ message: 'service tcp 10.0.0.1:1 already exists' })
+  })
+})
+
+describe('operations called while a transaction is under way', () => {
+  it('travel together in the next one', async () => {
+    const { kernel, add, answerAll } = setUp()
+    const all = [add(1)]
+    await turn()
+    all.push(add(2))
+    await turn()
+    all.push(add(3))
+    await turn()
+    expect(kernel.transactions.map(({ ports }) => ports)).toEqual([[1]])
+    kernel.answer()
+    expect(kernel.transactions.map(({ ports }) => ports)).toEqual([[1], [2, 3]])
+    await answerAll()
+    await Promise.all(all)
+  })
+
+  it('go in pieces where they are many, the next at hand while one is sent', async () => {
+    const { kernel, add, answerAll } = setUp()
+    const all = Array.from({ length: PIECE_REQUESTS * 3 + 1 }, (_, i) => add(i))
+    expect(kernel.transactions.length).toBe(2)
+    await answerAll()
+    expect(kernel.transactions.map(({ ports }) => ports.length)).toEqual([PIECE_REQUESTS, PIECE_REQUESTS, PIECE_REQUESTS, 1])
+    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(all.map((_, i) => i))
+    await Promise.all(all)
+  })
+})
+
+describe('a listing', () => {
+  it('ends a batch, and keeps its place between the writes', async () => {
+    const { kernel, add, list, queue, answerAll } = setUp()
+    const all = [add(1), list(), add(2), queue.list(reads.destinations, key(3)), add(4)]
+    await answerAll()
+    expect(kernel.transactions.map(({ commands }) => commands)).toEqual([['newService', 'getService'], ['newService', 'getService', 'getDest'], ['newService']])
+    await Promise.all(all)
+  })
+
+  it('of a service that is missing is refused, although its dump is an empty success', async () => {
+    const { kernel, queue } = setUp()
+    const listing = queue.list(reads.destinations, key(3)).catch((error: unknown) => error)
+    await turn()
+    kernel.answer([{ outcome: ESRCH }, {}])
+    expect(await listing).toMatchObject({ code: 'ESRCH', operation: { type: 'destinations', service: key(3) } })
+  })
+})
+
+describe('a batch', () => {
+  it('keeps its place among single operations', async () => {
+    const { kernel, add, batch, answerAll } = setUp()
+    const all = [add(1), batch(operations(10, 2)), add(2)]
+    await answerAll()
+    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual([1, 10, 11, 2])
+    await Promise.all(all)
+  })
+
+  it('that is long keeps its place too: what is called later waits', async () => {
+    const { kernel, add, batch, answerAll } = setUp()
+    const many = operations(0, PIECE_REQUESTS * 2 + 5)
+    for (const input of [many, new Set(many)]) {
+      const from = kernel.transactions.length
+      const all = [batch(input), add(60000)]
+      await answerAll()
+      expect(kernel.transactions.slice(from).flatMap(({ ports }) => ports)).toEqual([...many.keys(), 60000])
+      await Promise.all(all)
+    }
+  })
+
+  it('sends nothing of an array or a function with bad input in it', async () => {
+    const { kernel, batch, answerAll } = setUp()
+    const ports = [...Array(PIECE_REQUESTS + 1).keys(), -1]
+    const fromArray = batch(ports.map((port) => ({ type: 'addService', service: key(port) }))).catch((error: unknown) => error)
+    const fromFunction = batch((b) => { for (const port of ports) b.addService(key(port)) }).catch((error: unknown) => error)
+    await answerAll()
+    expect(await fromArray).toMatchObject({ code: 'ERR_OUT_OF_RANGE', field: 'service.port', index: PIECE_REQUESTS + 1 })
+    expect(await fromFunction).toMatchObject({ code: 'ERR_OUT_OF_RANGE', index: PIECE_REQUESTS + 1 })
+    expect(kernel.transactions).toEqual([])
+  })
+
+  it('of an iterable says what had been sent before the bad input', async () => {
+    const { kernel, batch, answerAll } = setUp()
+    const error = batch(new Set<Operation>([...operations(0, PIECE_REQUESTS + 7), { type: 'addService', service: key(-1) }])).catch((error: unknown) => error)
+    await answerAll()
+    expect(await error).toMatchObject({ code: 'ERR_OUT_OF_RANGE', index: PIECE_REQUESTS + 7, message: expect.stringContaining(`The first ${PIECE_REQUESTS} operations had been sent`) as string })
+    expect((await error as { outcomes: unknown[] }).outcomes.length).toBe(PIECE_REQUESTS)
+    expect(kernel.transactions.flatMap(({ ports }) => ports).length).toBe(PIECE_REQUESTS)
+  })
+
+  it('lists every refusal with its place, its operation and its error', async () => {
+    const { kernel, batch } = setUp()
+    const given = operations(1, 4)
+    const failed = batch(given).catch((error: unknown) => error)
+    await turn()
+    kernel.answer([{}, { outcome: EEXIST }, {}, { outcome: EEXIST }])
+    expect(await failed).toMatchObject({
+      name: 'BatchError', code: 'ERR_IPVS_BATCH',
+      refusals: [{ index: 1, operation: given[1], outcome: 'refused', error: { code: 'EEXIST' } }, { index: 3, operation: given[3], outcome: 'refused' }],
+      outcomes: [{ outcome: 'done' }, { outcome: 'refused' }, { outcome: 'done' }, { outcome: 'refused' }],
+    })
+  })
+
+  it('returns the outcomes if asked to, the lost ones as unknown', async () => {
+    const { kernel, batch } = setUp()
+    const given = operations(1, 4)
+    const outcomes = batch(given, { refusals: 'return' })
+    await turn()
+    kernel.answer([{}, { outcome: EEXIST }, { outcome: 1 }, { outcome: 2 }])
+    expect(await outcomes).toMatchObject([
+      { index: 0, outcome: 'done' }, { index: 1, outcome: 'refused' }, { index: 2, outcome: 'unknown', error: { code: 'ENOBUFS' } }, { index: 3, outcome: 'not-sent', error: { code: 'ENOBUFS' } },
+    ])
+    expect((await outcomes).map(({ operation }) => operation)).toEqual(given)
+  })
+
+  it('of an async iterable sends what has come when more takes its time, and lets others in between', async () => {
+    const { kernel, add, batch, answerAll } = setUp()
+    let more: (() => void) | undefined
+    async function* slowly(): AsyncGenerator<Operation> {
+      yield* operations(1, 2)
+      await new Promise<void>((resolve) => { more = resolve })
+      yield* operations(3, 1)
+    }
+    const slow = batch(slowly())
+    await answerAll()
+    expect(kernel.transactions.map(({ ports }) => ports)).toEqual([[1, 2]])
+    const other = add(50)
+    await answerAll()
+    await other
+    more!()
+    await answerAll()
+    expect(kernel.transactions.map(({ ports }) => ports)).toEqual([[1, 2], [50], [3]])
+    expect((await slow).length).toBe(3)
+  })
+
+  it('ends with its signal: what was not sent stays unsent, and the iterable is closed', async () => {
+    const { kernel, batch, answerAll } = setUp()
+    const controller = new AbortController()
+    let closed = false
+    function* endless(): Generator<Operation> {
+      try {
+        for (let i = 0; ; i++) {
+          if (i === PIECE_REQUESTS + 5) controller.abort(new Error('enough'))
+          yield operations(i % 60000, 1)[0]
+        }
+      } finally {
+        closed = true
+      }
+    }
+    const aborted = batch(endless(), { signal: controller.signal }).catch((error: unknown) => error)
+    await answerAll()
+    const error = await aborted as { outcomes: { outcome: string }[], cause: Error }
+    expect(error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: { message: 'enough' } })
+    expect(error.outcomes.filter(({ outcome }) => outcome === 'done').length).toBe(PIECE_REQUESTS)
+    expect(error.outcomes.filter(({ outcome }) => outcome === 'not-sent').length).toBe(PIECE_REQUESTS)
+    expect(kernel.transactions.length).toBe(1)
+    expect(closed).toBe(true)
+  })
+
+  it('ends with its signal while an async iterable has nothing to give', async () => {
+    const { kernel, batch, answerAll } = setUp()
+    const controller = new AbortController()
+    async function* stuck(): AsyncGenerator<Operation> {
+      yield* operations(1, 1)
+      await new Promise(() => {})
+    }
+    const aborted = batch(stuck(), { signal: controller.signal }).catch((error: unknown) => error)
+    await answerAll()
+    controller.abort()
+    await answerAll()
+    expect(await aborted).toMatchObject({ name: 'AbortError', outcomes: [{ outcome: 'done' }] })
+    expect(kernel.transactions.length).toBe(1)
+  })
+
+  it('with a signal that has come before sends nothing', async () => {
+    const { kernel, batch } = setUp()
+    await expect(batch(operations(1, 1), { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
+    expect(kernel.transactions).toEqual([])
+  })
+
+  it.each([
+    [undefined, undefined, 'operations'], [null, undefined, 'operations'], ['text', undefined, 'operations'], [{}, undefined, 'operations'],
+    [[], null, 'options'], [[], { refusals: 'ignore' }, 'options.refusals'], [[], { signal: {} }, 'options.signal'], [[], { refusal: 'return' }, 'options.refusal'],
+  ])('refuses %o with options %o', async (input, options, field) => {
+    const { batch } = setUp()
+    await expect(batch(input as never, options as never)).rejects.toMatchObject({ field })
+  })
+
+  it('takes no more operations from its function once it is sent', async () => {
+    const { batch, answerAll } = setUp()
+    let builder: { flush(): void }
+    const sent = batch((b) => { builder = b })
+    await answerAll()
+    await sent
+    expect(() => builder.flush()).toThrow('no more operations')
+  })
+})
+
+describe('closing', () => {
+  it('finishes what was called before, refuses what is called after, and can be done again', async () => {
+    const { kernel, queue, add, batch, answerAll } = setUp()
+    const before = [add(1), batch(operations(10, PIECE_REQUESTS + 1))]
+    const closed = queue.close()
+    const after = add(2).catch((error: unknown) => error)
+    const batchAfter = batch([]).catch((error: unknown) => error)
+    expect(await after).toMatchObject({ code: 'ERR_IPVS_CLOSED' })
+    expect(await batchAfter).toMatchObject({ code: 'ERR_IPVS_CLOSED' })
+    expect(kernel.closed).toBe(false)
+    await answerAll()
+    await Promise.all(before)
+    await closed
+    await queue.close()
+    expect(kernel.closed).toBe(true)
+    expect(kernel.transactions.flatMap(({ ports }) => ports).length).toBe(PIECE_REQUESTS + 2)
+  })
+})
+
+describe('the tracing channel', () => {
+  it('tells about each transaction', async () => {
+    const { kernel, add } = setUp()
+    const events: [string, BatchTrace][] = []
+    const subscriber = Object.fromEntries(['start', 'end', 'asyncStart', 'asyncEnd', 'error'].map((name) => [name, (trace: BatchTrace) => events.push([name, { ...trace }])]))
+    batchChannel.subscribe(subscriber as never)
+    try {
+      const all = Promise.allSettled([add(1), add(2)])
+      await turn()
+      kernel.answer([{}, { outcome: EEXIST }])
+      await all
+    } finally {
+      batchChannel.unsubscribe(subscriber as never)
+    }
+    expect(events.map(([name]) => name)).toEqual(['start', 'end', 'asyncStart', 'asyncEnd'])
+    expect(events[0][1]).toMatchObject({ requests: 2 })
+    expect(events[3][1]).toMatchObject({ requests: 2, failed: 1 })
+  })
+})
