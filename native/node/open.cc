@@ -33,6 +33,13 @@ Napi::Error toError(Napi::Env env, const OpenError& failure) {
   return error;
 }
 
+// Callbacks still come while an environment is being taken down, a terminated worker thread's for instance; JavaScript cannot be run then.
+bool canRunJavaScript(Napi::Env env) {
+  napi_value global;
+  bool has;
+  return napi_get_global(env, &global) == napi_ok && napi_has_named_property(env, global, "Object", &has) == napi_ok;
+}
+
 /// An open under way on a thread of its own. It deletes itself when its answer has been delivered, or the environment ends.
 class Opening {
  public:
@@ -71,7 +78,7 @@ class Opening {
     auto& self = *static_cast<Opening*>(context);
     self.thread_.join();
     Napi::HandleScope scope(env);
-    self.settle();
+    if (canRunJavaScript(env)) self.settle();
     self.finish();
   }
 
