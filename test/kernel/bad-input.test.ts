@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Ipvs, IpvsSync } from 'ipvs'
 import { refusal } from '../support/errors.js'
 import { apis, Scene } from '../support/scene.js'
@@ -157,23 +157,29 @@ function spoiled(args: unknown[], path: (string | number)[], value: unknown): un
   return args.map((arg, place) => place !== first ? arg : rest.length === 0 ? value : change(arg, rest))
 }
 
+const aspects = ['save', 'thresholds', 'timeouts', 'daemons'] as const
+type Aspect = typeof aspects[number]
+
+/** What a method could have changed, as the witness sees it. */
+const aspectsOf = (method: string): Aspect[] =>
+  method.endsWith('Timeouts') ? ['timeouts'] : method.endsWith('Daemon') ? ['daemons'] : method === 'updateDestination' ? ['save', 'thresholds'] : ['save']
+
 describe.each(apis)('bad input to %s', (label, Api) => {
   let scene: Scene<Handle>
   let call: Untyped
-  let before: unknown
+  let before: Record<Aspect, unknown>
 
-  const table = async (): Promise<unknown> =>
-    [await scene.ipvsadm.save(), await scene.ipvsadm.thresholds(), await scene.ipvsadm.timeouts(), await scene.ipvsadm.daemons()]
+  const look = (aspect: Aspect): Promise<unknown> => scene.ipvsadm[aspect]()
 
   beforeAll(async () => {
     scene = await Scene.create<Handle>(Api, label)
     call = scene.ipvs as unknown as Untyped
     await scene.ipvsadm.restore(['-A -t 10.10.10.100:80 -s rr', '-a -t 10.10.10.100:80 -r 10.10.10.2:80 -m -w 5 -x 100 -y 10', '--start-daemon master --mcast-interface lo'])
-    before = await table()
+    before = { save: await look('save'), thresholds: await look('thresholds'), timeouts: await look('timeouts'), daemons: await look('daemons') }
   })
-  afterAll(() => scene[Symbol.asyncDispose]())
-  afterEach(async () => {
-    expect(await table()).toEqual(before)
+  afterAll(async () => {
+    for (const aspect of aspects) expect(await look(aspect)).toEqual(before[aspect])
+    await scene[Symbol.asyncDispose]()
   })
 
   test.each(cases.map((one, number) => ({ ...one, number })))('$number: $method with a bad $field', async ({ method, args, path, field, bad }) => {
@@ -185,6 +191,7 @@ describe.each(apis)('bad input to %s', (label, Api) => {
         expect(error.message).toContain(field)
       }
     }
+    for (const aspect of aspectsOf(method)) expect(await look(aspect)).toEqual(before[aspect])
   })
 
   test('a getter that throws is the caller\'s own error', async () => {

@@ -106,7 +106,8 @@ describe('a process of its own', () => {
   test('that forgets its handles gets descriptors and threads back with the garbage', async () => {
     const { status, stdout, stderr } = await program('abandoned.mjs', [scene.namespace.name], { flags: ['--expose-gc'] })
     expect([status, stderr]).toEqual([0, ''])
-    const { before, after } = JSON.parse(stdout) as Record<'before' | 'after', { descriptors: number, threads: number }>
+    const { before, opened, after } = JSON.parse(stdout) as Record<'before' | 'opened' | 'after', { descriptors: number, threads: number }>
+    expect(opened.descriptors).toBeGreaterThan(before.descriptors)
     expect(after.descriptors).toBeLessThanOrEqual(before.descriptors)
     expect(after.threads).toBeLessThanOrEqual(before.threads)
   })
