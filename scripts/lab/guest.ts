@@ -76,7 +76,8 @@ out=$!
 $b cat < /run/lab/err > $stderr &
 err=$!
 echo ${started} >&7
-$b setsid $b sh /run/lab/command < /dev/null > /run/lab/out 2> /run/lab/err 7>&-
+# Not busybox's shell, which prefers its own programs to those on PATH.
+$b setsid /bin/sh /run/lab/command < /dev/null > /run/lab/out 2> /run/lab/err 7>&-
 status=$?
 # What the command left running holds its output open.
 for process in /proc/[0-9]*; do
