@@ -1,8 +1,9 @@
-// Runs inside a network namespace, started by host.ts: serves and asks over TCP and UDP as it is told.
+// Runs inside a network namespace, started by host.ts: serves and asks over TCP, UDP and HTTP as it is told.
 // One JSON object a line on standard input, one answer a line on standard output; it ends with its standard input.
 // Plain JavaScript, so that it runs the same from the sources and from the compiled scripts.
 import { createSocket } from 'node:dgram'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { Agent, createServer as createWebServer, get } from 'node:http'
 import { connect, createServer, isIPv6 } from 'node:net'
 import { createInterface } from 'node:readline'
 import { clearTimeout, setTimeout } from 'node:timers'
@@ -30,26 +31,33 @@ function timed(what, start) {
 
 const datagramSocket = address => createSocket(isIPv6(address) ? 'udp6' : 'udp4')
 
-const serve = {
-  tcp: ({ address, port, name }) => timed(`listen ${address} ${port}`, (resolve, reject) => {
-    const open = new Set()
-    const server = createServer(socket => {
-      open.add(socket)
-      socket.on('close', () => open.delete(socket))
-      socket.on('error', () => socket.destroy())
-      socket.on('data', data => {
-        for (const byte of data) if (byte === 0x0a) socket.write(`${name}\n`)
-      })
-    })
+/** Listens, and remembers how to stop, connections included. */
+function listen(server, { transport, address, port }) {
+  const open = new Set()
+  server.on('connection', socket => {
+    open.add(socket)
+    socket.on('close', () => open.delete(socket))
+  })
+  return timed(`listen ${address} ${port}`, (resolve, reject) => {
     server.on('error', reject)
     server.listen({ host: address, port, ipv6Only: isIPv6(address) }, () => {
-      servers.set(`tcp ${address} ${port}`, () => {
+      servers.set(`${transport} ${address} ${port}`, () => {
         for (const socket of open) socket.destroy()
         return new Promise(closed => server.close(closed))
       })
       resolve()
     })
-  }),
+  })
+}
+
+const serve = {
+  tcp: request => listen(createServer(socket => {
+    socket.on('error', () => socket.destroy())
+    socket.on('data', data => {
+      for (const byte of data) if (byte === 0x0a) socket.write(`${request.name}\n`)
+    })
+  }), request),
+  http: request => listen(createWebServer((_, response) => response.end(`${request.name}\n`)), request),
   udp: ({ address, port, name }) => timed(`bind ${address} ${port}`, (resolve, reject) => {
     const socket = datagramSocket(address)
     socket.on('error', reject)
@@ -62,6 +70,21 @@ const serve = {
 }
 
 const converse = {
+  // One connection, kept alive from request to request.
+  http: ({ address, port, from, fromPort }) => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const options = { host: address, port, agent, localAddress: from, localPort: fromPort ?? ++lastPort }
+    return {
+      say: () => timed(`${address} ${port} was asked`, (heard, failed) => {
+        get(options, response => {
+          let body = ''
+          response.setEncoding('utf8').on('data', text => { body += text }).on('end', () => heard(body.trimEnd()))
+        }).on('error', failed)
+      }),
+      end: () => agent.destroy(),
+      port: options.localPort,
+    }
+  },
   tcp: ({ address, port, from, fromPort }) => timed(`connect ${address} ${port}`, (resolve, reject) => {
     const socket = connect({ host: address, port, localAddress: from, localPort: fromPort ?? ++lastPort })
     socket.setNoDelay(true)

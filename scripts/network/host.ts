@@ -5,7 +5,8 @@ import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { Namespace } from './namespace.js'
 
-export type Transport = 'tcp' | 'udp'
+/** How servers are talked to. HTTP is asked for '/', and a connection of it is kept alive. */
+export type Transport = 'tcp' | 'udp' | 'http'
 
 /** Where a question goes, and from where. */
 export interface Question {
@@ -32,7 +33,7 @@ export interface Conversation {
 const agent = join(dirname(createRequire(import.meta.url).resolve('ipvs/package.json')), 'scripts/network/agent.mjs')
 
 /**
- * A computer in a network namespace: serves and asks over TCP and UDP, through one process that lives inside.
+ * A computer in a network namespace: serves and asks over TCP, UDP and HTTP, through one process that lives inside.
  * Servers answer every line or datagram with their name. Failures have the system's code ('ECONNREFUSED', 'ETIMEDOUT').
  */
 export class Host {

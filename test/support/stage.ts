@@ -1,7 +1,6 @@
 import { Ipvs, type AddressServiceKey, type DestinationInput, type ListedDestination, type ServiceInput, type ServiceKey } from 'ipvs'
 import type { Backend } from '../../scripts/network/workshop.js'
 import { Workshop } from '../../scripts/network/workshop.js'
-import type { Transport } from '../../scripts/network/host.js'
 import { Ipvsadm } from './ipvsadm.js'
 
 export const families = [4, 6] as const
@@ -31,7 +30,7 @@ export class Stage {
   }
 
   /** Key of the service at the virtual address. */
-  virtual(transport: Transport, family: 4 | 6, port = PORT): AddressServiceKey {
+  virtual(transport: 'tcp' | 'udp', family: 4 | 6, port = PORT): AddressServiceKey {
     return { protocol: transport, address: this.workshop.virtual[family], port }
   }
 
@@ -39,7 +38,7 @@ export class Stage {
    * Key of a service with a port of its own: connections outlive the table they came from, and the kernel hands a destination that is added
    * again what they still count for it.
    */
-  fresh(transport: Transport, family: 4 | 6): AddressServiceKey {
+  fresh(transport: 'tcp' | 'udp', family: 4 | 6): AddressServiceKey {
     return this.virtual(transport, family, ++this.lastPort)
   }
 
@@ -52,7 +51,7 @@ export class Stage {
 
   /** Asks the service at the virtual address, over a new connection each time: the names of the backends that answered. */
   ask({ protocol, address, port }: AddressServiceKey, times: number, from?: string): Promise<string[]> {
-    return this.workshop.client.ask({ transport: protocol as Transport, address, port, from }, times)
+    return this.workshop.client.ask({ transport: protocol as 'tcp' | 'udp', address, port, from }, times)
   }
 
   /** The destination of a service that a backend is. */
