@@ -2,9 +2,14 @@ import { batch, type AsyncBatchInput } from './batch.js'
 import type { ChangeMethods, Promised, ReadMethods } from './methods.js'
 import type { NativeHandle } from './native/addon.js'
 import { addon } from './native/load.js'
+import { closedError } from './errors.js'
 import { nativeOptions } from './netns.js'
 import { openError } from './open.js'
 import { changes, reads } from './operations.js'
+import { connections } from './proc/connections.js'
+import { sysctl, type Sysctl } from './proc/sysctl.js'
+import { processorTotals, totals } from './proc/totals.js'
+import type { Connection, ConnectionFilter, ProcessorTotals, Totals } from './proc/types.js'
 import { Queue } from './queue.js'
 import { snapshot } from './snapshot.js'
 import type {
@@ -22,6 +27,7 @@ import type {
 export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposable {
   readonly #handle: NativeHandle
   readonly #queue: Queue
+  #closed = false
 
   private constructor(handle: NativeHandle) {
     this.#handle = handle
@@ -81,8 +87,31 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    */
   batch(operations: AsyncBatchInput, options?: BatchOptions): Promise<Outcome[]> { return batch(this.#queue, operations, options) }
 
+  /**
+   * The connections that IPVS remembers in the handle's network namespace, from `/proc/net/ip_vs_conn` and `ip_vs_conn_sync`. Read as it is
+   * iterated over: connections that come and go meanwhile may be left out or, rarely, come twice. Memory does not grow with their number.
+   */
+  connections(filter?: ConnectionFilter): AsyncGenerator<Connection, void, undefined> { return connections(() => this.#open(), filter) }
+
+  /** The counters and rates of all services of the handle's network namespace together, from `/proc/net/ip_vs_stats`. */
+  async totals(): Promise<Totals> { return totals(this.#open()) }
+
+  /** The same counters for each processor, from `/proc/net/ip_vs_stats_percpu`. */
+  async processorTotals(): Promise<ProcessorTotals[]> { return processorTotals(this.#open()) }
+
+  /** The settings under `net.ipv4.vs` of the handle's network namespace: `await ipvs.sysctl.get('conntrack')`, `await ipvs.sysctl.set('conntrack', 1)`. */
+  readonly sysctl: Sysctl = sysctl(() => this.#open())
+
+  #open(): NativeHandle {
+    if (this.#closed) throw closedError()
+    return this.#handle
+  }
+
   /** Finishes what was called before, then closes the handle. Can be called again. */
-  close(): Promise<void> { return this.#queue.close() }
+  close(): Promise<void> {
+    this.#closed = true
+    return this.#queue.close()
+  }
 
   [Symbol.asyncDispose](): Promise<void> { return this.close() }
 }

@@ -233,6 +233,8 @@ export type Request =
   | { type: 'open', netns?: NetworkNamespace }
   | { type: 'info' | 'services' | 'timeouts' | 'daemons' | 'snapshot' }
   | { type: 'getService' | 'destinations', service: ServiceKey }
+  | { type: 'connections' | 'totals' | 'processorTotals' }
+  | { type: 'getSysctl' | 'setSysctl', name: string }
 
 /** How one operation of a batch ended. */
 export interface Outcome {

@@ -57,6 +57,11 @@ export interface NativeHandle {
   readonly requestsPerSend: number
   /** Descriptor of the handle's network namespace, open until `close`. */
   readonly namespace: number
+  /**
+   * Opens a file on a thread inside the handle's network namespace, for what /proc shows by namespace. `flags` are those of open(2), in `fs.constants`.
+   * Returns a descriptor, which is the caller's to close, or a negative errno.
+   */
+  openInNamespace(path: string, flags: number): number
   /** Closes the descriptors and ends the thread, after everything queued is answered. */
   close(): void
 }

@@ -1,4 +1,4 @@
-import type { Daemon, Destination, Service, ServiceKey, Table, TableService } from '../types.js'
+import type { DaemonInput, Destination, Service, ServiceKey, Table, Timeouts } from '../types.js'
 import { asPrinted } from './address-text.js'
 import { limits } from './language.js'
 import type { Names } from './names.js'
@@ -27,23 +27,34 @@ export interface FormatOptions {
 export function formatRules(state: Table, { full = false, names }: FormatOptions = {}): string {
   const lines: string[] = []
   for (const service of sortServices(state.services)) {
-    const protocol = 'protocol' in service ? service.protocol : undefined
-    const name = spellService(service, names)
-    const unheardService = full && beyondService(service)
-    lines.push(`${unheardService ? `${beyondPrefix} ` : ''}-A ${name} ${serviceOptions(service)}`)
-    for (const destination of sortDestinations(service.destinations)) {
-      const unheard = destination.forward === 'bypass' || (full && (unheardService || beyondDestination(service, destination)))
-      const endpoint = spellEndpoint(destination.address, destination.port, protocol, names)
-      lines.push(`${unheard ? `${beyondPrefix} ` : ''}-a ${name} -r ${endpoint} ${destinationOptions(destination, full, unheard)}`)
-    }
+    lines.push(serviceLine('-A', service, { full, names }))
+    for (const destination of sortDestinations(service.destinations)) lines.push(destinationLine('-a', service, destination, { full, names }))
   }
   if (full) {
     const { timeouts, daemons = [] } = state
-    if (timeouts) lines.push(`--set ${timeouts.tcp} ${timeouts.tcpFin} ${timeouts.udp}`)
+    if (timeouts) lines.push(timeoutsLine(timeouts))
     lines.push(...daemons.map(daemonLine))
   }
   return lines.map((line) => `${line}\n`).join('')
 }
+
+/** The command that adds or changes a service. */
+export function serviceLine(command: '-A' | '-E', service: Service, { full, names }: FormatOptions): string {
+  return heard(`${command} ${spellService(service, names)} ${serviceOptions(service)}`, !full || !beyondService(service))
+}
+
+/** The command that adds or changes a destination of a service; of that no more is known than its key, if that is all that is given. */
+export function destinationLine(command: '-a' | '-e', service: ServiceKey & Partial<Service>, destination: Destination, { full = false, names }: FormatOptions): string {
+  const protocol = 'protocol' in service ? service.protocol : undefined
+  const beyond = destination.forward === 'bypass' || (full && (beyondService(service) || beyondDestination(service, destination)))
+  const endpoint = spellEndpoint(destination.address, destination.port, protocol, names)
+  return heard(`${command} ${spellService(service, names)} -r ${endpoint} ${destinationOptions(destination, full, beyond)}`, !beyond)
+}
+
+export const timeoutsLine = ({ tcp = 0, tcpFin = 0, udp = 0 }: Partial<Timeouts>): string => `--set ${tcp} ${tcpFin} ${udp}`
+
+/** A line that ipvsadm is to hear, or to pass over. */
+const heard = (line: string, byIpvsadm: boolean): string => (byIpvsadm ? line : `${beyondPrefix} ${line}`)
 
 /** The options that stand for a service. */
 export function spellService(service: ServiceKey, names?: Names): string {
@@ -84,20 +95,25 @@ function destinationOptions({ forward, weight, tunnel, upperThreshold, lowerThre
 }
 
 /** Whether ipvsadm would refuse to add such a service, or change it on the way. */
-function beyondService(service: Service): boolean {
+function beyondService(service: ServiceKey & Partial<Service>): boolean {
   const { persistence, onePacket } = service
   if (persistence && persistence.timeout > limits.timeout) return true
   if ('fwmark' in service) return false
-  return (service.port === 0 && !persistence) || (onePacket && service.protocol !== 'udp')
+  return (service.port === 0 && persistence === null) || (onePacket === true && service.protocol !== 'udp')
 }
 
 /** Whether ipvsadm would refuse to add such a destination, or change it on the way. */
-function beyondDestination(service: TableService, { forward, port, weight }: Destination): boolean {
+function beyondDestination(service: ServiceKey, { forward, port, weight }: Destination): boolean {
   if (forward === 'local' || weight > limits.weight) return true
   return forward !== 'nat' && !('fwmark' in service) && port !== service.port
 }
 
-function daemonLine({ role, interface: name, syncId, maxLength, group, port, ttl }: Daemon): string {
-  const line = `--start-daemon ${role} --mcast-interface ${name} --syncid ${syncId} --sync-maxlen ${maxLength}`
-  return `${line} --mcast-group ${asPrinted(group)} --mcast-port ${port} --mcast-ttl ${ttl}`
+/** The command that starts a sync daemon. */
+export function daemonLine({ role, interface: name, syncId = 0, maxLength, group, port, ttl }: DaemonInput): string {
+  const words = [`--start-daemon ${role} --mcast-interface ${name} --syncid ${syncId}`]
+  if (maxLength) words.push(`--sync-maxlen ${maxLength}`)
+  if (group) words.push(`--mcast-group ${asPrinted(group)}`)
+  if (port) words.push(`--mcast-port ${port}`)
+  if (ttl) words.push(`--mcast-ttl ${ttl}`)
+  return words.join(' ')
 }

@@ -5,6 +5,7 @@
  * @module ipvs/rules
  */
 export { RulesError } from './error.js'
+export { formatCommands } from './format-commands.js'
 export { formatRules, type FormatOptions } from './format-rules.js'
 export type { Names } from './names.js'
 export { parseCommands } from './parse-commands.js'

@@ -1,4 +1,4 @@
-import { addressFamily, canonicalAddress, maskOfPrefix, parseMask, prefixOfMask } from '../address.js'
+import { canonicalAddress, parseMask, prefixOfMask } from '../address.js'
 import type { DaemonInput, DestinationKey, ForwardingMethod, Operation, Persistence, Protocol, Service, ServiceKey, Tunnel } from '../types.js'
 import { looseIPv4 } from './address-text.js'
 import { RulesError } from './error.js'
@@ -486,16 +486,12 @@ class CommandReader {
   }
 }
 
-/** Persistence as the kernel keeps it, in the shape that listing has. */
-export function persistenceWith(timeout: number, mask: string | number): Persistence {
+/** Persistence in the shape that listing has: a mask with gaps has no prefix length. */
+function persistenceWith(timeout: number, mask: string | number): Persistence {
   if (typeof mask === 'number') return { timeout, prefixLength: mask }
-  const prefixLength = addressFamily(mask) === 4 ? prefixOfMask(parseMask(mask)!) : undefined
-  return prefixLength === undefined ? ({ timeout, netmask: mask } as Persistence) : { timeout, prefixLength, netmask: maskText(prefixLength) }
-}
-
-const maskText = (prefixLength: number): string => {
-  const mask = maskOfPrefix(prefixLength)
-  return `${mask >>> 24}.${(mask >>> 16) & 255}.${(mask >>> 8) & 255}.${mask & 255}`
+  const bits = parseMask(mask)
+  const prefixLength = bits === undefined ? undefined : prefixOfMask(bits)
+  return prefixLength === undefined ? ({ timeout, netmask: mask } as Persistence) : { timeout, prefixLength }
 }
 
 /** The options of a group, as a user would write them. */

@@ -1,0 +1,71 @@
+import type { IpvsSync } from '../ipvs-sync.js'
+import { RulesError } from '../rules/error.js'
+import { formatCommands } from '../rules/format-commands.js'
+import { readLines } from '../rules/parse-commands.js'
+import { resolveNames } from '../rules/resolve-names.js'
+import { TableModel } from '../rules/table-model.js'
+import type { RuleOperation } from '../rules/types.js'
+import { status, withHandle } from './handle.js'
+import { complain, print } from './output.js'
+import type { OwnOptions } from './own-options.js'
+import { refusal } from './refusals.js'
+
+/**
+ * `ipvs -R`: carries out the commands on the standard input in one batch. What cannot be read keeps all of it from being carried out;
+ * what the kernel refuses keeps nothing else.
+ */
+export async function restore(own: OwnOptions): Promise<number> {
+  const operations = await readOperations()
+  if (!operations) return status.misused
+  return withHandle(own, (ipvs) => {
+    const refused = own.dryRun ? rehearse(ipvs, operations) : carryOut(ipvs, operations)
+    return refused ? status.refused : status.done
+  })
+}
+
+/** The operations on the standard input; every line that is none is complained of. */
+async function readOperations(): Promise<RuleOperation[] | undefined> {
+  const { lines, errors } = readLines(await readStandardInput())
+  const operations = lines.map(({ operation }) => operation)
+  try {
+    const resolved = lines.some(({ names }) => names.length > 0) ? await resolveNames(operations) : (operations as RuleOperation[])
+    if (errors.length === 0) return resolved
+  } catch (error) {
+    if (!(error instanceof RulesError)) throw error
+    errors.push(...error.errors)
+  }
+  for (const { message } of errors.sort((a, b) => a.line - b.line)) complain(`ipvs: ${message}`)
+  complain('ipvs: nothing was changed')
+  return undefined
+}
+
+async function readStandardInput(): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString()
+}
+
+/** Carries the operations out. Returns whether any was refused. */
+function carryOut(ipvs: IpvsSync, operations: RuleOperation[]): boolean {
+  const failed = ipvs.batch(operations, { refusals: 'return' }).filter(({ outcome }) => outcome !== 'done')
+  for (const { operation, outcome, error } of failed) {
+    complain(`ipvs: line ${(operation as RuleOperation).line}: ${error ? refusal(error) : outcome}`)
+  }
+  return failed.length > 0
+}
+
+/** Says what would be done, and what would be refused. Returns whether anything would. */
+function rehearse(ipvs: IpvsSync, operations: RuleOperation[]): boolean {
+  const model = new TableModel(ipvs.snapshot())
+  const accepted = operations.filter((operation) => {
+    try {
+      model.carryOut(operation)
+      return true
+    } catch (error) {
+      complain(`ipvs: ${(error as Error).message}`)
+      return false
+    }
+  })
+  print(formatCommands(accepted))
+  return accepted.length < operations.length
+}

@@ -1,0 +1,67 @@
+import type { IpvsSync } from '../ipvs-sync.js'
+import { RulesError } from '../rules/error.js'
+import { UnknownOptionError } from '../rules/options.js'
+import type { ReadCommand } from '../rules/read-command.js'
+import type { Operation, ServiceKey } from '../types.js'
+import { status, withHandle } from './handle.js'
+import { complain, print } from './output.js'
+import { readCommandLine, type OwnOptions } from './own-options.js'
+import { refusal } from './refusals.js'
+
+/**
+ * Runs the command `ipvs`. What a listing does not need is loaded by those who do: a command is judged by its start.
+ *
+ * @param args the command line without the program's name
+ * @returns the exit status
+ */
+export async function run(args: readonly string[]): Promise<number> {
+  if (args[0] === 'top') return (await import('./top.js')).top(args.slice(1))
+  try {
+    const { read, own } = readCommandLine(args.length === 0 ? ['-L'] : args)
+    return await carryOut(read, own)
+  } catch (error) {
+    if (error instanceof RulesError) return misused(error)
+    throw error
+  }
+}
+
+async function misused(error: RulesError): Promise<number> {
+  complain(`ipvs: ${error.problem}; expected ${error.expected}`)
+  if (error instanceof UnknownOptionError) {
+    const { closestOptions } = await import('./suggestions.js')
+    const close = closestOptions(error.spelling)
+    if (close.length > 0) complain(`Did you mean ${close.join(' or ')}?`)
+  }
+  if (error.exitStatus === status.refused) complain('Try `ipvs -h\' for more information.')
+  return error.exitStatus
+}
+
+async function carryOut(read: ReadCommand, own: OwnOptions): Promise<number> {
+  switch (read.name) {
+    case 'help':
+      print((await import('./help.js')).helpText())
+      return status.done
+    case 'version':
+      print((await import('./help.js')).versionText())
+      return status.done
+    case 'restore':
+      return (await import('./restore.js')).restore(own)
+  }
+  const { operation, service } = read.names.length > 0 ? await (await import('./resolve.js')).resolveCommand(read) : (read as { operation?: Operation, service?: ServiceKey })
+  return withHandle(own, async (ipvs) => {
+    if (operation) return change(ipvs, operation)
+    if (read.name === 'save') return (await import('./save.js')).save(ipvs, read.options.has('numeric'), own)
+    return (await import('./list.js')).list(ipvs, read.options, service, own)
+  })
+}
+
+function change(ipvs: IpvsSync, operation: Operation): number {
+  try {
+    ipvs.batch([operation])
+    return status.done
+  } catch (error) {
+    const [first = error] = (error as { errors?: unknown[] }).errors ?? []
+    complain(refusal(first))
+    return status.refused
+  }
+}

@@ -1,0 +1,111 @@
+import type { TopRow, TopService } from './top-rates.js'
+
+/** What the live table can be sorted by, with the key that chooses it. Numbers go from large to small, names the other way. */
+export const sortOrders = {
+  conns: { key: 'c', value: (row: TopRow) => row.rates.connections },
+  packets: { key: 'p', value: (row: TopRow) => row.rates.inPackets + row.rates.outPackets },
+  bytes: { key: 'b', value: (row: TopRow) => row.rates.inBytes + row.rates.outBytes },
+  active: { key: 'a', value: (row: TopRow) => row.active },
+  name: { key: 'n', value: undefined },
+} as const
+
+export type SortOrder = keyof typeof sortOrders
+
+export interface View {
+  columns: number
+  rows: number
+  order: SortOrder
+  /** First line of the table that is shown. */
+  scroll: number
+}
+
+interface Column {
+  title: string
+  width: number
+  text(row: TopRow): string
+}
+
+const numbers: readonly Column[] = [
+  { title: 'Conns/s', width: 9, text: ({ rates }) => scaled(rates.connections) },
+  { title: 'InPkts/s', width: 9, text: ({ rates }) => scaled(rates.inPackets) },
+  { title: 'OutPkts/s', width: 10, text: ({ rates }) => scaled(rates.outPackets) },
+  { title: 'In B/s', width: 8, text: ({ rates }) => scaled(rates.inBytes) },
+  { title: 'Out B/s', width: 8, text: ({ rates }) => scaled(rates.outBytes) },
+  { title: 'Active', width: 8, text: ({ active }) => String(active) },
+  { title: 'Inact', width: 8, text: ({ inactive }) => String(inactive) },
+]
+
+/** A rate in at most six characters. */
+export function scaled(rate: number): string {
+  for (const [factor, letter] of [[1e15, 'P'], [1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e3, 'K']] as const) {
+    if (rate >= 0.9995 * factor) return `${digits(rate / factor)}${letter}`
+  }
+  return rate === 0 ? '0' : digits(rate)
+}
+
+const digits = (value: number): string => (value >= 99.95 ? value.toFixed(0) : value.toFixed(1))
+
+export function sorted<Row extends TopRow>(rows: readonly Row[], order: SortOrder): Row[] {
+  const { value } = sortOrders[order]
+  const byName = (a: Row, b: Row): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
+  return [...rows].sort((a, b) => (value ? value(b) - value(a) : 0) || byName(a, b))
+}
+
+/** All lines of the table, without titles, each as wide as there is room. */
+export function tableLines(services: readonly TopService[], order: SortOrder, columns: number): string[] {
+  const layout = layoutFor(columns)
+  const lines: string[] = []
+  for (const service of sorted(services, order)) {
+    lines.push(lineOf(`${service.name} ${service.scheduler}`, service, layout))
+    for (const destination of sorted(service.destinations, order)) {
+      lines.push(lineOf(`  -> ${destination.name} ${destination.forward} ${destination.weight}`, destination, layout))
+    }
+  }
+  return lines
+}
+
+/** The titles above the lines. */
+export function titleLine(columns: number): string {
+  const { name, shown } = layoutFor(columns)
+  return fit('Service, scheduler / destination, method, weight', name) + shown.map(({ title, width }) => title.padStart(width)).join('')
+}
+
+interface Layout {
+  /** Width of the names. */
+  name: number
+  shown: readonly Column[]
+}
+
+const narrowest = 28
+
+/** As many columns as leave room for the names. */
+function layoutFor(columns: number): Layout {
+  let shown = numbers
+  const width = (): number => shown.reduce((total, column) => total + column.width, 0)
+  while (shown.length > 1 && columns - width() < narrowest) shown = shown.slice(0, -1)
+  return { name: Math.max(columns - width(), 1), shown }
+}
+
+const fit = (text: string, width: number): string => (text.length > width ? `${text.slice(0, Math.max(width - 1, 0))}…`.slice(0, width) : text.padEnd(width))
+
+const lineOf = (name: string, row: TopRow, { name: width, shown }: Layout): string =>
+  fit(name, width) + shown.map((column) => column.text(row).padStart(column.width)).join('')
+
+/** The whole screen: a heading, the titles, as much of the table as fits, and the keys. */
+export function screen(services: readonly TopService[], interval: number, { columns, rows, order, scroll }: View): string[] {
+  const lines = tableLines(services, order, columns)
+  const room = roomFor(rows)
+  const shown = lines.slice(scroll, scroll + room)
+  const destinations = services.reduce((total, service) => total + service.destinations.length, 0)
+  const heading = `ipvs top: ${services.length} services, ${destinations} destinations, by ${order}, every ${interval} s`
+  const rest = lines.length > room ? `, lines ${scroll + 1}-${scroll + shown.length} of ${lines.length}: arrows` : ''
+  const keys = Object.entries(sortOrders).map(([name, { key }]) => `${key} ${name}`).join('  ')
+  return [fit(heading + rest, columns), titleLine(columns), ...shown, ...new Array<string>(Math.max(room - shown.length, 0)).fill(''), fit(`q quit  sort: ${keys}`, columns)].slice(0, rows)
+}
+
+/** Lines of the table that fit a screen. */
+export const roomFor = (rows: number): number => Math.max(rows - 3, 1)
+
+/** How far the table can be scrolled. */
+export const lastScroll = (services: readonly TopService[], rows: number): number =>
+  Math.max(services.reduce((total, { destinations }) => total + 1 + destinations.length, 0) - roomFor(rows), 0)

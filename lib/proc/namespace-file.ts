@@ -1,0 +1,102 @@
+import { close, closeSync, constants, read, readSync, write, writeSync } from 'node:fs'
+import { getSystemErrorName, promisify } from 'node:util'
+import { IpvsError } from '../errors.js'
+import type { NativeHandle } from '../native/addon.js'
+import type { Request } from '../types.js'
+
+const readAt = promisify(read)
+const writeAt = promisify(write)
+const closeAt = promisify(close)
+
+const CHUNK = 65_536
+
+/** A file of /proc that shows a network namespace, and what it is read or written for. */
+export interface NamespaceFile {
+  path: string
+  operation: Request
+}
+
+/** /proc shows the namespace of the thread that opens it. */
+function open(handle: NativeHandle, { path, operation }: NamespaceFile, flags: number): number {
+  const descriptor = handle.openInNamespace(path, flags)
+  if (descriptor < 0) throw fileError(descriptor, path, operation)
+  return descriptor
+}
+
+function fileError(errno: number, path: string, operation: Request): IpvsError {
+  const advice: Partial<Record<string, string>> = {
+    ENOENT: 'this kernel does not have it, or has not loaded IPVS',
+    EACCES: 'it may not be opened: that needs root, or CAP_NET_ADMIN over the network namespace',
+    EPERM: 'it may not be opened: that needs root, or CAP_NET_ADMIN over the network namespace',
+    EINVAL: 'the kernel does not accept the value',
+  }
+  const code = getSystemErrorName(errno)
+  return new IpvsError(`${path}: ${advice[code] ?? 'it could not be read or written'} (${code})`, { errno, operation })
+}
+
+/** The text of a file, piece by piece, without holding the event loop. */
+export async function* readPieces(handle: NativeHandle, file: NamespaceFile): AsyncGenerator<string> {
+  const descriptor = open(handle, file, constants.O_RDONLY)
+  try {
+    const buffer = Buffer.allocUnsafe(CHUNK)
+    for (;;) {
+      const { bytesRead } = await readAt(descriptor, buffer, 0, CHUNK, null)
+      if (bytesRead === 0) return
+      yield buffer.toString('latin1', 0, bytesRead)
+    }
+  } finally {
+    await closeAt(descriptor)
+  }
+}
+
+/** The same on the calling thread. */
+export function* readPiecesSync(handle: NativeHandle, file: NamespaceFile): Generator<string> {
+  const descriptor = open(handle, file, constants.O_RDONLY)
+  try {
+    const buffer = Buffer.allocUnsafe(CHUNK)
+    for (;;) {
+      const bytesRead = readSync(descriptor, buffer, 0, CHUNK, null)
+      if (bytesRead === 0) return
+      yield buffer.toString('latin1', 0, bytesRead)
+    }
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** The whole text of a file. */
+export async function readText(handle: NativeHandle, file: NamespaceFile): Promise<string> {
+  let text = ''
+  for await (const piece of readPieces(handle, file)) text += piece
+  return text
+}
+
+export const readTextSync = (handle: NativeHandle, file: NamespaceFile): string => [...readPiecesSync(handle, file)].join('')
+
+/** Writes a setting. The kernel takes it in one piece, or refuses it. */
+export async function writeText(handle: NativeHandle, file: NamespaceFile, text: string): Promise<void> {
+  const descriptor = open(handle, file, constants.O_WRONLY)
+  try {
+    await writeAt(descriptor, Buffer.from(text, 'latin1'))
+  } catch (error) {
+    throw settingError(error, file)
+  } finally {
+    await closeAt(descriptor)
+  }
+}
+
+export function writeTextSync(handle: NativeHandle, file: NamespaceFile, text: string): void {
+  const descriptor = open(handle, file, constants.O_WRONLY)
+  try {
+    writeSync(descriptor, text)
+  } catch (error) {
+    throw settingError(error, file)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function settingError(error: unknown, { path, operation }: NamespaceFile): unknown {
+  const { errno } = error as NodeJS.ErrnoException
+  return errno === undefined ? error : fileError(errno, path, operation)
+}

@@ -1,0 +1,112 @@
+import { invalidType, invalidValue } from '../errors.js'
+import { integer } from '../check.js'
+import type { NativeHandle } from '../native/addon.js'
+import { readText, readTextSync, writeText, writeTextSync, type NamespaceFile } from './namespace-file.js'
+
+/** What a setting holds. */
+interface SysctlKinds {
+  integer: number
+  /** Two numbers: a packet count and a period. */
+  pair: [number, number]
+  text: string
+}
+
+/**
+ * The settings under `net.ipv4.vs`, from `net/netfilter/ipvs/ip_vs_ctl.c`. What they mean is told in the kernel's
+ * Documentation/networking/ipvs-sysctl.rst; a kernel that lacks one answers ENOENT.
+ */
+const kinds = {
+  amemthresh: 'integer',
+  am_droprate: 'integer',
+  backup_only: 'integer',
+  cache_bypass: 'integer',
+  conn_lfactor: 'integer',
+  conn_max: 'integer',
+  conn_reuse_mode: 'integer',
+  conntrack: 'integer',
+  drop_entry: 'integer',
+  drop_packet: 'integer',
+  est_cpulist: 'text',
+  est_nice: 'integer',
+  expire_nodest_conn: 'integer',
+  expire_quiescent_template: 'integer',
+  ignore_tunneled: 'integer',
+  nat_icmp_send: 'integer',
+  pmtu_disc: 'integer',
+  run_estimation: 'integer',
+  schedule_icmp: 'integer',
+  secure_tcp: 'integer',
+  sloppy_sctp: 'integer',
+  sloppy_tcp: 'integer',
+  snat_reroute: 'integer',
+  svc_lfactor: 'integer',
+  sync_persist_mode: 'integer',
+  sync_ports: 'integer',
+  sync_qlen_max: 'integer',
+  sync_refresh_period: 'integer',
+  sync_retries: 'integer',
+  sync_sock_size: 'integer',
+  sync_threshold: 'pair',
+  sync_version: 'integer',
+} as const satisfies Record<string, keyof SysctlKinds>
+
+/** Names of the settings. */
+export type SysctlName = keyof typeof kinds
+
+/** What the setting of a name holds. */
+export type SysctlValue<Name extends SysctlName> = SysctlKinds[(typeof kinds)[Name]]
+
+/** The settings under `net.ipv4.vs` in the namespace of a handle. */
+export interface Sysctl {
+  /** @throws IpvsError ENOENT where the kernel does not have it (yet). */
+  get<Name extends SysctlName>(name: Name): Promise<SysctlValue<Name>>
+  /** @throws IpvsError EINVAL where the kernel does not accept the value, EACCES without permission, ENOENT as above. */
+  set<Name extends SysctlName>(name: Name, value: SysctlValue<Name>): Promise<void>
+}
+
+/** {@link Sysctl} of `IpvsSync`. */
+export interface SysctlSync {
+  get<Name extends SysctlName>(name: Name): SysctlValue<Name>
+  set<Name extends SysctlName>(name: Name, value: SysctlValue<Name>): void
+}
+
+/** @param open gives the handle, or throws if it is closed */
+export const sysctl = (open: () => NativeHandle): Sysctl => ({
+  async get(name) {
+    return valueOf(name, await readText(open(), fileOf(name, 'get')))
+  },
+  async set(name, value) {
+    await writeText(open(), fileOf(name, 'set'), textOf(name, value))
+  },
+})
+
+export const sysctlSync = (open: () => NativeHandle): SysctlSync => ({
+  get: (name) => valueOf(name, readTextSync(open(), fileOf(name, 'get'))),
+  set: (name, value) => writeTextSync(open(), fileOf(name, 'set'), textOf(name, value)),
+})
+
+function fileOf(name: SysctlName, access: 'get' | 'set'): NamespaceFile {
+  if (typeof name !== 'string') throw invalidType('name', 'the name of a setting, a string', name)
+  if (!Object.hasOwn(kinds, name)) throw invalidValue('name', `one of ${Object.keys(kinds).join(', ')}`, name)
+  return { path: `/proc/sys/net/ipv4/vs/${name}`, operation: { type: access === 'get' ? 'getSysctl' : 'setSysctl', name } }
+}
+
+function valueOf<Name extends SysctlName>(name: Name, text: string): SysctlValue<Name> {
+  const words = text.trim()
+  const values: SysctlKinds = { integer: Number(words), pair: words.split(/\s+/).map(Number) as [number, number], text: words }
+  return values[kinds[name]]
+}
+
+const RANGE = { min: -(2 ** 31), max: 2 ** 31 - 1 }
+
+function textOf(name: SysctlName, value: unknown): string {
+  const kind: keyof SysctlKinds = kinds[name]
+  if (kind === 'integer') return String(integer(value, 'value', RANGE))
+  if (kind === 'pair') {
+    if (!Array.isArray(value) || value.length !== 2) throw invalidType('value', 'an array of two integers', value)
+    return value.map((part, index) => integer(part, `value[${index}]`, RANGE)).join(' ')
+  }
+  if (typeof value !== 'string') throw invalidType('value', 'a string', value)
+  if (/[\0\n]/.test(value)) throw invalidValue('value', 'one line of text', value)
+  return value
+}

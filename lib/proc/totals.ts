@@ -1,0 +1,47 @@
+import type { NativeHandle } from '../native/addon.js'
+import type { Rates, Statistics } from '../types.js'
+import { readText, readTextSync, type NamespaceFile } from './namespace-file.js'
+import type { ProcessorTotals, Totals } from './types.js'
+
+const totalsFile: NamespaceFile = { path: '/proc/thread-self/net/ip_vs_stats', operation: { type: 'totals' } }
+const processorsFile: NamespaceFile = { path: '/proc/thread-self/net/ip_vs_stats_percpu', operation: { type: 'processorTotals' } }
+
+/** Counters of all services together, and their rates. */
+export const totals = async (handle: NativeHandle): Promise<Totals> => parseTotals(await readText(handle, totalsFile))
+export const totalsSync = (handle: NativeHandle): Totals => parseTotals(readTextSync(handle, totalsFile))
+
+/** Counters of all services together, for each processor. */
+export const processorTotals = async (handle: NativeHandle): Promise<ProcessorTotals[]> => parseProcessorTotals(await readText(handle, processorsFile))
+export const processorTotalsSync = (handle: NativeHandle): ProcessorTotals[] => parseProcessorTotals(readTextSync(handle, processorsFile))
+
+/** Lines that are numbers, all hexadecimal. */
+const rows = (text: string): string[][] => text.split('\n').filter((line) => /^[ 0-9A-F]*[0-9A-F][ 0-9A-F]*$/.test(line)).map((line) => line.trim().split(/ +/))
+
+const five = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'] as const
+
+const statistics = (numbers: string[]): Statistics => withJson(Object.fromEntries(five.map((name, index) => [name, BigInt(`0x${numbers[index]}`)])) as unknown as Statistics)
+
+const rates = (numbers: string[]): Rates => Object.fromEntries(five.map((name, index) => [name, parseInt(numbers[index], 16)])) as Rates
+
+/** Reads `ip_vs_stats`: a row of counters, then a row of rates, each under its title. */
+export function parseTotals(text: string): Totals {
+  const [counted, perSecond] = rows(text)
+  return { stats: statistics(counted), rates: rates(perSecond) }
+}
+
+/** Reads `ip_vs_stats_percpu`: a row for each processor, which it begins with; the sums have no number before them. */
+export function parseProcessorTotals(text: string): ProcessorTotals[] {
+  return rows(text).filter((row) => row.length === 6).map(([processor, ...numbers]) => ({ processor: parseInt(processor, 16), stats: statistics(numbers) }))
+}
+
+/** As listed statistics do, these bring words for `JSON.stringify`, which has none for a bigint. */
+function withJson(stats: Statistics): Statistics {
+  return Object.defineProperty(stats, 'toJSON', {
+    value(this: Statistics) {
+      return Object.fromEntries(five.map((name) => [name, String(this[name])]))
+    },
+    enumerable: false,
+    configurable: true,
+    writable: true,
+  })
+}

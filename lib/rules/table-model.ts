@@ -1,0 +1,138 @@
+import type { Table } from '../types.js'
+import { RulesError } from './error.js'
+import type { Named, NamedRuleOperation, NamedTable } from './types.js'
+
+type NamedService = NamedTable['services'][number]
+type NamedDaemon = NonNullable<NamedTable['daemons']>[number]
+type NamedServiceKey = Extract<NamedRuleOperation, { type: 'removeService' }>['service']
+
+/** What the kernel starts with, where `--set` gives 0 for "as it is". */
+const initialTimeouts = { tcp: 900, tcpFin: 120, udp: 300 }
+/** What the kernel gives a daemon; the length is that of an interface with the usual MTU of 1500 bytes. */
+const daemonDefaults = { group: '224.0.0.81', port: 8848, ttl: 1 }
+const daemonMaxLength = (group: string): number => 1500 - (group.includes(':') ? 40 : 20) - 8
+
+/** A service on its way into a table. */
+interface Entry {
+  service: NamedService
+  destinations: Map<string, NamedService['destinations'][number]>
+  /** Line that added it; none if it was there before. */
+  line?: number
+}
+
+/** An IPVS table as the kernel would keep it, as far as one refusal or another depends on it. */
+export class TableModel {
+  readonly #services = new Map<string, Entry>()
+  readonly #daemons = new Map<string, NamedDaemon>()
+  #timeouts: Table['timeouts']
+
+  /** @param table what is there to begin with; without it nothing */
+  constructor({ services = [], timeouts, daemons = [] }: Partial<NamedTable> = {}) {
+    for (const { destinations, ...service } of services) {
+      const byKey = new Map(destinations.map((destination) => [`${destination.address} ${destination.port}`, destination]))
+      this.#services.set(keyOf(service), { service: { ...service, destinations: [] }, destinations: byKey })
+    }
+    this.#timeouts = timeouts
+    for (const daemon of daemons) this.#daemons.set(daemon.role, daemon)
+  }
+
+  /** @throws RulesError if the kernel would refuse it. */
+  carryOut(operation: NamedRuleOperation): void {
+    const { line, column } = operation
+    switch (operation.type) {
+      case 'addService': {
+        const { service } = operation
+        const known = this.#services.get(keyOf(service))
+        if (known) {
+          const since = known.line === undefined ? 'it is there already' : `it is there since line ${known.line}`
+          throw new RulesError(`service ${keyOf(service)} a second time`, `it once (${since}), or -E`, line, column)
+        }
+        this.#services.set(keyOf(service), { service: { ...(service as NamedService), destinations: [] }, destinations: new Map(), line })
+        break
+      }
+      case 'updateService': {
+        const entry = this.#entry(operation.service, operation)
+        entry.service = { ...operation.service, destinations: [] }
+        break
+      }
+      case 'removeService':
+        this.#entry(operation.service, operation)
+        this.#services.delete(keyOf(operation.service))
+        break
+      case 'addDestination': {
+        const { destinations } = this.#entry(operation.service, operation)
+        const destination = operation.destination as NamedService['destinations'][number]
+        const key = `${destination.address} ${destination.port}`
+        if (destinations.has(key)) throw new RulesError(`destination ${key} a second time`, 'it once, or -e', line, column)
+        checkThresholds(destination, operation)
+        destinations.set(key, destination)
+        break
+      }
+      case 'updateDestination': {
+        const { destinations } = this.#entry(operation.service, operation)
+        const { destination } = operation
+        requireDestination(destinations, destination, operation)
+        checkThresholds(destination, operation)
+        destinations.set(`${destination.address} ${destination.port}`, destination)
+        break
+      }
+      case 'removeDestination': {
+        const { destinations } = this.#entry(operation.service, operation)
+        requireDestination(destinations, operation.destination, operation)
+        destinations.delete(`${operation.destination.address} ${operation.destination.port}`)
+        break
+      }
+      case 'zero':
+        if (operation.service) this.#entry(operation.service, operation)
+        break
+      case 'flush':
+        this.#services.clear()
+        break
+      case 'setTimeouts': {
+        const { tcp, tcpFin, udp } = operation.timeouts
+        const before = this.#timeouts ?? initialTimeouts
+        this.#timeouts = { tcp: tcp || before.tcp, tcpFin: tcpFin || before.tcpFin, udp: udp || before.udp }
+        break
+      }
+      case 'startDaemon': {
+        const { daemon } = operation
+        if (this.#daemons.has(daemon.role)) throw new RulesError(`a second ${daemon.role} daemon`, 'one of each role', line, column)
+        const { group = daemonDefaults.group, port = daemonDefaults.port, ttl = daemonDefaults.ttl, syncId = 0 } = daemon
+        const { maxLength = daemonMaxLength(group) } = daemon
+        this.#daemons.set(daemon.role, { role: daemon.role, interface: daemon.interface, syncId, maxLength, group, port, ttl })
+        break
+      }
+      case 'stopDaemon':
+        if (!this.#daemons.delete(operation.daemon.role)) throw new RulesError(`no ${operation.daemon.role} daemon runs`, '--start-daemon before', line, column)
+    }
+  }
+
+  table(): NamedTable {
+    const table: NamedTable = {
+      services: [...this.#services.values()].map(({ service, destinations }) => ({ ...service, destinations: [...destinations.values()] })),
+    }
+    if (this.#timeouts) table.timeouts = this.#timeouts
+    if (this.#daemons.size > 0) table.daemons = [...this.#daemons.values()]
+    return table
+  }
+
+  #entry(service: NamedServiceKey, { line, column }: { line: number, column: number }): Entry {
+    const entry = this.#services.get(keyOf(service))
+    if (!entry) throw new RulesError(`no service ${keyOf(service)}`, 'a line before that adds it (-A)', line, column)
+    return entry
+  }
+}
+
+/** What tells a service from others, in words. */
+const keyOf = (service: NamedServiceKey): string =>
+  'fwmark' in service ? `fwmark ${service.fwmark} IPv${service.family}` : `${service.protocol} ${service.address} ${service.port}`
+
+function requireDestination(destinations: Entry['destinations'], { address, port }: Named<{ address: string, port: number }>, { line, column }: { line: number, column: number }): void {
+  if (!destinations.has(`${address} ${port}`)) throw new RulesError(`no destination ${address} ${port}`, 'a line before that adds it (-a)', line, column)
+}
+
+function checkThresholds({ upperThreshold, lowerThreshold }: { upperThreshold: number, lowerThreshold: number }, { line, column }: { line: number, column: number }): void {
+  if (lowerThreshold > upperThreshold) {
+    throw new RulesError(`lower threshold ${lowerThreshold} above the upper threshold ${upperThreshold}`, 'at most the upper one', line, column)
+  }
+}
