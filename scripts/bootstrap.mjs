@@ -15,7 +15,7 @@ if (major < 20 || (major === 20 && minor < 19) || major === 21 || (major === 22 
 if (task === undefined) fail('no task was given: use the scripts of package.json (npm run)')
 
 /** The lab stands alone: it runs, and compiles, while the rest of the tree is being worked on. */
-const project = task === 'lab' ? 'scripts/lab' : '.'
+const project = task === 'lab' ? 'scripts/lab' : 'scripts'
 const compiled = join(root, 'build/scripts', `${task}.js`)
 
 process.chdir(root)
@@ -23,6 +23,10 @@ locked(() => {
   install()
   compile()
 })
+if (task !== 'lab') {
+  const { buildAddon } = await import(pathToFileURL(join(root, 'build/scripts/setup/addon.js')).href)
+  await buildAddon().catch(error => fail(error.message))
+}
 process.argv.splice(1, 2, compiled)
 await import(pathToFileURL(compiled).href)
 
@@ -86,8 +90,6 @@ function sameVersions(stamp) {
 function compile() {
   const { ok, output } = quietly(process.execPath, ['node_modules/typescript/bin/tsc', '-b', project])
   if (ok) return
-  // The stage of `npm test` that checks types reports them; everything else wants to run what was compiled before.
-  if (task === 'test' && existsSync(compiled)) return
   if (task === 'lab' && existsSync(compiled)) console.error('setup: the lab does not compile as it stands, its last version runs')
   else fail(output)
 }

@@ -1,12 +1,8 @@
-import { realpathSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { checkout } from '../setup/checkout.js'
 import { say } from '../setup/run.js'
 import type { LabArguments } from './arguments.js'
 import { CannotStart, environmentFrom, type Outputs } from './job.js'
 import { candidates, places } from './places.js'
-
-/** This checkout: the folder that holds package.json. Compiled, this file lies in build/scripts/lab. */
-export const checkout = realpathSync(fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, ''))
 
 /**
  * Runs a command on a kernel with IPVS and returns its exit status. Where the first place cannot be started the next one

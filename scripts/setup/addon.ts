@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { checkout } from './checkout.js'
+import { ensure, find } from './programs.js'
+import { run, say } from './run.js'
+
+const addon = join(checkout, 'build/Release/ipvs.node')
+const stamp = join(checkout, 'build/Release/ipvs.stamp')
+
+/** The files that the addon is made of, in a fixed order. */
+function sources(folder = 'native'): string[] {
+  return readdirSync(join(checkout, folder), { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap(entry => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return ['native/test', 'native/fuzz'].includes(path) ? [] : sources(path)
+    return [path]
+  })
+}
+
+/** What the addon's build depends on, as one number. */
+function fingerprint(): string {
+  const hash = createHash('sha256').update(process.version).update(process.arch)
+  for (const file of ['binding.gyp', 'node_modules/node-addon-api/package.json', ...sources()]) hash.update(file).update(readFileSync(join(checkout, file)))
+  return hash.digest('hex')
+}
+
+/** npm brings node-gyp: its scripts are told where, and otherwise it lies beside npm. */
+function nodeGyp(): string {
+  const npm = find('npm')
+  const beside = [process.env.npm_execpath, npm && realpathSync(npm)].filter((path): path is string => path !== undefined)
+  const candidates = [process.env.npm_config_node_gyp, ...beside.map(path => join(dirname(path), '../node_modules/node-gyp/bin/node-gyp.js'))]
+  const found = candidates.find((path): path is string => path !== undefined && existsSync(path))
+  if (found === undefined) throw new Error('node-gyp was not found: it comes with npm, which must be on PATH')
+  return found
+}
+
+/**
+ * Compiles the addon (build/Release/ipvs.node) unless it is up to date. Node's headers are taken from where Node itself is
+ * installed, so that nothing is fetched; only where they are missing does node-gyp download them.
+ */
+export async function buildAddon(): Promise<void> {
+  const wanted = fingerprint()
+  if (existsSync(addon) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  await ensure('c++', 'make', 'python3')
+  say('setup: compiling the addon')
+  const prefix = dirname(dirname(realpathSync(process.execPath)))
+  const headers = existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : []
+  mkdirSync(join(checkout, 'build'), { recursive: true })
+  // Not 'rebuild': that would remove all of build/. Two builds at once take turns.
+  const command = [process.execPath, nodeGyp(), 'configure', 'build', '--jobs=max', ...headers]
+  const flock = find('flock')
+  const turns = flock === undefined ? command : [flock, join(checkout, 'build/.addon.lock'), ...command]
+  const { status, stdout, stderr } = await run(turns[0], turns.slice(1), { cwd: checkout })
+  if (status !== 0) throw new Error(`the addon does not compile:\n${stdout}${stderr}`)
+  writeFileSync(stamp, wanted)
+}
