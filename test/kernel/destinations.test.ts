@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Destination, Ipvs, IpvsSync, ServiceKey } from 'ipvs'
+import type { Destination, Ipvs, IpvsSync, ListedDestination, ServiceKey } from 'ipvs'
 import { refusal } from '../support/errors.js'
 import { apis, Scene, uncounted } from '../support/scene.js'
 
@@ -55,6 +55,16 @@ const spellings: Spelling[] = [
   { service: marked6, destination: { ...near6, port: 0, forward: 'tun', tunnel: ipip }, ipvsadm: '-r [fd00::2]:0 -i -w 1 --tun-type ipip' },
 ]
 
+/** Each with an address of its own, so that one table holds them all. */
+const all = spellings.map(({ service, destination, ipvsadm, thresholds }, n): Required<Spelling> => {
+  const numbered = (text: string): string => text.replace(/10\.10\.10\.2(?!\d)/, `10.10.11.${n}`).replace(/fd00::2(?!\w)/, `fd00::2:${n.toString(16)}`)
+  return { service, destination: { ...destination, address: numbered(destination.address) }, ipvsadm: numbered(ipvsadm), thresholds: thresholds ?? [0, 0] }
+})
+const lines = all.map(({ service, ipvsadm }) => `-a ${spelled.get(service)} ${ipvsadm}`).sort()
+/** As ipvsadm lists it: '10.10.11.0:80'. */
+const entry = ({ address, port }: Destination): string => `${address.includes(':') ? `[${address}]` : address}:${port}`
+const thresholds = Object.fromEntries(all.map(({ destination, thresholds }) => [entry(destination), thresholds]))
+
 /** What the kernel adds to a destination without traffic. */
 const idle = { activeConnections: 0, inactiveConnections: 0, persistentConnections: 0, ...uncounted }
 
@@ -75,32 +85,47 @@ describe.each(apis)('destinations with %s', (label, Api) => {
     for (const [service] of services) expect(await scene.ipvs.destinations(service)).toStrictEqual([])
   })
 
-  test.each(spellings)('ipvsadm reads what was added: $ipvsadm $thresholds', async ({ service, destination, ipvsadm, thresholds = [0, 0] }) => {
-    await scene.ipvs.addDestination(service, destination)
-    expect(await saved()).toEqual([`-a ${spelled.get(service)} ${ipvsadm}`])
-    expect(Object.values(await scene.ipvsadm.thresholds())).toEqual([thresholds])
-  })
+  /** Each spelling's destination as it is listed, in the spellings' order. */
+  const listed = async (): Promise<(ListedDestination | undefined)[]> => {
+    const found = new Map<ServiceKey, ListedDestination[]>()
+    for (const [service] of services) found.set(service, await scene.ipvs.destinations(service))
+    return all.map(({ service, destination }) => found.get(service)!.find(({ address, port }) => address === destination.address && port === destination.port))
+  }
 
-  test.each(spellings)('what ipvsadm added is listed: $ipvsadm $thresholds', async ({ service, destination, ipvsadm, thresholds }) => {
-    await scene.ipvsadm.run(`-a ${spelled.get(service)} ${ipvsadm}${thresholds === undefined ? '' : ` -x ${thresholds[0]} -y ${thresholds[1]}`}`)
-    expect(await scene.ipvs.destinations(service)).toStrictEqual([{ ...destination, ...idle }])
-  })
-
-  test.each(spellings)('ipvsadm reads what was updated: $ipvsadm $thresholds', async ({ service, destination, ipvsadm, thresholds = [0, 0] }) => {
-    await scene.ipvs.addDestination(service, {
-      address: destination.address, port: destination.port, forward: 'tun', weight: 9, upperThreshold: 9, lowerThreshold: 8, tunnel: { type: 'gue', port: 9, checksum: 'csum' },
-      // Only firewall-mark services take any port with a tunnel; the update is the same without it.
-      ...('fwmark' in service || destination.port === service.port ? {} : { forward: 'nat', tunnel: null }),
-    })
-    await scene.ipvs.updateDestination(service, destination)
-    expect(await saved()).toEqual([`-a ${spelled.get(service)} ${ipvsadm}`])
-    expect(Object.values(await scene.ipvsadm.thresholds())).toEqual([thresholds])
-  })
-
-  test.each(spellings)('a destination is removed by its key: $ipvsadm', async ({ service, destination }) => {
-    await scene.ipvs.addDestination(service, destination)
-    await scene.ipvs.removeDestination(service, { address: destination.address, port: destination.port })
+  test('ipvsadm reads every destination that was added, and removed', async () => {
+    for (const { service, destination } of all) await scene.ipvs.addDestination(service, destination)
+    expect((await saved()).sort()).toEqual(lines)
+    expect(await scene.ipvsadm.thresholds()).toEqual(thresholds)
+    for (const { service, destination: { address, port } } of all) await scene.ipvs.removeDestination(service, { address, port })
     expect(await saved()).toEqual([])
+  })
+
+  test('every destination that ipvsadm added is listed', async () => {
+    await scene.ipvsadm.restore(all.map(({ service, ipvsadm, thresholds: [upper, lower] }) => `-a ${spelled.get(service)} ${ipvsadm} -x ${upper} -y ${lower}`))
+    expect(await listed()).toStrictEqual(all.map(({ destination }) => ({ ...destination, ...idle })))
+  })
+
+  test('ipvsadm reads every destination that was updated', async () => {
+    for (const { service, destination } of all) {
+      const { address, port } = destination
+      // With a tunnel, which the update has to take back, wherever the ports or a firewall mark allow one.
+      const tunnelled = 'fwmark' in service || port === service.port
+      await scene.ipvs.addDestination(service, {
+        address, port, weight: 9, upperThreshold: 9, lowerThreshold: 8,
+        ...(tunnelled ? { forward: 'tun', tunnel: { type: 'gue', port: 9, checksum: 'csum' } } : { forward: 'nat' }),
+      })
+      await scene.ipvs.updateDestination(service, destination)
+    }
+    expect((await saved()).sort()).toEqual(lines)
+    expect(await scene.ipvsadm.thresholds()).toEqual(thresholds)
+  })
+
+  test('every destination that ipvsadm changed is listed as it is now', async () => {
+    await scene.ipvsadm.restore([
+      ...all.map(({ service, destination }) => `-a ${spelled.get(service)} -r ${entry(destination)} ${destination.forward === 'tun' ? '-i' : '-m'} -w 9 -x 9 -y 8`),
+      ...all.map(({ service, ipvsadm, thresholds: [upper, lower] }) => `-e ${spelled.get(service)} ${ipvsadm} -x ${upper} -y ${lower}`),
+    ])
+    expect(await listed()).toStrictEqual(all.map(({ destination }) => ({ ...destination, ...idle })))
   })
 
   // ipvsadm has no option for these two, and no name for the second: where it knows none its C library prints this.
