@@ -41,8 +41,8 @@ export function superviseCommand(program: string, args: string[], job: Job, outp
     const leave = endWithUs(child, () => undefined)
     let late = false
     const limit = setTimeout(() => { late = true; killGroup(child) }, job.timeout * 1000)
-    child.stdout!.pipe(outputs.stdout, { end: false })
-    child.stderr!.pipe(outputs.stderr, { end: false })
+    child.stdout.pipe(outputs.stdout, { end: false })
+    child.stderr.pipe(outputs.stderr, { end: false })
     child.on('error', reject)
     // What the command left running holds its output open.
     child.on('exit', () => { killGroup(child) })
