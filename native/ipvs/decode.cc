@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "netlink/attribute.h"
 
@@ -40,6 +41,10 @@ const Field* fieldOf(std::uint16_t attribute) {
   return &fields[indices[attribute] - 1];
 }
 
+std::uint16_t fromBigEndian(const std::byte* at) {
+  return static_cast<std::uint16_t>(static_cast<unsigned>(at[0]) << 8 | static_cast<unsigned>(at[1]));
+}
+
 // Reads one attribute into its field. False if it is too short to be one.
 bool readField(const Field& field, ByteView payload, std::byte* record) {
   std::byte* to = record + field.offset;
@@ -54,7 +59,7 @@ bool readField(const Field& field, ByteView payload, std::byte* record) {
       return true;
     case Wire::bigEndian16:
       if (payload.size() < 2) return false;
-      store(to, static_cast<std::uint16_t>(static_cast<unsigned>(payload[0]) << 8 | static_cast<unsigned>(payload[1])));
+      store(to, fromBigEndian(payload.data()));
       return true;
     case Wire::u32:
     case Wire::netmask:
@@ -87,10 +92,65 @@ bool readField(const Field& field, ByteView payload, std::byte* record) {
   return false;
 }
 
+// What most kernels send: the attributes in the order of the table. Each of the functions below takes one if it is the next, by comparing the one word
+// of its header; what is left when none fits goes the general way.
+struct Cursor {
+  const std::byte* at;
+  const std::byte* end;
+  std::size_t left() const { return static_cast<std::size_t>(end - at); }
+};
+
+template <class Table, std::size_t index>
+[[gnu::always_inline]] inline void takeExpected(Cursor& cursor, std::byte* record, std::uint32_t& present) {
+  constexpr const Field& field = Table::fields[index];
+  constexpr std::size_t length = field.wire == Wire::u8                                    ? 1
+                                 : field.wire == Wire::u16 || field.wire == Wire::bigEndian16 ? 2
+                                 : field.wire == Wire::u32 || field.wire == Wire::netmask     ? 4
+                                 : field.wire == Wire::flags || field.wire == Wire::counter   ? 8
+                                 : field.wire == Wire::address                                ? 16
+                                                                                              : 0;
+  if constexpr (length > 0) {
+    constexpr std::size_t step = NLA_HDRLEN + netlink::alignUp(length, NLA_ALIGNTO);
+    if (cursor.left() < step) return;
+    if (load<std::uint32_t>(cursor.at) != netlink::attributeHeader(field.attribute, length)) return;
+    if constexpr (field.wire == Wire::bigEndian16) {
+      store(record + field.offset, fromBigEndian(cursor.at + NLA_HDRLEN));
+    } else {
+      std::memcpy(record + field.offset, cursor.at + NLA_HDRLEN, length);
+    }
+    cursor.at += step;
+    present |= 1u << field.bit;
+  } else if constexpr (field.wire == Wire::text) {
+    if (cursor.left() < NLA_HDRLEN || load<std::uint16_t>(cursor.at + 2) != field.attribute) return;
+    std::size_t whole = load<std::uint16_t>(cursor.at);
+    if (whole < NLA_HDRLEN || netlink::alignUp(whole, NLA_ALIGNTO) > cursor.left()) return;
+    readField(field, {cursor.at + NLA_HDRLEN, whole - NLA_HDRLEN}, record);
+    cursor.at += netlink::alignUp(whole, NLA_ALIGNTO);
+    present |= 1u << field.bit;
+  }
+}
+
+// Takes what is as expected. Sets the bits of what was there, and returns the rest.
+template <class Table>
+[[gnu::always_inline]] inline ByteView takeAllExpected(ByteView attributes, std::byte* record, std::uint32_t& present) {
+  Cursor cursor{attributes.data(), attributes.data() + attributes.size()};
+  std::uint32_t bits = 0;
+  [&]<std::size_t... index>(std::index_sequence<index...>) [[gnu::always_inline]] {
+    (takeExpected<Table, index>(cursor, record, bits), ...);
+  }(std::make_index_sequence<Table::fields.size()>{});
+  present = bits;
+  return {cursor.at, cursor.left()};
+}
+
+struct CounterTable {
+  static constexpr const auto& fields = counterFields;
+};
+
 // Reads a statistics nest, whichever width its numbers have. Returns the bits of what was there.
 std::uint32_t readCounters(ByteView nest, std::byte* counters) {
   std::uint32_t bits = 0;
-  netlink::forEachAttribute(nest, [&](Attribute attribute) {
+  ByteView rest = takeAllExpected<CounterTable>(nest, counters, bits);
+  netlink::forEachAttribute(rest, [&](Attribute attribute) {
     const Field* field = fieldOf<counterFields>(attribute.type);
     if (!field || attribute.payload.size() < 4) return;
     const std::byte* from = attribute.payload.data();
@@ -108,7 +168,8 @@ void decode(ByteView attributes, void* to) {
   std::memset(record, 0, sizeof(typename Nest::RecordType));
   std::uint32_t present = 0;
   ByteView statistics, statistics64;
-  netlink::forEachAttribute(attributes, [&](Attribute attribute) {
+  ByteView rest = takeAllExpected<Nest>(attributes, record, present);
+  netlink::forEachAttribute(rest, [&](Attribute attribute) {
     if (const Field* field = fieldOf<Nest::fields>(attribute.type)) {
       if (readField(*field, attribute.payload, record)) present |= 1u << field->bit;
       return;

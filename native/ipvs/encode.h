@@ -61,14 +61,24 @@ constexpr std::uint32_t writableBits(std::size_t size) {
   return bits;
 }
 
-template <const auto& nest, std::size_t... index>
+/// Writes the field of this index, if it is one of these. `known` is what `bits` is known to be, 0 where it is not.
+template <const auto& nest, std::uint32_t known, std::size_t index>
+[[gnu::always_inline]] inline std::byte* putFieldOf(std::byte* out, const std::byte* record, std::uint32_t bits) {
+  constexpr const Field& field = std::remove_cvref_t<decltype(nest)>::fields[index];
+  if constexpr (field.wire == Wire::none) {
+    return out;
+  } else if constexpr (known != 0) {
+    if constexpr ((known & 1u << field.bit) == 0) return out;
+    return putField<nest, index>(out, record);
+  } else {
+    return bits & 1u << field.bit ? putField<nest, index>(out, record) : out;
+  }
+}
+
+template <const auto& nest, std::uint32_t known, std::size_t... index>
 [[gnu::always_inline]] inline std::byte* putFields(std::byte* out, const std::byte* record, std::uint32_t bits,
                                                    std::index_sequence<index...>) {
-  ((std::remove_cvref_t<decltype(nest)>::fields[index].wire != Wire::none &&
-    (bits & 1u << (std::remove_cvref_t<decltype(nest)>::fields[index].bit & 31))
-        ? void(out = putField<nest, index>(out, record))
-        : void()),
-   ...);
+  ((out = putFieldOf<nest, known, index>(out, record, bits)), ...);
   return out;
 }
 
@@ -85,9 +95,9 @@ template <const auto& nest, std::uint32_t likely = 0>
   bits &= size >= Record::requestSize ? detail::writableBits<nest>(Record::requestSize)
                                       : detail::writableBits<nest>(Record::keySize);
   if constexpr (likely != 0) {
-    if (bits == likely) return detail::putFields<nest>(out, record, likely, indices);
+    if (bits == likely) return detail::putFields<nest, likely>(out, record, bits, indices);
   }
-  return detail::putFields<nest>(out, record, bits, indices);
+  return detail::putFields<nest, 0>(out, record, bits, indices);
 }
 
 /// The same, inside the record's nest (where it has one).

@@ -1,6 +1,6 @@
 // The one description of every nest of the IPVS family: which field of a record belongs to which attribute, and how it is written there.
 // Encoding, decoding and the schema that JavaScript is handed all follow from these tables; a new attribute is a new line here and a
-// member in records.h.
+// member in records.h. Lines are in the order in which the kernel sends the attributes: any other is read too, this one is read fastest.
 #pragma once
 
 #include <linux/ip_vs.h>
@@ -60,33 +60,33 @@ inline constexpr std::array counterFields{
 inline constexpr std::array serviceFields{
     Field{IPVS_FIELD(ServiceRecord, present), Type::u32, -1, Wire::none, 0},
     Field{IPVS_FIELD(ServiceRecord, family), Type::u16, 0, Wire::u16, IPVS_SVC_ATTR_AF},
-    Field{IPVS_FIELD(ServiceRecord, protocol), Type::u16, 1, Wire::u16, IPVS_SVC_ATTR_PROTOCOL},
-    Field{IPVS_FIELD(ServiceRecord, port), Type::u16, 2, Wire::bigEndian16, IPVS_SVC_ATTR_PORT},
     Field{IPVS_FIELD(ServiceRecord, fwmark), Type::u32, 3, Wire::u32, IPVS_SVC_ATTR_FWMARK},
+    Field{IPVS_FIELD(ServiceRecord, protocol), Type::u16, 1, Wire::u16, IPVS_SVC_ATTR_PROTOCOL},
     Field{IPVS_FIELD(ServiceRecord, address), Type::bytes, 4, Wire::address, IPVS_SVC_ATTR_ADDR},
+    Field{IPVS_FIELD(ServiceRecord, port), Type::u16, 2, Wire::bigEndian16, IPVS_SVC_ATTR_PORT},
+    Field{IPVS_FIELD(ServiceRecord, scheduler), Type::string, 8, Wire::text, IPVS_SVC_ATTR_SCHED_NAME},
+    Field{IPVS_FIELD(ServiceRecord, persistenceEngine), Type::string, 9, Wire::text, IPVS_SVC_ATTR_PE_NAME},
     Field{IPVS_FIELD(ServiceRecord, flags), Type::u32, 5, Wire::flags, IPVS_SVC_ATTR_FLAGS},
     Field{IPVS_FIELD(ServiceRecord, flagsMask), Type::u32, 5, Wire::none, 0},
     Field{IPVS_FIELD(ServiceRecord, timeout), Type::u32, 6, Wire::u32, IPVS_SVC_ATTR_TIMEOUT},
     Field{IPVS_FIELD(ServiceRecord, netmask), Type::u32, 7, Wire::netmask, IPVS_SVC_ATTR_NETMASK},
-    Field{IPVS_FIELD(ServiceRecord, scheduler), Type::string, 8, Wire::text, IPVS_SVC_ATTR_SCHED_NAME},
-    Field{IPVS_FIELD(ServiceRecord, persistenceEngine), Type::string, 9, Wire::text, IPVS_SVC_ATTR_PE_NAME},
 };
 
 inline constexpr std::array destinationFields{
     Field{IPVS_FIELD(DestinationRecord, present), Type::u32, -1, Wire::none, 0},
-    Field{IPVS_FIELD(DestinationRecord, family), Type::u16, 0, Wire::u16, IPVS_DEST_ATTR_ADDR_FAMILY},
-    Field{IPVS_FIELD(DestinationRecord, port), Type::u16, 1, Wire::bigEndian16, IPVS_DEST_ATTR_PORT},
     Field{IPVS_FIELD(DestinationRecord, address), Type::bytes, 2, Wire::address, IPVS_DEST_ATTR_ADDR},
+    Field{IPVS_FIELD(DestinationRecord, port), Type::u16, 1, Wire::bigEndian16, IPVS_DEST_ATTR_PORT},
     Field{IPVS_FIELD(DestinationRecord, forward), Type::u32, 3, Wire::u32, IPVS_DEST_ATTR_FWD_METHOD},
     Field{IPVS_FIELD(DestinationRecord, weight), Type::i32, 4, Wire::u32, IPVS_DEST_ATTR_WEIGHT},
-    Field{IPVS_FIELD(DestinationRecord, upperThreshold), Type::u32, 5, Wire::u32, IPVS_DEST_ATTR_U_THRESH},
-    Field{IPVS_FIELD(DestinationRecord, lowerThreshold), Type::u32, 6, Wire::u32, IPVS_DEST_ATTR_L_THRESH},
+    Field{IPVS_FIELD(DestinationRecord, tunnelType), Type::u8, 9, Wire::u8, IPVS_DEST_ATTR_TUN_TYPE},
     Field{IPVS_FIELD(DestinationRecord, tunnelPort), Type::u16, 7, Wire::bigEndian16, IPVS_DEST_ATTR_TUN_PORT},
     Field{IPVS_FIELD(DestinationRecord, tunnelFlags), Type::u16, 8, Wire::u16, IPVS_DEST_ATTR_TUN_FLAGS},
-    Field{IPVS_FIELD(DestinationRecord, tunnelType), Type::u8, 9, Wire::u8, IPVS_DEST_ATTR_TUN_TYPE},
+    Field{IPVS_FIELD(DestinationRecord, upperThreshold), Type::u32, 5, Wire::u32, IPVS_DEST_ATTR_U_THRESH},
+    Field{IPVS_FIELD(DestinationRecord, lowerThreshold), Type::u32, 6, Wire::u32, IPVS_DEST_ATTR_L_THRESH},
     Field{IPVS_FIELD(DestinationRecord, activeConnections), Type::u32, 10, Wire::u32, IPVS_DEST_ATTR_ACTIVE_CONNS},
     Field{IPVS_FIELD(DestinationRecord, inactiveConnections), Type::u32, 11, Wire::u32, IPVS_DEST_ATTR_INACT_CONNS},
     Field{IPVS_FIELD(DestinationRecord, persistentConnections), Type::u32, 12, Wire::u32, IPVS_DEST_ATTR_PERSIST_CONNS},
+    Field{IPVS_FIELD(DestinationRecord, family), Type::u16, 0, Wire::u16, IPVS_DEST_ATTR_ADDR_FAMILY},
 };
 
 inline constexpr std::array daemonFields{

@@ -10,16 +10,25 @@ namespace node_ipvs {
 
 namespace {
 
-// Up to here a copy costs less than keeping the caller's array, or giving an own one to JavaScript.
+// Up to here a copy costs less than keeping the caller's array.
 constexpr std::size_t smallRequests = 1024;
-constexpr std::size_t smallReply = 16 * 1024;
+
+// Up to here a copy costs less than giving memory away and touching new one for the next reply.
+constexpr std::size_t smallReply = 256 * 1024;
+
+// Jobs that are kept for their buffers.
+constexpr int mostSpare = 4;
+
+// Where a place for the reply is offered and too small, the new one is this much larger than needed at most, to be offered again.
+constexpr std::size_t replyGranularity = 64 * 1024;
 
 struct Arguments {
   netlink::ByteView requests;
   std::uint32_t count;
+  napi_value space;  ///< null where none is offered
 };
 
-// (requests: Uint8Array, length: number, count: number). False with a pending exception.
+// (requests: Uint8Array, length: number, count: number, space?: ArrayBuffer). False with a pending exception.
 bool readArguments(const Napi::CallbackInfo& info, Arguments& arguments) {
   napi_env env = info.Env();
   napi_typedarray_type type;
@@ -31,12 +40,18 @@ bool readArguments(const Napi::CallbackInfo& info, Arguments& arguments) {
                type == napi_uint8_array && napi_get_value_uint32(env, info[1], &length) == napi_ok &&
                napi_get_value_uint32(env, info[2], &count) == napi_ok && length <= available &&
                count <= length / sizeof(ipvs::RequestHeader);
+  napi_value space = nullptr;
+  if (valid && info.Length() > 3 && !info[3].IsUndefined()) {
+    space = info[3];
+    valid = info[3].IsArrayBuffer();
+  }
   if (!valid) {
-    Napi::TypeError::New(env, "expected packed requests (Uint8Array), their length in bytes and their number")
+    Napi::TypeError::New(env, "expected packed requests (Uint8Array), their length in bytes, their number, and perhaps an "
+                              "ArrayBuffer for the reply")
         .ThrowAsJavaScriptException();
     return false;
   }
-  arguments = {{static_cast<const std::byte*>(data), length}, count};
+  arguments = {{static_cast<const std::byte*>(data), length}, count, space};
   return true;
 }
 
@@ -97,7 +112,12 @@ Napi::Value Handle::execute(const Napi::CallbackInfo& info) {
     Napi::Error::New(env, "no thread-safe function could be made").ThrowAsJavaScriptException();
     return {};
   }
-  std::unique_ptr<Job> job = spare_ ? std::move(spare_) : std::make_unique<Job>();
+  std::unique_ptr<Job> job = spare_.pop();
+  if (job) {
+    --spares_;
+  } else {
+    job = std::make_unique<Job>();
+  }
   job->count = arguments.count;
   if (arguments.requests.size() <= smallRequests) {
     job->copy.resize(arguments.requests.size());
@@ -112,9 +132,15 @@ Napi::Value Handle::execute(const Napi::CallbackInfo& info) {
     job->requests = arguments.requests;
     job->owner = reference;
   }
+  if (arguments.space) {
+    napi_ref reference;
+    if (napi_create_reference(env, arguments.space, 1, &reference) == napi_ok) job->space = reference;
+  }
   void* owner = job->owner;
+  void* space = job->space;
   if (int error = worker_->push(std::move(job))) {
     if (owner) napi_delete_reference(env, static_cast<napi_ref>(owner));
+    if (space) napi_delete_reference(env, static_cast<napi_ref>(space));
     Napi::Error failure = Napi::Error::New(env, "no thread could be started");
     failure.Set("errno", static_cast<double>(error));
     failure.ThrowAsJavaScriptException();
@@ -136,7 +162,8 @@ Napi::Value Handle::executeSync(const Napi::CallbackInfo& info) {
     return {};
   }
   worker_->executeHere(arguments.requests, arguments.count, syncReply_);
-  return toReply(env, syncReply_);
+  // Memory given away comes back in a turn of the event loop; there may be none between synchronous calls.
+  return toReply(env, syncReply_, arguments.space, SIZE_MAX);
 }
 
 Napi::Value Handle::openInNamespace(const Napi::CallbackInfo& info) {
@@ -174,7 +201,6 @@ void Handle::release() {
   }
   worker_.reset();
   session_.reset();
-  spare_.reset();
 }
 
 void Handle::onTeardown(void* handle) {
@@ -195,27 +221,31 @@ void Handle::callJs(napi_env env, napi_value, void* context, void*) {
   if (env) static_cast<Handle*>(context)->deliver(env);
 }
 
-Napi::Value Handle::toReply(Napi::Env env, ipvs::ReplyWriter& reply) {
+// The reply in the place that was offered, if it fits, otherwise in one of its own. Replies of more than `mostCopied` bytes keep their
+// memory then, which `reply` loses.
+Napi::Value Handle::toReply(Napi::Env env, ipvs::ReplyWriter& reply, napi_value space, std::size_t mostCopied) {
   netlink::Bytes& bytes = reply.bytes();
   if (bytes.empty()) return env.Null();
-  napi_value buffer;
-  if (bytes.size() > smallReply) {
-    std::size_t size = bytes.size();
-    std::byte* data = bytes.release();
-    auto free = [](napi_env, void* data, void*) { std::free(data); };
-    if (napi_create_external_arraybuffer(env, data, size, free, nullptr, &buffer) == napi_ok) {
-      return Napi::Value(env, buffer);
+  napi_value buffer = space;
+  void* data = nullptr;
+  std::size_t available = 0;
+  if (space) napi_get_arraybuffer_info(env, space, &data, &available);
+  if (available < bytes.size()) {
+    if (bytes.size() > mostCopied) {
+      std::size_t size = bytes.size();
+      std::byte* own = bytes.release();
+      auto free = [](napi_env, void* own, void*) { std::free(own); };
+      if (napi_create_external_arraybuffer(env, own, size, free, nullptr, &buffer) == napi_ok) return {env, buffer};
+      // Some embedders allow no foreign memory.
+      if (napi_create_arraybuffer(env, size, &data, &buffer) == napi_ok) std::memcpy(data, own, size);
+      std::free(own);
+      return {env, buffer};
     }
-    // Some embedders allow no foreign memory.
-    void* copy;
-    if (napi_create_arraybuffer(env, size, &copy, &buffer) == napi_ok) std::memcpy(copy, data, size);
-    std::free(data);
-    return Napi::Value(env, buffer);
+    std::size_t size = space ? netlink::alignUp(bytes.size(), replyGranularity) : bytes.size();
+    if (napi_create_arraybuffer(env, size, &data, &buffer) != napi_ok) return env.Null();
   }
-  void* data;
-  if (napi_create_arraybuffer(env, bytes.size(), &data, &buffer) != napi_ok) return env.Null();
   std::memcpy(data, bytes.data(), bytes.size());
-  return Napi::Value(env, buffer);
+  return {env, buffer};
 }
 
 void Handle::deliver(Napi::Env env) {
@@ -228,8 +258,17 @@ void Handle::deliver(Napi::Env env) {
   while (std::unique_ptr<Job> job = done.pop()) {
     Napi::HandleScope each(env);
     if (job->owner) napi_delete_reference(env, static_cast<napi_ref>(std::exchange(job->owner, nullptr)));
-    napi_value reply = toReply(env, job->reply);
-    spare_ = std::move(job);
+    napi_value space = nullptr;
+    if (job->space) {
+      auto reference = static_cast<napi_ref>(std::exchange(job->space, nullptr));
+      napi_get_reference_value(env, reference, &space);
+      napi_delete_reference(env, reference);
+    }
+    napi_value reply = toReply(env, job->reply, space, smallReply);
+    if (spares_ < mostSpare) {
+      spare_.push(std::move(job));
+      ++spares_;
+    }
     --pending_;
     napi_value onReply, result;
     napi_valuetype type = napi_undefined;

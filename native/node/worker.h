@@ -17,6 +17,7 @@ struct Job {
   netlink::ByteView requests;
   std::uint32_t count = 0;
   void* owner = nullptr;  ///< keeps the bytes of `requests` alive; null where they are in `copy`
+  void* space = nullptr;  ///< where the reply shall go, if it fits
   netlink::Bytes copy;
   ipvs::ReplyWriter reply;
 };
