@@ -63,14 +63,17 @@ class BatchPiece implements Piece {
   }
 
   settle(reply: Reply | undefined): void {
-    const { operations, first, outcomes, requests } = this
+    const { operations, first, outcomes } = this
     for (let i = 0; i < operations.length; i++) {
-      const operation = operations[i]
-      const error = reply === undefined || reply.outcome(i) === DONE ? undefined
-        : withoutStack(() => failureOf(reply, requests, i, operation.type, () => operation))
-      outcomes[first + i] = error === undefined ? { index: first + i, operation, outcome: 'done' } : { index: first + i, operation, outcome: error.outcome, error }
+      outcomes[first + i] = reply === undefined || reply.outcome(i) === DONE ? { index: first + i, operation: operations[i], outcome: 'done' } : this.#failure(reply, i)
     }
     this.#settled()
+  }
+
+  #failure(reply: Reply, i: number): Outcome {
+    const operation = this.operations[i]
+    const error = withoutStack(() => failureOf(reply, this.requests, i, operation.type, () => operation))!
+    return { index: this.first + i, operation, outcome: error.outcome, error }
   }
 
   /** The piece is not going to be sent. */
