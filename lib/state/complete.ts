@@ -1,0 +1,99 @@
+import { object } from '../check.js'
+import { isArgumentError } from '../errors.js'
+import { changes } from '../operations.js'
+import { Requests } from '../pack/requests.js'
+import { SERVICE_KEY_SIZE } from '../pack/service.js'
+import type { Daemon, DaemonInput, Destination, DestinationInput, ListedService, Service, ServiceInput, ServiceKey } from '../types.js'
+import { readDaemon } from '../unpack/daemon.js'
+import { LISTED_DESTINATION_SIZE, readListedDestination } from '../unpack/destination.js'
+import { Reply } from '../unpack/reply.js'
+import { LISTED_SERVICE_SIZE, readListedService } from '../unpack/service.js'
+
+/**
+ * What the kernel would list if it were given this: the configuration is packed as for `add…`, which validates it and fills in the defaults,
+ * and read like an answer, which gives everything its one spelling. So nothing here knows a default or a range of its own.
+ */
+
+const requests = new Requests(1024)
+/** A record as the kernel would send it. Its counters stay zero. */
+const record = new Reply(new ArrayBuffer(Math.max(LISTED_SERVICE_SIZE, LISTED_DESTINATION_SIZE, 1024)))
+
+/** Packs, and puts the records of the request where a reply's would be; `skip` leaves out those at the beginning. */
+function pack(change: { pack(requests: Requests, first: unknown, second: unknown): void }, skip: number, first: unknown, second?: unknown): void {
+  requests.clear()
+  requests.u8.fill(0)
+  change.pack(requests, first, second)
+  record.u8.fill(0)
+  record.u8.set(requests.u8.subarray(requests.recordsOf(0) + skip, requests.length))
+}
+
+/** Gives bad input the place where it was found: 'service.port' becomes 'desired.services[3].port'. */
+export function located<Made>(path: string, prefix: string, make: () => Made): Made {
+  try {
+    return make()
+  } catch (error) {
+    if (isArgumentError(error) && error.field.startsWith(prefix)) {
+      const field = path + error.field.slice(prefix.length)
+      error.message = error.message.replace(error.field, field)
+      error.field = field
+    }
+    throw error
+  }
+}
+
+/** The key alone, without anything that was beside it. Its values stay as they are. */
+export const keyOf = (service: ServiceKey): ServiceKey =>
+  'fwmark' in service && service.fwmark !== undefined
+    ? { fwmark: service.fwmark, family: service.family }
+    : { protocol: (service as { protocol: 'tcp' }).protocol, address: (service as { address: string }).address, port: (service as { port: number }).port }
+
+/** The complete configuration of a service, canonical. Throws what `addService` throws. */
+export function completeService(service: ServiceInput): Service {
+  pack(changes.addService, 0, service)
+  return serviceConfigurationOf(readListedService(record, 0))
+}
+
+/** The complete configuration of a destination, canonical. Throws what `addDestination` throws. */
+export function completeDestination(service: ServiceKey, destination: DestinationInput): Destination {
+  pack(changes.addDestination, SERVICE_KEY_SIZE, service, destination)
+  return configurationOf(readListedDestination(record, 0))
+}
+
+/** A listed destination without what the kernel counts. */
+export const configurationOf = ({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel }: Destination): Destination =>
+  ({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel })
+
+/** A listed service without what the kernel counts, and without its destinations. */
+export const serviceConfigurationOf = (service: Service | ListedService): Service =>
+  ({
+    ...keyOf(service), scheduler: service.scheduler, schedulerFlags: service.schedulerFlags, onePacket: service.onePacket,
+    persistence: service.persistence, persistenceEngine: service.persistenceEngine,
+  })
+
+/** What is asked of a sync daemon, canonical; what was left to the kernel is not there. */
+export function canonicalDaemon(daemon: DaemonInput): Pick<Daemon, 'role' | 'interface' | 'syncId'> & Partial<Daemon> {
+  pack(changes.startDaemon, 0, daemon)
+  const all = readDaemon(record, 0)
+  const given = object(daemon, 'daemon')
+  const named = Object.entries(all).filter(([name]) => name === 'syncId' || given[name] !== undefined)
+  return Object.fromEntries(named) as ReturnType<typeof canonicalDaemon>
+}
+
+/** What tells a destination from the others of its service, as text for maps. */
+export const destinationId = ({ address, port }: { address: string, port: number }): string => `${address} ${port}`
+
+/** What tells a service from others, as text for maps. The key must be canonical. */
+export const serviceId = (service: ServiceKey): string =>
+  'fwmark' in service && service.fwmark !== undefined
+    ? `fwmark ${service.fwmark} ${service.family}`
+    : `${(service as { protocol: string }).protocol} ${(service as { address: string }).address} ${(service as { port: number }).port}`
+
+/** A service in words, as messages have it: 'tcp 10.0.0.1:80', 'fwmark 7 (IPv6)'. */
+export function serviceWords(service: ServiceKey): string {
+  if ('fwmark' in service && service.fwmark !== undefined) return `fwmark ${service.fwmark} (IPv${service.family})`
+  const { protocol, address, port } = service as { protocol: string, address: string, port: number }
+  return `${protocol} ${endpointWords({ address, port })}`
+}
+
+/** Address and port in words: '10.0.0.2:80', '[fd00::2]:80'. */
+export const endpointWords = ({ address, port }: { address: string, port: number }): string => address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`

@@ -1,0 +1,26 @@
+import type { Operation } from '../types.js'
+import { endpointWords, serviceWords } from './complete.js'
+import type { Plan } from './types.js'
+
+/** What an operation is about, in words. */
+function subject(operation: Operation): string {
+  switch (operation.type) {
+    case 'addDestination':
+    case 'updateDestination':
+    case 'removeDestination': return `${endpointWords(operation.destination)} of ${serviceWords(operation.service)}`
+    case 'addService':
+    case 'updateService':
+    case 'removeService': return serviceWords(operation.service)
+    case 'startDaemon':
+    case 'stopDaemon': return operation.daemon.role
+    default: return ''
+  }
+}
+
+/** A plan as text for people, a line for each operation, warning and draining destination. */
+export function formatPlan({ operations, warnings, draining = [] }: Plan): string {
+  const lines = operations.map((operation) => [operation.type, subject(operation)].filter(Boolean).join(' ') + ` (${operation.reason})`)
+  const waiting = draining.map(({ service, destination, activeConnections, inactiveConnections, persistentConnections }) =>
+    `draining ${endpointWords(destination)} of ${serviceWords(service)} (${activeConnections} active, ${inactiveConnections} inactive, ${persistentConnections} persistent connections)`)
+  return [...lines.length === 0 ? ['nothing to do'] : lines, ...waiting, ...warnings.map(({ message }) => `warning: ${message}`)].join('\n')
+}

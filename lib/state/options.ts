@@ -1,0 +1,100 @@
+import { boolean, integer, object, oneOf, refuseUnknown, type Known, type Properties } from '../check.js'
+import { conflict, invalidType, outOfRange } from '../errors.js'
+import { ownership, type Owns } from './ownership.js'
+import type { ApplyOptions, DrainOptions, PlanOptions } from './types.js'
+
+const PLAN_NAMES = ['prune', 'owns', 'drain']
+const APPLY_NAMES = [...PLAN_NAMES, 'dryRun', 'signal', 'onProgress', 'rollback', 'concurrencyCheck', 'batchSize']
+
+const DRAIN: Known = { what: 'draining', names: new Set(['until', 'timeout', 'interval']) }
+const CHECK: Known = { what: 'the concurrency check', names: new Set(['attempts']) }
+
+const PRUNE = new Map([['none', 'none'], ['owned', 'owned'], ['all', 'all']] as const)
+const UNTIL = new Map([['all', 'all'], ['established', 'established']] as const)
+
+/** Longest time in seconds that a timer of Node can wait. */
+const LONGEST = 2_147_483
+
+const MANY = { min: 1, max: 2 ** 31 - 1 }
+
+/** The options of `plan`, checked and complete. */
+export interface PlanSettings {
+  prune: boolean
+  owns: Owns
+  /** Whether `owns` was given. */
+  shared: boolean
+  drain: Required<DrainOptions> | undefined
+}
+
+/** The options of `apply`, checked and complete. */
+export interface ApplySettings extends PlanSettings {
+  dryRun: boolean
+  signal: AbortSignal | undefined
+  onProgress: NonNullable<ApplyOptions['onProgress']>
+  rollback: boolean
+  /** How often the table is read again at most; 0 for never. */
+  attempts: number
+  batchSize: number
+}
+
+/** A time in seconds, fractions allowed. */
+export function seconds(value: unknown, field: string, min = 0): number {
+  if (typeof value !== 'number') throw invalidType(field, 'a number of seconds', value)
+  if (!(value >= min && value <= LONGEST)) throw outOfRange(field, `a number of seconds from ${min} to ${LONGEST}`, value)
+  return value
+}
+
+function drainSettings(value: unknown): Required<DrainOptions> | undefined {
+  if (value === undefined || value === false) return undefined
+  const given: Properties = value === true ? {} : object(value, 'options.drain')
+  refuseUnknown(given, 'options.drain', DRAIN)
+  return {
+    until: given.until === undefined ? 'all' : oneOf(given.until, 'options.drain.until', UNTIL),
+    timeout: given.timeout === undefined ? 300 : seconds(given.timeout, 'options.drain.timeout'),
+    interval: given.interval === undefined ? 0.25 : seconds(given.interval, 'options.drain.interval', 0.001),
+  }
+}
+
+/** Checks that the options are an object with known names. */
+export function optionsObject(options: unknown, method: string, names: readonly string[]): Properties {
+  if (options === undefined) return {}
+  const given = object(options, 'options')
+  refuseUnknown(given, 'options', { what: `the options of ${method}`, names: new Set(names) })
+  return given
+}
+
+function read(given: PlanOptions): PlanSettings {
+  const prune = given.prune === undefined ? 'none' : oneOf(given.prune, 'options.prune', PRUNE)
+  if (prune === 'owned' && given.owns === undefined) throw conflict('options.owns', 'is missing: prune \'owned\' removes what is this program\'s, and owns says what that is')
+  return { prune: prune !== 'none', owns: ownership(given.owns), shared: given.owns !== undefined, drain: drainSettings(given.drain) }
+}
+
+export const planSettings = (options: PlanOptions | undefined): PlanSettings => read(optionsObject(options, 'plan', PLAN_NAMES))
+
+export function signalOption(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal
+  throw invalidType('options.signal', 'an AbortSignal', signal)
+}
+
+function attempts(value: ApplyOptions['concurrencyCheck']): number {
+  if (value === undefined || value === false) return 0
+  if (value === true) return 5
+  const given = object(value, 'options.concurrencyCheck')
+  refuseUnknown(given, 'options.concurrencyCheck', CHECK)
+  return given.attempts === undefined ? 5 : integer(given.attempts, 'options.concurrencyCheck.attempts', MANY)
+}
+
+export function applySettings(options: ApplyOptions | undefined, method = 'apply', more: readonly string[] = []): ApplySettings {
+  const given = optionsObject(options, method, [...APPLY_NAMES, ...more]) as ApplyOptions
+  const { onProgress } = given
+  if (onProgress !== undefined && typeof onProgress !== 'function') throw invalidType('options.onProgress', 'a function', onProgress)
+  return {
+    ...read(given),
+    dryRun: given.dryRun === undefined ? false : boolean(given.dryRun, 'options.dryRun'),
+    signal: signalOption(given.signal),
+    onProgress: onProgress ?? (() => {}),
+    rollback: given.rollback === undefined ? false : boolean(given.rollback, 'options.rollback'),
+    attempts: attempts(given.concurrencyCheck),
+    batchSize: given.batchSize === undefined ? Infinity : integer(given.batchSize, 'options.batchSize', MANY),
+  }
+}

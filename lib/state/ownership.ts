@@ -1,0 +1,73 @@
+import { BlockList } from 'node:net'
+import { addressFamily } from '../address.js'
+import { integer, object, oneOf, refuseUnknown, type Known, type Properties } from '../check.js'
+import { conflict, invalidType, invalidValue } from '../errors.js'
+import { FIREWALL_MARK, PORT, PREFIX_LENGTH_4, type Range } from '../limits.js'
+import type { ServiceKey } from '../types.js'
+import { PROTOCOLS } from '../vocabulary.js'
+import type { NumberRange, Ownership } from './types.js'
+
+/** Says of a canonical key whether the service is this program's. */
+export type Owns = (service: ServiceKey) => boolean
+
+const ADDRESS_RANGE: Known = { what: 'a range of services', names: new Set(['protocol', 'address', 'port']) }
+const MARK_RANGE: Known = { what: 'a range of firewall-mark services', names: new Set(['fwmark', 'family']) }
+
+const everything = (): boolean => true
+
+function numberRange(value: unknown, field: string, limits: Range): (number: number) => boolean {
+  if (value === undefined) return everything
+  if (!Array.isArray(value)) {
+    const only = integer(value, field, limits)
+    return (number) => number === only
+  }
+  if (value.length !== 2) throw invalidType(field, 'a number, or the first and the last of several', value)
+  const [first, last] = (value as NumberRange & unknown[]).map((end, i) => integer(end, `${field}[${i}]`, limits))
+  if (first > last) throw conflict(field, `begins with ${first}, above its end ${last}`)
+  return (number) => number >= first && number <= last
+}
+
+function addressRange(value: unknown, field: string): (address: string) => boolean {
+  if (value === undefined) return everything
+  const expected = 'an IP address, or a prefix like 10.1.0.0/16'
+  if (typeof value !== 'string') throw invalidType(field, expected, value)
+  const [address, length, ...rest] = value.split('/')
+  const family = addressFamily(address)
+  if (family === 0 || rest.length > 0) throw invalidValue(field, expected, value)
+  const bits = family === 4 ? PREFIX_LENGTH_4.max : 128
+  if (length !== undefined && (!/^\d{1,3}$/.test(length) || Number(length) > bits)) throw invalidValue(field, expected, value)
+  const list = new BlockList()
+  list.addSubnet(address, Number(length ?? bits), `ipv${family}`)
+  // A BlockList takes an IPv4-mapped IPv6 address for the IPv4 one; IPVS does not.
+  return (candidate) => addressFamily(candidate) === family && list.check(candidate, `ipv${family}`)
+}
+
+function serviceRange(value: unknown, field: string): Owns {
+  const range: Properties = object(value, field)
+  if (range.fwmark !== undefined) {
+    refuseUnknown(range, field, MARK_RANGE)
+    const marks = numberRange(range.fwmark, `${field}.fwmark`, FIREWALL_MARK)
+    const { family } = range
+    if (family !== undefined && family !== 4 && family !== 6) throw invalidValue(`${field}.family`, 'the number 4 or 6', family)
+    return (service) => 'fwmark' in service && marks(service.fwmark) && (family === undefined || family === service.family)
+  }
+  refuseUnknown(range, field, ADDRESS_RANGE)
+  const { protocol } = range
+  if (protocol !== undefined) oneOf(protocol, `${field}.protocol`, PROTOCOLS.number)
+  const addresses = addressRange(range.address, `${field}.address`)
+  const ports = numberRange(range.port, `${field}.port`, PORT)
+  return (service) => !('fwmark' in service) && (protocol === undefined || service.protocol === protocol) && ports(service.port) && addresses(service.address)
+}
+
+/** Makes a predicate of what was given as `owns`. */
+export function ownership(owns: Ownership | undefined): Owns {
+  if (owns === undefined) return everything
+  if (typeof owns === 'function') return (service) => {
+    const answer: unknown = owns(service)
+    if (typeof answer !== 'boolean') throw invalidType('the answer of options.owns', 'true or false', answer)
+    return answer
+  }
+  if (!Array.isArray(owns)) return serviceRange(owns, 'options.owns')
+  const ranges = owns.map((range, i) => serviceRange(range, `options.owns[${i}]`))
+  return (service) => ranges.some((range) => range(service))
+}

@@ -1,0 +1,388 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { conflict, invalidType } from '../errors.js'
+import { changes } from '../operations.js'
+import { Requests } from '../pack/requests.js'
+import type {
+  Daemon, Destination, DestinationInput, ListedDestination, ListedTable, ListedTableService, Service, ServiceKey, Timeouts,
+} from '../types.js'
+import { PROTOCOLS } from '../vocabulary.js'
+import { destinationDifferences, serviceDifferences, surelyAsListed, surelyConfiguredAsListed } from './compare.js'
+import {
+  canonicalDaemon, completeDestination, completeService, configurationOf, destinationId, endpointWords, keyOf, located, serviceId, serviceWords,
+} from './complete.js'
+import type { DesiredState } from './desired.js'
+import { connectionsGone, connectionsOf, turnsClientsAway } from './draining.js'
+import type { PlanSettings } from './options.js'
+import type { DesiredService, DrainingDestination, PlannedOperation, PlanWarning } from './types.js'
+
+/** Destinations that are compared between two turns of the event loop: at most a few milliseconds' worth, even if all of them are new. */
+const SLICE = 1000
+
+/** Up to this many destinations of a service, looking at each is quicker than a map. */
+const FEW = 16
+
+/** A plan in the stages it is carried out in. */
+export interface StagedPlan {
+  /** Adds and changes, and everything that must come before them. */
+  build: PlannedOperation[]
+  /** What takes capacity away. */
+  retire: PlannedOperation[]
+  /** Sync daemons that start or start anew; they refuse to while destinations of the other address family are there. */
+  finish: PlannedOperation[]
+  warnings: PlanWarning[]
+  draining: DrainingDestination[]
+}
+
+/** What a run of draining remembers: whether a destination's time limit has passed. */
+export type Expired = (service: ServiceKey, destination: ListedDestination) => boolean
+
+const never = (): boolean => false
+
+/** Which elements of a listing have been claimed by something desired; used again from service to service. */
+class Claims {
+  #claimed = new Uint8Array(64)
+
+  reset(length: number): void {
+    if (length > this.#claimed.length) this.#claimed = new Uint8Array(length * 2)
+    else this.#claimed.fill(0, 0, length)
+  }
+
+  has(i: number): boolean {
+    return this.#claimed[i] === 1
+  }
+
+  add(i: number): void {
+    this.#claimed[i] = 1
+  }
+}
+
+/** The desired service with the same key as a listed one, by its values alone: true only where both are spelled alike. */
+function spelledAlike(desired: DesiredService, listed: ListedTableService): boolean {
+  if ('fwmark' in listed) return 'fwmark' in desired && desired.fwmark === listed.fwmark && desired.family === listed.family
+  return 'address' in desired && desired.port === listed.port && desired.address === listed.address && desired.protocol === listed.protocol
+}
+
+/** Compares a desired table with a listed one, service by service. */
+class Planner {
+  readonly staged: StagedPlan = { build: [], retire: [], finish: [], warnings: [], draining: [] }
+  readonly #removals: PlannedOperation[] = []
+  readonly #claims = new Claims()
+  readonly #serviceClaims = new Claims()
+  readonly #added = new Set<string>()
+  #byId: Map<string, number> | undefined
+  #next = 0
+  #leftServices = 0
+  #leftDestinations = 0
+
+  constructor(readonly current: ListedTable, readonly settings: PlanSettings, readonly expired: Expired) {
+    this.#serviceClaims.reset(current.services.length)
+  }
+
+  /** Compares a desired service with the listed one. Returns how many destinations were looked at. */
+  service(entry: DesiredService, path: string): number {
+    if (typeof entry !== 'object' || entry === null) throw invalidType(path, 'an object', entry)
+    const { services } = this.current
+    let index = this.#next
+    let complete: Service | undefined
+    if (index >= services.length || this.#serviceClaims.has(index) || !spelledAlike(entry, services[index])) {
+      complete = this.#complete(entry, path)
+      index = this.#find(complete)
+    }
+    const listed = index < 0 ? undefined : services[index]
+    if (listed === undefined ? this.#added.has(serviceId(complete!)) : this.#serviceClaims.has(index)) {
+      throw conflict(path, `names ${serviceWords(complete ?? listed!)} a second time`)
+    }
+    const { destinations = [] } = entry
+    if (!Array.isArray(destinations)) throw invalidType(`${path}.destinations`, 'an array', destinations)
+    const key = keyOf(complete ?? listed!)
+    if (this.settings.shared && !this.settings.owns(key)) throw conflict(path, `is ${serviceWords(key)}, which is outside what options.owns says`)
+    if (listed === undefined) {
+      this.#added.add(serviceId(key))
+      this.#addService(complete!, key, destinations as DestinationInput[], path)
+    } else {
+      this.#serviceClaims.add(index)
+      this.#next = index + 1
+      this.#changeService(entry, complete, key, listed, destinations as DestinationInput[], path)
+    }
+    return (listed?.destinations.length ?? 0) + destinations.length + 1
+  }
+
+  #complete(entry: DesiredService, path: string): Service {
+    const service = { ...entry }
+    delete service.destinations
+    return located(path, 'service', () => completeService(service))
+  }
+
+  #find(complete: Service): number {
+    this.#byId ??= new Map(this.current.services.map((service, i) => [serviceId(service), i]))
+    return this.#byId.get(serviceId(complete)) ?? -1
+  }
+
+  #addService(service: Service, key: ServiceKey, destinations: DestinationInput[], path: string): void {
+    const { build } = this.staged
+    build.push({ type: 'addService', service, reason: 'the service is not in the table' })
+    const added = new Set<string>()
+    for (let i = 0; i < destinations.length; i++) {
+      const destination = this.#completeDestination(key, destinations[i], path, i)
+      this.#once(added, destination, path, i)
+      build.push({ type: 'addDestination', service: key, destination, reason: 'its service is new' })
+    }
+    this.#warnOfZeroWeights(service, key, destinations)
+  }
+
+  #completeDestination(key: ServiceKey, destination: DestinationInput, path: string, i: number): Destination {
+    return located(`${path}.destinations[${i}]`, 'destination', () => completeDestination(key, destination))
+  }
+
+  #once(seen: Set<string>, destination: Destination, path: string, i: number): void {
+    const id = destinationId(destination)
+    if (seen.has(id)) throw conflict(`${path}.destinations[${i}]`, `names ${endpointWords(destination)} a second time`)
+    seen.add(id)
+  }
+
+  #changeService(entry: DesiredService, known: Service | undefined, key: ServiceKey, listed: ListedTableService, desired: DestinationInput[], path: string): void {
+    const { build } = this.staged
+    const before = build.length
+    const lowered: PlannedOperation[] = []
+    const leftOver = this.#destinations(key, listed.destinations, desired, lowered, path)
+    let service: Service = listed
+    if (!surelyConfiguredAsListed(entry, listed)) {
+      service = known ?? this.#complete(entry, path)
+      const differences = serviceDifferences(listed, service)
+      if (differences.length > 0) build.push({ type: 'updateService', service: { ...service, ...key }, reason: differences.join(', ') })
+    }
+    build.push(...lowered)
+    if (build.length > before) this.#warnOfZeroWeights(service, key, desired)
+    if (leftOver.length > 0) this.#leave(service, key, leftOver)
+  }
+
+  /** Plans what makes the destinations of a service as desired; returns those that are not. */
+  #destinations(key: ServiceKey, listed: ListedDestination[], desired: DestinationInput[], lowered: PlannedOperation[], path: string): ListedDestination[] {
+    const { build } = this.staged
+    const claims = this.#claims
+    claims.reset(listed.length)
+    let claimed = 0
+    let added: Set<string> | undefined
+    let byId: Map<string, number> | undefined
+    const raised: PlannedOperation[] = []
+    const find = (address: string, port: number): number => {
+      if (listed.length <= FEW) return listed.findIndex((other) => other.port === port && other.address === address)
+      byId ??= new Map(listed.map((destination, i) => [destinationId(destination), i]))
+      return byId.get(`${address} ${port}`) ?? -1
+    }
+    // The kernel lists the destinations of a service from the last that was added to the first, other programs' tables run the other way.
+    let next = 0
+    let step = 1
+    for (let i = 0; i < desired.length; i++) {
+      const destination = desired[i]
+      if (typeof destination !== 'object' || destination === null) throw invalidType(`${path}.destinations[${i}]`, 'an object', destination)
+      const { address, port } = destination
+      let complete: Destination | undefined
+      let at = next
+      let other = listed[at]
+      if (other === undefined || other.port !== port || other.address !== address) {
+        at = find(address, port)
+        if (at < 0) {
+          complete = this.#completeDestination(key, destination, path, i)
+          at = find(complete.address, complete.port)
+        }
+        if (at < 0) {
+          this.#once(added ??= new Set(), complete!, path, i)
+          build.push({ type: 'addDestination', service: key, destination: complete!, reason: 'the destination is not in the table' })
+          continue
+        }
+        if (i === 0 && at > 0) step = -1
+        other = listed[at]
+      }
+      if (claims.has(at)) throw conflict(`${path}.destinations[${i}]`, `names ${endpointWords(other)} a second time`)
+      claims.add(at)
+      claimed++
+      next = at + step
+      if (surelyAsListed(destination, other)) continue
+      complete ??= this.#completeDestination(key, destination, path, i)
+      const differences = destinationDifferences(other, complete)
+      if (differences.length === 0) continue
+      const update: PlannedOperation = { type: 'updateDestination', service: key, destination: complete, reason: differences.join(', ') };
+      (complete.weight < other.weight ? lowered : raised).push(update)
+    }
+    build.push(...raised)
+    if (claimed === listed.length) return []
+    // A dump that was edited while it was read can have an entry twice.
+    const kept = new Set<string>()
+    for (let i = 0; i < listed.length; i++) if (claims.has(i)) kept.add(destinationId(listed[i]))
+    return listed.filter((destination) => {
+      const id = destinationId(destination)
+      if (kept.has(id)) return false
+      kept.add(id)
+      return true
+    })
+  }
+
+  /** Destinations of a service that stays, which nobody wants. */
+  #leave(service: Service, key: ServiceKey, destinations: ListedDestination[]): void {
+    if (!this.settings.prune) {
+      this.#leftDestinations += destinations.length
+      return
+    }
+    for (const destination of destinations) {
+      if (this.#drained(key, service, destination)) this.#removeDestination(key, destination)
+    }
+  }
+
+  #removeDestination(service: ServiceKey, destination: ListedDestination): void {
+    const { address, port } = destination
+    this.staged.retire.push({ type: 'removeDestination', service, destination: { address, port }, reason: this.#why(destination) })
+  }
+
+  #why(destination: ListedDestination): string {
+    if (this.settings.drain === undefined) return 'the destination is not desired'
+    return connectionsGone(destination, this.settings.drain.until) ? 'the destination is not desired, and drained' : 'the destination is not desired, and its time to drain has passed'
+  }
+
+  /** Whether a destination can go; otherwise it drains, or begins to. */
+  #drained(key: ServiceKey, service: Service, destination: ListedDestination): boolean {
+    const { drain } = this.settings
+    if (drain === undefined) return true
+    if (destination.weight === 0) {
+      if (connectionsGone(destination, drain.until) || this.expired(key, destination)) return true
+    } else {
+      this.staged.retire.push({
+        type: 'updateDestination', service: key, destination: { ...configurationOf(destination), weight: 0 },
+        reason: `the destination is not desired: weight ${destination.weight} → 0, to drain it`,
+      })
+    }
+    this.#warnOfRefusedClients(service, key, endpointWords(destination))
+    this.staged.draining.push({ service: key, destination: { address: destination.address, port: destination.port }, ...connectionsOf(destination) })
+    return false
+  }
+
+  #warnOfZeroWeights(service: Service, key: ServiceKey, destinations: DestinationInput[]): void {
+    const zero = destinations.find(({ weight }) => weight === 0)
+    if (zero !== undefined) this.#warnOfRefusedClients(service, key, endpointWords(zero))
+  }
+
+  readonly #warned = new Set<string>()
+
+  #warnOfRefusedClients(service: Service, key: ServiceKey, destination: string): void {
+    const advice = turnsClientsAway(service)
+    if (advice === undefined || this.#warned.has(serviceId(key))) return
+    this.#warned.add(serviceId(key))
+    this.staged.warnings.push({ code: 'refuses-clients', service: key, message: `${serviceWords(key)}: scheduler '${service.scheduler}' refuses clients that hash to a destination of weight 0 (${destination}); ${advice}` })
+  }
+
+  /** Services that nobody wants. Returns how many destinations were looked at. */
+  leftOver(index: number): number {
+    if (this.#serviceClaims.has(index)) return 1
+    const service = this.current.services[index]
+    const id = serviceId(service)
+    if (this.#gone.has(id) || this.#claimedElsewhere(id, index)) return 1
+    this.#gone.add(id)
+    const key = keyOf(service)
+    if (this.settings.shared && !this.settings.owns(key)) return 1
+    if (!this.settings.prune) {
+      this.#leftServices++
+      return 1
+    }
+    if ('protocol' in key && !PROTOCOLS.number.has(key.protocol)) {
+      this.staged.warnings.push({ code: 'cannot-remove', service: key, message: `${serviceWords(key)} is not desired and stays: its protocol is none that IPVS balances` })
+      return 1
+    }
+    const gone = service.destinations.filter((destination) => this.#drained(key, service, destination))
+    if (gone.length === service.destinations.length) this.#removals.push({ type: 'removeService', service: key, reason: 'the service is not desired' })
+    else for (const destination of gone) this.#removeDestination(key, destination)
+    return 1 + service.destinations.length
+  }
+
+  readonly #gone = new Set<string>()
+
+  /** Whether a dump had the service twice, and the other one was found. */
+  #claimedElsewhere(id: string, index: number): boolean {
+    const other = this.#byId?.get(id)
+    return other !== undefined && other !== index && this.#serviceClaims.has(other)
+  }
+
+  timeouts(desired: Partial<Timeouts>): void {
+    located('desired.timeouts', 'timeouts', () => changes.setTimeouts.pack(new Requests(256), desired, undefined))
+    const changed = (['tcp', 'tcpFin', 'udp'] as const).filter((name) => desired[name] !== undefined && desired[name] !== 0 && desired[name] !== this.current.timeouts[name])
+    if (changed.length === 0) return
+    this.staged.build.push({
+      type: 'setTimeouts', timeouts: Object.fromEntries(changed.map((name) => [name, desired[name]])),
+      reason: changed.map((name) => `${name} ${this.current.timeouts[name]} → ${desired[name]} seconds`).join(', '),
+    })
+  }
+
+  daemons(desired: readonly unknown[]): void {
+    const { daemons } = this.current
+    const roles = new Set<unknown>()
+    desired.forEach((entry, i) => {
+      const path = `desired.daemons[${i}]`
+      const daemon = located(path, 'daemon', () => canonicalDaemon(entry as Daemon))
+      if (roles.has(daemon.role)) throw conflict(`${path}.role`, `is '${daemon.role}' a second time: there can be one daemon of each role`)
+      roles.add(daemon.role)
+      const running = daemons.find(({ role }) => role === daemon.role)
+      if (running === undefined) {
+        this.staged.finish.push({ type: 'startDaemon', daemon, reason: 'the daemon is not running' })
+        return
+      }
+      const differences = daemonDifferences(running, daemon)
+      if (differences.length === 0) return
+      const reason = `${differences.join(', ')}: a daemon that runs cannot be changed`
+      this.staged.finish.push({ type: 'stopDaemon', daemon: { role: daemon.role }, reason }, { type: 'startDaemon', daemon, reason })
+    })
+    if (!this.settings.prune) return
+    for (const { role } of daemons) {
+      if (!roles.has(role)) this.staged.build.unshift({ type: 'stopDaemon', daemon: { role }, reason: 'the daemon is not desired' })
+    }
+  }
+
+  finish(): StagedPlan {
+    const { retire, warnings } = this.staged
+    retire.push(...this.#removals)
+    const left = [[this.#leftServices, 'service'], [this.#leftDestinations, 'destination']] as const
+    const words = left.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}${count === 1 ? '' : 's'}`)
+    if (words.length > 0) warnings.push({ code: 'left-over', message: `${words.join(' and ')} of the table not in the desired state, kept because options.prune is 'none'` })
+    return this.staged
+  }
+}
+
+/** Smallest message of a backup: the kernel raises what is below (`start_sync_thread`). */
+const BACKUP_MIN_LENGTH = 1024
+/** Largest sync message within a UDP datagram over IPv6; the kernel lowers what is above. */
+const IPV6_MAX_LENGTH = 65535 - 48
+
+/** The kernel fits the length of messages to the role and the group. */
+function kernelLength(maxLength: number, role: string, group: string): number {
+  const atLeast = role === 'backup' ? Math.max(maxLength, BACKUP_MIN_LENGTH) : maxLength
+  return group.includes(':') ? Math.min(atLeast, IPV6_MAX_LENGTH) : atLeast
+}
+
+function daemonDifferences(running: Daemon, desired: Partial<Daemon>): string[] {
+  const length = desired.maxLength === undefined ? {} : { maxLength: kernelLength(desired.maxLength, running.role, desired.group ?? running.group) }
+  return Object.entries({ ...desired, ...length }).filter(([name, value]) => running[name as keyof Daemon] !== value)
+    .map(([name, value]) => `${name} ${running[name as keyof Daemon]} → ${value}`)
+}
+
+/** Plans how the listed table becomes the desired one. In pieces: the event loop is never held for long. */
+export async function planTable(desired: DesiredState, current: ListedTable, settings: PlanSettings, expired: Expired = never): Promise<StagedPlan> {
+  const planner = new Planner(current, settings, expired)
+  let seen = 0
+  const pause = async (): Promise<void> => {
+    seen = 0
+    await turn()
+  }
+  for (let i = 0; i < desired.services.length; i++) {
+    seen += planner.service(desired.services[i], `desired.services[${i}]`)
+    if (seen >= SLICE) await pause()
+  }
+  for (let i = 0; i < current.services.length; i++) {
+    seen += planner.leftOver(i)
+    if (seen >= SLICE) await pause()
+  }
+  if (desired.timeouts !== undefined) planner.timeouts(desired.timeouts)
+  if (desired.daemons !== undefined) planner.daemons(desired.daemons)
+  return planner.finish()
+}
+
+/** All operations of a plan, in order. */
+export const operationsOf = ({ build, retire, finish }: StagedPlan): PlannedOperation[] => [...build, ...retire, ...finish]
+

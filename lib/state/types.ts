@@ -1,0 +1,156 @@
+import type {
+  DaemonInput, DestinationInput, DestinationKey, Operation, Outcome, Protocol, ServiceInput, ServiceKey, Timeouts,
+} from '../types.js'
+
+/** A service as it should be, with all its destinations. What is left out has the default of `addService` and `addDestination`. */
+export type DesiredService = ServiceInput & { destinations?: readonly DestinationInput[] }
+
+/**
+ * A table as it should be. Every `Table` is one, a `snapshot` too: what the kernel counts is ignored.
+ *
+ * Timeouts and sync daemons are compared only where they are named.
+ */
+export interface DesiredTable {
+  services: Iterable<DesiredService>
+  timeouts?: Partial<Timeouts>
+  daemons?: readonly DaemonInput[]
+}
+
+/** What `plan`, `apply` and `reconcile` take: a table, or its services. */
+export type Desired = DesiredTable | Iterable<DesiredService>
+
+/** Numbers of a range: one, or from the first to the last of two. */
+export type NumberRange = number | readonly [number, number]
+
+/** Service keys that belong together. What is left out is not looked at. */
+export type ServiceRange =
+  | {
+    protocol?: Protocol
+    /** An address, or the addresses of a prefix: '10.1.0.0/16', 'fd00:1::/32'. */
+    address?: string
+    /** A port, or the first and the last of several. */
+    port?: NumberRange
+  }
+  | {
+    /** A firewall mark, or the first and the last of several. */
+    fwmark: NumberRange
+    family?: 4 | 6
+  }
+
+/** Which services are this program's: a predicate over their canonical keys, a range, or several ranges. */
+export type Ownership = ((service: ServiceKey) => boolean) | ServiceRange | readonly ServiceRange[]
+
+/** How long a destination that is taken away is waited for. */
+export interface DrainOptions {
+  /**
+   * 'all' (the default): until it has no connection of any kind. 'established': inactive ones do not count, which are all of UDP's, TCP connections that
+   * are still being opened, and those that are closed and remembered for a while.
+   */
+  until?: 'all' | 'established'
+  /** Time limit in seconds, after which it is removed with the connections it has. 300 by default; 0 removes at once what was brought to weight 0. */
+  timeout?: number
+  /** Seconds between two looks at the connections. 0.25 by default. */
+  interval?: number
+}
+
+/** What may be removed, and how. */
+export interface PlanOptions {
+  /**
+   * What may be removed of that which the desired state does not name: 'none' (the default) removes nothing, neither services nor destinations nor sync daemons;
+   * 'owned' what `owns` says; 'all' everything. Where `owns` is given, nothing else is ever touched, with 'all' neither.
+   */
+  prune?: 'none' | 'owned' | 'all'
+  /**
+   * The services that are this program's. The kernel has no place to keep an owner, so it is said each time; programs with different services share a table.
+   * A desired service outside is refused before anything is sent.
+   */
+  owns?: Ownership
+  /** Whether (and how) destinations are drained before they are removed: brought to weight 0, and removed when their connections are gone. */
+  drain?: boolean | DrainOptions
+}
+
+/** An operation, and why. */
+export type PlannedOperation = Operation & { reason: string }
+
+/** Something that a plan cannot do anything about. */
+export interface PlanWarning {
+  /**
+   * 'left-over': the table has more than the desired state, and `prune` keeps it. 'refuses-clients': at weight 0 the scheduler turns clients away. 'sysctl': a setting
+   * decides what becomes of a drained destination's clients. 'cannot-remove': an entry of another program, of a kind that this library cannot name to the kernel.
+   */
+  code: 'left-over' | 'refuses-clients' | 'sysctl' | 'cannot-remove'
+  message: string
+  service?: ServiceKey
+}
+
+/** A destination that has to go and still has connections, or had them when the table was read. */
+export interface DrainingDestination {
+  service: ServiceKey
+  destination: DestinationKey
+  activeConnections: number
+  inactiveConnections: number
+  persistentConnections: number
+}
+
+/** What makes the table what it should be. Plain data: `JSON.stringify` and `structuredClone` take it, `formatPlan` prints it. */
+export interface Plan {
+  /**
+   * The smallest list of operations, in an order that serves traffic throughout: what is new is added and what differs is changed before anything is removed,
+   * capacity grows before it shrinks. Empty where nothing is to be done.
+   */
+  operations: PlannedOperation[]
+  warnings: PlanWarning[]
+  /** With `drain`: destinations at weight 0 that wait for their connections to go, those that the operations bring there included. */
+  draining?: DrainingDestination[]
+}
+
+/** How far an `apply` is. */
+export interface ApplyProgress {
+  phase: 'changing' | 'draining' | 'undoing'
+  /** Operations of the phase that were sent. */
+  completed: number
+  /** Operations of the phase that are known of so far. */
+  total: number
+  /** What is still waited for. */
+  draining: DrainingDestination[]
+}
+
+/** Options of `apply`. */
+export interface ApplyOptions extends PlanOptions {
+  /** Plans only. */
+  dryRun?: boolean
+  /** Ends the work between two batches, and the waiting for connections. What was done stays; the `AbortError` has it as `result`. */
+  signal?: AbortSignal
+  /** Called after each batch, and after each look at draining destinations. */
+  onProgress?: (progress: ApplyProgress) => void
+  /**
+   * If the kernel refuses anything, the inverse of everything that was done is sent. Best effort: counters and connections do not come back, other programs see the
+   * state in between, and what could not be undone is in the result. What draining removed is not undone.
+   */
+  rollback?: boolean
+  /**
+   * Reads the table once more before anything is written; if another program changed what matters in between, plans anew, at most `attempts` times (5).
+   * Then `apply` rejects with `ERR_IPVS_TABLE_CHANGING`, and nothing was sent. The kernel has no transaction, so a window remains, from the end of that last reading until the operations arrive:
+   * entries that appear or go in it lead to refusals (EEXIST, ENOENT, ESRCH), never to an operation on another entry than meant; a changed entry is overwritten.
+   */
+  concurrencyCheck?: boolean | { attempts?: number }
+  /** Most operations sent together. Without it: as many as the handle's socket takes. */
+  batchSize?: number
+}
+
+/** How an `apply` ended. Each planned operation is in one of the four lists. */
+export interface ApplyResult {
+  plan: Plan
+  /** Operations that are in force, in order; with `drain` those too that followed after the plan. */
+  done: Outcome[]
+  /** Operations that the kernel refused, with its errors. */
+  refused: Outcome[]
+  /** Operations whose answer was lost: they may be in force. */
+  unknown: Outcome[]
+  /** Operations that were not sent: for an overrun before them, or because their service's other changes were refused, so that removing would take away what is not replaced. */
+  notSent: Outcome[]
+  /** With `drain`: destinations that are left at weight 0, because their removal was refused or not sent. */
+  draining?: DrainingDestination[]
+  /** With `rollback`, if anything was refused: what was undone, and what could not be. */
+  rollback?: { undone: Outcome[], notUndone: Outcome[] }
+}

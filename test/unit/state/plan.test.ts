@@ -1,0 +1,340 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Operation, Outcome } from 'ipvs'
+import { apply, plan } from '../../../lib/state/apply.js'
+import { formatPlan } from '../../../lib/state/format.js'
+import type { Desired, DesiredService } from '../../../lib/state/types.js'
+import { destinationId, Model, serviceId } from './support/model.js'
+import { table } from './support/tables.js'
+
+/** The same tables each time; another seed gives others. */
+const runs = { seed: 20, numRuns: 150 }
+
+const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
+const [a, b, c] = ['10.0.0.101', '10.0.0.102', '10.0.0.103'].map((address) => ({ address, port: 80, forward: 'nat' as const }))
+
+async function modelOf(desired: Desired): Promise<Model> {
+  const model = new Model()
+  await apply(model, desired)
+  return model
+}
+
+const typesOf = (operations: readonly Operation[]): string[] => operations.map(({ type }) => type)
+
+/** What is in a model, whatever the order. */
+async function contents(model: Model): Promise<string[]> {
+  const { services } = await model.snapshot()
+  return services.map(({ destinations, ...service }) => JSON.stringify({ ...service, stats: 0, destinations: destinations.map((entry) => ({ ...entry, stats: 0 })).sort((x, y) => destinationId(x) < destinationId(y) ? -1 : 1) })).sort()
+}
+
+describe('for random tables', () => {
+  test('the plan leads from any table to any desired one, and then there is nothing to do', async () => {
+    await fc.assert(fc.asyncProperty(table, table, async (before, after) => {
+      const model = await modelOf(before)
+      const result = await apply(model, { services: after }, { prune: 'all' })
+      expect(result.refused).toEqual([])
+      expect(await contents(model)).toEqual(await contents(await modelOf(after)))
+      expect((await plan(model, after, { prune: 'all' })).operations).toEqual([])
+    }), runs)
+  })
+
+  test('no service that has destinations before and after loses all of its capacity in between', async () => {
+    await fc.assert(fc.asyncProperty(table, table, async (before, after) => {
+      const model = await modelOf(before)
+      const start = model.capacity()
+      const end = (await modelOf(after)).capacity()
+      model.onStep = (between) => {
+        for (const [id, count] of between.capacity()) {
+          if ((start.get(id) ?? 0) > 0 && (end.get(id) ?? 0) > 0) expect(count).toBeGreaterThan(0)
+        }
+      }
+      await apply(model, after, { prune: 'all' })
+    }), runs)
+  })
+
+  test('no list is shorter: each operation is about an entry of its own, and changes it', async () => {
+    await fc.assert(fc.asyncProperty(table, table, async (before, after) => {
+      const model = await modelOf(before)
+      const { operations } = await plan(model, after, { prune: 'all' })
+      const entries = operations.map((operation) => {
+        if (!('service' in operation) || operation.service === undefined) throw new Error(operation.type)
+        return serviceId(operation.service) + ('destination' in operation ? ` ${destinationId(operation.destination)}` : '')
+      })
+      expect(new Set(entries).size).toBe(entries.length)
+      const removed = operations.filter(({ type }) => type === 'removeService').map((operation) => serviceId((operation as { service: typeof web }).service))
+      for (const operation of operations) if (operation.type === 'removeDestination') expect(removed).not.toContain(serviceId(operation.service))
+    }), runs)
+  })
+
+  test('without prune nothing is removed; with an owner nothing of others is touched', async () => {
+    await fc.assert(fc.asyncProperty(table, table, async (before, after) => {
+      const model = await modelOf(before)
+      const kept = await plan(model, after)
+      expect(typesOf(kept.operations).filter((type) => type.startsWith('remove'))).toEqual([])
+      const mine = after.filter((service) => 'port' in service && service.port === 443)
+      const owned = await plan(model, mine, { prune: 'owned', owns: { port: 443 } })
+      for (const operation of owned.operations) expect(operation).toMatchObject({ service: { port: 443 } })
+    }), runs)
+  })
+
+  test('a snapshot is a desired state that is reached', async () => {
+    await fc.assert(fc.asyncProperty(table, async (services) => {
+      const model = await modelOf(services)
+      const snapshot = await model.snapshot()
+      expect((await plan(model, snapshot, { prune: 'all' })).operations).toEqual([])
+      expect(JSON.parse(JSON.stringify(await plan(new Model(), services)))).toMatchObject({ operations: expect.any(Array) as unknown })
+    }), runs)
+  })
+})
+
+describe('the order', () => {
+  test('successors come before those they replace are removed', async () => {
+    const model = await modelOf([{ ...web, destinations: [a] }])
+    const { operations } = await plan(model, [{ ...web, destinations: [b] }], { prune: 'all' })
+    expect(typesOf(operations)).toEqual(['addDestination', 'removeDestination'])
+  })
+
+  test('another forwarding method is a change in place', async () => {
+    const model = await modelOf([{ ...web, destinations: [a] }])
+    const { operations } = await plan(model, [{ ...web, destinations: [{ ...a, forward: 'dr' }] }], { prune: 'all' })
+    expect(operations).toMatchObject([{ type: 'updateDestination', destination: { forward: 'dr', weight: 1 }, reason: 'forward nat → dr' }])
+  })
+
+  test('weights grow before others shrink', async () => {
+    const model = await modelOf([{ ...web, destinations: [{ ...a, weight: 1 }, { ...b, weight: 0 }] }])
+    const { operations } = await plan(model, [{ ...web, destinations: [{ ...a, weight: 0 }, { ...b, weight: 1 }] }])
+    expect(operations).toMatchObject([{ destination: { address: b.address, weight: 1 } }, { destination: { address: a.address, weight: 0 } }])
+  })
+
+  test('a daemon that differs is stopped and started anew', async () => {
+    const model = await modelOf({ services: [], daemons: [{ role: 'master', interface: 'eth0' }] })
+    expect((await plan(model, { services: [], daemons: [{ role: 'master', interface: 'eth0', ttl: 1 }] })).operations).toEqual([])
+    expect((await plan(model, { services: [] }, { prune: 'all' })).operations).toEqual([])
+    const { operations } = await plan(model, { services: [], daemons: [{ role: 'master', interface: 'eth0', ttl: 3 }] })
+    expect(typesOf(operations)).toEqual(['stopDaemon', 'startDaemon'])
+    expect(typesOf((await plan(model, { services: [], daemons: [] }, { prune: 'all' })).operations)).toEqual(['stopDaemon'])
+  })
+
+  test('timeouts are compared where they are named, 0 for as it is', async () => {
+    const model = new Model()
+    const { operations } = await plan(model, { services: [], timeouts: { tcp: 0, udp: 300, tcpFin: 60 } })
+    expect(operations).toMatchObject([{ type: 'setTimeouts', timeouts: { tcpFin: 60 }, reason: 'tcpFin 120 → 60 seconds' }])
+  })
+})
+
+describe('a large service', () => {
+  const many = Array.from({ length: 40 }, (_, i) => ({ address: `10.1.0.${i + 1}`, port: 80, forward: 'nat' as const }))
+
+  test('is compared whatever the order of its destinations', async () => {
+    const model = await modelOf([{ ...web, destinations: many }])
+    for (const destinations of [many, many.toReversed(), [...many.slice(7), ...many.slice(0, 7)]]) {
+      expect((await plan(model, [{ ...web, destinations }], { prune: 'all' })).operations).toEqual([])
+    }
+  })
+})
+
+describe('draining', () => {
+  const options = { prune: 'all', drain: true } as const
+
+  test('brings a destination to weight 0, keeping its other settings, and removes it when its connections are gone', async () => {
+    const model = await modelOf([{ ...web, destinations: [{ ...a, upperThreshold: 50 }, b] }])
+    model.connect(web, a, { active: 3 })
+    const first = await plan(model, [{ ...web, destinations: [b] }], options)
+    expect(first.operations).toMatchObject([{ type: 'updateDestination', destination: { address: a.address, weight: 0, upperThreshold: 50 } }])
+    expect(first.draining).toMatchObject([{ service: web, destination: { address: a.address, port: 80 }, activeConnections: 3 }])
+    await model.batch(first.operations)
+    expect((await plan(model, [{ ...web, destinations: [b] }], options)).operations).toEqual([])
+    model.connect(web, a, { inactive: 2 })
+    expect((await plan(model, [{ ...web, destinations: [b] }], options)).operations).toEqual([])
+    expect(typesOf((await plan(model, [{ ...web, destinations: [b] }], { ...options, drain: { until: 'established' } })).operations)).toEqual(['removeDestination'])
+    model.connect(web, a, {})
+    expect(typesOf((await plan(model, [{ ...web, destinations: [b] }], options)).operations)).toEqual(['removeDestination'])
+  })
+
+  test('of a service drains its destinations, then removes it', async () => {
+    const model = await modelOf([{ ...web, destinations: [a, b] }])
+    const result = await apply(model, [], { prune: 'all', drain: { interval: 0.001 } })
+    expect(typesOf(result.done.map(({ operation }) => operation))).toEqual(['updateDestination', 'updateDestination', 'removeService'])
+    expect(result.draining).toEqual([])
+  })
+
+  test('ends at the time limit', async () => {
+    const model = await modelOf([{ ...web, destinations: [a, b] }])
+    model.connect(web, a, { active: 1 })
+    const result = await apply(model, [{ ...web, destinations: [b] }], { prune: 'all', drain: { timeout: 0.02, interval: 0.005 } })
+    expect(typesOf(result.done.map(({ operation }) => operation))).toEqual(['updateDestination', 'removeDestination'])
+    expect(result.done[1].operation).toMatchObject({ reason: expect.stringContaining('time to drain has passed') as unknown })
+  })
+
+  test('that is aborted leaves the destination draining, and the next apply goes on', async () => {
+    const model = await modelOf([{ ...web, destinations: [a, b] }])
+    model.connect(web, a, { active: 1 })
+    const desired = [{ ...web, destinations: [b] }]
+    const abort = new AbortController()
+    const onProgress = ({ phase }: { phase: string }): void => {
+      if (phase === 'draining') abort.abort()
+    }
+    await expect(apply(model, desired, { ...options, signal: abort.signal, onProgress })).rejects.toMatchObject({ name: 'AbortError', result: { done: [{ operation: { type: 'updateDestination' } }] } })
+    model.connect(web, a, {})
+    expect(typesOf((await apply(model, desired, options)).done.map(({ operation }) => operation))).toEqual(['removeDestination'])
+  })
+
+  test.each([['sh', [], true], ['sh', ['sh-fallback'], false], ['mh', [], true], ['dh', [], true], ['rr', [], false]])('with %s %j warns of refused clients: %s', async (scheduler, schedulerFlags, warns) => {
+    const model = await modelOf([{ ...web, scheduler, schedulerFlags, destinations: [a, b] }])
+    const { warnings } = await plan(model, [{ ...web, scheduler, schedulerFlags, destinations: [b] }], options)
+    expect(warnings.map(({ code }) => code)).toEqual(warns ? ['refuses-clients'] : [])
+  })
+
+  test('names the settings of the kernel that matter', async () => {
+    const model = await modelOf([{ ...web, persistence: {}, destinations: [a, b] }])
+    const settings: Record<string, number> = { expire_quiescent_template: 0, expire_nodest_conn: 0, conn_reuse_mode: 1 }
+    const handle = Object.assign(model, { sysctl: { get: (name: string) => Promise.resolve(settings[name] as never) } })
+    const { warnings } = await plan(handle, [{ ...web, persistence: {}, destinations: [b] }], options)
+    expect(warnings).toMatchObject([{ code: 'sysctl', message: expect.stringContaining('expire_quiescent_template') as unknown }, { code: 'sysctl', message: expect.stringContaining('expire_nodest_conn') as unknown }])
+  })
+})
+
+describe('what cannot be planned is said before anything is sent', () => {
+  const bad: [string, unknown, unknown, string][] = [
+    ['nothing', undefined, {}, 'desired'],
+    ['a number', 5, {}, 'desired'],
+    ['a table without services', {}, {}, 'desired.services'],
+    ['a table with something else', { services: [], rules: [] }, {}, 'desired.rules'],
+    ['a service that is null', [null], {}, 'desired.services[0]'],
+    ['a bad port', [{ ...web, port: 70000 }], {}, 'desired.services[0].port'],
+    ['a bad scheduler', [{ ...web }, { ...web, port: 81, scheduler: 5 }], {}, 'desired.services[1].scheduler'],
+    ['destinations that are no array', [{ ...web, destinations: 5 }], {}, 'desired.services[0].destinations'],
+    ['a destination that is null', [{ ...web, destinations: [null] }], {}, 'desired.services[0].destinations[0]'],
+    ['a bad weight', [{ ...web, destinations: [a, { ...b, weight: -1 }] }], {}, 'desired.services[0].destinations[1].weight'],
+    ['an unknown property', [{ ...web, destinations: [{ ...a, wieght: 1 }] }], {}, 'desired.services[0].destinations[0].wieght'],
+    ['a service twice', [web, { ...web }], {}, 'desired.services[1]'],
+    ['a destination twice', [{ ...web, destinations: [a, b, { ...a }] }], {}, 'desired.services[0].destinations[2]'],
+    ['a bad timeout', { services: [], timeouts: { tcp: -1 } }, {}, 'desired.timeouts.tcp'],
+    ['a bad daemon', { services: [], daemons: [{ role: 'boss', interface: 'eth0' }] }, {}, 'desired.daemons[0].role'],
+    ['a daemon twice', { services: [], daemons: [{ role: 'master', interface: 'a' }, { role: 'master', interface: 'b' }] }, {}, 'desired.daemons[1].role'],
+    ['a service of others', [web], { owns: { port: 443 } }, 'desired.services[0]'],
+    ['prune of an unknown kind', [], { prune: 'some' }, 'options.prune'],
+    ['prune of what is owned without an owner', [], { prune: 'owned' }, 'options.owns'],
+    ['a bad range', [], { owns: { address: '10.0.0.0/33' } }, 'options.owns.address'],
+    ['a range the wrong way', [], { owns: [{ port: [9, 1] }] }, 'options.owns[0].port'],
+    ['a bad way to drain', [], { drain: { until: 'soon' } }, 'options.drain.until'],
+    ['a negative time', [], { drain: { timeout: -1 } }, 'options.drain.timeout'],
+    ['an unknown option', [], { purge: true }, 'options.purge'],
+  ]
+  test.each(bad)('%s', async (_, desired, options, field) => {
+    const model = await modelOf([{ ...web, destinations: [a] }])
+    await expect(plan(model, desired as Desired, options as never)).rejects.toMatchObject({ field })
+    const before = await contents(model)
+    await expect(apply(model, desired as Desired, options as never)).rejects.toThrow(field)
+    expect(await contents(model)).toEqual(before)
+  })
+})
+
+describe('apply', () => {
+  const desired: DesiredService[] = [{ ...web, scheduler: 'rr', destinations: [b, c] }, { fwmark: 5, family: 4, destinations: [a] }]
+
+  test('does nothing in a dry run', async () => {
+    const model = new Model()
+    const result = await apply(model, desired, { dryRun: true })
+    expect(result.plan.operations).toHaveLength(5)
+    expect(result.done).toEqual([])
+    expect(await contents(model)).toEqual([])
+  })
+
+  test('reports what is in force, and keeps what is not replaced', async () => {
+    const model = await modelOf([{ ...web, destinations: [a] }])
+    const handle = {
+      snapshot: () => model.snapshot(),
+      batch: async (operations: Iterable<Operation>) => {
+        const outcomes: Outcome[] = []
+        for (const operation of operations) outcomes.push(...operation.type === 'addDestination' ? [{ index: 0, operation, outcome: 'refused' as const }] : await model.batch([operation]))
+        return outcomes
+      },
+    }
+    const result = await apply(handle, [{ ...web, scheduler: 'rr', destinations: [b, c] }], { prune: 'all' })
+    expect(typesOf(result.done.map(({ operation }) => operation))).toEqual(['updateService'])
+    expect(typesOf(result.refused.map(({ operation }) => operation))).toEqual(['addDestination', 'addDestination'])
+    expect(typesOf(result.notSent.map(({ operation }) => operation))).toEqual(['removeDestination'])
+    expect(model.capacity()).toEqual(new Map([[serviceId(web), 1]]))
+  })
+
+  test('rolls back everything if anything is refused', async () => {
+    await fc.assert(fc.asyncProperty(table, table, fc.nat(20), async (before, after, refused) => {
+      const model = await modelOf(before)
+      const start = await contents(model)
+      let sent = 0
+      const handle = {
+        snapshot: () => model.snapshot(),
+        batch: async (operations: Iterable<Operation>) => {
+          const outcomes = []
+          for (const operation of operations) {
+            if (sent++ === refused) outcomes.push({ index: 0, operation, outcome: 'refused' as const })
+            else outcomes.push(...await model.batch([operation]))
+          }
+          return outcomes
+        },
+      }
+      const result = await apply(handle, after, { prune: 'all', rollback: true, batchSize: 2 })
+      if (result.rollback === undefined) expect(result.refused).toEqual([])
+      else {
+        expect(result.rollback.notUndone).toEqual([])
+        expect(await contents(model)).toEqual(start)
+      }
+    }), runs)
+  })
+
+  test('ends between two batches when its signal comes, and says what was done', async () => {
+    const model = new Model()
+    const abort = new AbortController()
+    const seen: number[] = []
+    const onProgress = ({ completed, total }: { completed: number, total: number }): void => {
+      seen.push(completed)
+      expect(total).toBe(5)
+      if (completed === 4) abort.abort(new Error('enough'))
+    }
+    await expect(apply(model, desired, { batchSize: 2, signal: abort.signal, onProgress })).rejects.toMatchObject({ name: 'AbortError', result: { done: { length: 4 }, notSent: { length: 1 } } })
+    expect(seen).toEqual([2, 4])
+    expect((await apply(model, desired)).done).toHaveLength(1)
+  })
+
+  test('killed after any send leaves a table that the next apply brings to the desired state', async () => {
+    await fc.assert(fc.asyncProperty(table, table, fc.constantFrom(1, 2, 7), fc.nat(30), async (before, after, batchSize, sends) => {
+      const model = await modelOf(before)
+      const abort = new AbortController()
+      let sent = 0
+      await apply(model, after, { prune: 'all', batchSize, signal: abort.signal, onProgress: () => {
+        if (sent++ === sends) abort.abort()
+      } }).catch(() => {})
+      await apply(model, after, { prune: 'all' })
+      expect(await contents(model)).toEqual(await contents(await modelOf(after)))
+    }), runs)
+  })
+
+  test('plans anew while others change the table, and gives up when they do not stop', async () => {
+    const model = new Model()
+    let edits = 0
+    const handle = {
+      batch: model.batch.bind(model),
+      snapshot: async () => {
+        if (edits++ < 3) model.carryOut({ type: 'addDestination', service: web, destination: { address: `10.0.0.${edits}`, port: 80 } })
+        return model.snapshot()
+      },
+    }
+    await apply(model, [web])
+    const result = await apply(handle, [{ ...web, destinations: [a] }], { prune: 'all', concurrencyCheck: true })
+    expect(typesOf(result.done.map(({ operation }) => operation))).toEqual(['addDestination', 'removeDestination', 'removeDestination', 'removeDestination'])
+    edits = -100
+    await expect(apply(handle, [{ ...web, destinations: [b] }], { prune: 'all', concurrencyCheck: { attempts: 2 } })).rejects.toMatchObject({ code: 'ERR_IPVS_TABLE_CHANGING' })
+  })
+})
+
+test('a plan reads as text', async () => {
+  const model = await modelOf([{ ...web, destinations: [a, b] }])
+  expect(formatPlan(await plan(model, [{ ...web, scheduler: 'sh', destinations: [{ ...b, weight: 3 }] }], { prune: 'all', drain: true })).split('\n')).toEqual([
+    'updateDestination 10.0.0.102:80 of tcp 10.0.0.1:80 (weight 1 → 3)',
+    'updateService tcp 10.0.0.1:80 (scheduler wlc → sh)',
+    'updateDestination 10.0.0.101:80 of tcp 10.0.0.1:80 (the destination is not desired: weight 1 → 0, to drain it)',
+    'draining 10.0.0.101:80 of tcp 10.0.0.1:80 (0 active, 0 inactive, 0 persistent connections)',
+    expect.stringContaining('warning: tcp 10.0.0.1:80: scheduler \'sh\' refuses clients') as unknown,
+  ])
+})
