@@ -1,8 +1,25 @@
 #include "worker.h"
 
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <utility>
 
 namespace node_ipvs {
+
+namespace {
+
+// Sleeps while the value is this one; may return early.
+void futexWait(std::atomic<std::uint32_t>& futex, std::uint32_t value) {
+  syscall(SYS_futex, &futex, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
+}
+
+void futexWake(std::atomic<std::uint32_t>& futex) {
+  syscall(SYS_futex, &futex, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+}  // namespace
 
 JobList::~JobList() {
   while (pop()) {
@@ -34,8 +51,6 @@ Worker::Worker(ipvs::Client& client, void (*answered)(void*), void* context)
 
 Worker::~Worker() {
   stop();
-  pthread_cond_destroy(&wake_);
-  pthread_cond_destroy(&idle_);
   pthread_mutex_destroy(&mutex_);
 }
 
@@ -44,12 +59,28 @@ int Worker::push(std::unique_ptr<Job> job) {
     if (int error = thread_.start("ipvs", run, this)) return error;
   }
   pthread_mutex_lock(&mutex_);
-  // A worker that is busy looks for more by itself: waking it would be a system call for nothing.
-  bool sleeping = waiting_.empty() && !executing_;
   waiting_.push(std::move(job));
+  idle_ = 0;
   pthread_mutex_unlock(&mutex_);
-  if (sleeping) pthread_cond_signal(&wake_);
+  wake();
   return 0;
+}
+
+// A worker that is busy looks for more by itself: waking it would be a system call for nothing.
+void Worker::wake() {
+  ++pushed_;
+  if (sleeping_.exchange(false)) futexWake(pushed_);
+}
+
+// On the worker's thread, which has just seen that there is nothing, at this count.
+void Worker::sleepUntilThereIsWork() {
+  std::uint32_t seen = pushed_;
+  sleeping_ = true;
+  pthread_mutex_lock(&mutex_);
+  bool work = !waiting_.empty();
+  pthread_mutex_unlock(&mutex_);
+  if (!work && !stopping_) futexWait(pushed_, seen);
+  sleeping_ = false;
 }
 
 void Worker::takeDone(JobList& jobs) {
@@ -59,13 +90,9 @@ void Worker::takeDone(JobList& jobs) {
 }
 
 void Worker::executeHere(netlink::ByteView requests, std::uint32_t count, ipvs::ReplyWriter& reply) {
-  if (thread_.running()) {
-    pthread_mutex_lock(&mutex_);
-    while (executing_ || !waiting_.empty()) {
-      someoneWaitsForIdle_ = true;
-      pthread_cond_wait(&idle_, &mutex_);
-    }
-    pthread_mutex_unlock(&mutex_);
+  while (!idle_) {
+    idleIsAwaited_ = true;
+    futexWait(idle_, 0);
   }
   // Only this thread pushes, so the worker stays idle.
   client_.execute(requests, count, reply, stopping_);
@@ -73,39 +100,33 @@ void Worker::executeHere(netlink::ByteView requests, std::uint32_t count, ipvs::
 
 void Worker::stop() {
   if (!thread_.running()) return;
-  pthread_mutex_lock(&mutex_);
   stopping_ = true;
-  pthread_mutex_unlock(&mutex_);
-  pthread_cond_signal(&wake_);
+  wake();
   thread_.join();
 }
 
 void* Worker::run(void* context) {
   auto& worker = *static_cast<Worker*>(context);
-  pthread_mutex_lock(&worker.mutex_);
-  for (;;) {
-    while (worker.waiting_.empty() && !worker.stopping_) pthread_cond_wait(&worker.wake_, &worker.mutex_);
-    if (worker.stopping_) break;
+  while (!worker.stopping_) {
+    pthread_mutex_lock(&worker.mutex_);
     std::unique_ptr<Job> job = worker.waiting_.pop();
-    worker.executing_ = true;
     pthread_mutex_unlock(&worker.mutex_);
+    if (!job) {
+      worker.sleepUntilThereIsWork();
+      continue;
+    }
 
     worker.client_.execute(job->requests, job->count, job->reply, worker.stopping_);
 
     pthread_mutex_lock(&worker.mutex_);
-    worker.executing_ = false;
     bool first = worker.done_.empty();
     worker.done_.push(std::move(job));
-    bool tellIdle = worker.someoneWaitsForIdle_ && worker.waiting_.empty();
-    if (tellIdle) worker.someoneWaitsForIdle_ = false;
-    if (first || tellIdle) {
-      pthread_mutex_unlock(&worker.mutex_);
-      if (first) worker.answered_(worker.context_);
-      if (tellIdle) pthread_cond_signal(&worker.idle_);
-      pthread_mutex_lock(&worker.mutex_);
-    }
+    bool idle = worker.waiting_.empty();
+    if (idle) worker.idle_ = 1;
+    pthread_mutex_unlock(&worker.mutex_);
+    if (first) worker.answered_(worker.context_);
+    if (idle && worker.idleIsAwaited_.exchange(false)) futexWake(worker.idle_);
   }
-  pthread_mutex_unlock(&worker.mutex_);
   return nullptr;
 }
 

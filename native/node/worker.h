@@ -67,13 +67,18 @@ class Worker {
   netlink::Thread thread_;
   std::atomic<bool> stopping_ = false;
 
+  void sleepUntilThereIsWork();
+  void wake();
+
+  // Held for a few instructions only. Sleeping goes by the counter below: a condition variable would cost one system call more for each job.
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
-  pthread_cond_t wake_ = PTHREAD_COND_INITIALIZER;
-  pthread_cond_t idle_ = PTHREAD_COND_INITIALIZER;
   JobList waiting_;
   JobList done_;
-  bool executing_ = false;
-  bool someoneWaitsForIdle_ = false;
+
+  std::atomic<std::uint32_t> pushed_ = 0;  ///< a futex: changes with every reason to wake up
+  std::atomic<bool> sleeping_ = false;
+  std::atomic<std::uint32_t> idle_ = 1;    ///< a futex: 1 while nothing waits and nothing is executed
+  std::atomic<bool> idleIsAwaited_ = false;
 };
 
 }  // namespace node_ipvs

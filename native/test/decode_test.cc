@@ -28,7 +28,6 @@ const char* const serviceBytes =
 const char* const destinationBytes =
     "14 00 01 00 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 05"
     "06 00 02 00 1f 90 00 00"
-    "06 00 0b 00 0a 00 00 00"
     "08 00 03 00 02 00 00 00"
     "08 00 04 00 ff ff ff 7f"
     "05 00 0d 00 01 00 00 00"
@@ -39,6 +38,7 @@ const char* const destinationBytes =
     "08 00 07 00 01 00 00 00"
     "08 00 08 00 02 00 00 00"
     "08 00 09 00 03 00 00 00"
+    "06 00 0b 00 0a 00 00 00"
     "10 00 0c 80 0c 00 05 00 ff ff ff ff ff ff ff ff";
 
 const char* const daemonBytes =
@@ -164,6 +164,24 @@ TEST("kernels without 64-bit statistics: the 32-bit ones are read, whatever thei
 TEST("the netmask is right whether it comes before its family or after") {
   CHECK_EQUAL(read(decodeService, "08 00 09 00 ff ff 00 00 06 00 01 00 02 00 00 00").netmask, 0xffff0000u);
   CHECK_EQUAL(read(decodeService, "08 00 09 00 40 00 00 00 06 00 01 00 0a 00 00 00").netmask, 64u);
+}
+
+TEST("attributes are read in whatever order they come") {
+  std::vector<std::byte> bytes = check::bytes(destinationBytes);
+  std::vector<std::vector<std::byte>> attributes;
+  netlink::forEachAttribute(bytes, [&](netlink::Attribute attribute) {
+    const std::byte* begin = attribute.payload.data() - NLA_HDRLEN;
+    attributes.emplace_back(begin, begin + NLA_HDRLEN + netlink::alignUp(attribute.payload.size(), NLA_ALIGNTO));
+  });
+  DestinationRecord expected = read(decodeDestination, netlink::ByteView(bytes));
+  for (std::size_t turned = 0; turned < attributes.size(); ++turned) {
+    std::vector<std::byte> other;
+    for (std::size_t i = attributes.size(); i-- > 0;) {
+      const auto& attribute = attributes[(i + turned) % attributes.size()];
+      other.insert(other.end(), attribute.begin(), attribute.end());
+    }
+    CHECK(same(read(decodeDestination, netlink::ByteView(other)), expected));
+  }
 }
 
 TEST("unknown attributes are passed over, everywhere") {

@@ -29,8 +29,8 @@ std::string expected(const char* text) { return check::text(check::bytes(text));
 const char* const keyAttributes =
     "06 00 01 00 02 00 00 00"  // AF: IPv4
     "06 00 02 00 06 00 00 00"  // PROTOCOL: TCP
-    "06 00 04 00 00 50 00 00"  // PORT: 80, in network order
-    "14 00 03 00 0a 0a 0a 64 00 00 00 00 00 00 00 00 00 00 00 00";
+    "14 00 03 00 0a 0a 0a 64 00 00 00 00 00 00 00 00 00 00 00 00"
+    "06 00 04 00 00 50 00 00";  // PORT: 80, in network order
 
 }  // namespace
 
@@ -53,11 +53,11 @@ TEST("a service with all that configures it") {
   std::strcpy(service.persistenceEngine, "sip");
   CHECK_EQUAL(wire(pack::Batch().newService(service)),
               expected((std::string("5c 00 01 80") + keyAttributes +
+                        "08 00 06 00 77 6c 63 00"              // SCHED_NAME: wlc
+                        "08 00 0b 00 73 69 70 00"              // PE_NAME: sip
                         "0c 00 07 00 01 00 00 00 ff ff ff ff"  // FLAGS and their mask
                         "08 00 08 00 2c 01 00 00"              // TIMEOUT: 300
-                        "08 00 09 00 ff ff ff 00"              // NETMASK: 255.255.255.0 in network order
-                        "08 00 06 00 77 6c 63 00"              // SCHED_NAME: wlc
-                        "08 00 0b 00 73 69 70 00")             // PE_NAME: sip
+                        "08 00 09 00 ff ff ff 00")             // NETMASK: 255.255.255.0 in network order
                            .c_str()));
 }
 
@@ -71,21 +71,21 @@ TEST("an IPv6 service by firewall mark: no address, a prefix length instead of a
   CHECK_EQUAL(wire(pack::Batch().newService(service)), expected("24 00 01 80"
                                                                 "06 00 01 00 0a 00 00 00"
                                                                 "08 00 05 00 00 28 6b ee"
-                                                                "08 00 09 00 40 00 00 00"
-                                                                "07 00 06 00 6d 68 00 00"));
+                                                                "07 00 06 00 6d 68 00 00"
+                                                                "08 00 09 00 40 00 00 00"));
 }
 
 TEST("a plain destination of a service, the request there are most of") {
   CHECK_EQUAL(wire(pack::Batch().ofDestination(IPVS_CMD_NEW_DEST, pack::serviceKey(), pack::destination())),
               expected((std::string("30 00 01 80") + keyAttributes +
                         "48 00 02 80"
-                        "06 00 0b 00 02 00 00 00"  // ADDR_FAMILY
-                        "06 00 02 00 1f 90 00 00"  // PORT: 8080
                         "14 00 01 00 0a 0a 0a 02 00 00 00 00 00 00 00 00 00 00 00 00"
+                        "06 00 02 00 1f 90 00 00"   // PORT: 8080
                         "08 00 03 00 02 00 00 00"   // FWD_METHOD
                         "08 00 04 00 07 00 00 00"   // WEIGHT
                         "08 00 05 00 14 00 00 00"   // U_THRESH
-                        "08 00 06 00 0a 00 00 00")  // L_THRESH
+                        "08 00 06 00 0a 00 00 00"   // L_THRESH
+                        "06 00 0b 00 02 00 00 00")  // ADDR_FAMILY
                            .c_str()));
 }
 
@@ -103,9 +103,9 @@ TEST("a destination behind a GUE tunnel") {
               expected("0c 00 01 80 08 00 05 00 01 00 00 00"
                        "24 00 02 80"
                        "08 00 04 00 ff ff ff ff"
-                       "06 00 0e 00 15 b3 00 00"   // TUN_PORT: 5555, in network order
-                       "06 00 0f 00 02 00 00 00"   // TUN_FLAGS
-                       "05 00 0d 00 01 00 00 00"));  // TUN_TYPE
+                       "05 00 0d 00 01 00 00 00"     // TUN_TYPE
+                       "06 00 0e 00 15 b3 00 00"     // TUN_PORT: 5555, in network order
+                       "06 00 0f 00 02 00 00 00"));  // TUN_FLAGS
 }
 
 TEST("a sync daemon with all its options, its group IPv4") {
