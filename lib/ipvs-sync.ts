@@ -19,6 +19,7 @@ import type {
   BatchOptions, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
   OpenOptions, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
 } from './types.js'
+import { ATTEMPTS } from './unpack/repeats.js'
 import { DONE, replyOf, type Reply } from './unpack/reply.js'
 
 /**
@@ -79,8 +80,13 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
   }
 
   #list<Element>(definition: Listing<Element>, first?: unknown): Element[] {
-    const reply = this.#run(definition, first, undefined)
-    return reply === undefined ? [] : listAll(definition, reply, this.#requests.count - 1)
+    for (let attempt = 0; ; attempt++) {
+      const reply = this.#run(definition, first, undefined)
+      if (reply === undefined) return []
+      const request = this.#requests.count - 1
+      const repeated = definition.repeats?.(reply, request)
+      if (repeated === undefined || attempt === ATTEMPTS) return listAll(definition, reply, request, repeated)
+    }
   }
 
   /** Size of the socket's receive buffer in bytes, as the kernel reports it (twice what it was asked for). */

@@ -10,15 +10,18 @@ export function readRecords<Element>(definition: Listing<Element>, reply: Reply,
   for (let i = 0; i < count; i++) into.push(definition.read(reply, at + i * definition.size))
 }
 
-/** All records that answer a request. */
-export function listAll<Element>(definition: Listing<Element>, reply: Reply, request: number): Element[] {
+const without = <Element>(list: Element[], repeated: Set<number> | undefined): Element[] =>
+  repeated === undefined ? list : list.filter((_, index) => !repeated.has(index))
+
+/** All records that answer a request, except those with the numbers in `repeated`. */
+export function listAll<Element>(definition: Listing<Element>, reply: Reply, request: number, repeated?: Set<number>): Element[] {
   const list: Element[] = []
   readRecords(definition, reply, reply.recordsOf(request), reply.recordCount(request), list)
-  return list
+  return without(list, repeated)
 }
 
 /** The same without holding the event loop for long. */
-export async function listInSlices<Element>(definition: Listing<Element>, reply: Reply, request: number): Promise<Element[]> {
+export async function listInSlices<Element>(definition: Listing<Element>, reply: Reply, request: number, repeated?: Set<number>): Promise<Element[]> {
   const list: Element[] = []
   const at = reply.recordsOf(request)
   const count = reply.recordCount(request)
@@ -26,5 +29,5 @@ export async function listInSlices<Element>(definition: Listing<Element>, reply:
     if (from > 0) await turn()
     readRecords(definition, reply, at + from * definition.size, Math.min(SLICE, count - from), list)
   }
-  return list
+  return without(list, repeated)
 }

@@ -77,7 +77,12 @@ export interface ReadMethods {
   /** One service with its statistics, or `undefined` if there is none. */
   getService(service: ServiceKey): ListedService | undefined
 
-  /** All services with their statistics; `[]` if there are none. Under concurrent edits the kernel can skip or repeat entries. */
+  /**
+   * All services with their statistics; `[]` if there are none.
+   *
+   * The kernel can skip or repeat entries of a list that is edited while it is read, and from Linux 7.1 on also while it moves a table that has grown,
+   * some milliseconds after the edits. A list with repetitions is asked for again, up to five times.
+   */
   services(): ListedService[]
 
   /** The destinations of a service with connection counts and statistics; `[]` if it has none. Rejected with ESRCH if there is no such service. */
@@ -93,7 +98,7 @@ export interface ReadMethods {
    * The whole table: every service with its destinations and statistics, the timeouts and the sync daemons.
    *
    * It is not one moment's picture: the kernel lists services first, then the destinations of each, and tells nobody if something changed in between. A service
-   * that is removed meanwhile is there without destinations, one that is added meanwhile is missing, and entries can be skipped or repeated where lists are edited while they are read.
+   * that is removed meanwhile is there without destinations, one that is added meanwhile is missing, and entries can be skipped where lists are edited while they are read.
    * Operations of the same handle are not among these edits: they wait until the snapshot has been read.
    */
   snapshot(): ListedTable

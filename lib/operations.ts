@@ -9,6 +9,7 @@ import type { Daemon, Info, ListedDestination, ListedService, Operation, Request
 import { LISTED_DAEMON_SIZE, readDaemon } from './unpack/daemon.js'
 import { LISTED_DESTINATION_SIZE, readListedDestination } from './unpack/destination.js'
 import { readInfo, readTimeouts } from './unpack/info.js'
+import { repeatedServices } from './unpack/repeats.js'
 import type { Reply } from './unpack/reply.js'
 import { LISTED_SERVICE_SIZE, readListedService } from './unpack/service.js'
 
@@ -50,6 +51,8 @@ export interface Listing<Element> {
   read(reply: Reply, at: number): Element
   /** Bytes of a record. */
   readonly size: number
+  /** Numbers of the records of a list that are there a second time: a sign that the kernel moved things while they were listed. */
+  readonly repeats?: (reply: Reply, request: number) => Set<number> | undefined
 }
 
 const serviceChange = (
@@ -160,7 +163,7 @@ const singles = {
 } as const
 
 const listings = {
-  services: { type: 'services', list: true, pack: plain(commands.getService, true), describe: () => ({ type: 'services' }), read: readListedService, size: LISTED_SERVICE_SIZE } satisfies Listing<ListedService>,
+  services: { type: 'services', list: true, pack: plain(commands.getService, true), describe: () => ({ type: 'services' }), read: readListedService, size: LISTED_SERVICE_SIZE, repeats: repeatedServices } satisfies Listing<ListedService>,
   daemons: { type: 'daemons', list: true, pack: plain(commands.getDaemon, true), describe: () => ({ type: 'daemons' }), read: readDaemon, size: LISTED_DAEMON_SIZE } satisfies Listing<Daemon>,
   /**
    * Two requests, since the kernel answers the dump of a missing service with an empty success: the first asks for the service, and is refused

@@ -6,6 +6,7 @@ import type { Change, Listing, Single } from './operations.js'
 import { returnBuffer, takeBuffer } from './pack/buffers.js'
 import type { Requests } from './pack/requests.js'
 import { batchChannel, type BatchTrace } from './tracing.js'
+import { ATTEMPTS } from './unpack/repeats.js'
 import { DONE, replyOf, type Reply } from './unpack/reply.js'
 
 /**
@@ -22,6 +23,8 @@ export interface Piece {
   /** Whether it can be sent whenever its turn comes; one that is still growing goes when the handle is idle. */
   sealed: boolean
   settle(reply: Reply | undefined): void
+  /** Nothing is sent before it is answered: it may have to be sent again. */
+  readonly alone?: boolean
   /** The transaction could not be started. */
   fail(error: unknown): void
 }
@@ -51,16 +54,20 @@ interface Waiting {
   readonly request: number
   readonly resolve: (answer: unknown) => void
   readonly reject: (error: unknown) => void
+  /** How often it has been asked before. */
+  readonly attempts: number
 }
 
 /** Operations of the promise API that travel together; each promise settles with its own answer. */
 class Shared implements Piece {
   sealed = false
+  alone = false
   /** Whether the turn in which it began is over. */
   due = false
   readonly waiting: Waiting[] = []
 
-  constructor(readonly requests: Requests) {}
+  /** @param askAgain puts a listing at the head of the queue, once more */
+  constructor(readonly requests: Requests, readonly askAgain: (waiting: Waiting) => void) {}
 
   settle(reply: Reply | undefined): void {
     let request = 0
@@ -71,7 +78,8 @@ class Shared implements Piece {
     }
   }
 
-  #answer({ definition, first, second, request: last, resolve, reject }: Waiting, reply: Reply, from: number): void {
+  #answer(waiting: Waiting, reply: Reply, from: number): void {
+    const { definition, first, second, request: last, resolve, reject, attempts } = waiting
     for (let request = from; request <= last; request++) {
       if (reply.outcome(request) === DONE) continue
       const error = withoutStack(() => failureOf(reply, this.requests, request, definition.type, () => definition.describe(first, second)))!
@@ -80,7 +88,9 @@ class Shared implements Piece {
     if (!('list' in definition)) return resolve(undefined)
     const at = reply.recordsOf(last)
     if (!definition.list) return resolve(definition.read(reply, at))
-    listInSlices(definition, reply, last).then(resolve, reject)
+    const repeated = definition.repeats?.(reply, last)
+    if (repeated !== undefined && attempts < ATTEMPTS) return this.askAgain(waiting)
+    listInSlices(definition, reply, last, repeated).then(resolve, reject)
   }
 
   fail(error: unknown): void {
@@ -134,14 +144,15 @@ export class Queue {
       return Promise.reject(error)
     }
     const promise = new Promise<unknown>((resolve, reject) => {
-      piece.waiting.push({ definition, first, second, request: requests.count - 1, resolve, reject })
+      piece.waiting.push({ definition, first, second, request: requests.count - 1, resolve, reject, attempts: 0 })
     })
+    if ('repeats' in definition) piece.alone = true
     if (last || requests.count >= PIECE_REQUESTS) this.#seal()
     return promise
   }
 
   #grow(): Shared {
-    const piece = new Shared(takeBuffer())
+    const piece = new Shared(takeBuffer(), (waiting) => this.#askAgain(waiting))
     this.#growing = piece
     this.#lanes.push({ pieces: [piece], open: false })
     // A tick asked for by a microtask comes when all microtasks of the turn have run.
@@ -150,6 +161,14 @@ export class Queue {
       this.#pump()
     }))
     return piece
+  }
+
+  #askAgain(waiting: Waiting): void {
+    const piece = new Shared(takeBuffer(), (again) => this.#askAgain(again))
+    waiting.definition.pack(piece.requests, waiting.first, waiting.second)
+    piece.waiting.push({ ...waiting, request: piece.requests.count - 1, attempts: waiting.attempts + 1 })
+    piece.sealed = piece.alone = true
+    this.#lanes.unshift({ pieces: [piece], open: false })
   }
 
   /** Nothing joins the growing piece any more; it is sent as soon as its turn comes. */
@@ -192,7 +211,7 @@ export class Queue {
   }
 
   #pump(): void {
-    while (this.#underWay.length < UNDER_WAY) {
+    while (this.#underWay.length < UNDER_WAY && this.#underWay.at(-1)?.piece.alone !== true) {
       const lane = this.#lanes[0]
       if (lane === undefined) break
       const piece = lane.pieces[0]
@@ -231,7 +250,7 @@ export class Queue {
   #answered(answer: NativeReply): void {
     const { piece, trace } = this.#underWay.shift()!
     const reply = replyOf(answer)
-    this.#pump()
+    if (piece.alone !== true) this.#pump()
     if (trace !== undefined) {
       trace.failed = 0
       if (reply !== undefined) for (let i = 0; i < trace.requests; i++) if (reply.outcome(i) !== DONE) trace.failed++
@@ -240,7 +259,7 @@ export class Queue {
     piece.settle(reply)
     returnBuffer(piece.requests)
     if (trace !== undefined) batchChannel.asyncEnd.publish(trace)
-    this.#checkIdle()
+    this.#pump()
   }
 
   #checkIdle(): void {

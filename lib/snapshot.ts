@@ -10,6 +10,7 @@ import { SERVICE_KEY_SIZE } from './pack/service.js'
 import type { Piece, Queue } from './queue.js'
 import type { ListedTable, ListedTableService } from './types.js'
 import { LISTED_SERVICE_SIZE, readListedService } from './unpack/service.js'
+import { ATTEMPTS, repeatedServices } from './unpack/repeats.js'
 import type { Reply } from './unpack/reply.js'
 
 /** Dumps of destinations that are asked for together: while one lot is read, the kernel is at work on the next. */
@@ -59,8 +60,16 @@ export function snapshotSync(requests: Requests, execute: (requests: Requests) =
     requests.clear()
     return reply
   }
-  packTable(requests)
-  const table = ask()
+  const askTable = (): Reply => {
+    packTable(requests)
+    return ask()
+  }
+  let table = askTable()
+  let repeated = repeatedServices(table, SERVICES)
+  for (let attempt = 0; repeated !== undefined && attempt < ATTEMPTS; attempt++) {
+    table = askTable()
+    repeated = repeatedServices(table, SERVICES)
+  }
   const services: ListedTableService[] = []
   const count = table.recordCount(SERVICES)
   for (let from = 0; from < count; from += DUMPS) {
@@ -68,6 +77,7 @@ export function snapshotSync(requests: Requests, execute: (requests: Requests) =
     packDumps(requests, table, from, to)
     const reply = ask()
     for (let i = from; i < to; i++) {
+      if (repeated?.has(i)) continue
       const service = readListedService(table, table.recordsOf(SERVICES) + i * LISTED_SERVICE_SIZE)
       services.push({ ...service, destinations: listAll(reads.destinations, reply, i - from) })
     }
@@ -97,7 +107,12 @@ export function snapshot(queue: Queue): Promise<ListedTable> {
       })
     }
     try {
-      const table = await ask(packTable)
+      let table = await ask(packTable)
+      let repeated = repeatedServices(table, SERVICES)
+      for (let attempt = 0; repeated !== undefined && attempt < ATTEMPTS; attempt++) {
+        table = await ask(packTable)
+        repeated = repeatedServices(table, SERVICES)
+      }
       const count = table.recordCount(SERVICES)
       const services: ListedTableService[] = []
       const dumps = (from: number): Promise<Reply> => {
@@ -113,6 +128,7 @@ export function snapshot(queue: Queue): Promise<ListedTable> {
         for (; next < count && asked.length < AHEAD; next += DUMPS) asked.push(dumps(next))
         const reply = await asked.shift()!
         for (let i = from; i < Math.min(from + DUMPS, count); i++) {
+          if (repeated?.has(i)) continue
           const destinations: ListedTableService['destinations'] = []
           const at = reply.recordsOf(i - from)
           const total = reply.recordCount(i - from)

@@ -3,8 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { batch, type AsyncBatchInput } from '../../../lib/batch.js'
 import { changes, reads } from '../../../lib/operations.js'
 import { PIECE_REQUESTS, Queue } from '../../../lib/queue.js'
-import type { BatchOptions, Operation } from '../../../lib/types.js'
+import type { BatchOptions, ListedService, Operation } from '../../../lib/types.js'
 import { batchChannel, type BatchTrace } from '../../../lib/tracing.js'
+import { Requests } from '../../../lib/pack/requests.js'
+import { repeatedServices } from '../../../lib/unpack/repeats.js'
+import { Reply } from '../../../lib/unpack/reply.js'
+import { echo, FIRST, packReply, type Answer } from './support/replies.js'
 import { Recorder } from './support/recorder.js'
 
 const key = (port: number) => ({ protocol: 'tcp', address: '10.0.0.1', port }) as const
@@ -124,6 +128,48 @@ describe('a listing', () => {
     await turn()
     kernel.answer([{ outcome: ESRCH }, {}])
     expect(await listing).toMatchObject({ code: 'ESRCH', operation: { type: 'destinations', service: key(3) } })
+  })
+})
+
+describe('a list of services with repetitions', () => {
+  const records = (...ports: number[]): Answer[] => [{
+    records: ports.map((port) => {
+      const requests = new Requests(1024)
+      changes.addService.pack(requests, key(port), undefined)
+      return echo(requests, FIRST, 'service')
+    }),
+  }]
+  const portsOf = (services: ListedService[]) => services.map((service) => 'port' in service ? service.port : 0)
+
+  it('is asked for again, before anything that was called later', async () => {
+    const { kernel, add, list } = setUp()
+    const listed = list()
+    const later = add(1)
+    await turn()
+    expect(kernel.unanswered).toBe(1)
+    kernel.answer(records(7, 8, 7))
+    expect(kernel.transactions.map(({ commands }) => commands)).toEqual([['getService'], ['getService']])
+    kernel.answer(records(7, 8, 9))
+    expect(portsOf(await listed)).toEqual([7, 8, 9])
+    expect(kernel.transactions.length).toBe(3)
+    kernel.answer()
+    await later
+  })
+
+  it('is given without them where they stay', async () => {
+    const { kernel, list } = setUp()
+    const listed = list()
+    await turn()
+    for (let attempt = 0; attempt <= 5; attempt++) kernel.answer(records(7, 8, 7, 8, 9))
+    expect(portsOf(await listed)).toEqual([7, 8, 9])
+    expect(kernel.unanswered).toBe(0)
+  })
+
+  it('is told from one where all are different, however many', () => {
+    const many = Array.from({ length: 3000 }, (_, port) => port)
+    expect(repeatedServices(new Reply(packReply(records(...many))), 0)).toBeUndefined()
+    expect(repeatedServices(new Reply(packReply(records(...many, 5, 2999))), 0)).toEqual(new Set([3000, 3001]))
+    expect(repeatedServices(new Reply(packReply(records())), 0)).toBeUndefined()
   })
 })
 
