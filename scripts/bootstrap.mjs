@@ -1,7 +1,7 @@
 // Sets up what a task needs, then runs it: node scripts/bootstrap.mjs TASK ARG…
 // Plain JavaScript without dependencies, because on a fresh checkout there is nothing else yet.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -22,6 +22,7 @@ process.chdir(root)
 locked(() => {
   install()
   compile()
+  if (task !== 'lab') bundle()
 })
 if (task !== 'lab') {
   const { buildAddon } = await import(pathToFileURL(join(root, 'build/scripts/setup/addon.js')).href)
@@ -92,4 +93,15 @@ function compile() {
   if (ok) return
   if (task === 'lab' && existsSync(compiled)) console.error('setup: the lab does not compile as it stands, its last version runs')
   else fail(output)
+}
+
+/** Puts the command together again if a module that it may be made of is newer: rolldown.config.js. */
+function bundle() {
+  const made = 'dist/bin/ipvs.cjs'
+  const date = file => statSync(file).mtimeMs
+  const modules = readdirSync('dist', { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile() && entry.name.endsWith('.js')).map(entry => join(entry.parentPath, entry.name))
+  if (existsSync(made) && [...modules, 'rolldown.config.js'].every(file => date(file) <= date(made))) return
+  const { ok, output } = quietly(process.execPath, ['node_modules/rolldown/bin/cli.mjs', '-c'])
+  if (!ok) fail(`the command could not be put together:\n${output}`)
 }

@@ -1,4 +1,4 @@
-import type { IpvsSync } from '../ipvs-sync.js'
+import { IpvsSync } from '../ipvs-sync.js'
 import { complain } from './output.js'
 import type { OwnOptions } from './own-options.js'
 import { refusal } from './refusals.js'
@@ -8,7 +8,6 @@ export const status = { done: 0, listing: 1, misused: 2, refused: 255 } as const
 
 /** Opens a handle, and closes it in the end. */
 export async function withHandle(own: OwnOptions, use: (ipvs: IpvsSync) => Promise<number> | number): Promise<number> {
-  const { IpvsSync } = await import('../ipvs-sync.js')
   let ipvs: IpvsSync
   try {
     ipvs = IpvsSync.open(own.netns === undefined ? {} : { netns: own.netns })

@@ -4,18 +4,18 @@ import { UnknownOptionError } from '../rules/options.js'
 import type { ReadCommand } from '../rules/read-command.js'
 import type { Operation, ServiceKey } from '../types.js'
 import { status, withHandle } from './handle.js'
+import { list } from './list.js'
 import { complain, print } from './output.js'
 import { readCommandLine, type OwnOptions } from './own-options.js'
 import { refusal } from './refusals.js'
 
 /**
- * Runs the command `ipvs`. What a listing does not need is loaded by those who do: a command is judged by its start.
+ * Runs the command `ipvs`. What a listing does not need is loaded by those who do.
  *
  * @param args the command line without the program's name
  * @returns the exit status
  */
 export async function run(args: readonly string[]): Promise<number> {
-  if (args[0] === 'top') return (await import('./top.js')).top(args.slice(1))
   try {
     const { read, own } = readCommandLine(args.length === 0 ? ['-L'] : args)
     return await carryOut(read, own)
@@ -51,7 +51,7 @@ async function carryOut(read: ReadCommand, own: OwnOptions): Promise<number> {
   return withHandle(own, async (ipvs) => {
     if (operation) return change(ipvs, operation)
     if (read.name === 'save') return (await import('./save.js')).save(ipvs, read.options.has('numeric'), own)
-    return (await import('./list.js')).list(ipvs, read.options, service, own)
+    return list(ipvs, read.options, service, own)
   })
 }
 

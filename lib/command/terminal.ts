@@ -60,7 +60,8 @@ export class Terminal {
 
   /** Shows lines, the second of them as titles. What was there is written over, not cleared before: nothing flickers. */
   draw(lines: readonly string[]): void {
-    const shown = lines.map((line, index) => (index === 1 ? inverse(line) : line) + restOfLine)
+    // At the end of a full line the cursor still stands on its last character, which must not be wiped.
+    const shown = lines.map((line, index) => (index === 1 ? inverse(line) : line) + (line.length < this.columns ? restOfLine : ''))
     process.stdout.write(home + shown.join('\r\n') + restOfScreen)
   }
 

@@ -97,11 +97,13 @@ export function screen(services: readonly TopService[], interval: number, { colu
   const room = roomFor(rows)
   const shown = lines.slice(scroll, scroll + room)
   const destinations = services.reduce((total, service) => total + service.destinations.length, 0)
-  const heading = `ipvs top: ${services.length} services, ${destinations} destinations, by ${order}, every ${interval} s`
+  const heading = `ipvs top: ${several(services.length, 'service')}, ${several(destinations, 'destination')}, by ${order}, every ${interval} s`
   const rest = lines.length > room ? `, lines ${scroll + 1}-${scroll + shown.length} of ${lines.length}: arrows` : ''
   const keys = Object.entries(sortOrders).map(([name, { key }]) => `${key} ${name}`).join('  ')
   return [fit(heading + rest, columns), titleLine(columns), ...shown, ...new Array<string>(Math.max(room - shown.length, 0)).fill(''), fit(`q quit  sort: ${keys}`, columns)].slice(0, rows)
 }
+
+const several = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 /** Lines of the table that fit a screen. */
 export const roomFor = (rows: number): number => Math.max(rows - 3, 1)

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import bindings from 'bindings'
 import type { Addon } from './addon.js'
@@ -17,16 +18,11 @@ const libc = (): 'glibc' | 'musl' => {
 /** Loads the addon: what was compiled here first, then what was shipped. */
 function load(): Addon {
   const root = fileURLToPath(new URL('../..', import.meta.url))
-  const prebuilt = ['module_root', 'prebuilds', `${process.platform}-${process.arch}`]
+  const compiled = ['module_root', 'build', 'Release', 'bindings']
+  // Which C library this is takes a look at the whole memory map: not where what was compiled here is there.
+  const prebuilt = existsSync(join(root, 'build/Release', FILE)) ? [] : [['module_root', 'prebuilds', `${process.platform}-${process.arch}`, `ipvs.${libc()}.node`]]
   try {
-    return bindings({
-      bindings: FILE,
-      module_root: root,
-      try: [
-        ['module_root', 'build', 'Release', 'bindings'],
-        [...prebuilt, `ipvs.${libc()}.node`],
-      ],
-    }) as Addon
+    return bindings({ bindings: FILE, module_root: root, try: [compiled, ...prebuilt] }) as Addon
   } catch (cause) {
     const problem = process.platform === 'linux'
       ? `There is no addon for ${process.platform}-${process.arch} (${libc()}), or it does not load here: ${(cause as Error).message}`
