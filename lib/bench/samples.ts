@@ -18,14 +18,17 @@ export interface Summary {
   p999: number
   maximum: number
   mean: number
-  /** Two bars to a doubling, so that microseconds and seconds fit the same picture; empty ones at both ends are left out. */
+  /** Two bars to a doubling, so that microseconds and seconds fit the same picture; empty ones at both ends are left out. The lowest one holds whatever is shorter. */
   histogram: HistogramBar[]
 }
 
 const barsPerDoubling = 2
 
+/** Upper edge of the lowest bar: a hundredth of a microsecond, shorter than any clock can tell. */
+const shortest = 2 ** -6.5
+
 /** Upper edge of the bar that a duration falls into, as a whole number of steps from one microsecond. */
-const step = (duration: number): number => Math.ceil(Math.log2(Math.max(duration, Number.MIN_VALUE)) * barsPerDoubling)
+const step = (duration: number): number => Math.ceil(Math.log2(Math.max(duration, shortest)) * barsPerDoubling)
 
 function histogramOf(sorted: Float64Array): HistogramBar[] {
   const first = step(sorted[0])
