@@ -23,6 +23,9 @@ ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& tr
     if (error == -EAGAIN) {
       // The kernel answers within the send, so nothing to receive means that there will be nothing, unless it comes to answer later one day.
       if (lost) break;
+      // It does not answer a request that ends with EINTR, acknowledgement asked for or not (netlink_rcv_skb). In IPVS that is the stop of a sync
+      // daemon whose thread has not begun to run: kthread_stop() says EINTR then, and the daemon is stopped.
+      if (transaction.ending() == Ending::acknowledgement) break;
       if (int waited = transport.wait()) lost = waited;
       continue;
     }

@@ -173,11 +173,21 @@ TEST("after an overrun the answers that are left are still read, up to the last 
 TEST("an answer that never comes is lost after a time") {
   script::Transport transport;
   Notes notes;
-  Transaction transaction(1, 1, Ending::acknowledgement);
+  Transaction transaction(1, 1, Ending::message);
   ExchangeResult result = exchange(transport, Built(30, 0, 1), transaction, notes);
   CHECK_EQUAL(result.state, ExchangeResult::lost);
   CHECK_EQUAL(result.error, -ETIMEDOUT);
   CHECK_EQUAL(transport.waits, 1);
+}
+
+TEST("a request that the kernel carries out without an acknowledgement, as it does after EINTR, is not waited for") {
+  script::Transport transport;
+  transport.queue(answer(1, -EEXIST));
+  Notes notes;
+  Transaction transaction(1, 2, Ending::acknowledgement);
+  CHECK_EQUAL(exchange(transport, Built(30, 0, 1), transaction, notes).state, ExchangeResult::answered);
+  CHECK_EQUAL(notes.text, "refused 0 -17; ");
+  CHECK_EQUAL(transport.waits, 0);
 }
 
 TEST("a datagram cut short by its buffer is a lost answer") {
