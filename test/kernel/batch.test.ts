@@ -1,0 +1,244 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { AbortError, BatchError, Ipvs, IpvsError, IpvsSync, type Operation, type Outcome } from 'ipvs'
+import { refusal } from '../support/errors.js'
+import { apis, Scene } from '../support/scene.js'
+import { watchBatches } from '../support/transactions.js'
+
+const service = (n: number) => ({ protocol: 'tcp', address: `10.20.${n >> 8}.${n & 255}`, port: 80 } as const)
+const destination = (n: number) => ({ address: `10.30.${n >> 8}.${n & 255}`, port: 80, forward: 'nat' } as const)
+
+/** Services of some destinations each, as operations and as the lines that ipvsadm prints. */
+function* rules(services: number, destinations: number): Generator<Operation> {
+  for (let s = 0; s < services; ++s) {
+    yield { type: 'addService', service: { ...service(s), scheduler: 'rr' } }
+    for (let d = 0; d < destinations; ++d) yield { type: 'addDestination', service: service(s), destination: destination(d) }
+  }
+}
+const lines = (services: number, destinations: number): string[] => Array.from({ length: services }, (_, s) => [
+  `-A -t ${service(s).address}:80 -s rr`,
+  ...Array.from({ length: destinations }, (_, d) => `-a -t ${service(s).address}:80 -r ${destination(d).address}:80 -m -w 1`),
+]).flat().sort()
+
+let scene: Scene
+beforeAll(async () => {
+  scene = await Scene.create(Ipvs, 'batch')
+})
+beforeEach(() => scene.ipvs.flush())
+afterAll(() => scene[Symbol.asyncDispose]())
+
+const saved = async (): Promise<string[]> => (await scene.ipvsadm.save()).sort()
+
+describe.each(apis)('a batch with %s', (_, Api) => {
+  let ipvs: Ipvs | IpvsSync
+  beforeAll(async () => {
+    ipvs = await Api.open({ netns: scene.namespace.name })
+  })
+  afterAll(() => ipvs.close())
+
+  test('of a callback is carried out in order', async () => {
+    const outcomes = await ipvs.batch(b => {
+      b.addService({ ...service(1), scheduler: 'wrr' })
+      b.addDestination(service(1), destination(1))
+      b.addDestination(service(1), { ...destination(2), weight: 7 })
+      b.updateDestination(service(1), { ...destination(1), weight: 5, upperThreshold: 9, lowerThreshold: 3, tunnel: null })
+      b.removeDestination(service(1), destination(2))
+      b.addService({ fwmark: 7, family: 6 })
+      b.updateService({ ...service(1), scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null })
+      b.removeService({ fwmark: 7, family: 6 })
+      b.setTimeouts({ udp: 42 })
+      b.startDaemon({ role: 'backup', interface: 'lo', syncId: 9 })
+      b.zero(service(1))
+      b.zero()
+      b.stopDaemon({ role: 'backup', syncId: 9 })
+    })
+    expect(outcomes.map(({ index, outcome }) => [index, outcome])).toEqual(Array.from({ length: 13 }, (_, index) => [index, 'done']))
+    expect(await saved()).toEqual(['-A -t 10.20.0.1:80 -s rr', '-a -t 10.20.0.1:80 -r 10.30.0.1:80 -m -w 5'])
+    expect(await scene.ipvsadm.thresholds()).toEqual({ '10.30.0.1:80': [9, 3] })
+    expect(await scene.ipvsadm.timeouts()).toEqual([900, 120, 42])
+    expect(await scene.ipvsadm.daemons()).toEqual([])
+    await ipvs.batch([{ type: 'flush' }, { type: 'setTimeouts', timeouts: { udp: 300 } }])
+    expect(await saved()).toEqual([])
+  })
+
+  test.each<[string, () => Iterable<Operation>]>([
+    ['an array', () => [...rules(300, 10)]],
+    ['an iterable', () => rules(300, 10)],
+    ['a set', () => new Set(rules(300, 10))],
+  ])('of %s with thousands of rules', async (_, input) => {
+    const outcomes = await ipvs.batch(input())
+    expect(outcomes.length).toBe(3300)
+    expect(outcomes.every(({ outcome, index }, place) => outcome === 'done' && index === place)).toBe(true)
+    expect(await saved()).toEqual(lines(300, 10))
+  })
+
+  test('of nothing does nothing', async () => {
+    expect(await ipvs.batch([])).toEqual([])
+    expect(await ipvs.batch(() => undefined)).toEqual([])
+  })
+
+  test('with refusals sprinkled in: each error is on its own operation, and the rest is carried out', async () => {
+    const operations: Operation[] = []
+    const expected: string[] = []
+    for (const operation of rules(200, 10)) {
+      operations.push(operation)
+      expected.push('done')
+      // Every seventh is followed by one that the kernel refuses, each for a reason of its own.
+      if (operations.length % 7 > 0) continue
+      const n = operations.length
+      operations.push([
+        operation,
+        { type: 'removeService', service: service(9000 + n) },
+        { type: 'removeDestination', service: service(0), destination: destination(9000 + n) },
+        { type: 'addService', service: { ...service(9000 + n), scheduler: 'nonsuch' } },
+      ][n % 4] as Operation)
+      expected.push(['EEXIST', 'ESRCH', 'ENOENT', 'ENOENT'][n % 4])
+    }
+    const outcomes = await ipvs.batch(operations, { refusals: 'return' })
+    expect(outcomes.map(({ outcome, error }) => outcome === 'refused' ? error!.code : outcome)).toEqual(expected)
+    outcomes.forEach((outcome, index) => {
+      expect(outcome.index).toBe(index)
+      expect(outcome.operation).toBe(operations[index])
+      if (outcome.error !== undefined) {
+        expect(outcome.error).toBeInstanceOf(IpvsError)
+        expect(outcome.error.operation).toBe(operations[index])
+      }
+    })
+    expect(await saved()).toEqual(lines(200, 10))
+  })
+
+  test('throws a BatchError that lists every refusal, unless told otherwise', async () => {
+    const operations = [...rules(2, 1), ...rules(2, 1), ...rules(3, 1)]
+    const error = await refusal(() => ipvs.batch(operations)) as BatchError
+    expect(error).toBeInstanceOf(BatchError)
+    expect(error.refusals.map(({ index, error: { code } }) => [index, code])).toEqual([4, 5, 6, 7, 8, 9, 10, 11].map(index => [index, 'EEXIST']))
+    expect(error.refusals[0].operation).toBe(operations[4])
+    expect(error.message).toContain('service tcp 10.20.0.0:80 already exists')
+    expect(await saved()).toEqual(lines(3, 1))
+  })
+
+  const bad = { ...service(1), port: -1 }
+  test.each<[string, () => unknown]>([
+    ['an array', () => ipvs.batch([...rules(300, 10), { type: 'removeService', service: bad }, ...rules(1, 1)])],
+    ['a callback', () => ipvs.batch(b => {
+      for (let n = 0; n < 3000; ++n) b.addService(service(n))
+      b.removeService(bad)
+    })],
+  ])('of %s with bad input at the end sends nothing', async (_, act) => {
+    const error = await refusal(act)
+    expect(error).toMatchObject({ code: 'ERR_OUT_OF_RANGE' })
+    expect(error.message).toContain('service.port')
+    expect(await saved()).toEqual([])
+  })
+
+  test('of an iterable with bad input on the way says how much had been sent, and that is what is there', async () => {
+    function* stream(): Generator<Operation> {
+      yield* rules(1000, 10)
+      yield { type: 'removeService', service: bad }
+    }
+    const error = await refusal(() => ipvs.batch(stream()))
+    expect(error).toMatchObject({ code: 'ERR_OUT_OF_RANGE' })
+    expect(error.message).toContain('service.port')
+    const sent = Number(/first (\d+) operations had been sent/.exec(error.message)?.[1] ?? 0)
+    expect(await scene.ipvsadm.save()).toHaveLength(sent)
+    expect(sent).toBeLessThanOrEqual(11_000)
+  })
+
+  test.each<[string, unknown[], string]>([
+    ['no batch', [], 'ERR_INVALID_ARG_TYPE'], ['null', [null], 'ERR_INVALID_ARG_TYPE'], ['a number', [1], 'ERR_INVALID_ARG_TYPE'], ['an object', [{}], 'ERR_INVALID_ARG_TYPE'],
+    ['an array of nothing', [[undefined]], 'ERR_INVALID_ARG_TYPE'], ['an operation without a type', [[{}]], 'ERR_INVALID_ARG_TYPE'],
+    ['an unknown type', [[{ type: 'addservice', service: service(1) }]], 'ERR_INVALID_ARG_'], ['a type of prototypes', [[{ type: 'constructor' }]], 'ERR_INVALID_ARG_'],
+    ['bad options', [[], 'return'], 'ERR_INVALID_ARG_TYPE'], ['an unknown option', [[], { refusal: 'return' }], 'ERR_INVALID_ARG_VALUE'],
+    ['an unknown choice', [[], { refusals: 'ignore' }], 'ERR_INVALID_ARG_VALUE'], ['a signal that is none', [[], { refusals: 'return', signal: {} }], 'ERR_INVALID_ARG_TYPE'],
+  ])('given %s is refused', async (_, args, code) => {
+    const error = await refusal(() => (ipvs.batch as (...args: unknown[]) => unknown).apply(ipvs, args))
+    expect(error.code).toContain(code)
+    expect(await saved()).toEqual([])
+  })
+
+  test('on the smallest receive buffer loses no answer, even if everything is refused', async () => {
+    const small = await Api.open({ netns: scene.namespace.name, receiveBuffer: 1, sendBuffer: 1 })
+    const first = await small.batch(rules(50, 10), { refusals: 'return' })
+    expect(first.every(({ outcome }) => outcome === 'done')).toBe(true)
+    const second = await small.batch(rules(50, 10), { refusals: 'return' })
+    expect(second.map(({ outcome, error }) => [outcome, error!.code])).toEqual(Array.from({ length: 550 }, () => ['refused', 'EEXIST']))
+    expect(await saved()).toEqual(lines(50, 10))
+    await small.close()
+  })
+
+  test('a signal that has come already sends nothing', async () => {
+    const error = await refusal(() => ipvs.batch(rules(3, 3), { signal: AbortSignal.abort(new Error('enough')) })) as AbortError
+    expect(error).toBeInstanceOf(AbortError)
+    expect(error).toMatchObject({ name: 'AbortError', cause: { message: 'enough' } })
+    expect(await saved()).toEqual([])
+  })
+
+  test('a signal that comes on the way: the outcomes say what was sent, and that is what is there', async () => {
+    const controller = new AbortController()
+    function* stream(): Generator<Operation> {
+      let n = 0
+      for (const operation of rules(2000, 10)) {
+        if (++n === 9000) controller.abort()
+        yield operation
+      }
+    }
+    const error = await refusal(() => ipvs.batch(stream(), { signal: controller.signal })) as AbortError
+    expect(error).toBeInstanceOf(AbortError)
+    const outcomes = error.outcomes
+    const sent = outcomes.filter(({ outcome }) => outcome !== 'not-sent')
+    expect(sent.every(({ outcome }) => outcome === 'done')).toBe(true)
+    expect(outcomes.every(({ index }, place) => index === place)).toBe(true)
+    expect(await scene.ipvsadm.save()).toHaveLength(sent.length)
+    expect(sent.length).toBeLessThan(22_000)
+    // The handle goes on.
+    await ipvs.flush()
+    expect(await ipvs.services()).toEqual([])
+  })
+})
+
+describe('a batch of the promise API', () => {
+  test('takes an async iterable, whose source may use the same handle', async () => {
+    async function* source(): AsyncGenerator<Operation> {
+      for (let n = 0; n < 100; ++n) {
+        yield { type: 'addService', service: service(n) }
+        if (n % 10 === 9) await scene.ipvs.timeouts()
+      }
+    }
+    expect(await scene.ipvs.batch(source())).toHaveLength(100)
+    expect(await saved()).toHaveLength(100)
+  })
+
+  test('whose async iterable fails keeps what was sent, and rejects with that failure', async () => {
+    async function* source(): AsyncGenerator<Operation> {
+      yield { type: 'addService', service: service(1) }
+      await scene.ipvs.timeouts()
+      throw new Error('the source failed')
+    }
+    expect((await refusal(() => scene.ipvs.batch(source()))).message).toContain('the source failed')
+    expect(await scene.ipvs.services()).not.toHaveLength(2)
+  })
+
+  test('meets edits by ipvsadm: every outcome is what the kernel said', async () => {
+    const other = (n: number): string => `-A -t 10.40.${n >> 8}.${n & 255}:80 -s rr`
+    const theirs = Array.from({ length: 500 }, (_, n) => other(n))
+    const [outcomes] = await Promise.all([
+      scene.ipvs.batch(rules(1000, 10)),
+      scene.ipvsadm.restore(theirs),
+    ])
+    expect(outcomes).toHaveLength(11_000)
+    expect(await saved()).toEqual([...lines(1000, 10), ...theirs].sort())
+  })
+
+  test('takes as many transactions as the socket\'s limits ask for, and no more', async () => {
+    const seen = await watchBatches(() => scene.ipvs.batch(rules(1000, 10)))
+    expect(seen.reduce((sum, { requests }) => sum + requests, 0)).toBe(11_000)
+    expect(seen.length).toBeLessThanOrEqual(12)
+  })
+
+  test('all at once: operations, batches and listings of several handles', async () => {
+    const handles = await Promise.all(Array.from({ length: 4 }, () => Ipvs.open({ netns: scene.namespace.name })))
+    const results: Outcome[][] = await Promise.all(handles.map((handle, h) => handle.batch(Array.from({ length: 1000 }, (_, n): Operation => ({ type: 'addService', service: service(h * 1000 + n) })))))
+    expect(results.flat().every(({ outcome }) => outcome === 'done')).toBe(true)
+    expect(await handles[0].services()).toHaveLength(4000)
+    await Promise.all(handles.map(handle => handle.close()))
+  })
+})
