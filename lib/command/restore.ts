@@ -12,12 +12,13 @@ import { refusal } from './refusals.js'
 
 /**
  * `ipvs -R`: carries out the commands on the standard input in one batch. What cannot be read keeps all of it from being carried out;
- * what the kernel refuses keeps nothing else.
+ * what the kernel refuses keeps nothing else. With `--replace` the table becomes what the commands make of an empty one.
  */
 export async function restore(own: OwnOptions): Promise<number> {
   const operations = await readOperations()
   if (!operations) return status.misused
-  return withHandle(own, (ipvs) => {
+  return withHandle(own, async (ipvs) => {
+    if (own.replace) return (await import('./replace.js')).replace(ipvs, operations, own)
     const refused = own.dryRun ? rehearse(ipvs, operations) : carryOut(ipvs, operations)
     return refused ? status.refused : status.done
   })

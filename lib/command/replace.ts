@@ -1,0 +1,91 @@
+import type { IpvsSync } from '../ipvs-sync.js'
+import { formatCommands } from '../rules/format-commands.js'
+import { spellService } from '../rules/format-rules.js'
+import { TableModel } from '../rules/table-model.js'
+import type { RuleOperation } from '../rules/types.js'
+import { apply, type TableHandle } from '../state/apply.js'
+import type { DesiredTable } from '../state/types.js'
+import type { DaemonInput, Operation, Table, Timeouts } from '../types.js'
+import { status } from './handle.js'
+import { complain, print } from './output.js'
+import type { OwnOptions } from './own-options.js'
+import { refusal } from './refusals.js'
+
+/**
+ * `ipvs -R --replace`: makes the table what the commands make of an empty one. What is new is added and what differs is changed first, what is
+ * not there any more is removed last, so that traffic is served throughout. Timeouts and sync daemons are left alone unless the commands
+ * speak of them.
+ */
+export async function replace(ipvs: IpvsSync, operations: readonly RuleOperation[], { dryRun = false }: OwnOptions): Promise<number> {
+  const desired = desiredBy(operations)
+  if (!desired) return status.refused
+  const handle: TableHandle = {
+    snapshot: () => Promise.resolve(ipvs.snapshot()),
+    batch: (batch, options) => Promise.resolve(ipvs.batch(batch as Operation[], options)),
+  }
+  const result = await apply(handle, desired, { prune: 'all', dryRun })
+  for (const { message } of result.plan.warnings) complain(`ipvs: ${message}`)
+  if (dryRun) {
+    print(formatCommands(result.plan.operations))
+    return status.done
+  }
+  const lines = linesOf(operations)
+  const failed = [...result.refused, ...result.unknown, ...result.notSent]
+  for (const { operation, outcome, error } of failed) {
+    const line = lines.get(subject(operation))
+    complain(`ipvs: ${line === undefined ? formatCommands([operation]).trimEnd() : `line ${line}`}: ${error ? refusal(error) : outcome}`)
+  }
+  return failed.length > 0 ? status.refused : status.done
+}
+
+/** The table that the commands describe, or nothing if they contradict one another; that is complained of. */
+function desiredBy(operations: readonly RuleOperation[]): DesiredTable | undefined {
+  const model = new TableModel()
+  const timeouts: Partial<Timeouts> = {}
+  const daemons = new Map<string, DaemonInput>()
+  let contradictions = 0
+  let speaksOfDaemons = false
+  for (const operation of operations) {
+    try {
+      model.carryOut(operation)
+    } catch (error) {
+      complain(`ipvs: ${(error as Error).message}`)
+      contradictions++
+      continue
+    }
+    // What the commands leave to the kernel stays the kernel's to decide.
+    if (operation.type === 'setTimeouts') for (const [name, value] of Object.entries(operation.timeouts)) if (value !== 0) timeouts[name as keyof Timeouts] = value
+    if (operation.type === 'startDaemon') daemons.set(operation.daemon.role, operation.daemon)
+    if (operation.type === 'stopDaemon') daemons.delete(operation.daemon.role)
+    speaksOfDaemons ||= operation.type === 'startDaemon' || operation.type === 'stopDaemon'
+  }
+  if (contradictions > 0) {
+    complain('ipvs: nothing was changed')
+    return undefined
+  }
+  const { services } = model.table() as Table
+  return { services, ...(Object.keys(timeouts).length > 0 && { timeouts }), ...(speaksOfDaemons && { daemons: [...daemons.values()] }) }
+}
+
+/** Which line last spoke of a service, a destination, …. */
+const linesOf = (operations: readonly RuleOperation[]): Map<string, number> => new Map(operations.map((operation) => [subject(operation), operation.line]))
+
+function subject(operation: Operation): string {
+  switch (operation.type) {
+    case 'addDestination':
+    case 'updateDestination':
+    case 'removeDestination':
+      return `${spellService(operation.service)} ${operation.destination.address} ${operation.destination.port}`
+    case 'addService':
+    case 'updateService':
+    case 'removeService':
+    case 'zero':
+      return operation.service ? spellService(operation.service) : ''
+    case 'startDaemon':
+    case 'stopDaemon':
+      return operation.daemon.role
+    case 'setTimeouts':
+    case 'flush':
+      return operation.type
+  }
+}
