@@ -107,11 +107,13 @@ describe.each(apis)('refusals of the kernel with %s', (label, Api) => {
     ])
     before = await scene.ipvsadm.save()
   })
-  afterAll(() => scene[Symbol.asyncDispose]())
   afterEach(async () => {
     expect(await scene.ipvsadm.save()).toEqual(before)
+  })
+  afterAll(async () => {
     expect(await scene.ipvsadm.timeouts()).toEqual([900, 120, 300])
     expect(await scene.ipvsadm.daemons()).toMatchObject([{ role: 'master' }])
+    await scene[Symbol.asyncDispose]()
   })
 
   test.each(refusals)('$what: $code', async ({ act, code, errno, says, operation }) => {
