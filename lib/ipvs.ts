@@ -12,6 +12,10 @@ import { processorTotals, totals } from './proc/totals.js'
 import type { Connection, ConnectionFilter, ProcessorTotals, Totals } from './proc/types.js'
 import { Queue } from './queue.js'
 import { snapshot } from './snapshot.js'
+import { apply, plan } from './state/apply.js'
+import { reconcile, type Reconciler, type ReconcileOptions } from './state/reconcile.js'
+import type { ApplyOptions, ApplyResult, Desired, Plan, PlanOptions } from './state/types.js'
+import { watch, type Observation, type WatchOptions } from './state/watch.js'
 import type {
   BatchOptions, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
   OpenOptions, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
@@ -86,6 +90,28 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    * with an `AbortError` if the signal came before everything was sent
    */
   batch(operations: AsyncBatchInput, options?: BatchOptions): Promise<Outcome[]> { return batch(this.#queue, operations, options) }
+
+  /**
+   * Compares the table with what it should be, and says what would have to be done: the smallest list of operations, in an order that serves traffic throughout,
+   * with the reason of each. Changes nothing. Comparison is by meaning: defaults, spellings and what the kernel adds by itself are no differences.
+   *
+   * Bad input rejects with a `TypeError` or `RangeError` that names the place: 'desired.services[3].destinations[0].weight'.
+   */
+  plan(desired: Desired, options?: PlanOptions): Promise<Plan> { return plan(this, desired, options) }
+
+  /**
+   * Makes the table what it should be: plans and carries the plan out, in batches; with `drain` waits for connections before it removes destinations. What the kernel refuses
+   * does not reject: the result says what is in force and what is not. Interrupted at any point, another `apply` completes it.
+   */
+  apply(desired: Desired, options?: ApplyOptions): Promise<ApplyResult> { return apply(this, desired, options) }
+
+  /**
+   * Keeps the table at a desired state until it is closed: given here, changed by `set()`, or followed from an async iterable of states. Close it before this handle.
+   */
+  reconcile(desired?: Desired | AsyncIterable<Desired>, options?: ReconcileOptions): Reconciler { return reconcile(this, desired, options) }
+
+  /** What changes in the table, and the traffic of its services and destinations, from one look to the next. Ends with its signal, or when the iteration is left. */
+  watch(options?: WatchOptions): AsyncGenerator<Observation, void, undefined> { return watch(this, options) }
 
   /**
    * The connections that IPVS remembers in the handle's network namespace, from `/proc/net/ip_vs_conn` and `ip_vs_conn_sync`. Read as it is

@@ -1,8 +1,7 @@
-import { BlockList } from 'node:net'
-import { addressFamily } from '../address.js'
+import { parseAddress } from '../address.js'
 import { integer, object, oneOf, refuseUnknown, type Known, type Properties } from '../check.js'
 import { conflict, invalidType, invalidValue } from '../errors.js'
-import { FIREWALL_MARK, PORT, PREFIX_LENGTH_4, type Range } from '../limits.js'
+import { FIREWALL_MARK, PORT, PREFIX_LENGTH_4, PREFIX_LENGTH_6, type Range } from '../limits.js'
 import type { ServiceKey } from '../types.js'
 import { PROTOCOLS } from '../vocabulary.js'
 import type { NumberRange, Ownership } from './types.js'
@@ -31,15 +30,22 @@ function addressRange(value: unknown, field: string): (address: string) => boole
   if (value === undefined) return everything
   const expected = 'an IP address, or a prefix like 10.1.0.0/16'
   if (typeof value !== 'string') throw invalidType(field, expected, value)
-  const [address, length, ...rest] = value.split('/')
-  const family = addressFamily(address)
+  const [text, length, ...rest] = value.split('/')
+  const prefix = new Uint8Array(16)
+  const family = parseAddress(text, prefix, 0)
   if (family === 0 || rest.length > 0) throw invalidValue(field, expected, value)
-  const bits = family === 4 ? PREFIX_LENGTH_4.max : 128
+  const bits = family === 4 ? PREFIX_LENGTH_4.max : PREFIX_LENGTH_6.max
   if (length !== undefined && (!/^\d{1,3}$/.test(length) || Number(length) > bits)) throw invalidValue(field, expected, value)
-  const list = new BlockList()
-  list.addSubnet(address, Number(length ?? bits), `ipv${family}`)
-  // A BlockList takes an IPv4-mapped IPv6 address for the IPv4 one; IPVS does not.
-  return (candidate) => addressFamily(candidate) === family && list.check(candidate, `ipv${family}`)
+  const leading = Number(length ?? bits)
+  const whole = leading >> 3
+  const mask = 0xff00 >> (leading & 7) & 0xff
+  const candidate = new Uint8Array(17)
+  prefix[whole] &= mask
+  return (address) => {
+    if (parseAddress(address, candidate, 0) !== family) return false
+    for (let i = 0; i < whole; i++) if (candidate[i] !== prefix[i]) return false
+    return (candidate[whole] & mask) === (prefix[whole] ?? 0)
+  }
 }
 
 function serviceRange(value: unknown, field: string): Owns {

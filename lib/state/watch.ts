@@ -1,0 +1,179 @@
+import { setTimeout as wait, setImmediate as turn } from 'node:timers/promises'
+import { boolean } from '../check.js'
+import type { Ipvs } from '../ipvs.js'
+import type { Destination, DestinationKey, ListedDestination, ListedTable, ListedTableService, Rates, Service, ServiceKey, Statistics } from '../types.js'
+import { destinationDifferences, serviceDifferences } from './compare.js'
+import { configurationOf, destinationId, keyOf, serviceConfigurationOf, serviceId } from './complete.js'
+import { optionsObject, seconds, signalOption } from './options.js'
+
+/** Options of `watch`. */
+export interface WatchOptions {
+  /** Seconds from one look at the table to the next, fractions allowed. 1 by default. */
+  interval?: number
+  /** Ends the iteration, without an error. */
+  signal?: AbortSignal
+  /** Whether everything that is there at the beginning is reported as added, in a first observation without rates. Without it (the default) the first observation comes after an interval. */
+  initial?: boolean
+}
+
+/** Something about the configuration that is not what it was. */
+export type Change =
+  | { type: 'serviceAdded', service: ServiceKey, after: Service }
+  | { type: 'serviceRemoved', service: ServiceKey, before: Service }
+  | { type: 'serviceChanged', service: ServiceKey, before: Service, after: Service }
+  | { type: 'destinationAdded', service: ServiceKey, destination: DestinationKey, after: Destination }
+  | { type: 'destinationRemoved', service: ServiceKey, destination: DestinationKey, before: Destination }
+  | { type: 'destinationChanged', service: ServiceKey, destination: DestinationKey, before: Destination, after: Destination }
+
+/** What a service, or a destination of it, did in an interval. */
+export interface Traffic {
+  service: ServiceKey
+  /** Missing where it is about the whole service. */
+  destination?: DestinationKey
+  /** What the counters grew by, never below 0. A counter that fell was zeroed, and counts from there. */
+  difference: Statistics
+  /** The same per second. */
+  perSecond: Rates
+}
+
+/** What changed from one look at the table to the next. */
+export interface Observation {
+  /** When the table was read, in milliseconds as of `Date.now()`. */
+  time: number
+  /** Seconds since the look before, 0 in an initial observation. */
+  elapsed: number
+  /** Services and destinations added, removed and changed. What was removed and added again in between is not seen. */
+  changes: Change[]
+  /** One entry for each service and destination that was there before too, in the kernel's order. What is new has no rate yet, so that old counters the kernel revives are no traffic. */
+  rates: Traffic[]
+  /** The table itself. */
+  table: ListedTable
+}
+
+const NAMES = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'] as const
+
+/** Destinations that are compared between two turns of the event loop. */
+const SLICE = 1000
+
+type Handle = Pick<Ipvs, 'snapshot'>
+
+/** What the counters grew by. One of them fell: all were zeroed, or the entry is another one with the same key, and has counted from zero since. */
+function grown(before: Statistics, after: Statistics): Statistics {
+  const anew = NAMES.some((name) => after[name] < before[name])
+  const base = (name: keyof Statistics): bigint => anew ? 0n : before[name]
+  return {
+    connections: after.connections - base('connections'),
+    inPackets: after.inPackets - base('inPackets'),
+    outPackets: after.outPackets - base('outPackets'),
+    inBytes: after.inBytes - base('inBytes'),
+    outBytes: after.outBytes - base('outBytes'),
+  }
+}
+
+function perSecond(difference: Statistics, elapsed: number): Rates {
+  const rate = (name: keyof Statistics): number => Number(difference[name]) / elapsed
+  return { connections: rate('connections'), inPackets: rate('inPackets'), outPackets: rate('outPackets'), inBytes: rate('inBytes'), outBytes: rate('outBytes') }
+}
+
+/** The entries of two listings side by side: pairs, and those that one of them lacks. */
+function* pairs<Entry>(before: readonly Entry[], after: readonly Entry[], idOf: (entry: Entry) => string): Generator<[Entry | undefined, Entry | undefined]> {
+  const old = new Map(before.map((entry) => [idOf(entry), entry]))
+  const seen = new Set<string>()
+  for (const entry of after) {
+    const id = idOf(entry)
+    // A dump that was edited while it was read can have an entry twice.
+    if (seen.has(id)) continue
+    seen.add(id)
+    yield [old.get(id), entry]
+    old.delete(id)
+  }
+  for (const entry of old.values()) yield [entry, undefined]
+}
+
+/** Compares what was listed with what is listed now. */
+class Observer {
+  readonly changes: Change[] = []
+  readonly rates: Traffic[] = []
+
+  constructor(readonly elapsed: number) {}
+
+  traffic(about: { service: ServiceKey, destination?: DestinationKey }, before: Statistics, after: Statistics): void {
+    const difference = grown(before, after)
+    this.rates.push({ ...about, difference, perSecond: perSecond(difference, this.elapsed) })
+  }
+
+  service(before: ListedTableService | undefined, after: ListedTableService | undefined): number {
+    const service = keyOf((after ?? before)!)
+    if (before === undefined) this.changes.push({ type: 'serviceAdded', service, after: serviceConfigurationOf(after!) })
+    else if (after !== undefined) {
+      if (serviceDifferences(before, after).length > 0) {
+        this.changes.push({ type: 'serviceChanged', service, before: serviceConfigurationOf(before), after: serviceConfigurationOf(after) })
+      }
+      this.traffic({ service }, before.stats, after.stats)
+    }
+    const old = before?.destinations ?? []
+    const present = after?.destinations ?? []
+    for (const [was, is] of pairs(old, present, destinationId)) this.destination(service, was, is)
+    if (after === undefined) this.changes.push({ type: 'serviceRemoved', service, before: serviceConfigurationOf(before!) })
+    return 1 + old.length + present.length
+  }
+
+  destination(service: ServiceKey, before: ListedDestination | undefined, after: ListedDestination | undefined): void {
+    const { address, port } = (after ?? before)!
+    const destination = { address, port }
+    if (before === undefined) this.changes.push({ type: 'destinationAdded', service, destination, after: configurationOf(after!) })
+    else if (after === undefined) this.changes.push({ type: 'destinationRemoved', service, destination, before: configurationOf(before) })
+    else {
+      if (destinationDifferences(before, after).length > 0) {
+        this.changes.push({ type: 'destinationChanged', service, destination, before: configurationOf(before), after: configurationOf(after) })
+      }
+      this.traffic({ service, destination }, before.stats, after.stats)
+    }
+  }
+}
+
+/** What happened from one table to the next. In pieces: the event loop is never held for long. */
+export async function observe(before: ListedTable, after: ListedTable, elapsed: number): Promise<Pick<Observation, 'changes' | 'rates'>> {
+  const observer = new Observer(elapsed)
+  let seen = 0
+  for (const [was, is] of pairs(before.services, after.services, serviceId)) {
+    seen += observer.service(was, is)
+    if (seen >= SLICE) {
+      seen = 0
+      await turn()
+    }
+  }
+  return { changes: observer.changes, rates: observer.rates }
+}
+
+const EMPTY: ListedTable = { services: [], timeouts: { tcp: 0, tcpFin: 0, udp: 0 }, daemons: [] }
+
+/** `Ipvs.watch`. */
+export function watch(handle: Handle, options?: WatchOptions): AsyncGenerator<Observation, void, undefined> {
+  const given = optionsObject(options, 'watch', ['interval', 'signal', 'initial']) as WatchOptions
+  const interval = given.interval === undefined ? 1 : seconds(given.interval, 'options.interval', 0.001)
+  const initial = given.initial === undefined ? false : boolean(given.initial, 'options.initial')
+  return observations(handle, interval, initial, signalOption(given.signal))
+}
+
+async function* observations(handle: Handle, interval: number, initial: boolean, signal: AbortSignal | undefined): AsyncGenerator<Observation, void, undefined> {
+  const ended = (): boolean => signal?.aborted === true
+  if (ended()) return
+  let last = await handle.snapshot()
+  let at = performance.now()
+  if (initial) yield { time: Date.now(), elapsed: 0, ...await observe(EMPTY, last, 0), table: last }
+  for (let due = at + interval * 1000; ; due = Math.max(due + interval * 1000, performance.now())) {
+    await wait(Math.max(0, due - performance.now()), undefined, { signal }).catch((error: unknown) => {
+      if (!ended()) throw error
+    })
+    if (ended()) return
+    const table = await handle.snapshot()
+    const now = performance.now()
+    const elapsed = (now - at) / 1000
+    const seen = await observe(last, table, elapsed)
+    if (ended()) return
+    last = table
+    at = now
+    yield { time: Date.now(), elapsed, ...seen, table }
+  }
+}

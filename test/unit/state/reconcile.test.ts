@@ -1,0 +1,149 @@
+import { once } from 'node:events'
+import { setImmediate as turn } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { reconcile } from '../../../lib/state/reconcile.js'
+import type { Desired } from '../../../lib/state/types.js'
+import { Model } from './support/model.js'
+
+const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
+const [a, b] = ['10.0.0.101', '10.0.0.102'].map((address) => ({ address, port: 80, forward: 'nat' as const }))
+const steady = { jitter: 0, prune: 'all' } as const
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** Lets what is due by then happen, looks at the table included. */
+async function pass(seconds: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(seconds * 1000)
+  for (let i = 0; i < 20; i++) await turn()
+}
+
+/** A model that counts how often it is read. */
+function counting(): { model: Model, reads: () => number } {
+  const model = new Model()
+  const read = vi.spyOn(model, 'snapshot')
+  return { model, reads: () => read.mock.calls.length }
+}
+
+test('a burst of states is one look at the table, with the last of them', async () => {
+  const { model, reads } = counting()
+  const reconciler = reconcile(model, undefined, steady)
+  for (let port = 1; port <= 100; port++) reconciler.set([{ ...web, port }])
+  await pass(0.06)
+  expect(reads()).toBe(1)
+  expect((await model.snapshot()).services).toMatchObject([{ port: 100 }])
+  await reconciler.close()
+})
+
+test('what others change is repaired after an interval', async () => {
+  const { model } = counting()
+  const reconciler = reconcile(model, [{ ...web, destinations: [a] }], { ...steady, interval: 10 })
+  await pass(0.2)
+  model.carryOut({ type: 'removeDestination', service: web, destination: a })
+  model.carryOut({ type: 'addService', service: { ...web, port: 81 } })
+  await pass(5)
+  expect((await model.snapshot()).services).toHaveLength(2)
+  await pass(6)
+  expect((await model.snapshot()).services).toMatchObject([{ port: 80, destinations: [{ address: a.address }] }])
+  await reconciler.close()
+})
+
+test('errors are told, and tried again after longer and longer waits', async () => {
+  const model = new Model()
+  const working = model.snapshot.bind(model)
+  let broken = true
+  model.snapshot = () => broken ? Promise.reject(new Error('the handle is closed')) : working()
+  const waits: number[] = []
+  const reconciler = reconcile(model, [web], { ...steady, backOff: { min: 1, max: 3 } })
+  reconciler.on('failed', ({ retryIn }) => waits.push(retryIn))
+  await pass(0.1)
+  for (const seconds of [1, 2, 3]) await pass(seconds)
+  expect(waits).toEqual([1, 2, 3, 3])
+  broken = false
+  await pass(3)
+  expect((await model.snapshot()).services).toHaveLength(1)
+  await reconciler.close()
+})
+
+test('a destination that is not desired any more drains until its connections are gone, or its time has passed', async () => {
+  const { model } = counting()
+  const reconciler = reconcile(model, [{ ...web, destinations: [a, b] }], { ...steady, drain: { timeout: 60, interval: 1 } })
+  await pass(0.2)
+  model.connect(web, a, { active: 2 })
+  reconciler.set([{ ...web, destinations: [b] }])
+  await pass(0.2)
+  expect((await model.snapshot()).services[0].destinations).toMatchObject([{ weight: 1 }, { weight: 0, activeConnections: 2 }])
+  await pass(10)
+  expect((await model.snapshot()).services[0].destinations).toHaveLength(2)
+  for (let second = 0; second < 52; second++) await pass(1)
+  expect((await model.snapshot()).services[0].destinations).toMatchObject([{ address: b.address }])
+  await reconciler.close()
+})
+
+test('a destination that is desired again while it drains takes connections again', async () => {
+  const { model } = counting()
+  const reconciler = reconcile(model, [{ ...web, destinations: [a, b] }], { ...steady, drain: true })
+  await pass(0.2)
+  model.connect(web, a, { active: 2 })
+  reconciler.set([{ ...web, destinations: [b] }])
+  await pass(0.2)
+  reconciler.set([{ ...web, destinations: [a, b] }])
+  await pass(0.2)
+  expect((await model.snapshot()).services[0].destinations).toMatchObject([{ weight: 1 }, { weight: 1, activeConnections: 2 }])
+  await reconciler.close()
+})
+
+test('the states of an async iterable are followed; the last one stays', async () => {
+  const { model } = counting()
+  let say!: (state: Desired) => void
+  let said = new Promise<Desired>((resolve) => {
+    say = resolve
+  })
+  async function* states(): AsyncGenerator<Desired> {
+    yield [web]
+    yield await said
+  }
+  const reconciler = reconcile(model, states(), steady)
+  await pass(0.2)
+  expect((await model.snapshot()).services).toHaveLength(1)
+  say([web, { ...web, port: 81 }])
+  said = Promise.resolve([])
+  await pass(0.2)
+  await pass(20)
+  expect((await model.snapshot()).services).toHaveLength(2)
+  await reconciler.close()
+})
+
+test('close ends it cleanly: nothing is begun after it, and set is refused', async () => {
+  const { model, reads } = counting()
+  const reconciler = reconcile(model, [web], steady)
+  await pass(0.1)
+  const closed = once(reconciler, 'closed')
+  await reconciler.close()
+  await closed
+  const before = reads()
+  await pass(100)
+  expect(reads()).toBe(before)
+  expect(() => reconciler.set([])).toThrow(expect.objectContaining({ code: 'ERR_IPVS_CLOSED' }) as Error)
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('a signal ends it too', async () => {
+  const abort = new AbortController()
+  const reconciler = reconcile(new Model(), [web], { ...steady, signal: abort.signal })
+  const closed = once(reconciler, 'closed')
+  abort.abort()
+  await closed
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test.each([
+  [{ interval: 0 }, 'options.interval'], [{ jitter: 2 }, 'options.jitter'], [{ coalesce: -1 }, 'options.coalesce'], [{ backOff: { min: 5, max: 1 } }, 'options.backOff.max'],
+  [{ dryRun: 5 }, 'options.dryRun'], [{ pace: 1 }, 'options.pace'],
+])('%j is refused', (options, field) => {
+  expect(() => reconcile(new Model(), [], options as never)).toThrow(field)
+})
