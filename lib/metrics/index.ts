@@ -1,0 +1,8 @@
+/**
+ * Metrics for Prometheus, by way of prom-client (an optional peer dependency: `npm install prom-client`).
+ *
+ * @module ipvs/metrics
+ */
+
+export { IpvsCollector } from './collector.js'
+export type { CollectorOptions } from './collector.js'
