@@ -1,5 +1,11 @@
-import { realpathSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** This checkout: the folder that holds package.json. Compiled, this file lies in build/scripts/setup. */
-export const checkout = realpathSync(fileURLToPath(new URL('../../..', import.meta.url)))
+/** The nearest folder above this file that holds package.json: this file is run as it stands, and compiled into build/. */
+function root(folder: string): string {
+  return existsSync(join(folder, 'package.json')) ? folder : root(dirname(folder))
+}
+
+/** This checkout. */
+export const checkout = realpathSync(root(dirname(fileURLToPath(import.meta.url))))
