@@ -1,7 +1,4 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createReadStream } from 'node:fs'
-import { text } from 'node:stream/consumers'
+import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /** What is known of a program that has ended well. */
@@ -12,21 +9,57 @@ export interface Ended {
   microseconds: number
 }
 
+/** What the process that starts programs is asked to do. */
+export type Order =
+  | { type: 'run', command: string, args: readonly string[], input?: string }
+  | { type: 'hold', command: string, args: readonly string[] }
+  | { type: 'let go', pid: number }
+
+/** What it answers, to the order with that number. */
+export type Answer = { id: number, ended: Ended } | { id: number, error: string }
+
+const pathOf = (program: string): string => fileURLToPath(new URL(`./programs/${program}.js`, import.meta.url))
+
+let starter: ChildProcess | undefined
+let orders = 0
+const waiting = new Map<number, (answer: Answer) => void>()
+
+function start(): ChildProcess {
+  const child = fork(pathOf('starter'))
+  child.on('message', (answer: Answer) => {
+    waiting.get(answer.id)?.(answer)
+    waiting.delete(answer.id)
+    // An idle starter does not keep this process alive.
+    if (waiting.size === 0) child.channel?.unref()
+  })
+  child.unref()
+  return child
+}
+
+function order<Result extends Ended>(what: Order): Promise<Result> {
+  const child = starter ??= start()
+  child.channel?.ref()
+  const id = orders++
+  return new Promise((resolve, reject) => {
+    waiting.set(id, answer => 'ended' in answer ? resolve(answer.ended as Result) : reject(new Error(answer.error)))
+    child.send({ id, ...what })
+  })
+}
+
 /**
- * Runs a program to its end.
+ * Runs a program to its end, started by another process than this one.
  *
  * @param input path of a file that becomes its standard input; nothing by default
  * @throws Error with what it wrote to standard error, when its exit status is not 0
  */
-export async function runProgram(command: string, args: readonly string[], input?: string): Promise<Ended> {
-  const start = performance.now()
-  const child = spawn(command, args, { stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] })
-  if (input !== undefined && child.stdin !== null) createReadStream(input).pipe(child.stdin)
-  const [output, complaint, [status]] = await Promise.all([text(child.stdout as NodeJS.ReadableStream), text(child.stderr as NodeJS.ReadableStream), once(child, 'close') as Promise<[number | null]>])
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with status ${status}: ${complaint}`)
-  return { output, microseconds: (performance.now() - start) * 1000 }
-}
+export const runProgram = (command: string, args: readonly string[], input?: string): Promise<Ended> =>
+  order({ type: 'run', command, args, ...(input === undefined ? {} : { input }) })
+
+/** Starts a program that goes on until it reads a line; answers when it has written one. */
+export const holdProgram = (command: string, args: readonly string[]): Promise<Ended & { pid: number }> => order({ type: 'hold', command, args })
+
+/** Ends such a program. */
+export const letProgramGo = (pid: number): Promise<Ended> => order({ type: 'let go', pid })
 
 /** The words to say to run one of the programs in programs/ in a new Node process: command, then arguments. */
-export const ownProgram = (name: string, args: readonly (string | number)[]): [string, string[]] =>
-  [process.execPath, [fileURLToPath(new URL(`./programs/${name}.js`, import.meta.url)), ...args.map(String)]]
+export const ownProgram = (name: string, args: readonly (string | number)[]): [string, string[]] => [process.execPath, [pathOf(name), ...args.map(String)]]

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { dirname } from 'node:path'
-import { clockCost, systemCallCost } from 'ipvs/bench'
+import { clockCost, median, systemCallCost } from 'ipvs/bench'
 import { parseBenchArguments } from './arguments.js'
 import { runProgram } from './child.js'
 import { describePlace, place } from './place.js'
@@ -11,10 +11,13 @@ import { formatTable } from './report.js'
 import { isMet, type Row } from './row.js'
 import type { Run } from './suite.js'
 import { suites } from './suites.js'
+import { empty } from './workload.js'
 
 const { only, shape, rounds, large, json } = parseBenchArguments(process.argv.slice(2))
 
-const systemCallInC = (await reference({ run: runProgram }, { services: 0, destinations: 0 }, ['getppid'])).getppid / 1000
+const systemCalls: number[] = []
+for (let i = 0; i < 9; i++) systemCalls.push((await reference({ run: runProgram }, empty, ['getppid'])).getppid / 1000)
+const systemCallInC = median(systemCalls)
 const run: Run = { place: place(), rounds, shape, large, systemCall: systemCallInC }
 console.log(`${describePlace()}\ngetppid ${systemCallInC.toFixed(2)} µs (from JavaScript ${systemCallCost().toFixed(2)} µs), reading the clock ${clockCost().toFixed(2)} µs, medians of ${rounds} rounds\n`)
 

@@ -1,8 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { runProgram, type Ended } from './child.js'
+import { holdProgram, letProgramGo, runProgram, type Ended } from './child.js'
 
 /**
  * A network namespace with an IPVS table that nobody has used.
@@ -14,16 +12,15 @@ export class Namespace {
   /** Something for `netns` of `Ipvs.open`. */
   readonly path: string
 
-  private constructor(private readonly keeper: ChildProcess) {
-    this.path = `/proc/${keeper.pid}/ns/net`
+  private constructor(private readonly keeper: number) {
+    this.path = `/proc/${keeper}/ns/net`
   }
 
   /** With `lo` up: without it the kernel cannot tell a destination's address from nonsense. */
   static async create(): Promise<Namespace> {
-    const keeper = spawn('unshare', ['--net', 'sh', '-c', 'ip link set lo up && echo ready && read line'], { stdio: ['pipe', 'pipe', 'inherit'] })
-    const [said] = await Promise.race([once(keeper.stdout, 'data'), once(keeper, 'close')]) as [unknown]
-    if (String(said).trim() !== 'ready') throw new Error('no network namespace can be made (unshare --net; ip link set lo up): run as root')
-    return new Namespace(keeper)
+    const { pid, output } = await holdProgram('unshare', ['--net', 'sh', '-c', 'ip link set lo up && echo ready && read line'])
+    if (output !== 'ready') throw new Error('no network namespace can be made (unshare --net; ip link set lo up): run as root')
+    return new Namespace(pid)
   }
 
   /** Runs a program in it. */
@@ -33,9 +30,7 @@ export class Namespace {
 
   /** Ends it, and waits until the kernel has taken it apart, so that the next measurement does not share the processor with that. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = once(this.keeper, 'close')
-    this.keeper.stdin?.end('\n')
-    await ended
+    await letProgramGo(this.keeper)
     await quiet()
   }
 }

@@ -1,3 +1,4 @@
+import { collectGarbage } from './garbage.js'
 import type { Place } from './place.js'
 import type { Row } from './row.js'
 import type { Shape } from './workload.js'
@@ -21,14 +22,19 @@ export interface Suite {
   measure(run: Run): Promise<Row[]>
 }
 
-/**
- * Microseconds from the call until the work is done.
- *
- * Work that is to be measured warm is done once untimed right before: starting another program makes the kernel copy every page that
- * this process writes to next, and a page fault costs ten microseconds in user-mode Linux.
- */
+/** Microseconds from the call until the work is done. */
 export async function clocked(work: () => unknown): Promise<number> {
   const start = performance.now()
   await work()
   return (performance.now() - start) * 1000
+}
+
+/**
+ * The same for work that is warm: something like it was done right before, on a heap without the rubbish of what came earlier.
+ * Fresh memory costs a page fault a page, thirty microseconds each in user-mode Linux.
+ */
+export async function clockedWarm(warmUp: () => unknown, work: () => unknown): Promise<number> {
+  collectGarbage()
+  await warmUp()
+  return clocked(work)
 }
