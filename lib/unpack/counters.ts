@@ -3,7 +3,7 @@ import { index } from '../native/layout.js'
 import type { Rates, Statistics } from '../types.js'
 import type { Reply } from './reply.js'
 
-/** Where a kind of record has its counters: 64-bit ones in units of eight bytes, rates in units of four. */
+/** Where a kind of record has its counters and rates, in units of eight bytes. */
 export interface CounterLayout {
   connections: number
   inPackets: number
@@ -18,18 +18,18 @@ export interface CounterLayout {
 }
 
 export function counterLayout(record: RecordName): CounterLayout {
-  const counter = (name: string): number => index(record, name, 'u64')
+  const place = (name: string): number => index(record, name, 'u64')
   return {
-    connections: counter('connections'),
-    inPackets: counter('inPackets'),
-    outPackets: counter('outPackets'),
-    inBytes: counter('inBytes'),
-    outBytes: counter('outBytes'),
-    rateConnections: counter('rateConnections'),
-    rateInPackets: counter('rateInPackets'),
-    rateOutPackets: counter('rateOutPackets'),
-    rateInBytes: counter('rateInBytes'),
-    rateOutBytes: counter('rateOutBytes'),
+    connections: place('connections'),
+    inPackets: place('inPackets'),
+    outPackets: place('outPackets'),
+    inBytes: place('inBytes'),
+    outBytes: place('outBytes'),
+    rateConnections: place('rateConnections'),
+    rateInPackets: place('rateInPackets'),
+    rateOutPackets: place('rateOutPackets'),
+    rateInBytes: place('rateInBytes'),
+    rateOutBytes: place('rateOutBytes'),
   }
 }
 
@@ -52,24 +52,34 @@ const TO_JSON: PropertyDescriptor = {
   writable: true,
 }
 
-export function readStatistics({ u64 }: Reply, at: number, layout: CounterLayout): Statistics {
+/** Every bigint is an object of its own, except the one zero that is written here: many counters are zero. */
+function counter({ u32, u64 }: Reply, at8: number): bigint {
+  return (u32[at8 * 2] | u32[at8 * 2 + 1]) === 0 ? 0n : u64[at8]
+}
+
+/** Which of two 32-bit words is the lower one. */
+const LOW = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1
+
+const rate = (u32: Uint32Array, at8: number): number => u32[at8 * 2 + LOW] + u32[at8 * 2 + 1 - LOW] * 2 ** 32
+
+export function readStatistics(reply: Reply, at: number, layout: CounterLayout): Statistics {
   const at8 = at >> 3
   return Object.defineProperty({
-    connections: u64[at8 + layout.connections],
-    inPackets: u64[at8 + layout.inPackets],
-    outPackets: u64[at8 + layout.outPackets],
-    inBytes: u64[at8 + layout.inBytes],
-    outBytes: u64[at8 + layout.outBytes],
+    connections: counter(reply, at8 + layout.connections),
+    inPackets: counter(reply, at8 + layout.inPackets),
+    outPackets: counter(reply, at8 + layout.outPackets),
+    inBytes: counter(reply, at8 + layout.inBytes),
+    outBytes: counter(reply, at8 + layout.outBytes),
   }, 'toJSON', TO_JSON)
 }
 
-export function readRates({ u64 }: Reply, at: number, layout: CounterLayout): Rates {
+export function readRates({ u32 }: Reply, at: number, layout: CounterLayout): Rates {
   const at8 = at >> 3
   return {
-    connections: Number(u64[at8 + layout.rateConnections]),
-    inPackets: Number(u64[at8 + layout.rateInPackets]),
-    outPackets: Number(u64[at8 + layout.rateOutPackets]),
-    inBytes: Number(u64[at8 + layout.rateInBytes]),
-    outBytes: Number(u64[at8 + layout.rateOutBytes]),
+    connections: rate(u32, at8 + layout.rateConnections),
+    inPackets: rate(u32, at8 + layout.rateInPackets),
+    outPackets: rate(u32, at8 + layout.rateOutPackets),
+    inBytes: rate(u32, at8 + layout.rateInBytes),
+    outBytes: rate(u32, at8 + layout.rateOutBytes),
   }
 }
