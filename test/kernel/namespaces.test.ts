@@ -64,7 +64,8 @@ describe.each(apis)('network namespaces with %s', (label, Api) => {
   })
 
   test('without one: that of the process', async () => {
-    const { stdout } = await program('open.mjs', [label, '{}'], { wrapper: ['nsenter', `--net=${scene.namespace.path}`] })
+    const { stdout, stderr } = await program('open.mjs', [label, '{}'], { wrapper: ['nsenter', `--net=${scene.namespace.path}`] })
+    expect(stderr).toBe('')
     expect(JSON.parse(stdout)).toMatchObject({ services: [web] })
   })
 
