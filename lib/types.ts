@@ -119,7 +119,10 @@ export type DestinationInput = DestinationKey & Partial<Omit<Destination, 'tunne
   tunnel?: (Omit<Tunnel, 'checksum'> & Partial<Pick<Tunnel, 'checksum'>>) | null
 }
 
-/** Counters since the entry was made or zeroed. 64 bits from Linux 4.1 on; older kernels have 32-bit packet and connection counters that wrap. */
+/**
+ * Counters since the entry was made or zeroed. The kernel counts on each processor and adds up every two seconds: what is read is up to that old.
+ * 64 bits from Linux 4.1 on; older kernels have 32-bit packet and connection counters that wrap.
+ */
 export interface Statistics {
   connections: bigint
   inPackets: bigint
