@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::vector<ipvs::RequestHeader> requests;
   for (std::uint8_t command : asked) requests.push_back({8, command, ipvs::requestDump, 0});
   Transport transport(data, size);
-  ipvs::Client client(transport, {1 << 20, 1 << 20});
+  ipvs::Client client(transport, transport, {1 << 20, 1 << 20});
   ipvs::ReplyWriter reply;
   std::atomic<bool> abandon = false;
   client.execute({reinterpret_cast<const std::byte*>(requests.data()), requests.size() * 8},

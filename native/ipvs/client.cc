@@ -24,6 +24,9 @@ constexpr std::size_t recordCost = 5 * 1'024;
 // The kernel keeps 32 bytes of SO_SNDBUF to itself.
 constexpr std::size_t sendOverhead = 32;
 
+// As many destinations as fill four datagrams of the transport for short dumps.
+constexpr std::uint32_t shortDump = 40;
+
 // Larger sends save nothing and leave the processor's cache.
 constexpr std::size_t usefulSend = 512 * 1024;
 
@@ -38,10 +41,11 @@ std::size_t Limits::bytesPerSend() const {
 
 /// Requests that travel in one send.
 struct Client::Group {
-  std::uint32_t first;          // index of the first one in the batch
+  std::uint32_t first;  // index of the first one in the batch
   std::uint32_t count;
   std::uint32_t firstSequence;
   Ending ending;
+  bool longDump;  // a dump by itself, on the transport for long ones
 };
 
 /// Puts what a group's transaction finds into the reply.
@@ -122,9 +126,16 @@ bool Client::open(OpenFailure& failure) {
   return false;
 }
 
+// Which transport a dump goes by: long ones take half the time in large datagrams, short ones in small ones, and only the kernel knows beforehand. Services are taken
+// to be many, destinations of a service as many as those of the one before.
+bool Client::isLong(const PackedRequest& dump) const {
+  if (!shortDumpsFit_) return true;
+  return dump.command->answer == Answer::service || (dump.command->answer == Answer::destination && !lastDumpWasShort_);
+}
+
 // Encodes the requests of one send: as many as the limits allow, up to the first dump, which ends it. False at a request that is not well-formed.
 bool Client::encodeGroup(RequestReader& reader, Group& group, std::size_t mostRequests, std::size_t mostBytes) {
-  group = {reader.index(), 0, sequence_, Ending::acknowledgement};
+  group = {reader.index(), 0, sequence_, Ending::acknowledgement, false};
   message_.clear();
   message_.reserve(mostBytes + longestRequest);
   answers_.clear();
@@ -139,6 +150,12 @@ bool Client::encodeGroup(RequestReader& reader, Group& group, std::size_t mostRe
     auto state = reader.next(request);
     if (state == RequestReader::State::malformed) wellFormed = false;
     if (state != RequestReader::State::request) break;
+    bool longDump = request.dump && isLong(request);
+    if (longDump && group.count > 0) {
+      reader.rewind(position);
+      break;
+    }
+    group.longDump = longDump;
     std::byte* next = encodeRequest(end, request, family_, sequence_ + group.count);
     // A dump's answers are read as they are made; they need no room in advance.
     answerBytes += request.command->answer == Answer::none || request.dump ? refusalCost : recordCost;
@@ -182,7 +199,8 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
     if (group.count > 0) {
       Transaction transaction(group.firstSequence, group.count, group.ending);
       AnswerListener listener(reply, group, answers_);
-      ExchangeResult result = exchange(transport_, message_.view(), transaction, listener);
+      netlink::Transport& transport = group.longDump ? dumps_ : transport_;
+      ExchangeResult result = exchange(transport, message_.view(), transaction, listener);
 
       if (result.state == ExchangeResult::notSent) {
         reader.rewind(position);
@@ -194,7 +212,15 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
         continue;
       }
 
+      std::uint32_t last = group.first + group.count - 1;
       if (result.state == ExchangeResult::lost) {
+        // A dump changes nothing, so it can be asked for again.
+        if (result.error == -EMSGSIZE && group.ending == Ending::dump && group.count == 1 && !group.longDump) {
+          shortDumpsFit_ = false;
+          reply.forget(last);
+          reader.rewind(position);
+          continue;
+        }
         for (std::uint32_t i = group.first; i < group.first + group.count; ++i) {
           if (reply.outcome(i) == Outcome::done) reply.setOutcome(i, Outcome::unknown);
         }
@@ -208,9 +234,11 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
         continue;
       }
 
-      // A dump of nothing is an answer too.
-      std::uint32_t lastOne = group.first + group.count - 1;
-      if (group.ending == Ending::dump && reply.outcome(lastOne) == Outcome::done) reply.expectRecords(lastOne);
+      if (group.ending == Ending::dump && reply.outcome(last) == Outcome::done) {
+        // A dump of nothing is an answer too.
+        reply.expectRecords(last);
+        if (answers_.back() == Answer::destination) lastDumpWasShort_ = reply.recordCount(last) <= shortDump;
+      }
     }
     if (!wellFormed) {
       reply.setOutcome(reader.index(), -EBADMSG);

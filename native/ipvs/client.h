@@ -33,8 +33,10 @@ struct OpenFailure {
 
 class Client {
  public:
-  /// The transport has to outlive the client.
-  Client(netlink::Transport& transport, Limits limits) : transport_(transport), limits_(limits) {}
+  /// Two conversations with the same kernel: one for requests and short dumps, one for dumps of many objects. They may be the same, and have to
+  /// outlive the client.
+  Client(netlink::Transport& requests, netlink::Transport& dumps, Limits limits)
+      : transport_(requests), dumps_(dumps), limits_(limits) {}
 
   /// Resolves the family (which makes Linux 5.16 and later load the module) and asks it for its version, so that a missing CAP_NET_ADMIN
   /// is known at once. False with the reason.
@@ -53,12 +55,16 @@ class Client {
   friend class AnswerListener;
 
   bool encodeGroup(RequestReader& reader, Group& group, std::size_t mostRequests, std::size_t mostBytes);
+  bool isLong(const PackedRequest& dump) const;
   bool familyMoved();
 
   netlink::Transport& transport_;
+  netlink::Transport& dumps_;
   Limits limits_;
   std::uint16_t family_ = 0;
   std::uint32_t sequence_ = 1;
+  bool shortDumpsFit_ = true;       ///< false once a datagram on the first transport was cut
+  bool lastDumpWasShort_ = false;   ///< of a service's destinations; how the next one is guessed
   netlink::Bytes message_;
   std::vector<Answer> answers_;
 };

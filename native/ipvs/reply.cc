@@ -47,6 +47,10 @@ std::int32_t ReplyWriter::outcome(std::uint32_t request) const {
   return bytes_.empty() ? Outcome::done : entry(request).outcome;
 }
 
+std::uint32_t ReplyWriter::recordCount(std::uint32_t request) const {
+  return bytes_.empty() ? 0 : entry(request).recordCount;
+}
+
 void ReplyWriter::expectRecords(std::uint32_t request) {
   start();
   answers_ = true;

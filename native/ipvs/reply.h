@@ -40,6 +40,7 @@ class ReplyWriter {
 
   void setOutcome(std::uint32_t request, std::int32_t outcome, std::string_view text = {});
   std::int32_t outcome(std::uint32_t request) const;
+  std::uint32_t recordCount(std::uint32_t request) const;
 
   /// There will be an answer in records, even if there are none.
   void expectRecords(std::uint32_t request);

@@ -11,7 +11,13 @@ namespace {
 // Long enough for a kernel that is busy with something else, short enough for a program to end.
 constexpr int longestWait = 10'000;
 
+// NLMSG_GOODSIZE, the least that the kernel takes for a datagram of a dump: a page less struct skb_shared_info. Where pages are larger, or that struct is another size,
+// a datagram is cut, which shows; so this is right or it is noticed.
+constexpr std::size_t smallDatagram = 4096 - 320;
+constexpr std::size_t largeDatagram = 32 * 1024;
+
 int setBuffer(int descriptor, int forced, int plain, int size) {
+  if (size == 0) return 0;
   if (setsockopt(descriptor, SOL_SOCKET, forced, &size, sizeof size) == 0) return 0;
   return setsockopt(descriptor, SOL_SOCKET, plain, &size, sizeof size) == 0 ? 0 : -errno;
 }
@@ -25,7 +31,7 @@ int bufferSize(int descriptor, int option) {
 
 }  // namespace
 
-int Socket::open(int protocol, BufferSizes sizes) {
+int Socket::open(int protocol, DatagramSize datagrams, BufferSizes sizes) {
   Descriptor descriptor(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
   if (!descriptor) return -errno;
   int number = descriptor.number();
@@ -37,7 +43,7 @@ int Socket::open(int protocol, BufferSizes sizes) {
   if (int error = setBuffer(number, SO_SNDBUFFORCE, SO_SNDBUF, sizes.send)) return error;
   sizes_ = {bufferSize(number, SO_RCVBUF), bufferSize(number, SO_SNDBUF)};
   descriptor_ = std::move(descriptor);
-  storage_.reserve(Datagrams::most * datagramLength);
+  datagramLength_ = datagrams == DatagramSize::small ? smallDatagram : largeDatagram;
   return 0;
 }
 
@@ -49,6 +55,7 @@ int Socket::send(ByteView datagram) {
 }
 
 int Socket::receive(Datagrams& datagrams, bool many) {
+  storage_.reserve(Datagrams::most * datagramLength_);
   return many ? receiveMany(datagrams) : receiveOne(datagrams);
 }
 
@@ -56,10 +63,10 @@ int Socket::receiveOne(Datagrams& datagrams) {
   sockaddr_nl sender{};
   socklen_t senderLength = sizeof sender;
   // MSG_TRUNC asks for the datagram's own length, so that a cut one shows.
-  ssize_t length = recvfrom(descriptor_.number(), storage_.data(), datagramLength, MSG_DONTWAIT | MSG_TRUNC,
+  ssize_t length = recvfrom(descriptor_.number(), storage_.data(), datagramLength_, MSG_DONTWAIT | MSG_TRUNC,
                             reinterpret_cast<sockaddr*>(&sender), &senderLength);
   if (length < 0) return -errno;
-  if (static_cast<std::size_t>(length) > datagramLength) return -EMSGSIZE;
+  if (static_cast<std::size_t>(length) > datagramLength_) return -EMSGSIZE;
   datagrams.count = 0;
   // Port 0 is the kernel. Other processes may write to this socket too, and are not listened to.
   if (sender.nl_pid == 0) datagrams.items[datagrams.count++] = {storage_.data(), static_cast<std::size_t>(length)};
@@ -71,7 +78,7 @@ int Socket::receiveMany(Datagrams& datagrams) {
   iovec vectors[Datagrams::most];
   sockaddr_nl senders[Datagrams::most];
   for (std::size_t i = 0; i < Datagrams::most; ++i) {
-    vectors[i] = {storage_.data() + i * datagramLength, datagramLength};
+    vectors[i] = {storage_.data() + i * datagramLength_, datagramLength_};
     headers[i].msg_hdr.msg_name = &senders[i];
     headers[i].msg_hdr.msg_namelen = sizeof senders[i];
     headers[i].msg_hdr.msg_iov = &vectors[i];
@@ -84,7 +91,7 @@ int Socket::receiveMany(Datagrams& datagrams) {
   for (int i = 0; i < count; ++i) {
     if (senders[i].nl_pid != 0) continue;
     if (headers[i].msg_hdr.msg_flags & MSG_TRUNC) cut = true;
-    datagrams.items[datagrams.count++] = {storage_.data() + static_cast<std::size_t>(i) * datagramLength,
+    datagrams.items[datagrams.count++] = {storage_.data() + static_cast<std::size_t>(i) * datagramLength_,
                                           headers[i].msg_len};
   }
   return cut ? -EMSGSIZE : 0;

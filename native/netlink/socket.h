@@ -11,10 +11,14 @@ namespace netlink {
 
 class Socket final : public Transport {
  public:
-  /// The kernel cuts the replies of a dump to the largest buffer the socket has received into, and to just under this.
-  static constexpr std::size_t datagramLength = 32 * 1024;
+  /// How long the datagrams of a dump get: the kernel makes them as long as the longest that the socket has ever offered to receive, within its own bounds,
+  /// and takes (and, hardened, clears) that much memory for each.
+  enum class DatagramSize {
+    small,  ///< a page with the kernel's bookkeeping: for many dumps of a few objects
+    large,  ///< 32 KiB: for dumps of many objects
+  };
 
-  /// Sizes in bytes; the kernel doubles what it is given for its own bookkeeping.
+  /// Sizes in bytes, 0 for the system's default; the kernel doubles what it is given for its own bookkeeping.
   struct BufferSizes {
     int receive;
     int send;
@@ -22,7 +26,7 @@ class Socket final : public Transport {
 
   /// Opens a socket for a netlink protocol, asks for extended acknowledgements, and sizes its buffers: beyond the system's limits with
   /// CAP_NET_ADMIN, otherwise as far as they go. 0 or a negative errno.
-  int open(int protocol, BufferSizes sizes);
+  int open(int protocol, DatagramSize datagrams, BufferSizes sizes);
   void close() { descriptor_.reset(); }
 
   /// The sizes as the kernel reports them.
@@ -38,6 +42,7 @@ class Socket final : public Transport {
 
   Descriptor descriptor_;
   BufferSizes sizes_{};
+  std::size_t datagramLength_ = 0;
   Bytes storage_;
 };
 

@@ -2,18 +2,20 @@
 
 namespace node_ipvs {
 
-Session::Session(std::unique_ptr<netlink::Socket> socket, netlink::Descriptor networkNamespace)
-    : socket_(std::move(socket)),
+Session::Session(std::unique_ptr<Sockets> sockets, netlink::Descriptor networkNamespace)
+    : sockets_(std::move(sockets)),
       namespace_(std::move(networkNamespace)),
-      client_(*socket_, {static_cast<std::size_t>(socket_->bufferSizes().send),
-                         static_cast<std::size_t>(socket_->bufferSizes().receive)}) {}
+      client_(sockets_->requests, sockets_->dumps,
+              {static_cast<std::size_t>(bufferSizes().send), static_cast<std::size_t>(bufferSizes().receive)}) {}
 
 std::unique_ptr<Session> Session::open(const OpenOptions& options, OpenError& error) {
-  auto socket = std::make_unique<netlink::Socket>();
+  using Size = netlink::Socket::DatagramSize;
+  auto sockets = std::make_unique<Sockets>();
   netlink::Descriptor networkNamespace;
   int opened = 0;
   auto visited = netlink::runInNamespace(options.netns, [&] {
-    opened = socket->open(NETLINK_GENERIC, options.buffers);
+    opened = sockets->requests.open(NETLINK_GENERIC, Size::small, options.buffers);
+    if (opened == 0) opened = sockets->dumps.open(NETLINK_GENERIC, Size::large, {0, 0});
     networkNamespace = netlink::currentNamespace();
   });
   if (visited.failed != netlink::NamespaceResult::none) {
@@ -24,7 +26,7 @@ std::unique_ptr<Session> Session::open(const OpenOptions& options, OpenError& er
     error = {"socket", opened, {}};
     return nullptr;
   }
-  std::unique_ptr<Session> session(new Session(std::move(socket), std::move(networkNamespace)));
+  std::unique_ptr<Session> session(new Session(std::move(sockets), std::move(networkNamespace)));
   ipvs::OpenFailure failure;
   if (!session->client_.open(failure)) {
     error = {failure.step == ipvs::OpenStep::permission ? "permission" : "family", failure.error,

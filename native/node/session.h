@@ -1,4 +1,4 @@
-// One opened conversation with IPVS: a namespace, a socket and a client. Knows nothing of JavaScript.
+// One opened conversation with IPVS: a namespace, two sockets in it, and a client. Knows nothing of JavaScript.
 #pragma once
 
 #include <cstdint>
@@ -29,14 +29,19 @@ class Session {
   static std::unique_ptr<Session> open(const OpenOptions& options, OpenError& error);
 
   ipvs::Client& client() { return client_; }
-  netlink::Socket::BufferSizes bufferSizes() const { return socket_->bufferSizes(); }
+  netlink::Socket::BufferSizes bufferSizes() const { return sockets_->requests.bufferSizes(); }
   /// The descriptor of the session's network namespace, -1 where there is no /proc.
   int networkNamespace() const { return namespace_.number(); }
 
  private:
-  Session(std::unique_ptr<netlink::Socket> socket, netlink::Descriptor networkNamespace);
+  struct Sockets {
+    netlink::Socket requests;
+    netlink::Socket dumps;
+  };
 
-  std::unique_ptr<netlink::Socket> socket_;
+  Session(std::unique_ptr<Sockets> sockets, netlink::Descriptor networkNamespace);
+
+  std::unique_ptr<Sockets> sockets_;
   netlink::Descriptor namespace_;
   ipvs::Client client_;
 };

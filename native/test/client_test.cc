@@ -23,7 +23,7 @@ struct Conversation {
 
   // A client that is open; the conversation of its opening is forgotten.
   explicit Conversation(Limits bounds = {1 << 20, 1 << 20}) : limits(bounds) {
-    client = std::make_unique<Client>(transport, limits);
+    client = std::make_unique<Client>(transport, transport, limits);
     transport.onSend = [this](const script::Transport::Sent& sent) {
       std::uint32_t sequence = sent.messages[0].header.nlmsg_seq;
       if (sent.messages[0].header.nlmsg_type == GENL_ID_CTRL) {
@@ -204,10 +204,59 @@ TEST("a dump ends its send, as the kernel has one at a time, and what comes befo
     return 0;
   };
   pack::Batch batch;
-  batch.newService(pack::service()).plain(IPVS_CMD_GET_SERVICE, requestDump).plain(IPVS_CMD_FLUSH);
+  batch.newService(pack::service()).plain(IPVS_CMD_GET_DAEMON, requestDump).plain(IPVS_CMD_FLUSH);
   CHECK_EQUAL(conversation.execute(batch), "done done done");
   CHECK_EQUAL(conversation.transport.sent.size(), 2u);
   CHECK_EQUAL(conversation.transport.sent[0].messages.size(), 2u);
+}
+
+TEST("long dumps go by a transport of their own, short ones by the one for requests; a service is guessed after the one before") {
+  script::Transport requests, dumps;
+  Client client(requests, dumps, {1 << 20, 1 << 20});
+  std::string ways;
+  int records = 100;
+  int error = 0;
+  auto answerBy = [&](script::Transport& transport, const char* name) {
+    transport.onSend = [&transport, name, &ways, &records, &error](const script::Transport::Sent& sent) {
+      std::uint32_t sequence = sent.messages[0].header.nlmsg_seq;
+      ways += name;
+      if (error && ways.back() == 'r') transport.fail(error);
+      for (int i = 0; i < records; ++i) transport.queue(Conversation::destinationAnswer(sequence));
+      transport.queue(dumpEnd(sequence));
+      return 0;
+    };
+  };
+  answerBy(requests, "r");
+  answerBy(dumps, "d");
+  ReplyWriter reply;
+  std::atomic<bool> abandon = false;
+  auto ask = [&](unsigned command) {
+    pack::Batch batch;
+    if (command == IPVS_CMD_GET_DEST) batch.ofService(command, pack::serviceKey(), requestDump);
+    else batch.plain(command, requestDump);
+    client.execute(batch.bytes, 1, reply, abandon);
+    return pack::outcomes(reply.bytes().view());
+  };
+  CHECK_EQUAL(ask(IPVS_CMD_GET_DEST), "done+100");
+  records = 10;
+  CHECK_EQUAL(ask(IPVS_CMD_GET_DEST), "done+10");
+  CHECK_EQUAL(ask(IPVS_CMD_GET_DEST), "done+10");
+  records = 0;
+  CHECK_EQUAL(ask(IPVS_CMD_GET_SERVICE), "done");
+  CHECK_EQUAL(ask(IPVS_CMD_GET_DAEMON), "done");
+  records = 100;
+  CHECK_EQUAL(ask(IPVS_CMD_GET_DEST), "done+100");
+  CHECK_EQUAL(ask(IPVS_CMD_GET_DEST), "done+100");
+  CHECK_EQUAL(ways, "ddrdrrd");
+
+  // A machine whose datagrams are longer than expected: the dump that was cut is asked for again, and all later ones go the long way.
+  ways = "";
+  records = 10;
+  CHECK_EQUAL(ask(IPVS_CMD_GET_DEST), "done+10");
+  error = -EMSGSIZE;
+  CHECK_EQUAL(ask(IPVS_CMD_GET_DEST), "done+10");
+  CHECK_EQUAL(ask(IPVS_CMD_GET_DEST), "done+10");
+  CHECK_EQUAL(ways, "drdd");
 }
 
 TEST("single answers take one receive: no acknowledgement is asked for beside them") {
@@ -276,7 +325,7 @@ TEST("an abandoned batch stops between sends") {
 
 TEST("opening tells apart a kernel without IPVS and a caller without CAP_NET_ADMIN") {
   script::Transport transport;
-  Client client(transport, {1 << 20, 1 << 20});
+  Client client(transport, transport, {1 << 20, 1 << 20});
   transport.onSend = [&](const script::Transport::Sent& sent) {
     transport.queue(answer(sent.messages[0].header.nlmsg_seq, -ENOENT));
     return 0;

@@ -11,7 +11,7 @@ using namespace netlink;
 
 TEST("the controller's own family is found under its number") {
   Socket socket;
-  CHECK_EQUAL(socket.open(NETLINK_GENERIC, {1 << 16, 1 << 16}), 0);
+  CHECK_EQUAL(socket.open(NETLINK_GENERIC, Socket::DatagramSize::small, {1 << 16, 1 << 16}), 0);
   FamilyAnswer answer = resolveFamily(socket, "nlctrl", 1);
   CHECK_EQUAL(answer.error, 0);
   CHECK_EQUAL(answer.number, GENL_ID_CTRL);
@@ -19,21 +19,21 @@ TEST("the controller's own family is found under its number") {
 
 TEST("a family that does not exist is ENOENT") {
   Socket socket;
-  CHECK_EQUAL(socket.open(NETLINK_GENERIC, {1 << 16, 1 << 16}), 0);
+  CHECK_EQUAL(socket.open(NETLINK_GENERIC, Socket::DatagramSize::small, {1 << 16, 1 << 16}), 0);
   CHECK_EQUAL(resolveFamily(socket, "no such family", 1).error, -ENOENT);
   CHECK_EQUAL(resolveFamily(socket, "a name that is too long", 2).error, -ENAMETOOLONG);
 }
 
 TEST("the buffers are asked back from the kernel, which doubles them") {
   Socket socket;
-  CHECK_EQUAL(socket.open(NETLINK_GENERIC, {100'000, 50'000}), 0);
+  CHECK_EQUAL(socket.open(NETLINK_GENERIC, Socket::DatagramSize::small, {100'000, 50'000}), 0);
   CHECK_EQUAL(socket.bufferSizes().receive, 200'000);
   CHECK_EQUAL(socket.bufferSizes().send, 100'000);
 }
 
 TEST("a datagram larger than the send buffer is refused before anything is sent") {
   Socket socket;
-  CHECK_EQUAL(socket.open(NETLINK_GENERIC, {1 << 16, 1 << 16}), 0);
+  CHECK_EQUAL(socket.open(NETLINK_GENERIC, Socket::DatagramSize::small, {1 << 16, 1 << 16}), 0);
   std::vector<std::byte> large(1 << 18);
   CHECK_EQUAL(socket.send(large), -EMSGSIZE);
 }

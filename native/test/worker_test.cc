@@ -11,7 +11,7 @@ namespace {
 // A kernel that acknowledges everything, and a worker on it.
 struct Fixture {
   script::Transport transport;
-  ipvs::Client client{transport, {1 << 20, 1 << 20}};
+  ipvs::Client client{transport, transport, {1 << 20, 1 << 20}};
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
   int calls = 0;
