@@ -48,10 +48,6 @@ class BatchPiece implements Piece {
     this.answered.catch(() => {})
   }
 
-  get full(): boolean {
-    return this.operations.length >= PIECE_REQUESTS
-  }
-
   /** Validates and packs. The index is named where an operation is not valid. */
   add(operation: Operation): void {
     try {
@@ -98,11 +94,16 @@ function located(error: unknown, index: number): unknown {
   return error
 }
 
+/** Operations in the first piece of a batch; each piece has twice as many as the one before, up to {@link PIECE_REQUESTS}. */
+export const FIRST_PIECE = 256
+
 /** Packs operations, as many pieces as it takes. */
 class Packer {
   readonly pieces: BatchPiece[] = []
   #last: BatchPiece | undefined
   #count = 0
+  /** Operations in the next piece. The first pieces are small: the kernel begins sooner, and code that has not run before takes its time. */
+  #size = FIRST_PIECE
 
   constructor(readonly outcomes: Outcome[]) {}
 
@@ -112,8 +113,9 @@ class Packer {
     if (piece === undefined) this.pieces.push(piece = this.#last = new BatchPiece(takeBuffer(), this.#count, this.outcomes))
     piece.add(operation)
     this.#count++
-    if (!piece.full) return undefined
+    if (piece.operations.length < this.#size) return undefined
     this.#last = undefined
+    this.#size = Math.min(this.#size * 2, PIECE_REQUESTS)
     return piece
   }
 

@@ -81,9 +81,10 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    * Carries out any number of operations in as few system calls as the socket's limits allow, in order, each with its own outcome.
    *
    * The operations are given as a function that calls the methods of a builder, as an array, or as an iterable or async iterable. Of a
-   * function and an array everything is validated before anything is sent; an iterable of any kind is sent in pieces of 2048 operations while
+   * function and an array everything is validated before anything is sent; an iterable of any kind is sent in pieces of up to 2048 operations while
    * it goes on, so bad input ends it with an error that has the `outcomes` of what was sent before. The kernel carries out every operation that it does not refuse, whatever was refused before it.
    *
+   * The event loop is never held for long, except by the function while it runs: give very many operations as an iterable.
    * Operations called later on this handle wait until the batch has been sent, except with an async iterable, whose pieces take their turn as they come.
    *
    * @returns the outcomes, in order. Rejects with a `BatchError` if an operation was not carried out, unless `refusals` is 'return';

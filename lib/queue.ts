@@ -10,7 +10,7 @@ import { ATTEMPTS } from './unpack/repeats.js'
 import { DONE, replyOf, type Reply } from './unpack/reply.js'
 
 /**
- * Most requests in one piece: about a millisecond of packing. While the handle's thread sends one piece, the next one is packed.
+ * Most requests in one piece: half a millisecond of packing. While the handle's thread sends one piece, the next one is packed.
  */
 export const PIECE_REQUESTS = 2048
 

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { batch, type AsyncBatchInput } from '../../../lib/batch.js'
+import { batch, FIRST_PIECE, type AsyncBatchInput } from '../../../lib/batch.js'
 import { changes, reads } from '../../../lib/operations.js'
 import { PIECE_REQUESTS, Queue } from '../../../lib/queue.js'
 import type { BatchOptions, ListedService, Operation } from '../../../lib/types.js'
@@ -207,11 +207,11 @@ describe('a batch', () => {
 
   it('of an iterable says what had been sent before the bad input', async () => {
     const { kernel, batch, answerAll } = setUp()
-    const error = batch(new Set<Operation>([...operations(0, PIECE_REQUESTS + 7), { type: 'addService', service: key(-1) }])).catch((error: unknown) => error)
+    const error = batch(new Set<Operation>([...operations(0, FIRST_PIECE + 7), { type: 'addService', service: key(-1) }])).catch((error: unknown) => error)
     await answerAll()
-    expect(await error).toMatchObject({ code: 'ERR_OUT_OF_RANGE', index: PIECE_REQUESTS + 7, message: expect.stringContaining(`The first ${PIECE_REQUESTS} operations had been sent`) as string })
-    expect((await error as { outcomes: unknown[] }).outcomes.length).toBe(PIECE_REQUESTS)
-    expect(kernel.transactions.flatMap(({ ports }) => ports).length).toBe(PIECE_REQUESTS)
+    expect(await error).toMatchObject({ code: 'ERR_OUT_OF_RANGE', index: FIRST_PIECE + 7, message: expect.stringContaining(`The first ${FIRST_PIECE} operations had been sent`) as string })
+    expect((await error as { outcomes: unknown[] }).outcomes.length).toBe(FIRST_PIECE)
+    expect(kernel.transactions.flatMap(({ ports }) => ports).length).toBe(FIRST_PIECE)
   })
 
   it('lists every refusal with its place, its operation and its error', async () => {
@@ -266,7 +266,7 @@ describe('a batch', () => {
     function* endless(): Generator<Operation> {
       try {
         for (let i = 0; ; i++) {
-          if (i === PIECE_REQUESTS + 5) controller.abort(new Error('enough'))
+          if (i === FIRST_PIECE + 5) controller.abort(new Error('enough'))
           yield operations(i % 60000, 1)[0]
         }
       } finally {
@@ -277,8 +277,8 @@ describe('a batch', () => {
     await answerAll()
     const error = await aborted as { outcomes: { outcome: string }[], cause: Error }
     expect(error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: { message: 'enough' } })
-    expect(error.outcomes.filter(({ outcome }) => outcome === 'done').length).toBe(PIECE_REQUESTS)
-    expect(error.outcomes.filter(({ outcome }) => outcome === 'not-sent').length).toBe(PIECE_REQUESTS)
+    expect(error.outcomes.filter(({ outcome }) => outcome === 'done').length).toBe(FIRST_PIECE)
+    expect(error.outcomes.filter(({ outcome }) => outcome === 'not-sent').length).toBe(2 * FIRST_PIECE)
     expect(kernel.transactions.length).toBe(1)
     expect(closed).toBe(true)
   })
