@@ -25,9 +25,11 @@ function setUp() {
     get: (port: number) => queue.read(reads.getService, key(port)),
     list: () => queue.list(reads.services),
     batch: (input: AsyncBatchInput, options?: BatchOptions) => batch(queue, input, options),
-    /** Answers until nothing is under way any more. */
-    answerAll: async (): Promise<void> => {
-      for (let quiet = 0; quiet < 3; quiet++) {
+    /** Answers until `work` has settled; without it, until nothing more comes. */
+    answerAll: async (work?: Promise<unknown>): Promise<void> => {
+      let settled = work === undefined
+      work?.then(() => { settled = true }, () => { settled = true })
+      for (let quiet = 0; quiet < 3 || !settled; quiet++) {
         await turn()
         while (kernel.unanswered > 0) {
           kernel.answer()
@@ -188,7 +190,7 @@ describe('a batch', () => {
     for (const input of [many, new Set(many)]) {
       const from = kernel.transactions.length
       const all = [batch(input), add(60000)]
-      await answerAll()
+      await answerAll(Promise.all(all))
       expect(kernel.transactions.slice(from).flatMap(({ ports }) => ports)).toEqual([...many.keys(), 60000])
       await Promise.all(all)
     }
@@ -199,7 +201,7 @@ describe('a batch', () => {
     const ports = [...Array(PIECE_REQUESTS + 1).keys(), -1]
     const fromArray = batch(ports.map((port) => ({ type: 'addService', service: key(port) }))).catch((error: unknown) => error)
     const fromFunction = batch((b) => { for (const port of ports) b.addService(key(port)) }).catch((error: unknown) => error)
-    await answerAll()
+    await answerAll(Promise.all([fromArray, fromFunction]))
     expect(await fromArray).toMatchObject({ code: 'ERR_OUT_OF_RANGE', field: 'service.port', index: PIECE_REQUESTS + 1 })
     expect(await fromFunction).toMatchObject({ code: 'ERR_OUT_OF_RANGE', index: PIECE_REQUESTS + 1 })
     expect(kernel.transactions).toEqual([])
@@ -208,7 +210,7 @@ describe('a batch', () => {
   it('of an iterable says what had been sent before the bad input', async () => {
     const { kernel, batch, answerAll } = setUp()
     const error = batch(new Set<Operation>([...operations(0, FIRST_PIECE + 7), { type: 'addService', service: key(-1) }])).catch((error: unknown) => error)
-    await answerAll()
+    await answerAll(error)
     expect(await error).toMatchObject({ code: 'ERR_OUT_OF_RANGE', index: FIRST_PIECE + 7, message: expect.stringContaining(`The first ${FIRST_PIECE} operations had been sent`) as string })
     expect((await error as { outcomes: unknown[] }).outcomes.length).toBe(FIRST_PIECE)
     expect(kernel.transactions.flatMap(({ ports }) => ports).length).toBe(FIRST_PIECE)
@@ -274,7 +276,7 @@ describe('a batch', () => {
       }
     }
     const aborted = batch(endless(), { signal: controller.signal }).catch((error: unknown) => error)
-    await answerAll()
+    await answerAll(aborted)
     const error = await aborted as { outcomes: { outcome: string }[], cause: Error }
     expect(error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: { message: 'enough' } })
     expect(error.outcomes.filter(({ outcome }) => outcome === 'done').length).toBe(FIRST_PIECE)
@@ -332,7 +334,7 @@ describe('closing', () => {
     expect(await after).toMatchObject({ code: 'ERR_IPVS_CLOSED' })
     expect(await batchAfter).toMatchObject({ code: 'ERR_IPVS_CLOSED' })
     expect(kernel.closed).toBe(false)
-    await answerAll()
+    await answerAll(closed)
     await Promise.all(before)
     await closed
     await queue.close()
