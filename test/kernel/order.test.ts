@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { Ipvs } from 'ipvs'
-import { refusal } from '../support/errors.js'
 import { Scene } from '../support/scene.js'
 import { watchBatches } from '../support/transactions.js'
 
@@ -120,9 +119,4 @@ test('operations, batches and snapshots keep the order in which they were called
   expect(snapshot.services[0].destinations).toHaveLength(5000)
   expect(later).toEqual([])
   expect(last).toMatchObject([{ port: 81 }])
-})
-
-test('a refusal that nobody waits for together with good ones is an unhandled rejection of its own only', async () => {
-  const [refused] = await Promise.all([refusal(() => ipvs.removeService(service(1))), ipvs.addService(service(2))])
-  expect(refused).toMatchObject({ code: 'ESRCH' })
 })
