@@ -171,8 +171,10 @@ class Planner {
       return byId.get(`${address} ${port}`) ?? -1
     }
     // The kernel lists the destinations of a service from the last that was added to the first, other programs' tables run the other way.
-    let next = 0
-    let step = 1
+    const last = listed.length - 1
+    const backwards = desired.length > 0 && last > 0 && listed[last].port === desired[0]?.port && listed[last].address === desired[0].address
+    let next = backwards ? last : 0
+    const step = backwards ? -1 : 1
     for (let i = 0; i < desired.length; i++) {
       const destination = desired[i]
       if (typeof destination !== 'object' || destination === null) throw invalidType(`${path}.destinations[${i}]`, 'an object', destination)
@@ -191,7 +193,6 @@ class Planner {
           build.push({ type: 'addDestination', service: key, destination: complete!, reason: 'the destination is not in the table' })
           continue
         }
-        if (i === 0 && at > 0) step = -1
         other = listed[at]
       }
       if (claims.has(at)) throw conflict(`${path}.destinations[${i}]`, `names ${endpointWords(other)} a second time`)

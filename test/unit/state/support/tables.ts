@@ -42,7 +42,7 @@ const service: fc.Arbitrary<Desired> = key.chain((chosen) => {
   const family = 'family' in chosen ? chosen.family : chosen.address.includes(':') ? 6 : 4
   return fc.record({
     scheduler: optional(fc.constantFrom('rr', 'wlc', 'sh', 'mh')),
-    schedulerFlags: optional(fc.constantFrom([], ['flag-1'], ['flag-2', 'flag-1'])),
+    schedulerFlags: optional(fc.constantFrom<string[]>([], ['flag-1'], ['flag-2', 'flag-1'])),
     onePacket: optional(fc.boolean()),
     persistence: optional(persistence(family)),
     persistenceEngine: optional(fc.constant(null)),

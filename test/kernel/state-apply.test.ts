@@ -1,0 +1,153 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { Ipvs, type Desired, type DesiredService, type Operation } from 'ipvs'
+import { run } from '../../scripts/network/run.js'
+import { Scene } from '../support/scene.js'
+import { destinationId, Model, serviceId } from '../unit/state/support/model.js'
+import { table } from '../unit/state/support/tables.js'
+import { apply as applyToModel } from '../../lib/state/apply.js'
+import { fileURLToPath } from 'node:url'
+
+const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
+const [a, b, c] = ['10.0.0.101', '10.0.0.102', '10.0.0.103'].map((address) => ({ address, port: 80, forward: 'nat' as const }))
+
+let scene: Scene
+let ipvs: Ipvs
+beforeAll(async () => {
+  scene = await Scene.create(Ipvs, 'state')
+  ipvs = scene.ipvs
+})
+beforeEach(() => ipvs.flush())
+afterAll(() => scene[Symbol.asyncDispose]())
+
+const typesOf = (operations: readonly Operation[]): string[] => operations.map(({ type }) => type)
+
+/** What the kernel has, as sorted text without counters. */
+async function contents(handle: Pick<Ipvs, 'snapshot'>): Promise<string[]> {
+  const { services } = await handle.snapshot()
+  return services.map(({ destinations, ...service }) => JSON.stringify([serviceId(service), { ...service, stats: 0, rates: 0 }, destinations
+    .map(({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel }) => ({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel }))
+    .sort((x, y) => destinationId(x) < destinationId(y) ? -1 : 1)])).sort()
+}
+
+async function predicted(desired: Desired): Promise<string[]> {
+  const model = new Model()
+  await applyToModel(model, desired)
+  return contents(model)
+}
+
+/** Tables that the kernels at hand keep as they are told; the same ones each time. */
+const runs = { seed: 5, numRuns: 40, endOnFailure: true }
+
+describe('apply on a real kernel', () => {
+  test('brings random tables to random desired states, as the model of a table predicts', async () => {
+    await fc.assert(fc.asyncProperty(table, table, async (before, after) => {
+      await ipvs.flush()
+      expect((await ipvs.apply(before)).refused).toEqual([])
+      expect(await contents(ipvs)).toEqual(await predicted(before))
+      expect((await ipvs.apply(after, { prune: 'all' })).refused).toEqual([])
+      expect(await contents(ipvs)).toEqual(await predicted(after))
+      expect((await ipvs.plan(after, { prune: 'all' })).operations).toEqual([])
+    }), runs)
+  })
+
+  test('finds nothing to do in what it has done, by whatever spelling', async () => {
+    await scene.ipvsadm.run('-A -t 10.0.0.1:80 -s wlc -p 360', '-a -t 10.0.0.1:80 -r 10.0.0.101:80 -g', '-A -f 5 -6 -s rr -p 50 -M 64', '-a -f 5 -6 -r [fd00::9]:0 -i')
+    const desired: Desired = {
+      services: [
+        { ...web, persistence: { netmask: '255.255.255.255' }, destinations: [{ address: '10.0.0.101', port: 80 }] },
+        { fwmark: 5, family: 6, scheduler: 'rr', persistence: { timeout: 50, prefixLength: 64 }, destinations: [{ address: 'FD00:0::09', port: 0, forward: 'tun' }] },
+      ],
+    }
+    expect(await ipvs.plan(desired, { prune: 'all' })).toEqual({ operations: [], warnings: [] })
+  })
+
+  test('a snapshot brings a table back', async () => {
+    await ipvs.apply([{ ...web, destinations: [a, b] }, { fwmark: 7, family: 4, destinations: [c] }])
+    const saved = await ipvs.snapshot()
+    const text = await scene.ipvsadm.save()
+    await ipvs.flush()
+    await ipvs.apply(saved)
+    expect((await scene.ipvsadm.save()).sort()).toEqual(text.sort())
+  })
+
+  test('timeouts and daemons are left alone unless they are named', async () => {
+    await ipvs.setTimeouts({ tcp: 1000, tcpFin: 100, udp: 200 })
+    expect((await ipvs.plan([], { prune: 'all' })).operations).toEqual([])
+    const named = { services: [], timeouts: { tcp: 1000, udp: 250 }, daemons: [{ role: 'backup' as const, interface: 'lo', syncId: 3, maxLength: 500 }] }
+    expect(typesOf((await ipvs.apply(named)).done.map(({ operation }) => operation))).toEqual(['setTimeouts', 'startDaemon'])
+    expect(await ipvs.timeouts()).toEqual({ tcp: 1000, tcpFin: 100, udp: 250 })
+    expect((await ipvs.plan(named, { prune: 'all' })).operations).toEqual([])
+    expect(typesOf((await ipvs.apply({ services: [], daemons: [] }, { prune: 'all' })).done.map(({ operation }) => operation))).toEqual(['stopDaemon'])
+    expect(await ipvs.daemons()).toEqual([])
+  })
+
+  test('a refusal is reported with the kernel\'s error, what it was to replace stays, and the next apply completes it', async () => {
+    await ipvs.apply([{ ...web, destinations: [a] }])
+    const result = await ipvs.apply([{ ...web, scheduler: 'rr', destinations: [{ ...b, address: '127.0.0.1' }, { ...c, address: '224.0.0.1' }] }], { prune: 'all' })
+    expect(result.refused.map(({ operation, error }) => [operation.type, error?.code])).toContainEqual(['addDestination', 'EINVAL'])
+    expect(typesOf(result.notSent.map(({ operation }) => operation))).toEqual(['removeDestination'])
+    expect((await ipvs.destinations(web)).map(({ address }) => address)).toContain(a.address)
+    await ipvs.apply([{ ...web, scheduler: 'rr', destinations: [b] }], { prune: 'all' })
+    expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.0.0.1:80 -s rr', '-a -t 10.0.0.1:80 -r 10.0.0.102:80 -m -w 1'])
+  })
+
+  test('rollback brings back the table as it was', async () => {
+    await ipvs.apply([{ ...web, destinations: [{ ...a, weight: 7 }, b] }, { ...web, port: 81, destinations: [c] }])
+    const before = await contents(ipvs)
+    const result = await ipvs.apply([{ ...web, scheduler: 'sh', destinations: [{ ...a, weight: 9 }] }, { ...web, port: 82, destinations: [a, { ...c, address: '224.0.0.1' }] }],
+      { prune: 'all', rollback: true })
+    expect(result.refused).toMatchObject([{ operation: { type: 'addDestination', destination: { address: '224.0.0.1' } }, error: { code: 'EINVAL' } }])
+    expect(result.rollback).toMatchObject({ notUndone: [] })
+    expect(await contents(ipvs)).toEqual(before)
+  })
+
+  test('two programs share a table, each with what it owns', async () => {
+    const blue = { prune: 'owned', owns: { port: [80, 89] } } as const
+    const green = { prune: 'owned', owns: { port: [90, 99] } } as const
+    const other = await Ipvs.open({ netns: scene.namespace.name })
+    try {
+      await Promise.all([ipvs.apply([{ ...web, destinations: [a] }], blue), other.apply([{ ...web, port: 90, destinations: [b] }], green)])
+      await Promise.all([ipvs.apply([{ ...web, port: 81, destinations: [a] }], blue), other.apply([{ ...web, port: 91, destinations: [b] }], green)])
+      expect((await scene.ipvsadm.save()).filter((line) => line.startsWith('-A')).sort()).toEqual(['-A -t 10.0.0.1:81 -s wlc', '-A -t 10.0.0.1:91 -s wlc'])
+      await expect(ipvs.apply([{ ...web, port: 95 }], blue)).rejects.toMatchObject({ field: 'desired.services[0]' })
+    } finally {
+      await other.close()
+    }
+  })
+
+  test('reaches the desired state although ipvsadm edits meanwhile', async () => {
+    const desired: DesiredService[] = Array.from({ length: 20 }, (_, i) => ({ ...web, port: 1000 + i, destinations: [a, b] }))
+    const edits = (async () => {
+      for (let i = 0; i < 20; i++) {
+        await scene.ipvsadm.try(`-D -t 10.0.0.1:${1000 + i}`)
+        await scene.ipvsadm.try(`-A -t 10.0.0.1:${2000 + i} -s rr`)
+      }
+    })()
+    for (let i = 0; i < 10; i++) await ipvs.apply(desired, { prune: 'all', batchSize: 7, concurrencyCheck: i % 2 === 0 }).catch((error: unknown) => expect(error).toMatchObject({ code: 'ERR_IPVS_TABLE_CHANGING' }))
+    await edits
+    await ipvs.apply(desired, { prune: 'all' })
+    expect(await contents(ipvs)).toEqual(await predicted(desired))
+  })
+})
+
+describe('a process that is killed while it applies', () => {
+  const before: DesiredService[] = [{ ...web, destinations: [a, b] }, { ...web, port: 81, destinations: [c] }]
+  const after: DesiredService[] = [{ ...web, scheduler: 'rr', destinations: [{ ...b, weight: 3 }, c] }, { ...web, port: 82, destinations: [a, b] }]
+  const killer = fileURLToPath(new URL('programs/apply-and-die.mjs', import.meta.url))
+
+  test.each([1, 2, 7])('after any send of %i operations leaves a table that the next apply brings to the desired state', async (batchSize) => {
+    const operations = 8
+    for (let sends = 1; sends <= Math.ceil(operations / batchSize); sends++) {
+      await ipvs.flush()
+      await ipvs.apply(before)
+      expect((await ipvs.plan(after, { prune: 'all' })).operations).toHaveLength(operations)
+      const { stderr } = await run(process.execPath, [killer, scene.namespace.name, String(batchSize), String(sends)], { input: JSON.stringify(after) })
+      expect(stderr).toBe('ended by SIGKILL\n')
+      const left = await ipvs.destinations(web)
+      expect(left.filter(({ weight }) => weight > 0).length).toBeGreaterThan(0)
+      await ipvs.apply(after, { prune: 'all' })
+      expect(await contents(ipvs)).toEqual(await predicted(after))
+    }
+  })
+})
