@@ -30,6 +30,7 @@ function call(ipvs: Ipvs, operation: Operation): Promise<unknown> {
 
 type ChangeTable = (ipvs: Ipvs, rules: readonly Operation[]) => Promise<unknown>
 const inOneBatch: ChangeTable = (ipvs, rules) => ipvs.batch(rules)
+const inOneBatchAsItGoes: ChangeTable = (ipvs, rules) => ipvs.batch(rules.values())
 const inSingleCalls: ChangeTable = (ipvs, rules) => Promise.all(rules.map(rule => call(ipvs, rule)))
 
 /** Fills a table, lists it, changes it, empties it; after each change the whole of it is read back and compared. */
@@ -69,6 +70,7 @@ async function measureShape(shape: Shape, run: Run): Promise<Row[]> {
   const contenders = {
     batched: async () => perRule(await inC(shape, ['add', 'snapshot', 'update', 'remove']), shape),
     batch: async () => perRule(await wholeTable(shape, rules, inOneBatch), shape),
+    iterable: async () => perRule(await wholeTable(shape, rules, inOneBatchAsItGoes), shape),
     calls: async () => perRule(await wholeTable(shape, rules, inSingleCalls), shape),
     each: async () => perRule(await inC(shape, ['each:add', 'each:update', 'each:remove']), shape),
   }
@@ -85,7 +87,8 @@ function rows(comparison: Comparison, shape: Shape, run: Run): Row[] {
     }
   }
   return [
-    ...verbs.map(verb => row(verb, 'batch', `${verb}, one batch`, goals.batch[run.place])),
+    ...verbs.map(verb => row(verb, 'batch', `${verb}, one batch, an array`, goals.batch[run.place])),
+    ...verbs.map(verb => row(verb, 'iterable', `${verb}, one batch, an iterable`, goals.batch[run.place])),
     ...verbs.map(verb => row(verb, 'calls', `${verb}, Promise.all of single calls`, goals.calls)),
     ...verbs.map(verb => row(verb, 'each', `${verb}, the C reference one by one`)),
     row('snapshot', 'batch', 'snapshot, every field read', goals.snapshot),
