@@ -48,11 +48,24 @@ async function readStandardInput(): Promise<string> {
 
 /** Carries the operations out. Returns whether any was refused. */
 function carryOut(ipvs: IpvsSync, operations: RuleOperation[]): boolean {
-  const failed = ipvs.batch(operations, { refusals: 'return' }).filter(({ outcome }) => outcome !== 'done')
-  for (const { operation, outcome, error } of failed) {
-    complain(`ipvs: line ${(operation as RuleOperation).line}: ${error ? refusal(error) : outcome}`)
+  const sendable = [...operations]
+  const refusals: { line: number, words: string }[] = []
+  for (;;) {
+    try {
+      for (const { operation, outcome, error } of ipvs.batch(sendable, { refusals: 'return' })) {
+        if (outcome !== 'done') refusals.push({ line: (operation as RuleOperation).line, words: error ? refusal(error) : outcome })
+      }
+      break
+    } catch (error) {
+      // The library itself refuses what the kernel would (a lower threshold above the upper one), before anything is sent: without it, then.
+      const { index, message } = error as Error & { index?: number }
+      if (index === undefined) throw error
+      const [{ line }] = sendable.splice(index, 1)
+      refusals.push({ line, words: message.replace(/^operation \d+ of the batch: /, '') })
+    }
   }
-  return failed.length > 0
+  for (const { line, words } of refusals.sort((a, b) => a.line - b.line)) complain(`ipvs: line ${line}: ${words}`)
+  return refusals.length > 0
 }
 
 /** Says what would be done, and what would be refused. Returns whether anything would. */

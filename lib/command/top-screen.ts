@@ -100,7 +100,7 @@ export function screen(services: readonly TopService[], interval: number, { colu
   const heading = `ipvs top: ${several(services.length, 'service')}, ${several(destinations, 'destination')}, by ${order}, every ${interval} s`
   const rest = lines.length > room ? `, lines ${scroll + 1}-${scroll + shown.length} of ${lines.length}: arrows` : ''
   const keys = Object.entries(sortOrders).map(([name, { key }]) => `${key} ${name}`).join('  ')
-  return [fit(heading + rest, columns), titleLine(columns), ...shown, ...new Array<string>(Math.max(room - shown.length, 0)).fill(''), fit(`q quit  sort: ${keys}`, columns)].slice(0, rows)
+  return [fit(heading + rest, columns), titleLine(columns), ...shown, ...new Array<string>(Math.max(room - shown.length, 0)).fill(''), fit(`q quit  sort: ${keys}`, columns)].slice(0, rows).map((line) => line.slice(0, columns))
 }
 
 const several = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`

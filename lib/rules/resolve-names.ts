@@ -33,7 +33,7 @@ async function resolveText(text: string, resolver: Resolver): Promise<string> {
   if (errors.length > 0) throw firstOf(errors)
   const names = lines.flatMap((line) => line.names)
   const found = await Promise.all(names.map((reference) => resolver.find(reference)))
-  const missing = names.filter((_, index) => found[index] === undefined).map(missingError)
+  const missing = names.filter((_, index) => found[index] === undefined).map((reference) => missingError(reference, resolver))
   if (missing.length > 0) throw firstOf(missing)
   const rows = text.split('\n')
   // From the end of each line to its beginning, so that the columns of what is still to come stay right.
@@ -51,31 +51,40 @@ async function resolveOperations(operations: readonly Named<Operation>[], resolv
     if (result.status === 'fulfilled') continue
     const { line, column } = operations[index] as Partial<Position>
     if (!(result.reason instanceof NameError) || line === undefined || column === undefined) throw result.reason
-    errors.push(missingError({ ...result.reason.reference, line, column }))
+    errors.push(missingError({ ...result.reason.reference, line, column }, resolver))
   }
   if (errors.length > 0) throw firstOf(errors)
   return settled.map((result) => (result as PromiseFulfilledResult<Operation>).value)
 }
 
-function missingError({ kind, name, protocol, line, column }: NameReference): RulesError {
-  return new RulesError(`${kind} '${name}' is not known`, kind === 'host' ? 'a host name with an IPv4 address' : `a name that /etc/services has for ${protocol}`, line, column)
+type Name = Pick<NameReference, 'kind' | 'name' | 'protocol'>
+
+function missingError({ line, column, ...name }: NameReference, resolver: Resolver): RulesError {
+  return new RulesError(resolver.problem(name), name.kind === 'host' ? 'a host name with an IPv4 address' : `a name that /etc/services has for ${name.protocol}`, line, column)
 }
 
 /** A name that stands in no text. */
 class NameError extends Error {
   readonly code = 'ERR_IPVS_NAME'
-  constructor(readonly reference: Pick<NameReference, 'kind' | 'name' | 'protocol'>) {
-    const { kind, name, protocol } = reference
-    super(kind === 'host' ? `host '${name}' is not known` : `service '${name}' is not known for ${protocol}`)
+  constructor(readonly reference: Name, problem: string) {
+    super(problem)
   }
 }
 
 /** Looks names up, each once. */
 class Resolver {
   readonly #hosts = new Map<string, Promise<string | undefined>>()
+  /** Why hosts were not found. */
+  readonly #failures = new Map<string, string>()
+
+  /** What is the matter with a name that was not found. */
+  problem({ kind, name, protocol }: Name): string {
+    if (kind === 'service') return `service '${name}' is not known for ${protocol}`
+    return this.#failures.get(name) === 'ENOTFOUND' ? `host '${name}' is not known` : `host '${name}' could not be looked up (${this.#failures.get(name)})`
+  }
 
   /** Text that stands for the name; `undefined` if it is not known. */
-  async find({ kind, name, protocol }: Pick<NameReference, 'kind' | 'name' | 'protocol'>): Promise<string | number | undefined> {
+  async find({ kind, name, protocol }: Name): Promise<string | number | undefined> {
     if (kind === 'host') return this.#host(name)
     return (await loadServices()).port(name, protocol!)
   }
@@ -84,25 +93,29 @@ class Resolver {
     let found = this.#hosts.get(name)
     if (!found) {
       found = lookup(name, { family: 4 }).then(({ address }) => address, (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOTFOUND' || error.code === 'ENODATA') return undefined
-        throw error
+        this.#failures.set(name, error.code ?? error.message)
+        return undefined
       })
       this.#hosts.set(name, found)
     }
     return found
   }
 
+  #error(name: Name): NameError {
+    return new NameError(name, this.problem(name))
+  }
+
   async #address(address: string): Promise<string> {
     if (canonicalAddress(address) !== undefined) return address
     const found = await this.#host(address)
-    if (found === undefined) throw new NameError({ kind: 'host', name: address })
+    if (found === undefined) throw this.#error({ kind: 'host', name: address })
     return found
   }
 
   async #port(port: number | string, protocol: Protocol): Promise<number> {
     if (typeof port === 'number') return port
     const found = (await loadServices()).port(port, protocol)
-    if (found === undefined) throw new NameError({ kind: 'service', name: port, protocol })
+    if (found === undefined) throw this.#error({ kind: 'service', name: port, protocol })
     return found
   }
 
