@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { AddressServiceKey, DesiredService } from 'ipvs'
+import { PORT, Stage, tally } from '../support/stage.js'
+import { until } from '../support/until.js'
+
+/** Applies that replace every backend, one after the other. */
+const REPLACEMENTS = 12
+/** Connections that are opened while one apply is under way. */
+const OPENED = 60
+
+let stage: Stage
+beforeAll(async () => {
+  stage = await Stage.create(['alpha', 'beta', 'gamma', 'delta'])
+})
+afterAll(() => stage[Symbol.asyncDispose]())
+
+const blue = ['alpha', 'beta']
+const green = ['gamma', 'delta']
+
+const desired = (service: AddressServiceKey, names: readonly string[]): DesiredService => ({
+  ...service,
+  scheduler: 'rr',
+  destinations: stage.workshop.backends.filter(({ name }) => names.includes(name)).map(({ address }) => ({ address: address[4], port: PORT, forward: 'nat' as const })),
+})
+
+const drain = { prune: 'owned', drain: { until: 'established', interval: 0.02, timeout: 60 } } as const
+
+describe('under steady traffic through NAT', () => {
+  test('applies that replace every backend refuse no new connection and lose no established one', async () => {
+    const service = stage.fresh('tcp', 4)
+    const { client } = stage.workshop
+    const question = { transport: 'tcp', address: service.address, port: service.port } as const
+    const options = { ...drain, owns: { port: service.port } }
+    await stage.ipvs.apply([desired(service, blue)], options)
+    const held = [await client.connect(question), await client.connect(question)]
+    const holders = [...await held[0].say(), ...await held[1].say()]
+    expect(new Set(holders)).toEqual(new Set(blue))
+
+    // The first replacement drains as long as these connections are there; those after it run beside them.
+    let answered = 0
+    for (let n = 0; n < REPLACEMENTS; n++) {
+      const next = n % 2 === 0 ? green : blue
+      const abort = new AbortController()
+      const onProgress = ({ phase, draining }: { phase: string, draining: readonly unknown[] }): void => {
+        // What is left is what holds the two connections.
+        if (phase === 'draining' && draining.length <= 2) abort.abort()
+      }
+      const [names] = await Promise.all([
+        stage.ask(service, OPENED),
+        stage.ipvs.apply([desired(service, next)], { ...options, signal: abort.signal, onProgress }).catch((error: unknown) => expect(error).toMatchObject({ name: 'AbortError' })),
+      ])
+      answered += names.length
+      // What is in force now is what new connections meet.
+      expect(Object.keys(tally(await stage.ask(service, 4))).sort()).toEqual([...next].sort())
+      expect([...await held[0].say(), ...await held[1].say()]).toEqual(holders)
+    }
+    expect(answered).toBe(REPLACEMENTS * OPENED)
+
+    for (const conversation of held) await conversation.end()
+    const result = await stage.ipvs.apply([desired(service, green)], { ...options, drain: { ...options.drain, until: 'established' } })
+    expect(result.draining).toEqual([])
+    expect((await stage.ipvs.destinations(service)).map(({ address }) => address).sort()).toEqual(stage.workshop.backends.filter(({ name }) => green.includes(name)).map(({ address }) => address[4]).sort())
+  })
+
+  test('a destination stays at weight 0 for as long as a connection of it is used, and goes when it ends', async () => {
+    const service = stage.fresh('tcp', 4)
+    const options = { ...drain, owns: { port: service.port } }
+    await stage.ipvs.apply([desired(service, ['alpha'])], options)
+    const held = await stage.workshop.client.connect({ transport: 'tcp', address: service.address, port: service.port })
+    expect(await held.say()).toEqual(['alpha'])
+    let waiting!: () => void
+    const draining = new Promise<void>((resolve) => {
+      waiting = resolve
+    })
+    const applied = stage.ipvs.apply([desired(service, ['beta'])], { ...options, onProgress: ({ phase }) => phase === 'draining' && waiting() })
+    await draining
+    expect(await held.say(3)).toEqual(['alpha', 'alpha', 'alpha'])
+    expect(tally(await stage.ask(service, 4))).toEqual({ beta: 4 })
+    expect(await stage.destination(service, stage.workshop.backends[0])).toMatchObject({ weight: 0, activeConnections: 1 })
+    await held.end()
+    expect(await applied).toMatchObject({ refused: [], draining: [] })
+    expect(await stage.ipvs.destinations(service)).toHaveLength(1)
+  })
+
+  test('a reconciler repairs what others break, and drains without being told', async () => {
+    const service = stage.fresh('tcp', 4)
+    await using reconciler = stage.ipvs.reconcile([desired(service, blue)], { ...drain, owns: { port: service.port }, interval: 0.05, coalesce: 0.005 })
+    const addresses = async (): Promise<string[]> => (await stage.ipvs.snapshot()).services.filter((entry) => 'port' in entry && entry.port === service.port).flatMap(({ destinations }) => destinations.map(({ address }) => address))
+    await until(addresses, (list) => list.length === 2)
+    await stage.ipvsadm.run(`-D -t ${service.address}:${service.port}`)
+    await until(addresses, (list) => list.length === 2)
+    const held = await stage.workshop.client.connect({ transport: 'tcp', address: service.address, port: service.port })
+    const [holder] = await held.say()
+    reconciler.set([desired(service, green)])
+    await until(addresses, (list) => list.length === 3)
+    expect(await held.say()).toEqual([holder])
+    expect((await stage.ask(service, 4)).every((name) => green.includes(name))).toBe(true)
+    await held.end()
+    await until(addresses, (list) => list.length === 2)
+  })
+})
+
+test('watch counts connections as they are made', async () => {
+  const service = stage.fresh('tcp', 4)
+  await stage.ipvs.apply([desired(service, blue)])
+  const abort = new AbortController()
+  let counted = 0n
+  let asked: Promise<unknown> | undefined
+  for await (const { rates } of stage.ipvs.watch({ interval: 0.05, initial: true, signal: abort.signal })) {
+    asked ??= stage.ask(service, 20)
+    for (const { service: key, destination, difference, perSecond } of rates) {
+      if (!('port' in key) || key.port !== service.port || destination === undefined) continue
+      counted += difference.connections
+      expect(perSecond.connections).toBeGreaterThanOrEqual(0)
+    }
+    if (counted >= 20n) abort.abort()
+  }
+  await asked
+  expect(counted).toBe(20n)
+})
