@@ -1,0 +1,35 @@
+/**
+ * Serves the table's metrics to Prometheus, with the names of node_exporter's ipvs collector and more. Needs prom-client (npm install prom-client):
+ *
+ *     node examples/exporter.mjs [PORT]
+ *     curl http://localhost:9101/metrics
+ */
+import { createServer } from 'node:http'
+import { Ipvs } from 'ipvs'
+import { IpvsCollector } from 'ipvs/metrics'
+import { Registry } from 'prom-client'
+
+const ipvs = await Ipvs.open()
+const registry = new Registry()
+new IpvsCollector({ ipvs, registers: [registry] })
+
+const server = createServer(async (request, response) => {
+  if (request.url !== '/metrics') {
+    response.writeHead(404).end()
+    return
+  }
+  try {
+    const text = await registry.metrics()
+    response.writeHead(200, { 'content-type': registry.contentType }).end(text)
+  } catch (error) {
+    response.writeHead(500).end(`${error.message}\n`)
+  }
+})
+server.listen(Number(process.argv[2] ?? 9101), '127.0.0.1', () => console.log(`http://127.0.0.1:${server.address().port}/metrics`))
+
+for (const name of ['SIGTERM', 'SIGINT']) {
+  process.once(name, () => {
+    server.close(() => ipvs.close())
+    server.closeAllConnections()
+  })
+}

@@ -1,0 +1,49 @@
+/**
+ * Keeps the kernel's table at what a JSON file says, and repairs what others change:
+ *
+ *     node examples/follow-file.mjs table.json
+ *
+ *     { "services": [{ "protocol": "tcp", "address": "10.10.10.100", "port": 80, "scheduler": "rr",
+ *                      "destinations": [{ "address": "10.10.20.1", "port": 80, "forward": "nat" }] }] }
+ *
+ * A file that cannot be read or does not make sense changes nothing: the last good state stays in force.
+ */
+import { readFile, watch } from 'node:fs/promises'
+import { basename, dirname, resolve } from 'node:path'
+import { formatPlan, Ipvs } from 'ipvs'
+
+const file = resolve(process.argv[2] ?? 'table.json')
+const stop = new AbortController()
+for (const name of ['SIGTERM', 'SIGINT']) process.once(name, () => stop.abort())
+
+const ipvs = await Ipvs.open()
+
+async function* tables() {
+  // Watched before it is read, so that no change is missed; its folder, because editors put a new file in the old one's place.
+  const events = watch(dirname(file), { signal: stop.signal })
+  const read = async () => {
+    try {
+      const table = JSON.parse(await readFile(file, 'utf8'))
+      // Bad input is found here, where the last good state is still in force.
+      await ipvs.plan(table)
+      return [table]
+    } catch (error) {
+      console.error(`${file}: ${error.message}`)
+      return []
+    }
+  }
+  yield* await read()
+  try {
+    for await (const { filename } of events) if (filename === basename(file)) yield* await read()
+  } catch (error) {
+    if (error.name !== 'AbortError') throw error
+  }
+}
+
+const reconciler = ipvs.reconcile(tables(), { prune: 'all', drain: true, interval: 5, signal: stop.signal })
+reconciler.on('applied', ({ plan }) => console.log(formatPlan(plan)))
+reconciler.on('settled', () => console.log('the table is as the file says'))
+reconciler.on('failed', ({ error, result, retryIn }) => {
+  console.error(`trying again in ${retryIn} seconds:`, error?.message ?? result.refused.map((outcome) => outcome.error.message))
+})
+reconciler.on('closed', () => ipvs.close())

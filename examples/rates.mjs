@@ -1,0 +1,22 @@
+/**
+ * Prints what changes in the table, and which services have traffic:
+ *
+ *     node examples/rates.mjs [SECONDS]
+ */
+import { Ipvs } from 'ipvs'
+
+const interval = Number(process.argv[2] ?? 1)
+const stop = new AbortController()
+for (const name of ['SIGTERM', 'SIGINT']) process.once(name, () => stop.abort())
+
+const nameOf = (service) => 'fwmark' in service ? `fwmark ${service.fwmark}` : `${service.protocol} ${service.address}:${service.port}`
+
+const ipvs = await Ipvs.open()
+for await (const { changes, rates } of ipvs.watch({ interval, signal: stop.signal, initial: true })) {
+  for (const { type, service, destination } of changes) console.log(type, nameOf(service), destination?.address ?? '')
+  for (const { service, destination, perSecond } of rates) {
+    if (destination !== undefined || perSecond.inPackets === 0) continue
+    console.log(`${nameOf(service)}: ${perSecond.connections.toFixed(1)} connections, ${perSecond.inBytes.toFixed(0)} bytes in, ${perSecond.outBytes.toFixed(0)} bytes out each second`)
+  }
+}
+await ipvs.close()
