@@ -14,7 +14,7 @@ import { ATTEMPTS, repeatedServices } from './unpack/repeats.js'
 import type { Reply } from './unpack/reply.js'
 
 /** Dumps of destinations that are asked for together: while one lot is read, the kernel is at work on the next. */
-const DUMPS = 64
+const DUMPS = 128
 
 const PRESENT = index('service', 'present', 'u32')
 const KEY_BITS = bits('service', 'family', 'protocol', 'port', 'fwmark', 'address')
