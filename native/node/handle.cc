@@ -254,6 +254,8 @@ void Handle::deliver(Napi::Env env) {
   Napi::Object self = Value();
   JobList done;
   worker_->takeDone(done);
+  // The call before may have delivered what this one was made for.
+  if (done.empty()) return;
   delivering_ = true;
   while (std::unique_ptr<Job> job = done.pop()) {
     Napi::HandleScope each(env);
