@@ -1,8 +1,8 @@
-import { setTimeout as wait } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { AbortError } from '../errors.js'
 import type { Ipvs } from '../ipvs.js'
-import type { DestinationKey, ListedTable, Operation, Outcome, ServiceKey } from '../types.js'
+import type { DestinationKey, ListedTable, ListedTableService, Operation, Outcome, ServiceKey } from '../types.js'
 import { configurationOf, destinationId, serviceConfigurationOf, serviceId } from './complete.js'
 import { readDesired, type DesiredState } from './desired.js'
 import { sysctlWarnings } from './draining.js'
@@ -15,10 +15,9 @@ export type TableHandle = Pick<Ipvs, 'snapshot' | 'batch'> & { sysctl?: Pick<Ipv
 
 const idOf = (service: ServiceKey, destination: DestinationKey): string => `${serviceId(service)} ${destinationId(destination)}`
 
-async function planOf(handle: TableHandle, current: ListedTable, staged: StagedPlan, settings: PlanSettings): Promise<Plan> {
-  const { draining } = staged
-  const persistent = (key: ServiceKey): boolean => current.services.some((service) => serviceId(service) === serviceId(key) && service.persistence !== null)
-  const warnings = [...staged.warnings, ...await sysctlWarnings(handle.sysctl, draining, persistent)]
+async function planOf(handle: TableHandle, staged: StagedPlan, settings: PlanSettings): Promise<Plan> {
+  const { draining, affinity } = staged
+  const warnings = draining.length === 0 ? staged.warnings : [...staged.warnings, ...await sysctlWarnings(handle.sysctl, affinity)]
   return { operations: operationsOf(staged), warnings, ...settings.drain && { draining } }
 }
 
@@ -27,7 +26,7 @@ export async function plan(handle: TableHandle, desired: Desired, options?: Plan
   const settings = planSettings(options)
   const state = readDesired(desired)
   const current = await handle.snapshot()
-  return planOf(handle, current, await planTable(state, current, settings), settings)
+  return planOf(handle, await planTable(state, current, settings), settings)
 }
 
 /** Another program changed the table between each two readings. */
@@ -37,6 +36,18 @@ class TableChangingError extends Error {
   constructor(attempts: number) {
     super(`the table was changed by others ${attempts === 1 ? 'while' : `each of the ${attempts} times`} it was read to plan; nothing was sent. Try again later, or allow more with options.concurrencyCheck.attempts`)
   }
+}
+
+/** Operations that are compared between two turns of the event loop. */
+const SLICE = 500
+
+async function sameOperations(some: readonly Operation[], others: readonly Operation[]): Promise<boolean> {
+  if (some.length !== others.length) return false
+  for (let i = 0; i < some.length; i++) {
+    if (!isDeepStrictEqual(some[i], others[i])) return false
+    if (i % SLICE === SLICE - 1) await turn()
+  }
+  return true
 }
 
 /** Reads and plans; with a concurrency check until two readings after one another lead to the same plan. */
@@ -50,7 +61,7 @@ async function settle(handle: TableHandle, desired: DesiredState, settings: Appl
   if (settings.attempts === 0 || operationsOf(found.staged).length === 0) return found
   for (let attempt = 0; attempt < settings.attempts; attempt++) {
     const again = await look()
-    if (isDeepStrictEqual(operationsOf(again.staged), operationsOf(found.staged))) return again
+    if (await sameOperations(operationsOf(again.staged), operationsOf(found.staged))) return again
     found = again
   }
   throw new TableChangingError(settings.attempts)
@@ -118,8 +129,8 @@ class Sender {
 }
 
 /** What undoes an operation, with the table as it was before; in the order it has to be sent. */
-function inverse(operation: Operation, before: ListedTable): Operation[] {
-  const listed = (key: ServiceKey): ListedTable['services'][number] => before.services.find((service) => serviceId(service) === serviceId(key))!
+function inverse(operation: Operation, before: ListedTable, services: ReadonlyMap<string, ListedTableService>): Operation[] {
+  const listed = (key: ServiceKey): ListedTableService => services.get(serviceId(key))!
   switch (operation.type) {
     case 'addService': return [{ type: 'removeService', service: keyIn(operation.service) }]
     case 'updateService': return [{ type: 'updateService', service: serviceConfigurationOf(listed(operation.service)) }]
@@ -156,12 +167,13 @@ const keyIn = (service: ServiceKey): ServiceKey => 'fwmark' in service
 /** Undoes what is in force, and what may be, last first. */
 async function rollBack(sender: Sender, before: ListedTable): Promise<NonNullable<ApplyResult['rollback']>> {
   const { handle, settings } = sender
+  const services = new Map(before.services.map((service) => [serviceId(service), service]))
   // The removal of a new service takes its destinations with it.
   const newServices = new Set(sender.outcomes.filter(({ operation, outcome }) => operation.type === 'addService' && outcome === 'done')
     .map(({ operation }) => serviceId((operation as { service: ServiceKey }).service)))
   const needless = (operation: Operation): boolean => operation.type === 'addDestination' && newServices.has(serviceId(operation.service))
   const operations = sender.outcomes.filter(({ operation, outcome }) => (outcome === 'done' || outcome === 'unknown') && !needless(operation)).toReversed()
-    .flatMap(({ operation }) => inverse(operation, before))
+    .flatMap(({ operation }) => inverse(operation, before, services))
   const undoing = new Sender(handle, { ...settings, signal: undefined },
     (completed, total) => settings.onProgress({ phase: 'undoing', completed, total, draining: [] }))
   undoing.total = operations.length
@@ -174,6 +186,7 @@ async function rollBack(sender: Sender, before: ListedTable): Promise<NonNullabl
 async function drainRest(handle: TableHandle, desired: DesiredState, settings: ApplySettings, sender: Sender, first: readonly DrainingDestination[]): Promise<DrainingDestination[]> {
   const drain = settings.drain!
   const mine = new Set(first.map(({ service, destination }) => idOf(service, destination)))
+  const services = new Set(first.map(({ service }) => serviceId(service)))
   const end = performance.now() + drain.timeout * 1000
   const report = (draining: DrainingDestination[]): void => settings.onProgress({ phase: 'draining', completed: sender.outcomes.length, total: sender.total, draining })
   let looking = 0
@@ -186,26 +199,23 @@ async function drainRest(handle: TableHandle, desired: DesiredState, settings: A
     const staged = await planTable(desired, await handle.snapshot(), settings, (service, destination) => over && mine.has(idOf(service, destination)))
     looking = performance.now() - begin
     // What others changed meanwhile is not this apply's business, and what they bring to weight 0 is not waited for.
-    const drained = staged.retire.filter((operation) => operation.type === 'removeService' ? ofMine(operation.service, mine)
+    const drained = staged.retire.filter((operation) => operation.type === 'removeService' ? services.has(serviceId(operation.service))
       : operation.type === 'removeDestination' && mine.has(idOf(operation.service, operation.destination)))
     sender.total += drained.length
     await sender.send(drained)
     draining = staged.draining.filter(({ service, destination }) => mine.has(idOf(service, destination)))
     if (draining.length > 0 && !over) continue
     report([])
-    return first.filter(({ service, destination }) => removalFailed(service, destination, sender))
+    return left(first, sender)
   }
 }
 
-const ofMine = (service: ServiceKey, mine: ReadonlySet<string>): boolean => {
-  const prefix = `${serviceId(service)} `
-  for (const id of mine) if (id.startsWith(prefix)) return true
-  return false
+/** Draining destinations whose removal was refused, or not sent. */
+function left(draining: readonly DrainingDestination[], sender: Sender): DrainingDestination[] {
+  const failed = new Set(sender.outcomes.filter(({ outcome }) => outcome !== 'done').map(({ operation }) =>
+    operation.type === 'removeDestination' ? idOf(operation.service, operation.destination) : operation.type === 'removeService' ? serviceId(operation.service) : ''))
+  return draining.filter(({ service, destination }) => failed.has(serviceId(service)) || failed.has(idOf(service, destination)))
 }
-
-const removalFailed = (service: ServiceKey, destination: DestinationKey, sender: Sender): boolean => sender.outcomes.some(({ operation, outcome }) =>
-  outcome !== 'done' && (operation.type === 'removeDestination' ? idOf(operation.service, operation.destination) === idOf(service, destination)
-    : operation.type === 'removeService' && serviceId(operation.service) === serviceId(service)))
 
 /** Carries out a plan: what adds and changes, then what takes away, where its replacement is in force. */
 export async function carryOut(sender: Sender, staged: StagedPlan, stopAtRefusal: boolean): Promise<void> {
@@ -230,7 +240,7 @@ export async function applyOnce(handle: TableHandle, desired: DesiredState, sett
   const { current, staged } = await settle(handle, desired, settings, expired)
   const sender = newSender(handle, settings)
   await carryOut(sender, staged, settings.rollback)
-  const result = sender.result(await planOf(handle, current, staged, settings))
+  const result = sender.result(await planOf(handle, staged, settings))
   if (settings.drain !== undefined) result.draining = staged.draining
   if (settings.rollback && sender.failed) result.rollback = await rollBack(sender, current)
   return result
@@ -246,7 +256,7 @@ export async function apply(handle: TableHandle, desired: Desired, options?: App
   const { current, staged } = await settle(handle, state, settings).catch((error: unknown) => {
     throw aborted() ? new AbortError(signal!.reason, []) : error
   })
-  const plan = await planOf(handle, current, staged, settings)
+  const plan = await planOf(handle, staged, settings)
   const sender = newSender(handle, settings)
   if (settings.dryRun) return { ...sender.result(plan), ...settings.drain && { draining: staged.draining } }
   try {

@@ -1,7 +1,7 @@
 import type { ListedDestination, Service, ServiceKey } from '../types.js'
 import type { Sysctl } from '../proc/sysctl.js'
 import { serviceWords } from './complete.js'
-import type { DrainingDestination, DrainOptions, PlanWarning } from './types.js'
+import type { DrainOptions, PlanWarning } from './types.js'
 
 /** Schedulers that map a client to one destination and refuse it where that one has weight 0, and what to do about it. */
 const HASHING = new Map([
@@ -41,15 +41,18 @@ const SYSCTLS = [
   },
 ] as const
 
-/** Warnings about the settings of the namespace, where something drains. A setting that the kernel does not have is passed over. */
-export async function sysctlWarnings(sysctl: Pick<Sysctl, 'get'> | undefined, draining: readonly DrainingDestination[], persistent: (service: ServiceKey) => boolean): Promise<PlanWarning[]> {
-  if (sysctl === undefined || draining.length === 0) return []
-  const affinity = draining.find(({ service }) => persistent(service))
+/**
+ * Warnings about the settings of the namespace, for when something drains. A setting that the kernel does not have is passed over.
+ *
+ * @param affinity a service with persistence that has a draining destination
+ */
+export async function sysctlWarnings(sysctl: Pick<Sysctl, 'get'> | undefined, affinity: ServiceKey | undefined): Promise<PlanWarning[]> {
+  if (sysctl === undefined) return []
   const warnings: PlanWarning[] = []
   for (const { name, value, persistent: only, message } of SYSCTLS) {
     if (only && affinity === undefined) continue
     if (await sysctl.get(name).catch(() => undefined) !== value) continue
-    warnings.push({ code: 'sysctl', message: only ? `${serviceWords(affinity!.service)}: ${message}` : message })
+    warnings.push({ code: 'sysctl', message: only ? `${serviceWords(affinity!)}: ${message}` : message })
   }
   return warnings
 }

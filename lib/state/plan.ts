@@ -31,6 +31,13 @@ export interface StagedPlan {
   finish: PlannedOperation[]
   warnings: PlanWarning[]
   draining: DrainingDestination[]
+  /** A service with persistence that has a draining destination, if there is one. */
+  affinity: ServiceKey | undefined
+}
+
+/** Spreading a list of any length into a call would overflow the stack. */
+function append<Element>(to: Element[], elements: readonly Element[]): void {
+  for (const element of elements) to.push(element)
 }
 
 /** What a run of draining remembers: whether a destination's time limit has passed. */
@@ -64,7 +71,7 @@ function spelledAlike(desired: DesiredService, listed: ListedTableService): bool
 
 /** Compares a desired table with a listed one, service by service. */
 class Planner {
-  readonly staged: StagedPlan = { build: [], retire: [], finish: [], warnings: [], draining: [] }
+  readonly staged: StagedPlan = { build: [], retire: [], finish: [], warnings: [], draining: [], affinity: undefined }
   readonly #removals: PlannedOperation[] = []
   readonly #claims = new Claims()
   readonly #serviceClaims = new Claims()
@@ -151,7 +158,7 @@ class Planner {
       const differences = serviceDifferences(listed, service)
       if (differences.length > 0) build.push({ type: 'updateService', service: { ...service, ...key }, reason: differences.join(', ') })
     }
-    build.push(...lowered)
+    append(build, lowered)
     if (build.length > before) this.#warnOfZeroWeights(service, key, desired)
     if (leftOver.length > 0) this.#leave(service, key, leftOver)
   }
@@ -206,7 +213,7 @@ class Planner {
       const update: PlannedOperation = { type: 'updateDestination', service: key, destination: complete, reason: differences.join(', ') };
       (complete.weight < other.weight ? lowered : raised).push(update)
     }
-    build.push(...raised)
+    append(build, raised)
     if (claimed === listed.length) return []
     // A dump that was edited while it was read can have an entry twice.
     const kept = new Set<string>()
@@ -253,6 +260,7 @@ class Planner {
       })
     }
     this.#warnOfRefusedClients(service, key, endpointWords(destination))
+    if (service.persistence !== null) this.staged.affinity ??= key
     this.staged.draining.push({ service: key, destination: { address: destination.address, port: destination.port }, ...connectionsOf(destination) })
     return false
   }
@@ -338,7 +346,7 @@ class Planner {
 
   finish(): StagedPlan {
     const { retire, warnings } = this.staged
-    retire.push(...this.#removals)
+    append(retire, this.#removals)
     const left = [[this.#leftServices, 'service'], [this.#leftDestinations, 'destination']] as const
     const words = left.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}${count === 1 ? '' : 's'}`)
     if (words.length > 0) warnings.push({ code: 'left-over', message: `${words.join(' and ')} of the table not in the desired state, kept because options.prune is 'none'` })
