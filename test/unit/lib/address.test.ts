@@ -49,30 +49,31 @@ describe('addresses', () => {
   it('agrees with Node about what is an address, for text that is nearly one', () => {
     const random = numbers(7)
     const alphabet = '0123456789abcdefABCDEF::::....'
+    const disagreed: string[] = []
     for (let i = 0; i < 50_000; i++) {
       let text = ''
       for (let length = random.next().value % 20; length >= 0; length--) text += alphabet[random.next().value % alphabet.length]
-      expect(addressFamily(text), text).toBe(isIP(text))
+      if (addressFamily(text) !== isIP(text)) disagreed.push(text)
     }
+    expect(disagreed).toEqual([])
   })
 
   it('keeps every address through text', () => {
     const random = numbers(3)
+    const changed: string[] = []
     for (let i = 0; i < 5000; i++) {
       const groups = Array.from({ length: 8 }, () => random.next().value % 3 === 0 ? random.next().value & 0xffff : 0)
-      const canonical = canonicalAddress(groups.map((group) => group.toString(16)).join(':'))!
-      expect(canonicalAddress(canonical)).toBe(canonical)
-      const colons = canonical.match(/:{3}|::.*::/)
-      expect(colons, canonical).toBeNull()
+      const text = groups.map((group) => group.toString(16)).join(':')
+      const canonical = canonicalAddress(text)!
       // The same address, says the standard library's own canonical form.
-      expect(new URL(`http://[${canonical}]/`).hostname).toBe(new URL(`http://[${groups.map((group) => group.toString(16)).join(':')}]/`).hostname)
+      const same = new URL(`http://[${canonical}]/`).hostname === new URL(`http://[${text}]/`).hostname
+      if (!same || canonicalAddress(canonical) !== canonical || /:{3}|::.*::/.test(canonical)) changed.push(canonical)
     }
     for (let i = 0; i < 5000; i++) {
-      const number = random.next().value
-      const text = formatMask(number)
-      expect(isIPv4(text)).toBe(true)
-      expect(canonicalAddress(text)).toBe(text)
+      const text = formatMask(random.next().value)
+      if (!isIPv4(text) || canonicalAddress(text) !== text) changed.push(text)
     }
+    expect(changed).toEqual([])
   })
 })
 
