@@ -1,6 +1,7 @@
 import type { Suite } from './suite.js'
 import { bulk } from './suites/bulk.js'
 import { cold } from './suites/cold.js'
+import { desiredState } from './suites/desired-state.js'
 import { eventLoop } from './suites/event-loop.js'
 import { growth } from './suites/growth.js'
 import { inForce } from './suites/in-force.js'
@@ -10,8 +11,8 @@ import { single } from './suites/single.js'
 
 /** Every part of the benchmark by the name that `--only` takes, in the order they run. */
 export const suites: Record<string, Suite> = {
-  single, 'in-force': inForce, bulk, cold, 'event-loop': eventLoop, memory, ipvsadm, growth,
+  single, 'in-force': inForce, bulk, cold, 'event-loop': eventLoop, memory, 'desired-state': desiredState, ipvsadm, growth,
 }
 
 /** The parts that one shape of table makes sense for: what runs where the user names a shape. */
-export const suitesOfAShape: readonly string[] = ['bulk', 'cold', 'memory', 'ipvsadm']
+export const suitesOfAShape: readonly string[] = ['bulk', 'cold', 'memory', 'desired-state', 'ipvsadm']

@@ -3,8 +3,8 @@ import type { AddressServiceKey, DesiredService } from 'ipvs'
 import { PORT, Stage, tally } from '../support/stage.js'
 import { until } from '../support/until.js'
 
-/** Connections that are opened, one after the other, while one apply after the other replaces every backend. */
-const CONNECTIONS = 2000
+/** Connections that are opened, one after the other, while one apply after the other replaces every backend. Thousands take a minute: say IPVS_CONNECTIONS=5000. */
+const CONNECTIONS = Number(process.env.IPVS_CONNECTIONS ?? 500)
 
 let stage: Stage
 beforeAll(async () => {
@@ -38,6 +38,8 @@ describe('under steady traffic through NAT', () => {
     const asked = stage.ask(service, CONNECTIONS).finally(() => {
       serving = false
     })
+    // Heard at the end; another expectation may fail before.
+    asked.catch(() => {})
     let replacements = 0
     while (serving) {
       const next = replacements++ % 2 === 0 ? green : blue
@@ -47,7 +49,8 @@ describe('under steady traffic through NAT', () => {
         if (phase === 'draining' && draining.every(({ activeConnections }) => activeConnections > 0)) abort.abort()
       }
       await stage.ipvs.apply([desired(service, next)], { ...options, signal: abort.signal, onProgress }).catch((error: unknown) => expect(error).toMatchObject({ name: 'AbortError' }))
-      expect(new Set(await stage.ask(service, 4))).toEqual(new Set(next))
+      // The other connections take their turns of the round robin in between.
+      expect(next).toEqual(expect.arrayContaining(await stage.ask(service, 4)))
       expect([...await held[0].say(), ...await held[1].say()]).toEqual(holders)
     }
     const answers = await asked
