@@ -104,7 +104,7 @@ const sumOfCounters = ({ stats, rates }: Counted): number =>
   + rates.connections + rates.inPackets + rates.outPackets + rates.inBytes + rates.outBytes
 
 /** Reads and adds up every field of a listing, as a program would that makes use of all of it. */
-export function sumOfEveryField({ services }: ListedTable): number {
+export function sumOfEveryField({ services }: Pick<ListedTable, 'services'>): number {
   let sum = 0
   for (const s of services) {
     sum += 'address' in s ? s.address.length + s.port + s.protocol.length : s.fwmark + s.family
