@@ -1,6 +1,6 @@
 import type { IpvsSync } from '../ipvs-sync.js'
 import type { Connection, ConnectionEnd } from '../proc/types.js'
-import type { OptionGroup } from '../rules/language.js'
+import type { GivenOptions } from '../rules/read-command.js'
 import type { Names } from '../rules/names.js'
 import { spellEndpoint } from '../rules/spelling.js'
 import { json } from './list.js'
@@ -11,7 +11,7 @@ import type { OwnOptions } from './own-options.js'
 const PAGE = 1000
 
 /** `ipvs -L -c`, to the byte of ipvsadm's. */
-export async function listConnections(ipvs: IpvsSync, options: ReadonlySet<OptionGroup>, own: OwnOptions): Promise<number> {
+export async function listConnections(ipvs: IpvsSync, options: GivenOptions, own: OwnOptions): Promise<number> {
   if (own.json) {
     print(json([...ipvs.connections()]))
     return 0

@@ -1,6 +1,7 @@
 import type { IpvsSync } from '../ipvs-sync.js'
 import { RulesError } from '../rules/error.js'
 import type { OptionGroup } from '../rules/language.js'
+import type { GivenOptions } from '../rules/read-command.js'
 import type { ListedTableService, ServiceKey } from '../types.js'
 import { formatDaemons, formatListing, timeoutsLine, versionLine, type ListingView } from './listing.js'
 import { complain, print } from './output.js'
@@ -11,7 +12,7 @@ import { refusal } from './refusals.js'
 const views: readonly ListingView[] = ['stats', 'rate', 'thresholds', 'persistent-conn', 'tun-info']
 
 /** `ipvs -L`, with everything that ipvsadm lists. */
-export async function list(ipvs: IpvsSync, options: ReadonlySet<OptionGroup>, service: ServiceKey | undefined, own: OwnOptions): Promise<number> {
+export async function list(ipvs: IpvsSync, options: GivenOptions, service: ServiceKey | undefined, own: OwnOptions): Promise<number> {
   checkConflicts(options)
   try {
     if (options.has('connection')) return await (await import('./list-connections.js')).listConnections(ipvs, options, own)
@@ -33,14 +34,14 @@ export async function list(ipvs: IpvsSync, options: ReadonlySet<OptionGroup>, se
 }
 
 /** ipvsadm's own rules for `-L`, beyond its table of commands and options. */
-function checkConflicts(options: ReadonlySet<OptionGroup>): void {
+function checkConflicts(options: GivenOptions): void {
   const first = (groups: readonly OptionGroup[]): OptionGroup | undefined => groups.find((group) => options.has(group))
   const other = first(['connection', 'timeout', 'daemon'])
   const view = first(['stats', 'rate', 'thresholds']) ?? (other === 'connection' ? undefined : first(['persistent-conn']))
   if (other && view) throw new RulesError(`--${view} conflicts with --${other} in the 'list' command`, 'one of the two', 1, 1)
 }
 
-async function listServices(ipvs: IpvsSync, options: ReadonlySet<OptionGroup>, key: ServiceKey | undefined, own: OwnOptions): Promise<void> {
+async function listServices(ipvs: IpvsSync, options: GivenOptions, key: ServiceKey | undefined, own: OwnOptions): Promise<void> {
   const services = key ? [oneService(ipvs, key)] : ipvs.snapshot().services
   const info = ipvs.info()
   if (own.json) {

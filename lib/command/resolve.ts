@@ -12,7 +12,7 @@ export async function resolveCommand({ operation, service, names }: ReadCommand)
     return { service: (resolved as Extract<Operation, { type: 'removeService' }>).service }
   } catch (error) {
     if ((error as { code?: string }).code !== 'ERR_IPVS_NAME') throw error
-    const [{ line, column }] = names
+    const [{ line, column }] = names!
     throw firstOf([new RulesError((error as Error).message, 'a name that is, or a number', line, column)])
   }
 }

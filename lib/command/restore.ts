@@ -26,10 +26,9 @@ export async function restore(own: OwnOptions): Promise<number> {
 
 /** The operations on the standard input; every line that is none is complained of. */
 async function readOperations(): Promise<RuleOperation[] | undefined> {
-  const { lines, errors } = readLines(await readStandardInput())
-  const operations = lines.map(({ operation }) => operation)
+  const { operations, names, errors } = readLines(await readStandardInput())
   try {
-    const resolved = lines.some(({ names }) => names.length > 0) ? await resolveNames(operations) : (operations as RuleOperation[])
+    const resolved = names.length > 0 ? await resolveNames(operations) : (operations as RuleOperation[])
     if (errors.length === 0) return resolved
   } catch (error) {
     if (!(error instanceof RulesError)) throw error

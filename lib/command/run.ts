@@ -47,7 +47,7 @@ async function carryOut(read: ReadCommand, own: OwnOptions): Promise<number> {
     case 'restore':
       return (await import('./restore.js')).restore(own)
   }
-  const { operation, service } = read.names.length > 0 ? await (await import('./resolve.js')).resolveCommand(read) : (read as { operation?: Operation, service?: ServiceKey })
+  const { operation, service } = read.names ? await (await import('./resolve.js')).resolveCommand(read) : (read as { operation?: Operation, service?: ServiceKey })
   return withHandle(own, async (ipvs) => {
     if (operation) return change(ipvs, operation)
     if (read.name === 'save') return (await import('./save.js')).save(ipvs, read.options.has('numeric'), own)

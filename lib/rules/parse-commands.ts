@@ -3,32 +3,31 @@ import { beyondDialect, plainDialect, readCommand, type NameReference } from './
 import type { NamedRuleOperation, ReadOptions, RuleOperation } from './types.js'
 import { ruleLines } from './words.js'
 
-/** A line of rules, read. */
-export interface ReadLine {
-  operation: NamedRuleOperation
+/** Rules, read. */
+export interface ReadRules {
+  operations: NamedRuleOperation[]
+  /** Names in the operations, in the order of the text. */
   names: NameReference[]
+  /** The mistakes of the lines that could not be read. */
+  errors: RulesError[]
 }
 
-/**
- * Reads each line by itself.
- *
- * @returns The lines, and the mistakes of those that could not be read.
- */
-export function readLines(text: string): { lines: ReadLine[], errors: RulesError[] } {
-  const lines: ReadLine[] = []
-  const errors: RulesError[] = []
+/** Reads each line by itself. */
+export function readLines(text: string): ReadRules {
+  const rules: ReadRules = { operations: [], names: [], errors: [] }
   for (const { line, words, beyond } of ruleLines(text)) {
     const { column } = words[0]
     try {
       const { name, operation, names } = readCommand(words, line, beyond ? beyondDialect : plainDialect)
-      if (operation) lines.push({ operation: { ...operation, line, column }, names })
-      else throw new RulesError(`command '${name}' among rules`, 'commands that change the table', line, column)
+      if (!operation) throw new RulesError(`command '${name}' among rules`, 'commands that change the table', line, column)
+      rules.operations.push(Object.assign(operation, { line, column }))
+      if (names) rules.names.push(...names)
     } catch (error) {
       if (!(error instanceof RulesError)) throw error
-      errors.push(error)
+      rules.errors.push(error)
     }
   }
-  return { lines, errors }
+  return rules
 }
 
 /**
@@ -45,10 +44,10 @@ export function readLines(text: string): { lines: ReadLine[], errors: RulesError
 export function parseCommands(text: string, options: ReadOptions & { names: 'refuse' }): RuleOperation[]
 export function parseCommands(text: string, options?: ReadOptions): NamedRuleOperation[]
 export function parseCommands(text: string, { names = 'keep' }: ReadOptions = {}): NamedRuleOperation[] {
-  const { lines, errors } = readLines(text)
-  if (names === 'refuse') errors.push(...lines.flatMap((line) => line.names.map(nameError)))
+  const rules = readLines(text)
+  const errors = names === 'refuse' ? [...rules.errors, ...rules.names.map(nameError)] : rules.errors
   if (errors.length > 0) throw firstOf(errors.sort((a, b) => a.line - b.line))
-  return lines.map(({ operation }) => operation)
+  return rules.operations
 }
 
 /** The mistake that a name is where only numbers are wanted. */

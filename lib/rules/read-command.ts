@@ -29,9 +29,13 @@ export interface ReadCommand {
   /** For `list`: the one service to be listed. */
   service?: Named<ServiceKey>
   /** Which options were given. */
-  options: ReadonlySet<OptionGroup>
-  names: NameReference[]
+  options: GivenOptions
+  /** The names in the operation or the service, where there are any. */
+  names?: NameReference[]
 }
+
+/** Tells of an option whether it was given. */
+export type GivenOptions = Pick<ReadonlySet<OptionGroup>, 'has'>
 
 /** How a command line is read. */
 export interface CommandDialect {
@@ -77,7 +81,7 @@ class CommandReader {
   readonly #limits: typeof limits | typeof kernelLimits
   readonly #options: OptionReader
   readonly #given = new Map<OptionGroup, GivenOption>()
-  readonly #names: NameReference[] = []
+  #names: NameReference[] | undefined
   #command!: GivenOption
 
   // What the options have said so far. Their order matters: `-r` looks at the service that came before it.
@@ -155,7 +159,7 @@ class CommandReader {
   }
 
   #result(name: CommandName, operation?: Named<Operation>): ReadCommand {
-    const result: ReadCommand = { name, options: new Set(this.#given.keys()), names: this.#names }
+    const result: ReadCommand = { name, options: this.#given, names: this.#names }
     if (operation) result.operation = operation
     else if (name === 'list' && this.#given.has('service-address')) result.service = this.#serviceKey()
     return result
@@ -323,8 +327,13 @@ class CommandReader {
 
   #hostName(given: GivenOption, host: string, column: number, expected: string): string {
     if (!hostName.test(host)) throw this.#valueError(given, expected)
-    this.#names.push({ kind: 'host', name: host, line: this.#line, column })
+    this.#note({ kind: 'host', name: host, line: this.#line, column })
     return host
+  }
+
+  #note(name: NameReference): void {
+    this.#names ??= []
+    this.#names.push(name)
   }
 
   #readPort(given: GivenOption, text: string): number | string {
@@ -333,7 +342,7 @@ class CommandReader {
       if (port >= 0 && port <= limits.port) return port
     } else if (serviceName.test(text) && this.#protocol) {
       const column = given.argumentColumn + given.argument!.length - text.length
-      this.#names.push({ kind: 'service', name: text, protocol: this.#protocol, line: this.#line, column })
+      this.#note({ kind: 'service', name: text, protocol: this.#protocol, line: this.#line, column })
       return text
     }
     throw this.#valueError(given, `a port from 0 to ${limits.port}${this.#protocol ? ' or the name of one' : ' (its name only after the service)'}`)
@@ -389,8 +398,11 @@ class CommandReader {
   }
 
   /** Whether the options given are those that a command, or a tunnel type, needs and takes. */
-  #check({ needs = [], takes = [], oneOf = [] }: Grammar, groups: readonly OptionGroup[], whose: string): void {
+  #check(grammar: Grammar, groups: readonly OptionGroup[], whose: string): void {
+    if (!this.#offends(grammar, groups)) return
+    const { needs = [], takes = [], oneOf = [] } = grammar
     let last: OptionGroup | undefined
+    // In ipvsadm's order, so that of several offences the same one is told.
     for (const group of groups) {
       const given = this.#given.get(group)
       if (!given) {
@@ -404,6 +416,17 @@ class CommandReader {
         throw this.#error(`option ${given.spelling} with the ${whose}`, `other options: ${listed([...needs, ...takes, ...oneOf])}`, given.column)
       }
     }
+  }
+
+  /** Looks at the few options that were given, where the check above goes through all there are. */
+  #offends({ needs = [], takes = [], oneOf = [] }: Grammar, groups: readonly OptionGroup[]): boolean {
+    let exclusive = 0
+    for (const group of this.#given.keys()) {
+      if (groups !== optionGroups && !groups.includes(group)) continue
+      if (oneOf.includes(group)) exclusive++
+      else if (!needs.includes(group) && !takes.includes(group)) return true
+    }
+    return exclusive > 1 || needs.some((group) => !this.#given.has(group))
   }
 
   #checkService(): void {
@@ -452,8 +475,8 @@ class CommandReader {
     if (family !== this.#family && !tunnels) {
       throw this.#error('a destination of another address family than the service', 'the same family, or -i for a tunnel', column)
     }
-    const tunnelOption = ([...tunnelGroups, 'tun-type'] as const).map((group) => this.#given.get(group)).find((given) => given)
-    if (tunnelOption && !tunnels) {
+    const tunnelOption = tunnels ? undefined : ([...tunnelGroups, 'tun-type'] as const).map((group) => this.#given.get(group)).find((given) => given)
+    if (tunnelOption) {
       throw this.#error(`option ${tunnelOption.spelling} for a destination without a tunnel`, '-i as well', tunnelOption.column)
     }
     this.#check(tunnelGrammars[this.#tunnelType], tunnelGroups, `'${this.#tunnelType}' tunnel type`)

@@ -29,9 +29,8 @@ export async function resolveNames(from: string | readonly Named<Operation>[] | 
 const isTable = (from: readonly Named<Operation>[] | NamedTable): from is NamedTable => 'services' in from
 
 async function resolveText(text: string, resolver: Resolver): Promise<string> {
-  const { lines, errors } = readLines(text)
+  const { names, errors } = readLines(text)
   if (errors.length > 0) throw firstOf(errors)
-  const names = lines.flatMap((line) => line.names)
   const found = await Promise.all(names.map((reference) => resolver.find(reference)))
   const missing = names.filter((_, index) => found[index] === undefined).map((reference) => missingError(reference, resolver))
   if (missing.length > 0) throw firstOf(missing)

@@ -15,7 +15,8 @@ export interface RuleLine {
 /** Starts a line that ipvsadm-restore passes over and this library reads: a rule that ipvsadm's language has no words for. */
 export const beyondPrefix = '#ipvs:'
 
-const spaces = /[^ \t\r]+/g
+const newline = 10
+const isSpace = (code: number): boolean => code === 32 || code === 9 || code === 13
 
 /**
  * Splits rules as `ipvsadm -R` does: at blanks, tabs and carriage returns, without any quoting, the word `ipvsadm` left out wherever
@@ -23,20 +24,23 @@ const spaces = /[^ \t\r]+/g
  */
 export function* ruleLines(text: string): Generator<RuleLine & { beyond: boolean }> {
   let line = 0
-  for (let start = 0; start < text.length;) {
-    const newline = text.indexOf('\n', start)
-    const end = newline < 0 ? text.length : newline
-    const content = text.slice(start, end)
-    start = end + 1
+  for (let at = 0; at < text.length;) {
     line++
+    const start = at
     const words: Word[] = []
-    for (const match of content.matchAll(spaces)) {
-      if (match[0] !== 'ipvsadm') words.push({ text: match[0], column: match.index + 1 })
+    for (;;) {
+      while (at < text.length && isSpace(text.charCodeAt(at))) at++
+      if (at === text.length || text.charCodeAt(at) === newline) break
+      const from = at
+      while (at < text.length && text.charCodeAt(at) !== newline && !isSpace(text.charCodeAt(at))) at++
+      const word = text.slice(from, at)
+      if (word !== 'ipvsadm') words.push({ text: word, column: from - start + 1 })
     }
+    at++
     if (words.length === 0) continue
     const beyond = words[0].text === beyondPrefix
     if (beyond) words.shift()
-    else if (words[0].text.startsWith('#')) continue
+    else if (words[0].text[0] === '#') continue
     if (words.length > 0) yield { line, words, beyond }
   }
 }
