@@ -22,6 +22,21 @@ import type {
 import { ATTEMPTS } from './unpack/repeats.js'
 import { DONE, replyOf, type Reply } from './unpack/reply.js'
 
+// Two functions of their own, for the closures in them: what a closure holds is allocated at each call of the function that it is in, needed or not.
+
+function executeTraced(handle: NativeHandle, requests: Requests): Reply | undefined {
+  const trace: BatchTrace = { requests: requests.count, bytes: requests.length }
+  return batchChannel.traceSync(() => replyOf(handle.executeSync(requests.u8, requests.length, requests.count)), trace)
+}
+
+/** The reply, if nothing was refused. */
+function checked(reply: Reply, requests: Requests, definition: Change | Single<unknown> | Listing<unknown>, first: unknown, second: unknown): Reply {
+  for (let i = 0; i < requests.count; i++) {
+    if (reply.outcome(i) !== DONE) throw failureOf(reply, requests, i, definition.type, () => definition.describe(first, second))!
+  }
+  return reply
+}
+
 /**
  * The synchronous twin of `Ipvs`: the same methods, which hold the calling thread for as long as the kernel takes (a microsecond or two for a
  * change) and return directly, or throw.
@@ -51,9 +66,7 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
 
   #execute(requests: Requests): Reply | undefined {
     const handle = this.#open()
-    if (!batchChannel.hasSubscribers) return replyOf(handle.executeSync(requests.u8, requests.length, requests.count))
-    const trace: BatchTrace = { requests: requests.count, bytes: requests.length }
-    return batchChannel.traceSync(() => replyOf(handle.executeSync(requests.u8, requests.length, requests.count)), trace)
+    return batchChannel.hasSubscribers ? executeTraced(handle, requests) : replyOf(handle.executeSync(requests.u8, requests.length, requests.count))
   }
 
   /** Packs an operation and runs it; what was refused is thrown. */
@@ -63,11 +76,7 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
     requests.clear()
     definition.pack(requests, first, second)
     const reply = this.#execute(requests)
-    if (reply === undefined) return undefined
-    for (let i = 0; i < requests.count; i++) {
-      if (reply.outcome(i) !== DONE) throw failureOf(reply, requests, i, definition.type, () => definition.describe(first, second))!
-    }
-    return reply
+    return reply === undefined ? undefined : checked(reply, requests, definition, first, second)
   }
 
   #change(definition: Change, first?: unknown, second?: unknown): void {
