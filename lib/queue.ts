@@ -23,6 +23,8 @@ export interface Piece {
   /** Whether it can be sent whenever its turn comes; one that is still growing goes when the handle is idle. */
   sealed: boolean
   settle(reply: Reply | undefined): void
+  /** Where the reply may go. */
+  readonly space?: ArrayBuffer
   /** Nothing is sent before it is answered: it may have to be sent again. */
   readonly alone?: boolean
   /** The transaction could not be started. */
@@ -244,7 +246,7 @@ export class Queue {
     const trace: BatchTrace | undefined = batchChannel.hasSubscribers ? { requests: requests.count, bytes: requests.length } : undefined
     if (trace !== undefined) batchChannel.start.publish(trace)
     try {
-      this.#handle.execute(requests.u8, requests.length, requests.count)
+      this.#handle.execute(requests.u8, requests.length, requests.count, piece.space)
       this.#underWay.push({ piece, trace })
     } catch (error) {
       if (trace !== undefined) {

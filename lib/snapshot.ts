@@ -12,6 +12,7 @@ import type { ListedTable, ListedTableService } from './types.js'
 import { LISTED_SERVICE_SIZE, readListedService } from './unpack/service.js'
 import { ATTEMPTS, repeatedServices } from './unpack/repeats.js'
 import type { Reply } from './unpack/reply.js'
+import { returnSpace, takeSpace } from './unpack/spaces.js'
 
 /** Dumps of destinations that are asked for together: while one lot is read, the kernel is at work on the next. */
 const DUMPS = 128
@@ -89,13 +90,14 @@ export function snapshotSync(requests: Requests, execute: (requests: Requests) =
 export function snapshot(queue: Queue): Promise<ListedTable> {
   return queue.during(async () => {
     const place = queue.lane()
-    const ask = (pack: (requests: Requests) => void): Promise<Reply> => {
+    const ask = (pack: (requests: Requests) => void, space?: ArrayBuffer): Promise<Reply> => {
       const requests = takeBuffer()
       pack(requests)
       return new Promise((resolve, reject) => {
         const piece: Piece = {
           requests,
           sealed: true,
+          space,
           settle(reply) {
             const error = firstFailure(reply!, requests)
             if (error === undefined) resolve(reply!)
@@ -116,7 +118,7 @@ export function snapshot(queue: Queue): Promise<ListedTable> {
       const count = table.recordCount(SERVICES)
       const services: ListedTableService[] = []
       const dumps = (from: number): Promise<Reply> => {
-        const reply = ask((requests) => packDumps(requests, table, from, Math.min(from + DUMPS, count)))
+        const reply = ask((requests) => packDumps(requests, table, from, Math.min(from + DUMPS, count)), takeSpace())
         // Heard where it is waited for; an earlier lot may end the snapshot first.
         reply.catch(() => {})
         return reply
@@ -145,6 +147,7 @@ export function snapshot(queue: Queue): Promise<ListedTable> {
           const service = readListedService(table, table.recordsOf(SERVICES) + i * LISTED_SERVICE_SIZE)
           services.push({ ...service, destinations })
         }
+        returnSpace(reply.buffer)
       }
       return { services, timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: listAll(reads.daemons, table, DAEMONS) }
     } finally {

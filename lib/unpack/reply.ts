@@ -27,7 +27,7 @@ export class Reply implements View {
   readonly i32: Int32Array
   readonly u64: BigUint64Array
 
-  constructor(buffer: ArrayBuffer) {
+  constructor(readonly buffer: ArrayBuffer) {
     this.u8 = new Uint8Array(buffer)
     this.u16 = new Uint16Array(buffer)
     this.u32 = new Uint32Array(buffer)

@@ -16,6 +16,9 @@ constexpr std::size_t smallRequests = 1024;
 // Up to here a copy costs less than giving memory away and touching new one for the next reply.
 constexpr std::size_t smallReply = 256 * 1024;
 
+// The same where the place will be offered again.
+constexpr std::size_t reusableReply = 1024 * 1024;
+
 // Jobs that are kept for their buffers.
 constexpr int mostSpare = 4;
 
@@ -266,7 +269,7 @@ void Handle::deliver(Napi::Env env) {
       napi_get_reference_value(env, reference, &space);
       napi_delete_reference(env, reference);
     }
-    napi_value reply = toReply(env, job->reply, space, smallReply);
+    napi_value reply = toReply(env, job->reply, space, space ? reusableReply : smallReply);
     if (spares_ < mostSpare) {
       spare_.push(std::move(job));
       ++spares_;
