@@ -3,6 +3,9 @@ import { CannotStart, TimedOut } from './lab/job.js'
 import { runInLab } from './lab/lab.js'
 import { say } from './setup/run.js'
 
+// Whoever reads the output may stop (| head): then nobody waits for the rest.
+process.stdout.on('error', () => process.exit(1))
+
 try {
   const wanted = readArguments(process.argv.slice(2))
   if (wanted.help) process.stdout.write(usage)

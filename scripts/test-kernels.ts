@@ -8,6 +8,8 @@ import { readTestArguments, type TestArguments } from './test/arguments.js'
 import { good, inWords, outcome, type Outcome } from './test/outcome.js'
 import { inLab } from './test/stages.js'
 
+if (!process.stdout.isTTY && process.env.FORCE_COLOR === undefined) process.env.NO_COLOR = '1'
+
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
 
 /** One kernel's tests. What they printed shows when one failed. */

@@ -4,6 +4,9 @@ import { readTestArguments } from './test/arguments.js'
 import { good, inWords, outcome, total, type Outcome } from './test/outcome.js'
 import { stages } from './test/stages.js'
 
+// Vitest would colour its output also where nobody sees colours.
+if (!process.stdout.isTTY && process.env.FORCE_COLOR === undefined) process.env.NO_COLOR = '1'
+
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
 
 try {

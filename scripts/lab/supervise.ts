@@ -99,12 +99,11 @@ export function superviseGuest(guest: Guest, job: Job, outputs: Outputs): Promis
       killGroup(child)
       guest.tidy()
       const status = /exit (\d+)/.exec(control)?.[1]
-      if (process.env.IPVS_LAB_CONSOLE) process.stderr.write(console)
-    const last = console.replace(/\r/g, '').trim().split('\n').slice(-8).join('\n')
+      const lines = console.replaceAll('\r', '').split('\n').map(line => line.trim()).filter(line => line !== '')
       if (status !== undefined) resolve(Number(status))
       else if (ended === 'late') reject(new TimedOut(`the ${guest.name} guest was ended: the command took longer than ${job.timeout} s (--timeout)`))
-      else if (!control.includes(started)) reject(new CannotStart(`the guest did not come up${last === '' ? '' : `: ${last}`}`))
-      else reject(new Error(`the ${guest.name} guest ended while the command ran:\n${last}`))
+      else if (!control.includes(started)) reject(new CannotStart(`the guest did not come up: ${lines.findLast(line => /panic|fail|cannot/i.test(line)) ?? lines.at(-1) ?? `no sign of it within ${guest.bootLimit} s`}`))
+      else reject(new Error(`the ${guest.name} guest ended while the command ran:\n${lines.slice(-20).join('\n')}`))
     })
   })
 }

@@ -32,5 +32,5 @@ export async function runInUml(job: Job, outputs: Outputs, suite: Suite): Promis
     `mem=${job.memory}M`, `initrd=${join(folder, 'initrd')}`, 'rdinit=/init', 'con=null', 'con0=null,fd:1', 'ssl=null', 'ssl0=null,fd:3', 'ssl1=null,fd:4', 'ssl2=null,fd:5',
     `uml_dir=${folder}/`, 'umid=lab', 'quiet',
   ]
-  return superviseGuest({ name: 'UML', program: kernel.image, args, environment: { PATH: process.env.PATH, HOME: folder, TMPDIR: memoryFolder(job.memory) }, bootLimit: 60, tidy }, job, outputs)
+  return superviseGuest({ name: 'UML', program: kernel.image, args, environment: { PATH: process.env.PATH, HOME: folder, TMPDIR: memoryFolder(job.memory) }, bootLimit: 120, tidy }, job, outputs)
 }

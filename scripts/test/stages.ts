@@ -35,7 +35,7 @@ async function checks(): Promise<Outcome> {
 
 /** Runs vitest here, its output shown as it comes. */
 async function here(name: string): Promise<Outcome> {
-  const { command, read } = vitest(name, [name], 'dot')
+  const { command, read } = vitest(name, [name], 'default')
   const status = await new Promise<number>(resolve => {
     const child = spawn(command[0], command.slice(1), { cwd: checkout, stdio: ['ignore', 'inherit', 'inherit'] })
     child.on('close', code => { resolve(code ?? 1) })

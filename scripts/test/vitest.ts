@@ -30,7 +30,7 @@ export function countTests(report: VitestReport, status: number): Outcome {
 }
 
 /** Prepares a run whose results are kept in build/tests-NAME.json. */
-export function vitest(name: string, projects: string[], reporter: 'dot' | 'verbose', filters: string[] = []): VitestRun {
+export function vitest(name: string, projects: string[], reporter: 'default' | 'verbose', filters: string[] = []): VitestRun {
   const file = join(checkout, `build/tests-${name}.json`)
   rmSync(file, { force: true })
   const command = [
