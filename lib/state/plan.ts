@@ -92,8 +92,12 @@ class Planner {
     let index = this.#next
     let complete: Service | undefined
     if (index >= services.length || this.#serviceClaims.has(index) || !spelledAlike(entry, services[index])) {
-      complete = this.#complete(entry, path)
-      index = this.#find(complete)
+      // The kernel lists services in the order of its hash table.
+      index = this.#find(entry)
+      if (index < 0 || !spelledAlike(entry, services[index])) {
+        complete = this.#complete(entry, path)
+        index = this.#find(complete)
+      }
     }
     const listed = index < 0 ? undefined : services[index]
     if (listed === undefined ? this.#added.has(serviceId(complete!)) : this.#serviceClaims.has(index)) {
@@ -120,9 +124,9 @@ class Planner {
     return located(path, 'service', () => completeService(service))
   }
 
-  #find(complete: Service): number {
-    this.#byId ??= new Map(this.current.services.map((service, i) => [serviceId(service), i]))
-    return this.#byId.get(serviceId(complete)) ?? -1
+  #find(service: ServiceKey): number {
+    this.#byId ??= new Map(this.current.services.map((listed, i) => [serviceId(listed), i]))
+    return this.#byId.get(serviceId(service)) ?? -1
   }
 
   #addService(service: Service, key: ServiceKey, destinations: DestinationInput[], path: string): void {
