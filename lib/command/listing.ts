@@ -58,7 +58,8 @@ const familyOf = (service: ServiceKey): 4 | 6 => ('fwmark' in service ? service.
 function serviceName(service: ServiceKey, names?: Names): string {
   if ('fwmark' in service) return `FWM  ${service.fwmark}${service.family === 6 ? ' IPv6' : ''}`
   const { protocol, address, port } = service
-  const name = `${protocol.toUpperCase().padEnd(4)} ${spellEndpoint(address, port, protocol, names).slice(0, endpointRoom)}`
+  const known = typeof protocol === 'string' ? protocol.toUpperCase() : '?'
+  const name = `${known.padEnd(4)} ${spellEndpoint(address, port, protocol, names).slice(0, endpointRoom)}`
   return familyOf(service) === 6 ? name : name.slice(0, serviceRoom)
 }
 
@@ -114,6 +115,7 @@ function tunnelInfo({ tunnel }: Destination): string {
   if (!tunnel) return 'n/a'
   const { type, port, checksum } = tunnel
   if (type === 'ipip') return type
+  if (type !== 'gue' && type !== 'gre') return 'n/a'
   return [type, ...(type === 'gue' ? [port] : []), checksumMarks[checksum] ?? checksum].join(':')
 }
 

@@ -30,7 +30,7 @@ const counters = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes
 
 const serviceName = (service: ServiceKey): string => {
   if ('fwmark' in service) return `FWM ${service.fwmark}${service.family === 6 ? ' IPv6' : ''}`
-  return `${service.protocol.toUpperCase()} ${spellEndpoint(service.address, service.port, undefined)}`
+  return `${String(service.protocol).toUpperCase()} ${spellEndpoint(service.address, service.port, undefined)}`
 }
 
 /** Counters of a table by what they count. */

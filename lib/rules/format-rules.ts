@@ -1,4 +1,4 @@
-import type { DaemonInput, Destination, Service, ServiceKey, Table, Timeouts } from '../types.js'
+import type { DaemonInput, Destination, Protocol, Service, ServiceKey, Table, Timeouts, Tunnel } from '../types.js'
 import { asPrinted } from './address-text.js'
 import { limits } from './language.js'
 import type { Names } from './names.js'
@@ -48,6 +48,7 @@ export function destinationLine(command: '-a' | '-e', service: ServiceKey & Part
   const protocol = 'protocol' in service ? service.protocol : undefined
   const beyond = destination.forward === 'bypass' || (full && (beyondService(service) || beyondDestination(service, destination)))
   const endpoint = spellEndpoint(destination.address, destination.port, protocol, names)
+  if (!(destination.forward in forwardingOptions)) return `# ${command} ${spellService(service, names)} -r ${endpoint}: forwarding method ${destination.forward} has no name`
   return heard(`${command} ${spellService(service, names)} -r ${endpoint} ${destinationOptions(destination, full, beyond)}`, !beyond)
 }
 
@@ -56,10 +57,13 @@ export const timeoutsLine = ({ tcp = 0, tcpFin = 0, udp = 0 }: Partial<Timeouts>
 /** A line that ipvsadm is to hear, or to pass over. */
 const heard = (line: string, byIpvsadm: boolean): string => (byIpvsadm ? line : `${beyondPrefix} ${line}`)
 
+const serviceOptionNames: Partial<Record<Protocol, string>> = { tcp: '-t', udp: '-u', sctp: '--sctp-service' }
+
 /** The options that stand for a service. */
 export function spellService(service: ServiceKey, names?: Names): string {
   if ('fwmark' in service) return `-f ${service.fwmark}${service.family === 6 ? ' -6' : ''}`
-  const option = { tcp: '-t', udp: '-u', sctp: '--sctp-service' }[service.protocol]
+  // The kernel takes services of protocols that it does not balance; ipvsadm's word for those is one that it does not read.
+  const option = serviceOptionNames[service.protocol] ?? '--xxx-service'
   return `${option} ${spellEndpoint(service.address, service.port, service.protocol, names)}`
 }
 
@@ -79,15 +83,18 @@ function serviceOptions(service: Service): string {
   return words.join(' ')
 }
 
-const forwardingOptions: Record<Destination['forward'], string> = { nat: '-m', tun: '-i', dr: '-g', local: '-g', bypass: '--bypass' }
-const checksumOptions = { none: '--tun-nocsum', csum: '--tun-csum', remcsum: '--tun-remcsum' } as const
+const forwardingOptions: Partial<Record<Destination['forward'], string>> = { nat: '-m', tun: '-i', dr: '-g', local: '-g', bypass: '--bypass' }
+const checksumOptions: Partial<Record<Tunnel['checksum'], string>> = { none: '--tun-nocsum', csum: '--tun-csum', remcsum: '--tun-remcsum' }
+/** Those there are words for; ipvsadm leaves others out. */
+const tunnelTypes: Record<Tunnel['type'], true> = { ipip: true, gue: true, gre: true }
 
 function destinationOptions({ forward, weight, tunnel, upperThreshold, lowerThreshold }: Destination, full: boolean, unheard: boolean): string {
-  const words = [unheard && forward === 'local' ? '--local' : forwardingOptions[forward], `-w ${weight}`]
-  if (tunnel) {
+  const words = [unheard && forward === 'local' ? '--local' : forwardingOptions[forward]!, `-w ${weight}`]
+  if (tunnel && tunnel.type in tunnelTypes) {
     words.push(`--tun-type ${tunnel.type}`)
     if (tunnel.type === 'gue') words.push(`--tun-port ${tunnel.port}`)
-    if (tunnel.type !== 'ipip') words.push(checksumOptions[tunnel.checksum])
+    const checksum = tunnel.type === 'ipip' ? undefined : checksumOptions[tunnel.checksum]
+    if (checksum) words.push(checksum)
   }
   if (full && upperThreshold > 0) words.push(`-x ${upperThreshold}`)
   if (full && lowerThreshold > 0) words.push(`-y ${lowerThreshold}`)

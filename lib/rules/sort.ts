@@ -1,8 +1,10 @@
-import type { Destination, Service } from '../types.js'
+import type { Destination, Protocol, Service } from '../types.js'
+import { PROTOCOLS } from '../vocabulary.js'
 import { sortWords } from './address-text.js'
 import type { Named } from './types.js'
 
-const protocolNumbers = { tcp: 6, udp: 17, sctp: 132 } as const
+/** What the kernel lists and this library has no name for is a number already. */
+const protocolNumber = (protocol: Protocol): number => PROTOCOLS.number.get(protocol) ?? Number(protocol)
 
 /** ipvsadm subtracts 32-bit numbers and looks at the sign of what fits an int: 192.168.0.1 comes before 10.0.0.1. */
 const difference = (a: number, b: number): number => (a - b) | 0
@@ -44,7 +46,7 @@ export function sortServices<T extends Named<Service>>(services: readonly T[]): 
   return sorted(services, (service) => {
     if ('fwmark' in service) return [service.fwmark, service.family, 0, 0, 0, 0, 0, 0]
     const family = service.address.includes(':') ? 6 : 4
-    return [0, family, protocolNumbers[service.protocol], ...sortWords(service.address), Number(service.port)]
+    return [0, family, protocolNumber(service.protocol), ...sortWords(service.address), Number(service.port)]
   }, compareKeys)
 }
 

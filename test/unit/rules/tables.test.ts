@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { RulesError, formatRules, parseCommands, parseRules, resolveNames } from 'ipvs/rules'
+import { RulesError, formatCommands, formatRules, parseCommands, parseRules, resolveNames } from 'ipvs/rules'
 import { parseServices } from '../../../lib/rules/services-database.js'
 
 describe('rules make a table, and a table makes rules', () => {
@@ -95,6 +95,44 @@ describe('rules make a table, and a table makes rules', () => {
   ])('what the kernel would refuse is refused: %j', (text, message) => {
     expect(() => parseRules(text)).toThrow(message)
   })
+})
+
+test('what the kernel knows and this library does not is written down, not made up', () => {
+  const service = { protocol: 47 as unknown as 'tcp', address: '10.0.0.1', port: 80, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null }
+  const destination = { address: '10.0.0.2', port: 80, weight: 1, upperThreshold: 0, lowerThreshold: 0 }
+  const unknown = [
+    { ...destination, forward: 6 as unknown as 'nat', tunnel: null },
+    { ...destination, address: '10.0.0.3', forward: 'tun' as const, tunnel: { type: 7 as unknown as 'gue', checksum: 3 as unknown as 'csum' } },
+  ]
+  expect(formatRules({ services: [{ ...service, destinations: unknown }] })).toBe([
+    '-A --xxx-service 10.0.0.1:80 -s rr',
+    '# -a --xxx-service 10.0.0.1:80 -r 10.0.0.2:80: forwarding method 6 has no name',
+    '-a --xxx-service 10.0.0.1:80 -r 10.0.0.3:80 -i -w 1',
+    '',
+  ].join('\n'))
+})
+
+test('operations are written as the commands that make them', () => {
+  const text = [
+    '-A -t 10.0.0.1:80 -s sh -p 60 -M 255.255.255.0 -b sh-port',
+    '-E -f 5 -6 -s rr',
+    '-D -u [2001:db8::1]:53',
+    '-a -t 10.0.0.1:80 -r 10.0.0.2:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-remcsum -x 5 -y 2',
+    '#ipvs: -e -t 10.0.0.1:80 -r 10.0.0.3:80 --local -w 1',
+    '-d -t 10.0.0.1:80 -r 10.0.0.2:80',
+    '-Z',
+    '-Z -f 5',
+    '-C',
+    '--set 1 0 3',
+    '--start-daemon backup --mcast-interface eth1 --syncid 9 --mcast-group ff02::1 --mcast-port 9 --mcast-ttl 2',
+    '--stop-daemon backup --syncid 9',
+    '',
+  ].join('\n')
+  expect(formatCommands(parseCommands(text, { names: 'refuse' }))).toBe(text)
+  expect(formatCommands([
+    { type: 'addService', service: { fwmark: 1, family: 4 } },
+    { type: 'addDestination', service: { fwmark: 1, family: 4 }, destination: { address: '10.0.0.2', port: 0 } },
+  ])).toBe('-A -f 1 -s wlc\n-a -f 1 -r 10.0.0.2:0 -g -w 1\n')
 })
 
 describe('names become numbers', () => {
