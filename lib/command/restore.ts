@@ -1,7 +1,7 @@
 import type { IpvsSync } from '../ipvs-sync.js'
-import { RulesError } from '../rules/error.js'
+import { RulesError, firstOf } from '../rules/error.js'
 import { formatCommands } from '../rules/format-commands.js'
-import { readLines } from '../rules/parse-commands.js'
+import { parseCommands, readLines } from '../rules/parse-commands.js'
 import { resolveNames } from '../rules/resolve-names.js'
 import { TableModel } from '../rules/table-model.js'
 import type { RuleOperation } from '../rules/types.js'
@@ -26,17 +26,17 @@ export async function restore(own: OwnOptions): Promise<number> {
 
 /** The operations on the standard input; every line that is none is complained of. */
 async function readOperations(): Promise<RuleOperation[] | undefined> {
-  const { operations, names, errors } = readLines(await readStandardInput())
+  const text = await readStandardInput()
+  const { operations, names, errors } = readLines(text)
   try {
-    const resolved = names.length > 0 ? await resolveNames(operations) : (operations as RuleOperation[])
-    if (errors.length === 0) return resolved
+    if (errors.length > 0) throw firstOf(errors)
+    return names.length > 0 ? parseCommands(await resolveNames(text), { names: 'refuse' }) : (operations as RuleOperation[])
   } catch (error) {
     if (!(error instanceof RulesError)) throw error
-    errors.push(...error.errors)
+    for (const { message } of error.errors) complain(`ipvs: ${message}`)
+    complain('ipvs: nothing was changed')
+    return undefined
   }
-  for (const { message } of errors.sort((a, b) => a.line - b.line)) complain(`ipvs: ${message}`)
-  complain('ipvs: nothing was changed')
-  return undefined
 }
 
 async function readStandardInput(): Promise<string> {

@@ -135,6 +135,13 @@ describe('the command ipvs in the place of ipvsadm', () => {
     expect(await ours.must('ipvsadm', ['-Sn'])).toContain('-A -t 1.1.1.1:1')
   })
 
+  test('-R tells where a name stands that does not exist', async () => {
+    const { status, stderr } = await ipvs('-R', '-A -t 1.1.1.3:1\n-A -t 1.1.1.3:nosuchservice\n')
+    expect(status).toBe(2)
+    expect(stderr).toMatch(/line 2, column 15: service 'nosuchservice' is not known for tcp.*\n.*nothing was changed/)
+    expect(await ours.must('ipvsadm', ['-Sn'])).not.toContain('1.1.1.3')
+  })
+
   test('-R --replace makes the table what the rules describe; --dry-run says how', async () => {
     const rules = '-A -t 1.1.1.2:1 -s rr\n-a -t 1.1.1.2:1 -r 5.5.5.5 -m\n'
     const rehearsed = await ipvs('-R --replace --dry-run', rules)
