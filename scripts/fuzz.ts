@@ -1,12 +1,13 @@
 /** `npm run fuzz`: every decoder under libFuzzer, each for 60 s from its committed corpus. `npm run fuzz -- --seconds 10 service info` chooses. */
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { checkout } from './setup/checkout.js'
 import { ensure } from './setup/programs.js'
 import { run } from './setup/run.js'
 import { cmakeBuild } from './test/native.js'
+import { inParallel } from './test/parallel.js'
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { seconds: { type: 'string', default: '60' } } })
 if (!/^[1-9]\d*$/.test(values.seconds)) throw new Error(`--seconds ${values.seconds}: must be a whole number, 1 or more`)
@@ -35,9 +36,5 @@ async function fuzz(name: string): Promise<boolean> {
   }
 }
 
-const waiting = positionals.length > 0 ? [...positionals] : known
-let failed = 0
-await Promise.all(Array.from({ length: Math.min(availableParallelism(), waiting.length) }, async () => {
-  for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) if (!await fuzz(name)) failed++
-}))
-process.exitCode = failed === 0 && known.length > 0 ? 0 : 1
+const results = await inParallel(positionals.length > 0 ? positionals : known, fuzz)
+process.exitCode = results.length > 0 && results.every(passed => passed) ? 0 : 1

@@ -6,6 +6,7 @@ import { distributionKernel } from './lab/kernels.js'
 import { suites, type Suite } from './lab/suites.js'
 import { readTestArguments, type TestArguments } from './test/arguments.js'
 import { good, inWords, outcome, type Outcome } from './test/outcome.js'
+import { inParallel } from './test/parallel.js'
 import { inLab } from './test/stages.js'
 
 if (!process.stdout.isTTY && process.env.FORCE_COLOR === undefined) process.env.NO_COLOR = '1'
@@ -29,13 +30,12 @@ async function onKernel(suite: Suite, lab: TestArguments['lab']): Promise<{ rele
 
 try {
   const { names, lab } = readTestArguments(process.argv.slice(2), [...suites])
-  const outcomes: Outcome[] = []
-  for (const suite of suites.filter(name => names.includes(name))) {
+  const outcomes = await inParallel(suites.filter(name => names.includes(name)), async suite => {
     const begun = performance.now()
     const { release, result } = await onKernel(suite, lab)
-    outcomes.push(result)
     print(`${suite.padEnd(8)} ${release.padEnd(22)} ${inWords(result)} (${((performance.now() - begun) / 1000).toFixed(0)} s)${result.note === undefined ? '' : ` ${result.note}`}`)
-  }
+    return result
+  })
   process.exitCode = outcomes.every(good) ? 0 : 1
 } catch (error) {
   if (!(error instanceof UsageError)) throw error

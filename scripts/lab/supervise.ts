@@ -102,7 +102,7 @@ export function superviseGuest(guest: Guest, job: Job, outputs: Outputs): Promis
       const lines = console.replaceAll('\r', '').split('\n').map(line => line.trim()).filter(line => line !== '')
       if (status !== undefined) resolve(Number(status))
       else if (ended === 'late') reject(new TimedOut(`the ${guest.name} guest was ended: the command took longer than ${job.timeout} s (--timeout)`))
-      else if (!control.includes(started)) reject(new CannotStart(`the guest did not come up: ${lines.findLast(line => /panic|fail|cannot/i.test(line)) ?? lines.at(-1) ?? `no sign of it within ${guest.bootLimit} s`}`))
+      else if (!control.includes(started)) reject(new CannotStart(`the guest did not come up: ${lines.findLast(line => /panic|fail|cannot/i.test(line) && !/\+0x/.test(line)) ?? lines.at(-1) ?? `no sign of it within ${guest.bootLimit} s`}`))
       else reject(new Error(`the ${guest.name} guest ended while the command ran:\n${lines.slice(-20).join('\n')}`))
     })
   })
