@@ -1,9 +1,9 @@
 // Any bytes as what the kernel answers to a batch: the reply always has its shape.
+#include "ipvs/client.h"
+
 #include <cerrno>
 #include <cstdlib>
 #include <vector>
-
-#include "ipvs/client.h"
 
 namespace {
 
@@ -44,7 +44,8 @@ class Transport final : public netlink::Transport {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static constexpr std::uint8_t asked[] = {IPVS_CMD_FLUSH, IPVS_CMD_GET_INFO, IPVS_CMD_GET_SERVICE, IPVS_CMD_GET_CONFIG, IPVS_CMD_GET_DAEMON};
+  static constexpr std::uint8_t asked[] = {IPVS_CMD_FLUSH, IPVS_CMD_GET_INFO, IPVS_CMD_GET_SERVICE,
+                                           IPVS_CMD_GET_CONFIG, IPVS_CMD_GET_DAEMON};
   std::vector<ipvs::RequestHeader> requests;
   for (std::uint8_t command : asked) requests.push_back({8, command, ipvs::requestDump, 0});
   Transport transport(data, size);
@@ -56,10 +57,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   netlink::ByteView bytes = reply.bytes().view();
   if (bytes.empty()) return 0;
   auto header = netlink::load<ipvs::ReplyHeader>(bytes.data());
-  if (header.total != bytes.size() || header.textsOffset > header.total || header.requestCount != requests.size()) std::abort();
+  if (header.total != bytes.size() || header.textsOffset > header.total ||
+      header.requestCount != requests.size())
+    std::abort();
   for (std::uint32_t i = 0; i < header.requestCount; ++i) {
     auto entry = netlink::load<ipvs::ReplyEntry>(bytes.data() + sizeof header + i * sizeof(ipvs::ReplyEntry));
-    if (entry.recordCount && (entry.recordsOffset % 8 || entry.recordsOffset + entry.recordCount * 16ull > header.textsOffset)) std::abort();
+    if (entry.recordCount &&
+        (entry.recordsOffset % 8 || entry.recordsOffset + entry.recordCount * 16ull > header.textsOffset))
+      std::abort();
     if (entry.text && (entry.text < header.textsOffset || entry.text >= header.total)) std::abort();
   }
   return 0;

@@ -1,4 +1,5 @@
-// Makes an ordinary program of a fuzz target: it runs the target once for each file it is given, and for those in the folders it is given.
+// Makes an ordinary program of a fuzz target: it runs the target once for each file it is given, and for
+// those in the folders it is given.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

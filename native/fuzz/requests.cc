@@ -20,9 +20,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     bool whole = netlink::forEachMessage({out, length}, [&](const netlink::Message& message) {
       ++messages;
       if (message.header.nlmsg_seq != reader.index()) std::abort();
-      bool nests = netlink::forEachAttribute(netlink::attributesOf(message), [](netlink::Attribute attribute) {
-        if (attribute.type <= IPVS_CMD_ATTR_DAEMON && !netlink::forEachAttribute(attribute.payload, [](netlink::Attribute) {})) std::abort();
-      });
+      bool nests =
+          netlink::forEachAttribute(netlink::attributesOf(message), [](netlink::Attribute attribute) {
+            if (attribute.type <= IPVS_CMD_ATTR_DAEMON &&
+                !netlink::forEachAttribute(attribute.payload, [](netlink::Attribute) {}))
+              std::abort();
+          });
       if (!nests) std::abort();
     });
     if (!whole || messages != 1) std::abort();

@@ -1,11 +1,11 @@
 // Any bytes as datagrams from the kernel.
 //
 //   u8 how many requests were sent | u8 how the last one ends | datagrams: { u16 length | bytes }
+#include "netlink/transaction.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <vector>
-
-#include "netlink/transaction.h"
 
 namespace {
 
@@ -30,7 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Listener listener(count);
   std::size_t at = 2;
   while (size - at >= 2) {
-    std::size_t length = std::min<std::size_t>(netlink::load<std::uint16_t>(reinterpret_cast<const std::byte*>(data + at)), size - at - 2);
+    std::size_t length = std::min<std::size_t>(
+        netlink::load<std::uint16_t>(reinterpret_cast<const std::byte*>(data + at)), size - at - 2);
     at += 2;
     auto from = reinterpret_cast<const std::byte*>(data + at);
     std::vector<std::byte> datagram(from, from + length);

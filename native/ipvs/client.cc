@@ -16,8 +16,8 @@ using netlink::Transaction;
 
 namespace {
 
-// What an answer takes of the receive buffer at most: a refusal was measured at 770-900 bytes, with a long text at 1,280; an answer with one record is
-// a page, its bookkeeping included.
+// What an answer takes of the receive buffer at most: a refusal was measured at 770-900 bytes, with a long
+// text at 1,280; an answer with one record is a page, its bookkeeping included.
 constexpr std::size_t refusalCost = 1'280;
 constexpr std::size_t recordCost = 5 * 1'024;
 
@@ -96,7 +96,8 @@ class AnswerListener final : public netlink::Listener {
     // An answer without its nest tells nothing.
     if (attributes.empty()) return;
     // Its address is aligned: header, entries and records are multiples of 8 in a buffer from malloc.
-    if (auto record = reinterpret_cast<Record*>(reply_.addRecord(index, sizeof(Record)))) decode(attributes, *record);
+    if (auto record = reinterpret_cast<Record*>(reply_.addRecord(index, sizeof(Record))))
+      decode(attributes, *record);
   }
 
   ReplyWriter& reply_;
@@ -122,19 +123,24 @@ bool Client::open(OpenFailure& failure) {
   std::string text;
   ReplyEntry entry = netlink::load<ReplyEntry>(reply.bytes().data() + sizeof(ReplyHeader));
   if (entry.text) text = reinterpret_cast<const char*>(reply.bytes().data() + entry.text);
-  failure = {outcome == -EPERM ? OpenStep::permission : OpenStep::family, outcome < 0 ? outcome : -EIO, std::move(text)};
+  failure = {outcome == -EPERM ? OpenStep::permission : OpenStep::family, outcome < 0 ? outcome : -EIO,
+             std::move(text)};
   return false;
 }
 
-// Which transport a dump goes by: long ones take half the time in large datagrams, short ones in small ones, and only the kernel knows beforehand. Services are taken
-// to be many, destinations of a service as many as those of the one before.
+// Which transport a dump goes by: long ones take half the time in large datagrams, short ones in small ones,
+// and only the kernel knows beforehand. Services are taken to be many, destinations of a service as many as
+// those of the one before.
 bool Client::isLong(const PackedRequest& dump) const {
   if (!shortDumpsFit_) return true;
-  return dump.command->answer == Answer::service || (dump.command->answer == Answer::destination && !lastDumpWasShort_);
+  return dump.command->answer == Answer::service ||
+         (dump.command->answer == Answer::destination && !lastDumpWasShort_);
 }
 
-// Encodes the requests of one send: as many as the limits allow, up to the first dump, which ends it. False at a request that is not well-formed.
-bool Client::encodeGroup(RequestReader& reader, Group& group, std::size_t mostRequests, std::size_t mostBytes) {
+// Encodes the requests of one send: as many as the limits allow, up to the first dump, which ends it. False
+// at a request that is not well-formed.
+bool Client::encodeGroup(RequestReader& reader, Group& group, std::size_t mostRequests,
+                         std::size_t mostBytes) {
   group = {reader.index(), 0, sequence_, Ending::acknowledgement, false};
   message_.clear();
   message_.reserve(mostBytes + longestRequest);
@@ -159,7 +165,8 @@ bool Client::encodeGroup(RequestReader& reader, Group& group, std::size_t mostRe
     std::byte* next = encodeRequest(end, request, family_, sequence_ + group.count);
     // A dump's answers are read as they are made; they need no room in advance.
     answerBytes += request.command->answer == Answer::none || request.dump ? refusalCost : recordCost;
-    bool fits = static_cast<std::size_t>(next - message_.data()) <= mostBytes && answerBytes <= mostAnswerBytes;
+    bool fits =
+        static_cast<std::size_t>(next - message_.data()) <= mostBytes && answerBytes <= mostAnswerBytes;
     if (!fits && group.count > 0) {
       reader.rewind(position);
       break;
@@ -168,7 +175,7 @@ bool Client::encodeGroup(RequestReader& reader, Group& group, std::size_t mostRe
     end = next;
     answers_.push_back(request.command->answer);
     ++group.count;
-    group.ending = request.dump                               ? Ending::dump
+    group.ending = request.dump                              ? Ending::dump
                    : request.command->answer != Answer::none ? Ending::message
                                                              : Ending::acknowledgement;
   }
@@ -186,7 +193,8 @@ bool Client::familyMoved() {
   return true;
 }
 
-void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply, const std::atomic<bool>& abandon) {
+void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
+                     const std::atomic<bool>& abandon) {
   reply.begin(count);
   RequestReader reader(requests, count);
   std::size_t mostRequests = limits_.requestsPerSend();
@@ -215,7 +223,8 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
       std::uint32_t last = group.first + group.count - 1;
       if (result.state == ExchangeResult::lost) {
         // A dump changes nothing, so it can be asked for again.
-        if (result.error == -EMSGSIZE && group.ending == Ending::dump && group.count == 1 && !group.longDump) {
+        if (result.error == -EMSGSIZE && group.ending == Ending::dump && group.count == 1 &&
+            !group.longDump) {
           shortDumpsFit_ = false;
           reply.forget(last);
           reader.rewind(position);
@@ -246,7 +255,8 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
       break;
     }
   }
-  for (std::uint32_t i = std::max(unsent, reader.index()); i < count; ++i) reply.setOutcome(i, Outcome::notSent);
+  for (std::uint32_t i = std::max(unsent, reader.index()); i < count; ++i)
+    reply.setOutcome(i, Outcome::notSent);
   reply.finish();
 }
 

@@ -33,20 +33,22 @@ struct OpenFailure {
 
 class Client {
  public:
-  /// Two conversations with the same kernel: one for requests and short dumps, one for dumps of many objects. They may be the same, and have to
-  /// outlive the client.
+  /// Two conversations with the same kernel: one for requests and short dumps, one for dumps of many objects.
+  /// They may be the same, and have to outlive the client.
   Client(netlink::Transport& requests, netlink::Transport& dumps, Limits limits)
       : transport_(requests), dumps_(dumps), limits_(limits) {}
 
-  /// Resolves the family (which makes Linux 5.16 and later load the module) and asks it for its version, so that a missing CAP_NET_ADMIN
-  /// is known at once. False with the reason.
+  /// Resolves the family (which makes Linux 5.16 and later load the module) and asks it for its version, so
+  /// that a missing CAP_NET_ADMIN is known at once. False with the reason.
   bool open(OpenFailure& failure);
 
-  /// Executes `count` packed requests in order, in as few sends as the limits allow. The reply is complete afterwards; it is empty where every
-  /// request was carried out and none answers with records. `abandon` is looked at between sends: what is left then is not sent.
+  /// Executes `count` packed requests in order, in as few sends as the limits allow. The reply is complete
+  /// afterwards; it is empty where every request was carried out and none answers with records. `abandon` is
+  /// looked at between sends: what is left then is not sent.
   ///
   /// A request that is not well-formed is refused with EBADMSG, what comes after it is not sent.
-  void execute(netlink::ByteView requests, std::uint32_t count, ReplyWriter& reply, const std::atomic<bool>& abandon);
+  void execute(netlink::ByteView requests, std::uint32_t count, ReplyWriter& reply,
+               const std::atomic<bool>& abandon);
 
   const Limits& limits() const { return limits_; }
 
@@ -63,8 +65,8 @@ class Client {
   Limits limits_;
   std::uint16_t family_ = 0;
   std::uint32_t sequence_ = 1;
-  bool shortDumpsFit_ = true;       ///< false once a datagram on the first transport was cut
-  bool lastDumpWasShort_ = false;   ///< of a service's destinations; how the next one is guessed
+  bool shortDumpsFit_ = true;      ///< false once a datagram on the first transport was cut
+  bool lastDumpWasShort_ = false;  ///< of a service's destinations; how the next one is guessed
   netlink::Bytes message_;
   std::vector<Answer> answers_;
 };

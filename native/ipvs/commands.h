@@ -17,9 +17,9 @@ enum class Answer : std::uint8_t { none, service, destination, daemon, config, i
 
 /// How the kernel takes a request that asks for something.
 enum class Asking : std::uint8_t {
-  single,   ///< as a plain request
-  dump,     ///< as a dump, whatever the flag in the packed request says: a plain one is answered with EOPNOTSUPP
-  both,     ///< as the flag says
+  single,  ///< as a plain request
+  dump,  ///< as a dump, whatever the flag in the packed request says: a plain one is answered with EOPNOTSUPP
+  both,  ///< as the flag says
 };
 
 struct Command {
@@ -54,7 +54,8 @@ inline constexpr std::array commands{
 inline const Command* commandOf(unsigned number) {
   static constexpr auto byNumber = [] {
     std::array<std::uint8_t, IPVS_CMD_MAX + 1> indices{};
-    for (std::size_t i = 0; i < commands.size(); ++i) indices[commands[i].number] = static_cast<std::uint8_t>(i + 1);
+    for (std::size_t i = 0; i < commands.size(); ++i)
+      indices[commands[i].number] = static_cast<std::uint8_t>(i + 1);
     return indices;
   }();
   if (number >= byNumber.size() || byNumber[number] == 0) return nullptr;

@@ -92,8 +92,8 @@ bool readField(const Field& field, ByteView payload, std::byte* record) {
   return false;
 }
 
-// What most kernels send: the attributes in the order of the table. Each of the functions below takes one if it is the next, by comparing the one word
-// of its header; what is left when none fits goes the general way.
+// What most kernels send: the attributes in the order of the table. Each of the functions below takes one if
+// it is the next, by comparing the one word of its header; what is left when none fits goes the general way.
 struct Cursor {
   const std::byte* at;
   const std::byte* end;
@@ -103,7 +103,7 @@ struct Cursor {
 template <class Table, std::size_t index>
 [[gnu::always_inline]] inline void takeExpected(Cursor& cursor, std::byte* record, std::uint32_t& present) {
   constexpr const Field& field = Table::fields[index];
-  constexpr std::size_t length = field.wire == Wire::u8                                    ? 1
+  constexpr std::size_t length = field.wire == Wire::u8                                       ? 1
                                  : field.wire == Wire::u16 || field.wire == Wire::bigEndian16 ? 2
                                  : field.wire == Wire::u32 || field.wire == Wire::netmask     ? 4
                                  : field.wire == Wire::flags || field.wire == Wire::counter   ? 8
@@ -132,12 +132,14 @@ template <class Table, std::size_t index>
 
 // Takes what is as expected. Sets the bits of what was there, and returns the rest.
 template <class Table>
-[[gnu::always_inline]] inline ByteView takeAllExpected(ByteView attributes, std::byte* record, std::uint32_t& present) {
+[[gnu::always_inline]] inline ByteView takeAllExpected(ByteView attributes, std::byte* record,
+                                                       std::uint32_t& present) {
   Cursor cursor{attributes.data(), attributes.data() + attributes.size()};
   std::uint32_t bits = 0;
-  [&]<std::size_t... index>(std::index_sequence<index...>) [[gnu::always_inline]] {
+  [&]<std::size_t... index>(std::index_sequence<index...>) {
     (takeExpected<Table, index>(cursor, record, bits), ...);
-  }(std::make_index_sequence<Table::fields.size()>{});
+  }
+  (std::make_index_sequence<Table::fields.size()>{});
   present = bits;
   return {cursor.at, cursor.left()};
 }
@@ -154,7 +156,8 @@ std::uint32_t readCounters(ByteView nest, std::byte* counters) {
     const Field* field = fieldOf<counterFields>(attribute.type);
     if (!field || attribute.payload.size() < 4) return;
     const std::byte* from = attribute.payload.data();
-    std::uint64_t value = attribute.payload.size() >= 8 ? load<std::uint64_t>(from) : load<std::uint32_t>(from);
+    std::uint64_t value =
+        attribute.payload.size() >= 8 ? load<std::uint64_t>(from) : load<std::uint32_t>(from);
     store(counters + field->offset, value);
     bits |= 1u << field->bit;
   });
@@ -197,7 +200,9 @@ void decodeService(ByteView attributes, ServiceRecord& record) {
   }
 }
 
-void decodeDestination(ByteView attributes, DestinationRecord& record) { decode<destinationNest>(attributes, &record); }
+void decodeDestination(ByteView attributes, DestinationRecord& record) {
+  decode<destinationNest>(attributes, &record);
+}
 void decodeDaemon(ByteView attributes, DaemonRecord& record) { decode<daemonNest>(attributes, &record); }
 void decodeConfig(ByteView attributes, ConfigRecord& record) { decode<configNest>(attributes, &record); }
 void decodeInfo(ByteView attributes, InfoRecord& record) { decode<infoNest>(attributes, &record); }

@@ -6,8 +6,9 @@
 
 namespace ipvs {
 
-// Each reads one nest (or, for config and info, the attributes of the command) into a record that is cleared first. What is unknown is skipped, what is
-// too short counts as absent, and bytes that end in the middle of an attribute end the reading.
+// Each reads one nest (or, for config and info, the attributes of the command) into a record that is cleared
+// first. What is unknown is skipped, what is too short counts as absent, and bytes that end in the middle of
+// an attribute end the reading.
 
 void decodeService(netlink::ByteView attributes, ServiceRecord& record);
 void decodeDestination(netlink::ByteView attributes, DestinationRecord& record);

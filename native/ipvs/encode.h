@@ -1,4 +1,5 @@
-// Records to attributes. The tables of fields.h are unrolled at compile time: what comes out is a run of plain stores.
+// Records to attributes. The tables of fields.h are unrolled at compile time: what comes out is a run of
+// plain stores.
 #pragma once
 
 #include <sys/socket.h>
@@ -45,7 +46,8 @@ template <const auto& nest, std::size_t index>
     return netlink::putNumber(out, field.attribute, mask ? toBigEndian(netmask) : netmask);
   } else if constexpr (field.wire == Wire::group) {
     bool six = netlink::load<std::uint16_t>(record + offsetof(DaemonRecord, groupFamily)) == AF_INET6;
-    return six ? netlink::putBytes<16>(out, field.alternative, value) : netlink::putBytes<4>(out, field.attribute, value);
+    return six ? netlink::putBytes<16>(out, field.alternative, value)
+               : netlink::putBytes<4>(out, field.attribute, value);
   } else {
     return out;
   }
@@ -56,14 +58,17 @@ template <const auto& nest>
 constexpr std::uint32_t writableBits(std::size_t size) {
   std::uint32_t bits = 0;
   for (const Field& field : std::remove_cvref_t<decltype(nest)>::fields) {
-    if (field.wire != Wire::none && static_cast<std::size_t>(field.offset + field.length) <= size) bits |= 1u << field.bit;
+    if (field.wire != Wire::none && static_cast<std::size_t>(field.offset + field.length) <= size)
+      bits |= 1u << field.bit;
   }
   return bits;
 }
 
-/// Writes the field of this index, if it is one of these. `known` is what `bits` is known to be, 0 where it is not.
+/// Writes the field of this index, if it is one of these. `known` is what `bits` is known to be, 0 where it
+/// is not.
 template <const auto& nest, std::uint32_t known, std::size_t index>
-[[gnu::always_inline]] inline std::byte* putFieldOf(std::byte* out, const std::byte* record, std::uint32_t bits) {
+[[gnu::always_inline]] inline std::byte* putFieldOf(std::byte* out, const std::byte* record,
+                                                    std::uint32_t bits) {
   constexpr const Field& field = std::remove_cvref_t<decltype(nest)>::fields[index];
   if constexpr (field.wire == Wire::none) {
     return out;
@@ -76,18 +81,20 @@ template <const auto& nest, std::uint32_t known, std::size_t index>
 }
 
 template <const auto& nest, std::uint32_t known, std::size_t... index>
-[[gnu::always_inline]] inline std::byte* putFields(std::byte* out, const std::byte* record, std::uint32_t bits,
-                                                   std::index_sequence<index...>) {
+[[gnu::always_inline]] inline std::byte* putFields(std::byte* out, const std::byte* record,
+                                                   std::uint32_t bits, std::index_sequence<index...>) {
   ((out = putFieldOf<nest, known, index>(out, record, bits)), ...);
   return out;
 }
 
 }  // namespace detail
 
-/// Writes those attributes of a record that its `present` names and the first `size` bytes hold, at most those of a request. Returns the end.
-/// `likely` is the set of attributes to be fastest with: the same stores, without a branch and at fixed offsets.
+/// Writes those attributes of a record that its `present` names and the first `size` bytes hold, at most
+/// those of a request. Returns the end. `likely` is the set of attributes to be fastest with: the same
+/// stores, without a branch and at fixed offsets.
 template <const auto& nest, std::uint32_t likely = 0>
-[[gnu::always_inline]] inline std::byte* encodeFields(std::byte* out, const std::byte* record, std::size_t size) {
+[[gnu::always_inline]] inline std::byte* encodeFields(std::byte* out, const std::byte* record,
+                                                      std::size_t size) {
   using Nest = std::remove_cvref_t<decltype(nest)>;
   using Record = typename Nest::RecordType;
   constexpr auto indices = std::make_index_sequence<Nest::fields.size()>{};

@@ -1,6 +1,7 @@
-// The one description of every nest of the IPVS family: which field of a record belongs to which attribute, and how it is written there.
-// Encoding, decoding and the schema that JavaScript is handed all follow from these tables; a new attribute is a new line here and a
-// member in records.h. Lines are in the order in which the kernel sends the attributes: any other is read too, this one is read fastest.
+// The one description of every nest of the IPVS family: which field of a record belongs to which attribute,
+// and how it is written there. Encoding, decoding and the schema that JavaScript is handed all follow from
+// these tables; a new attribute is a new line here and a member in records.h. Lines are in the order in which
+// the kernel sends the attributes: any other is read too, this one is read fastest.
 #pragma once
 
 #include <linux/ip_vs.h>
@@ -17,17 +18,17 @@ enum class Type : std::uint8_t { u8, u16, u32, i32, u64, bytes, string };
 
 /// What a field is on the wire.
 enum class Wire : std::uint8_t {
-  none,         ///< nothing of its own: it travels with the field before it, or not at all
+  none,  ///< nothing of its own: it travels with the field before it, or not at all
   u8,
   u16,
   u32,
   bigEndian16,  ///< u16 in network order: ports, except the sync daemons'
   address,      ///< 16 bytes; in answers 4 are taken as well
   text,
-  flags,        ///< { u32 flags, u32 mask }, two fields in a row
-  netmask,      ///< IPv4: u32 in network order; IPv6: u32 in native order, a prefix length
-  group,        ///< `attribute` with 4 bytes for IPv4, `alternative` with 16 for IPv6; the next field is its family
-  counter,      ///< inside the statistics nests: u32 or u64
+  flags,    ///< { u32 flags, u32 mask }, two fields in a row
+  netmask,  ///< IPv4: u32 in network order; IPv6: u32 in native order, a prefix length
+  group,  ///< `attribute` with 4 bytes for IPv4, `alternative` with 16 for IPv6; the next field is its family
+  counter,  ///< inside the statistics nests: u32 or u64
 };
 
 struct Field {
@@ -40,6 +41,9 @@ struct Field {
   std::uint16_t attribute;
   std::uint16_t alternative = 0;
 };
+
+// One line each, or they are no tables.
+// clang-format off
 
 #define IPVS_FIELD(Record, member) #member, offsetof(Record, member), sizeof(Record::member)
 
@@ -116,23 +120,36 @@ inline constexpr std::array infoFields{
 
 #undef IPVS_FIELD
 
-/// How a record's attributes are packed, and where its counters are. One specialisation-like constant for each record.
+// clang-format on
+
+/// How a record's attributes are packed, and where its counters are. One specialisation-like constant for
+/// each record.
 template <class Record, const auto& table>
 struct NestOf {
   using RecordType = Record;
   static constexpr const auto& fields = table;
   std::string_view name;
-  std::uint16_t attribute;            ///< the attribute of the command that holds the nest; 0 where the fields are attributes of the command itself
-  std::uint16_t statistics = 0;       ///< the nest of 32-bit counters
-  std::uint16_t statistics64 = 0;     ///< the nest of 64-bit counters
+  std::uint16_t attribute;       ///< the attribute of the command that holds the nest; 0 where the fields are
+                                 ///< attributes of the command itself
+  std::uint16_t statistics = 0;  ///< the nest of 32-bit counters
+  std::uint16_t statistics64 = 0;  ///< the nest of 64-bit counters
   std::uint16_t countersOffset = 0;
   std::int8_t countersBit = 0;
 };
 
-inline constexpr NestOf<ServiceRecord, serviceFields> serviceNest{
-    "service", IPVS_CMD_ATTR_SERVICE, IPVS_SVC_ATTR_STATS, IPVS_SVC_ATTR_STATS64, offsetof(ServiceRecord, counters), 10};
+inline constexpr NestOf<ServiceRecord, serviceFields> serviceNest{"service",
+                                                                  IPVS_CMD_ATTR_SERVICE,
+                                                                  IPVS_SVC_ATTR_STATS,
+                                                                  IPVS_SVC_ATTR_STATS64,
+                                                                  offsetof(ServiceRecord, counters),
+                                                                  10};
 inline constexpr NestOf<DestinationRecord, destinationFields> destinationNest{
-    "destination", IPVS_CMD_ATTR_DEST, IPVS_DEST_ATTR_STATS, IPVS_DEST_ATTR_STATS64, offsetof(DestinationRecord, counters), 13};
+    "destination",
+    IPVS_CMD_ATTR_DEST,
+    IPVS_DEST_ATTR_STATS,
+    IPVS_DEST_ATTR_STATS64,
+    offsetof(DestinationRecord, counters),
+    13};
 inline constexpr NestOf<DaemonRecord, daemonFields> daemonNest{"daemon", IPVS_CMD_ATTR_DAEMON};
 inline constexpr NestOf<ConfigRecord, configFields> configNest{"config", 0};
 inline constexpr NestOf<InfoRecord, infoFields> infoNest{"info", 0};

@@ -3,8 +3,8 @@
 //   present | key … | what a request sets … | what only the kernel sets …
 //            <- keySize                    <- requestSize             <- size
 //
-// A bit of `present` tells whether an attribute is there. Numbers are in native byte order, ports too; strings are padded with NULs; addresses
-// take 16 bytes, IPv4 the first four. Sizes are multiples of 8.
+// A bit of `present` tells whether an attribute is there. Numbers are in native byte order, ports too;
+// strings are padded with NULs; addresses take 16 bytes, IPv4 the first four. Sizes are multiples of 8.
 #pragma once
 
 #include <cstddef>
@@ -108,7 +108,8 @@ static_assert(offsetof(DestinationRecord, forward) == DestinationRecord::keySize
 static_assert(offsetof(DestinationRecord, activeConnections) == DestinationRecord::requestSize);
 static_assert(offsetof(DaemonRecord, maxLength) == DaemonRecord::keySize);
 static_assert(sizeof(DaemonRecord) == DaemonRecord::requestSize);
-static_assert(sizeof(ServiceRecord) % 8 == 0 && ServiceRecord::requestSize % 8 == 0 && ServiceRecord::keySize % 8 == 0);
+static_assert(sizeof(ServiceRecord) % 8 == 0 && ServiceRecord::requestSize % 8 == 0 &&
+              ServiceRecord::keySize % 8 == 0);
 static_assert(sizeof(DestinationRecord) % 8 == 0 && DestinationRecord::requestSize % 8 == 0);
 static_assert(sizeof(DaemonRecord) % 8 == 0 && sizeof(ConfigRecord) % 8 == 0 && sizeof(InfoRecord) % 8 == 0);
 

@@ -4,7 +4,8 @@
 //   one entry a request: { i32 outcome | u32 recordCount | u32 recordsOffset | u32 text }
 //   records, each request's own in a row · texts, NUL-terminated
 //
-// Offsets are absolute. Where every request was carried out and none answers with records, there is no reply at all.
+// Offsets are absolute. Where every request was carried out and none answers with records, there is no reply
+// at all.
 #pragma once
 
 #include <string_view>
@@ -44,7 +45,8 @@ class ReplyWriter {
 
   /// There will be an answer in records, even if there are none.
   void expectRecords(std::uint32_t request);
-  /// A record of `size` bytes without a value, valid until the next call. Null where it would not be in a row with the request's other ones.
+  /// A record of `size` bytes without a value, valid until the next call. Null where it would not be in a row
+  /// with the request's other ones.
   std::byte* addRecord(std::uint32_t request, std::size_t size);
   /// Takes back all that was said about a request.
   void forget(std::uint32_t request);

@@ -40,16 +40,19 @@ RequestReader::State RequestReader::next(PackedRequest& request) {
   if (header.size < sizeof header || header.size % 8 != 0 || header.size > left) return State::malformed;
   const Command* command = commandOf(header.command);
   if (!command || !fits(*command, header.size - sizeof header)) return State::malformed;
-  bool dump = command->asking == Asking::dump || (command->asking == Asking::both && header.flags & requestDump);
+  bool dump =
+      command->asking == Asking::dump || (command->asking == Asking::both && header.flags & requestDump);
   request = {command, dump, packed_.subspan(offset_ + sizeof header, header.size - sizeof header)};
   offset_ += header.size;
   ++index_;
   return State::request;
 }
 
-std::byte* encodeRequest(std::byte* out, const PackedRequest& request, std::uint16_t family, std::uint32_t sequence) {
+std::byte* encodeRequest(std::byte* out, const PackedRequest& request, std::uint16_t family,
+                         std::uint32_t sequence) {
   std::uint16_t flags = request.dump ? NLM_F_DUMP : 0;
-  std::byte* end = netlink::putHeader(out, family, flags, sequence, request.command->number, IPVS_GENL_VERSION);
+  std::byte* end =
+      netlink::putHeader(out, family, flags, sequence, request.command->number, IPVS_GENL_VERSION);
   const std::byte* body = request.body.data();
   std::size_t size = request.body.size();
   switch (request.command->body) {
@@ -60,7 +63,8 @@ std::byte* encodeRequest(std::byte* out, const PackedRequest& request, std::uint
       break;
     case Body::serviceAndDestination:
       end = encode<serviceNest, addressKey>(end, body, ServiceRecord::keySize);
-      end = encode<destinationNest, plainDestination>(end, body + ServiceRecord::keySize, DestinationRecord::requestSize);
+      end = encode<destinationNest, plainDestination>(end, body + ServiceRecord::keySize,
+                                                      DestinationRecord::requestSize);
       break;
     case Body::daemon:
       end = encode<daemonNest>(end, body, size);

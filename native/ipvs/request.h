@@ -56,7 +56,9 @@ class RequestReader {
 /// No message that `encodeRequest` writes is longer.
 inline constexpr std::size_t longestRequest = 384;
 
-/// Writes a request as one netlink message at `out`, which has room for `longestRequest` bytes. Returns its end.
-std::byte* encodeRequest(std::byte* out, const PackedRequest& request, std::uint16_t family, std::uint32_t sequence);
+/// Writes a request as one netlink message at `out`, which has room for `longestRequest` bytes. Returns its
+/// end.
+std::byte* encodeRequest(std::byte* out, const PackedRequest& request, std::uint16_t family,
+                         std::uint32_t sequence);
 
 }  // namespace ipvs

@@ -15,7 +15,8 @@ struct Attribute {
   ByteView payload;
 };
 
-/// Calls `visit(Attribute)` for each attribute. Returns false where the bytes end in the middle of one: what came before it has been visited.
+/// Calls `visit(Attribute)` for each attribute. Returns false where the bytes end in the middle of one: what
+/// came before it has been visited.
 template <class Visit>
 inline bool forEachAttribute(ByteView bytes, Visit&& visit) {
   const std::byte* at = bytes.data();

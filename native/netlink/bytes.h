@@ -1,4 +1,5 @@
-// Bytes in memory: unaligned loads and stores, and a buffer that grows without clearing what nobody has written yet.
+// Bytes in memory: unaligned loads and stores, and a buffer that grows without clearing what nobody has
+// written yet.
 #pragma once
 
 #include <cstddef>

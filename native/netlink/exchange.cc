@@ -4,7 +4,8 @@
 
 namespace netlink {
 
-ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& transaction, Listener& listener) {
+ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& transaction,
+                        Listener& listener) {
   if (int error = transport.send(requests)) return {ExchangeResult::notSent, error};
   // One request has one answer, for which the cheaper system call does.
   bool many = transaction.count() > 1 || transaction.ending() == Ending::dump;
@@ -21,17 +22,20 @@ ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& tr
     }
     if (error == -EINTR) continue;
     if (error == -EAGAIN) {
-      // The kernel answers within the send, so nothing to receive means that there will be nothing, unless it comes to answer later one day.
+      // The kernel answers within the send, so nothing to receive means that there will be nothing, unless it
+      // comes to answer later one day.
       if (lost) break;
-      // It does not answer a request that ends with EINTR, acknowledgement asked for or not (netlink_rcv_skb). In IPVS that is the stop of a sync
-      // daemon whose thread has not begun to run: kthread_stop() says EINTR then, and the daemon is stopped.
+      // It does not answer a request that ends with EINTR, acknowledgement asked for or not
+      // (netlink_rcv_skb). In IPVS that is the stop of a sync daemon whose thread has not begun to run:
+      // kthread_stop() says EINTR then, and the daemon is stopped.
       if (transaction.ending() == Ending::acknowledgement) break;
       if (int waited = transport.wait()) lost = waited;
       continue;
     }
     bool overrun = error == -ENOBUFS || error == -EMSGSIZE;
     if (!lost || overrun) lost = error;
-    // After lost answers the rest is still read: refusals are worth having, and a dump that is not read to its end blocks the next one.
+    // After lost answers the rest is still read: refusals are worth having, and a dump that is not read to
+    // its end blocks the next one.
     if (!overrun) break;
   }
   return {lost ? ExchangeResult::lost : ExchangeResult::answered, lost};

@@ -16,6 +16,7 @@ struct ExchangeResult {
 };
 
 /// Sends a group of requests and receives until its transaction is complete, or nothing more can come.
-ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& transaction, Listener& listener);
+ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& transaction,
+                        Listener& listener);
 
 }  // namespace netlink

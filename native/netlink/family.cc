@@ -19,7 +19,9 @@ std::uint16_t readFamilyNumber(ByteView attributes) {
 
 FamilyAnswer resolveFamily(Transport& transport, std::string_view name, std::uint32_t sequence) {
   struct : Listener {
-    void refused(std::uint32_t, int error, std::string_view text) override { answer = {error, 0, std::string(text)}; }
+    void refused(std::uint32_t, int error, std::string_view text) override {
+      answer = {error, 0, std::string(text)};
+    }
     void received(std::uint32_t, const Message& message) override {
       answer.number = readFamilyNumber(attributesOf(message));
       answer.error = answer.number ? 0 : -EBADMSG;

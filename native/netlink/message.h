@@ -1,5 +1,6 @@
-// Netlink messages: { u32 length | u16 type | u16 flags | u32 sequence | u32 port | payload | padding to 4 }, and the
-// generic-netlink header { u8 command | u8 version | u16 0 } that begins the payload of a family's messages.
+// Netlink messages: { u32 length | u16 type | u16 flags | u32 sequence | u32 port | payload | padding to 4 },
+// and the generic-netlink header { u8 command | u8 version | u16 0 } that begins the payload of a family's
+// messages.
 #pragma once
 
 #include <linux/genetlink.h>
@@ -14,7 +15,8 @@ struct Message {
   ByteView payload;
 };
 
-/// Calls `visit(const Message&)` for each message of a datagram. Returns false where the datagram ends in the middle of one.
+/// Calls `visit(const Message&)` for each message of a datagram. Returns false where the datagram ends in the
+/// middle of one.
 template <class Visit>
 inline bool forEachMessage(ByteView datagram, Visit&& visit) {
   const std::byte* at = datagram.data();
@@ -41,7 +43,8 @@ inline ByteView attributesOf(const Message& message) {
   return message.payload.size() < GENL_HDRLEN ? ByteView{} : message.payload.subspan(GENL_HDRLEN);
 }
 
-/// Writes both headers of a generic-netlink request at `out`; `setLength` completes them. Returns where its attributes begin.
+/// Writes both headers of a generic-netlink request at `out`; `setLength` completes them. Returns where its
+/// attributes begin.
 [[gnu::always_inline]] inline std::byte* putHeader(std::byte* out, std::uint16_t family, std::uint16_t flags,
                                                    std::uint32_t sequence, std::uint8_t command,
                                                    std::uint8_t version) {

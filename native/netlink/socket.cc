@@ -1,8 +1,8 @@
 #include "netlink/socket.h"
 
-#include <cerrno>
-
 #include <poll.h>
+
+#include <cerrno>
 
 namespace netlink {
 
@@ -11,8 +11,9 @@ namespace {
 // Long enough for a kernel that is busy with something else, short enough for a program to end.
 constexpr int longestWait = 10'000;
 
-// NLMSG_GOODSIZE, the least that the kernel takes for a datagram of a dump: a page less struct skb_shared_info. Where pages are larger, or that struct is another size,
-// a datagram is cut, which shows; so this is right or it is noticed.
+// NLMSG_GOODSIZE, the least that the kernel takes for a datagram of a dump: a page less struct
+// skb_shared_info. Where pages are larger, or that struct is another size, a datagram is cut, which shows; so
+// this is right or it is noticed.
 constexpr std::size_t smallDatagram = 4096 - 320;
 constexpr std::size_t largeDatagram = 32 * 1024;
 
@@ -69,7 +70,8 @@ int Socket::receiveOne(Datagrams& datagrams) {
   if (static_cast<std::size_t>(length) > datagramLength_) return -EMSGSIZE;
   datagrams.count = 0;
   // Port 0 is the kernel. Other processes may write to this socket too, and are not listened to.
-  if (sender.nl_pid == 0) datagrams.items[datagrams.count++] = {storage_.data(), static_cast<std::size_t>(length)};
+  if (sender.nl_pid == 0)
+    datagrams.items[datagrams.count++] = {storage_.data(), static_cast<std::size_t>(length)};
   return 0;
 }
 

@@ -1,8 +1,8 @@
 // An AF_NETLINK socket, made in the network namespace of the thread that opens it and bound to it for life.
 #pragma once
 
-#include <sys/socket.h>
 #include <linux/netlink.h>
+#include <sys/socket.h>
 
 #include "netlink/descriptor.h"
 #include "netlink/transport.h"
@@ -11,8 +11,9 @@ namespace netlink {
 
 class Socket final : public Transport {
  public:
-  /// How long the datagrams of a dump get: the kernel makes them as long as the longest that the socket has ever offered to receive, within its own bounds,
-  /// and takes (and, hardened, clears) that much memory for each.
+  /// How long the datagrams of a dump get: the kernel makes them as long as the longest that the socket has
+  /// ever offered to receive, within its own bounds, and takes (and, hardened, clears) that much memory for
+  /// each.
   enum class DatagramSize {
     small,  ///< a page with the kernel's bookkeeping: for many dumps of a few objects
     large,  ///< 32 KiB: for dumps of many objects
@@ -24,8 +25,8 @@ class Socket final : public Transport {
     int send;
   };
 
-  /// Opens a socket for a netlink protocol, asks for extended acknowledgements, and sizes its buffers: beyond the system's limits with
-  /// CAP_NET_ADMIN, otherwise as far as they go. 0 or a negative errno.
+  /// Opens a socket for a netlink protocol, asks for extended acknowledgements, and sizes its buffers: beyond
+  /// the system's limits with CAP_NET_ADMIN, otherwise as far as they go. 0 or a negative errno.
   int open(int protocol, DatagramSize datagrams, BufferSizes sizes);
   void close() { descriptor_.reset(); }
 

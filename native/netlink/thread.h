@@ -1,4 +1,5 @@
-// A thread with a small stack that leaves the process's signals to others, and whose failure to start is a value.
+// A thread with a small stack that leaves the process's signals to others, and whose failure to start is a
+// value.
 #pragma once
 
 #include <pthread.h>
@@ -15,7 +16,8 @@ class Thread {
 
   bool running() const { return running_; }
 
-  /// Runs `body(context)`. `name` (at most 15 bytes) is what `top -H` shows. Returns 0 or a negative errno (EAGAIN: too many threads).
+  /// Runs `body(context)`. `name` (at most 15 bytes) is what `top -H` shows. Returns 0 or a negative errno
+  /// (EAGAIN: too many threads).
   int start(const char* name, void* (*body)(void*), void* context) {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);

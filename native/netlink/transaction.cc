@@ -8,7 +8,8 @@ namespace netlink {
 
 namespace {
 
-// NLM_F_ACK_TLVS and NLM_F_CAPPED share their bits with flags of requests, so they mean this in NLMSG_ERROR and NLMSG_DONE only.
+// NLM_F_ACK_TLVS and NLM_F_CAPPED share their bits with flags of requests, so they mean this in NLMSG_ERROR
+// and NLMSG_DONE only.
 std::string_view extendedText(const Message& message, std::size_t begin) {
   if (!(message.header.nlmsg_flags & NLM_F_ACK_TLVS) || begin > message.payload.size()) return {};
   std::string_view text;

@@ -1,9 +1,12 @@
-// What the kernel answers to a group of requests that travelled in one send, as a state machine without a socket.
+// What the kernel answers to a group of requests that travelled in one send, as a state machine without a
+// socket.
 //
 //   send:     request 1 · request 2 · … · request n (the only one to ask for an acknowledgement)
-//   answers:  refusals of any of them, in order, matched by sequence number · data messages · the last one's answer
+//   answers:  refusals of any of them, in order, matched by sequence number · data messages · the last one's
+//   answer
 //
-// A request without a refusal has been carried out once the last one is answered, because the kernel works through a send in order.
+// A request without a refusal has been carried out once the last one is answered, because the kernel works
+// through a send in order.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +26,8 @@ enum class Ending {
 /// Takes what a transaction finds. Requests are numbered from 0 in the order of the send.
 class Listener {
  public:
-  /// The kernel refused a request: `error` is a negative errno, `text` its own words (extended acknowledgement), mostly empty.
+  /// The kernel refused a request: `error` is a negative errno, `text` its own words (extended
+  /// acknowledgement), mostly empty.
   virtual void refused(std::uint32_t request, int error, std::string_view text) = 0;
   /// A data message that answers a request.
   virtual void received(std::uint32_t request, const Message& message) = 0;
@@ -37,8 +41,9 @@ class Transaction {
   Transaction(std::uint32_t firstSequence, std::uint32_t count, Ending ending)
       : first_(firstSequence), count_(count), ending_(ending) {}
 
-  /// Takes one datagram from the kernel. Messages with sequence numbers of other transactions are passed over.
-  /// Returns false if the bytes are not netlink messages: nothing more can be said about the requests then.
+  /// Takes one datagram from the kernel. Messages with sequence numbers of other transactions are passed
+  /// over. Returns false if the bytes are not netlink messages: nothing more can be said about the requests
+  /// then.
   bool take(ByteView datagram, Listener& listener);
 
   /// Whether the last request has been answered, and with it all of them.
@@ -47,7 +52,8 @@ class Transaction {
   std::uint32_t count() const { return count_; }
   Ending ending() const { return ending_; }
 
-  /// How many requests were refused with ENOENT; where it is all of them, the family may have another number by now.
+  /// How many requests were refused with ENOENT; where it is all of them, the family may have another number
+  /// by now.
   std::uint32_t notFound() const { return notFound_; }
 
  private:

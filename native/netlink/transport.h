@@ -16,11 +16,13 @@ struct Datagrams {
 
 class Transport {
  public:
-  /// Sends a datagram to the kernel, which carries out its requests before this returns. 0 or a negative errno.
+  /// Sends a datagram to the kernel, which carries out its requests before this returns. 0 or a negative
+  /// errno.
   virtual int send(ByteView datagram) = 0;
 
-  /// Receives without waiting: one datagram, or as many as there are (at most `Datagrams::most`) where `many` is set; both are one
-  /// system call. 0, or a negative errno: EAGAIN (nothing there), ENOBUFS (answers were lost), EMSGSIZE (a datagram was cut short).
+  /// Receives without waiting: one datagram, or as many as there are (at most `Datagrams::most`) where `many`
+  /// is set; both are one system call. 0, or a negative errno: EAGAIN (nothing there), ENOBUFS (answers were
+  /// lost), EMSGSIZE (a datagram was cut short).
   virtual int receive(Datagrams& datagrams, bool many) = 0;
 
   /// Waits until there is something to receive. 0, or a negative errno: ETIMEDOUT.

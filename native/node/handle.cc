@@ -22,7 +22,8 @@ constexpr std::size_t reusableReply = 1024 * 1024;
 // Jobs that are kept for their buffers.
 constexpr int mostSpare = 4;
 
-// Where a place for the reply is offered and too small, the new one is this much larger than needed at most, to be offered again.
+// Where a place for the reply is offered and too small, the new one is this much larger than needed at most,
+// to be offered again.
 constexpr std::size_t replyGranularity = 64 * 1024;
 
 struct Arguments {
@@ -38,19 +39,22 @@ bool readArguments(const Napi::CallbackInfo& info, Arguments& arguments) {
   std::size_t available;
   void* data;
   std::uint32_t length, count;
-  bool valid = info.Length() >= 3 &&
-               napi_get_typedarray_info(env, info[0], &type, &available, &data, nullptr, nullptr) == napi_ok &&
-               type == napi_uint8_array && napi_get_value_uint32(env, info[1], &length) == napi_ok &&
-               napi_get_value_uint32(env, info[2], &count) == napi_ok && length <= available &&
-               count <= length / sizeof(ipvs::RequestHeader);
+  bool valid =
+      info.Length() >= 3 &&
+      napi_get_typedarray_info(env, info[0], &type, &available, &data, nullptr, nullptr) == napi_ok &&
+      type == napi_uint8_array && napi_get_value_uint32(env, info[1], &length) == napi_ok &&
+      napi_get_value_uint32(env, info[2], &count) == napi_ok && length <= available &&
+      count <= length / sizeof(ipvs::RequestHeader);
   napi_value space = nullptr;
   if (valid && info.Length() > 3 && !info[3].IsUndefined()) {
     space = info[3];
     valid = info[3].IsArrayBuffer();
   }
   if (!valid) {
-    Napi::TypeError::New(env, "expected packed requests (Uint8Array), their length in bytes, their number, and perhaps an "
-                              "ArrayBuffer for the reply")
+    Napi::TypeError::New(
+        env,
+        "expected packed requests (Uint8Array), their length in bytes, their number, and perhaps an "
+        "ArrayBuffer for the reply")
         .ThrowAsJavaScriptException();
     return false;
   }
@@ -93,9 +97,8 @@ Handle::~Handle() { release(); }
 // What only asynchronous calls need.
 bool Handle::start(Napi::Env env) {
   if (wakeUp_) return true;
-  napi_status status =
-      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "ipvs"), 0, 1, nullptr, nullptr,
-                                      this, callJs, &wakeUp_);
+  napi_status status = napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "ipvs"),
+                                                       0, 1, nullptr, nullptr, this, callJs, &wakeUp_);
   if (status != napi_ok) return false;
   napi_unref_threadsafe_function(env, wakeUp_);
   // Hooks run last added first: the worker has to end before the function's own hook takes the function away.
@@ -188,7 +191,8 @@ Napi::Value Handle::openInNamespace(const Napi::CallbackInfo& info) {
 
 Napi::Value Handle::close(const Napi::CallbackInfo& info) {
   closing_ = true;
-  // Called from within an answer, by the last of them: deliver() still needs what release() takes away, and calls it itself.
+  // Called from within an answer, by the last of them: deliver() still needs what release() takes away, and
+  // calls it itself.
   if (pending_ == 0 && !delivering_) release();
   return info.Env().Undefined();
 }
@@ -224,9 +228,10 @@ void Handle::callJs(napi_env env, napi_value, void* context, void*) {
   if (env) static_cast<Handle*>(context)->deliver(env);
 }
 
-// The reply in the place that was offered, if it fits, otherwise in one of its own. Replies of more than `mostCopied` bytes keep their
-// memory then, which `reply` loses.
-Napi::Value Handle::toReply(Napi::Env env, ipvs::ReplyWriter& reply, napi_value space, std::size_t mostCopied) {
+// The reply in the place that was offered, if it fits, otherwise in one of its own. Replies of more than
+// `mostCopied` bytes keep their memory then, which `reply` loses.
+Napi::Value Handle::toReply(Napi::Env env, ipvs::ReplyWriter& reply, napi_value space,
+                            std::size_t mostCopied) {
   netlink::Bytes& bytes = reply.bytes();
   if (bytes.empty()) return env.Null();
   napi_value buffer = space;
@@ -238,7 +243,8 @@ Napi::Value Handle::toReply(Napi::Env env, ipvs::ReplyWriter& reply, napi_value 
       std::size_t size = bytes.size();
       std::byte* own = bytes.release();
       auto free = [](napi_env, void* own, void*) { std::free(own); };
-      if (napi_create_external_arraybuffer(env, own, size, free, nullptr, &buffer) == napi_ok) return {env, buffer};
+      if (napi_create_external_arraybuffer(env, own, size, free, nullptr, &buffer) == napi_ok)
+        return {env, buffer};
       // Some embedders allow no foreign memory.
       if (napi_create_arraybuffer(env, size, &data, &buffer) == napi_ok) std::memcpy(data, own, size);
       std::free(own);
@@ -280,7 +286,8 @@ void Handle::deliver(Napi::Env env) {
     if (napi_get_named_property(env, self, "onReply", &onReply) == napi_ok) napi_typeof(env, onReply, &type);
     if (type != napi_function) continue;
     if (napi_call_function(env, self, onReply, 1, &reply, &result) == napi_pending_exception) {
-      // As an exception in any callback from the event loop: 'uncaughtException', or the end of the process. The other answers still come.
+      // As an exception in any callback from the event loop: 'uncaughtException', or the end of the process.
+      // The other answers still come.
       napi_value error;
       if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
     }

@@ -1,12 +1,16 @@
 // The object JavaScript holds for an open session.
 //
 //   execute(requests: Uint8Array, length, count, space?: ArrayBuffer): void
-//                                                           carried out on the worker's thread; the reply is handed to the object's own
-//                                                           property `onReply`, in order
+//                                                           carried out on the worker's thread; the reply is
+//                                                           handed to the object's own property `onReply`, in
+//                                                           order
 //   executeSync(requests: Uint8Array, length, count, space?: ArrayBuffer): ArrayBuffer | null
-//                                                           Where there is a reply and it fits `space`, it is `space` that is returned: memory that
-//                                                           has been touched before costs a tenth of new one. Its header tells how much of it is used
-//   openInNamespace(path: string, flags: number): number    opens a file on a thread inside the session's network namespace: a descriptor, or a
+//                                                           Where there is a reply and it fits `space`, it is
+//                                                           `space` that is returned: memory that has been
+//                                                           touched before costs a tenth of new one. Its
+//                                                           header tells how much of it is used
+//   openInNamespace(path: string, flags: number): number    opens a file on a thread inside the session's
+//   network namespace: a descriptor, or a
 //                                                           negative errno. For what /proc shows by namespace
 //   close(): void                                           after what is queued has been answered
 //   receiveBuffer, sendBuffer, requestsPerSend, namespace: number
@@ -39,7 +43,8 @@ class Handle : public Napi::ObjectWrap<Handle> {
 
   bool start(Napi::Env env);
   void deliver(Napi::Env env);
-  static Napi::Value toReply(Napi::Env env, ipvs::ReplyWriter& reply, napi_value space, std::size_t mostCopied);
+  static Napi::Value toReply(Napi::Env env, ipvs::ReplyWriter& reply, napi_value space,
+                             std::size_t mostCopied);
   void release();
 
   static void onAnswered(void* handle);

@@ -6,7 +6,8 @@ namespace node_ipvs {
 
 namespace {
 
-// Twice these are in force. Larger ones gain nothing measurable: 4 MiB take the refusals of more than 6,000 requests, 1 MiB takes 14,000 destinations.
+// Twice these are in force. Larger ones gain nothing measurable: 4 MiB take the refusals of more than 6,000
+// requests, 1 MiB takes 14,000 destinations.
 constexpr int defaultReceiveBuffer = 4 * 1024 * 1024;
 constexpr int defaultSendBuffer = 1024 * 1024;
 
@@ -18,7 +19,8 @@ OpenOptions readOptions(const Napi::CallbackInfo& info) {
     Napi::Value value = object.Get(name);
     return value.IsNumber() ? value.As<Napi::Number>().Int32Value() : otherwise;
   };
-  if (Napi::Value path = object.Get("netnsPath"); path.IsString()) options.netns.path = path.As<Napi::String>();
+  if (Napi::Value path = object.Get("netnsPath"); path.IsString())
+    options.netns.path = path.As<Napi::String>();
   options.netns.descriptor = number("netnsFd", -1);
   options.buffers.receive = number("receiveBuffer", defaultReceiveBuffer);
   options.buffers.send = number("sendBuffer", defaultSendBuffer);
@@ -33,14 +35,17 @@ Napi::Error toError(Napi::Env env, const OpenError& failure) {
   return error;
 }
 
-// Callbacks still come while an environment is being taken down, a terminated worker thread's for instance; JavaScript cannot be run then.
+// Callbacks still come while an environment is being taken down, a terminated worker thread's for instance;
+// JavaScript cannot be run then.
 bool canRunJavaScript(Napi::Env env) {
   napi_value global;
   bool has;
-  return napi_get_global(env, &global) == napi_ok && napi_has_named_property(env, global, "Object", &has) == napi_ok;
+  return napi_get_global(env, &global) == napi_ok &&
+         napi_has_named_property(env, global, "Object", &has) == napi_ok;
 }
 
-/// An open under way on a thread of its own. It deletes itself when its answer has been delivered, or the environment ends.
+/// An open under way on a thread of its own. It deletes itself when its answer has been delivered, or the
+/// environment ends.
 class Opening {
  public:
   Opening(Napi::Env env, OpenOptions options)
@@ -48,8 +53,9 @@ class Opening {
 
   Napi::Value start() {
     Napi::Promise promise = deferred_.Promise();
-    napi_status status = napi_create_threadsafe_function(env_, nullptr, nullptr, Napi::String::New(env_, "ipvs.open"), 0,
-                                                         1, nullptr, nullptr, this, callJs, &wakeUp_);
+    napi_status status =
+        napi_create_threadsafe_function(env_, nullptr, nullptr, Napi::String::New(env_, "ipvs.open"), 0, 1,
+                                        nullptr, nullptr, this, callJs, &wakeUp_);
     if (status != napi_ok) {
       error_ = {"socket", -ENOMEM, {}};
       settle();

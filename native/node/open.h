@@ -1,6 +1,8 @@
-// open(options): Promise<Handle> and openSync(options): Handle, with options { netnsPath?, netnsFd?, receiveBuffer?, sendBuffer? }.
+// open(options): Promise<Handle> and openSync(options): Handle, with options { netnsPath?, netnsFd?,
+// receiveBuffer?, sendBuffer? }.
 //
-// What fails is an Error with the properties `step`, `errno` (negative) and, where the kernel sent one, `text`.
+// What fails is an Error with the properties `step`, `errno` (negative) and, where the kernel sent one,
+// `text`.
 #pragma once
 
 #include <napi.h>

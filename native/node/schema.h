@@ -1,4 +1,5 @@
-// The layout of packed requests, replies and records, handed to JavaScript so that there is no second copy of it.
+// The layout of packed requests, replies and records, handed to JavaScript so that there is no second copy of
+// it.
 #pragma once
 
 #include <napi.h>

@@ -5,8 +5,9 @@ namespace node_ipvs {
 Session::Session(std::unique_ptr<Sockets> sockets, netlink::Descriptor networkNamespace)
     : sockets_(std::move(sockets)),
       namespace_(std::move(networkNamespace)),
-      client_(sockets_->requests, sockets_->dumps,
-              {static_cast<std::size_t>(bufferSizes().send), static_cast<std::size_t>(bufferSizes().receive)}) {}
+      client_(
+          sockets_->requests, sockets_->dumps,
+          {static_cast<std::size_t>(bufferSizes().send), static_cast<std::size_t>(bufferSizes().receive)}) {}
 
 std::unique_ptr<Session> Session::open(const OpenOptions& options, OpenError& error) {
   using Size = netlink::Socket::DatagramSize;
@@ -19,7 +20,8 @@ std::unique_ptr<Session> Session::open(const OpenOptions& options, OpenError& er
     networkNamespace = netlink::currentNamespace();
   });
   if (visited.failed != netlink::NamespaceResult::none) {
-    error = {visited.failed == netlink::NamespaceResult::open ? "netns-open" : "netns-enter", visited.error, {}};
+    error = {
+        visited.failed == netlink::NamespaceResult::open ? "netns-open" : "netns-enter", visited.error, {}};
     return nullptr;
   }
   if (opened) {

@@ -1,4 +1,5 @@
-// One opened conversation with IPVS: a namespace, two sockets in it, and a client. Knows nothing of JavaScript.
+// One opened conversation with IPVS: a namespace, two sockets in it, and a client. Knows nothing of
+// JavaScript.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// The thread that executes a handle's batches, one after the other, in the order they came. Knows nothing of JavaScript.
+// The thread that executes a handle's batches, one after the other, in the order they came. Knows nothing of
+// JavaScript.
 #pragma once
 
 #include <pthread.h>
@@ -70,14 +71,15 @@ class Worker {
   void sleepUntilThereIsWork();
   void wake();
 
-  // Held for a few instructions only. Sleeping goes by the counter below: a condition variable would cost one system call more for each job.
+  // Held for a few instructions only. Sleeping goes by the counter below: a condition variable would cost one
+  // system call more for each job.
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
   JobList waiting_;
   JobList done_;
 
   std::atomic<std::uint32_t> pushed_ = 0;  ///< a futex: changes with every reason to wake up
   std::atomic<bool> sleeping_ = false;
-  std::atomic<std::uint32_t> idle_ = 1;    ///< a futex: 1 while nothing waits and nothing is executed
+  std::atomic<std::uint32_t> idle_ = 1;  ///< a futex: 1 while nothing waits and nothing is executed
   std::atomic<bool> idleIsAwaited_ = false;
 };
 

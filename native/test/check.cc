@@ -49,7 +49,8 @@ std::string text(netlink::ByteView bytes) {
   return result;
 }
 
-Exact::Exact(netlink::ByteView bytes) : data_(static_cast<std::byte*>(std::malloc(bytes.size()))), size_(bytes.size()) {
+Exact::Exact(netlink::ByteView bytes)
+    : data_(static_cast<std::byte*>(std::malloc(bytes.size()))), size_(bytes.size()) {
   if (size_) std::memcpy(data_, bytes.data(), size_);
 }
 

@@ -31,7 +31,8 @@ void equal(const char* file, int line, const char* expression, const Left& left,
   failed(file, line, what.str());
 }
 
-/// Bytes from text such as "1c 00 02 00": what a packet dump shows. Everything that is no hexadecimal digit separates.
+/// Bytes from text such as "1c 00 02 00": what a packet dump shows. Everything that is no hexadecimal digit
+/// separates.
 std::vector<std::byte> bytes(std::string_view text);
 /// The other way round, for messages.
 std::string text(netlink::ByteView bytes);
@@ -54,8 +55,8 @@ class Exact {
 
 #define CHECK_JOIN2(a, b) a##b
 #define CHECK_JOIN(a, b) CHECK_JOIN2(a, b)
-#define TEST(name)                                                                                     \
-  static void CHECK_JOIN(test, __LINE__)();                                                            \
+#define TEST(name)                                                                                       \
+  static void CHECK_JOIN(test, __LINE__)();                                                              \
   static const check::Registration CHECK_JOIN(registration, __LINE__)(name, CHECK_JOIN(test, __LINE__)); \
   static void CHECK_JOIN(test, __LINE__)()
 

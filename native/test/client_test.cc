@@ -39,7 +39,8 @@ struct Conversation {
     transport.onSend = nullptr;
   }
 
-  static Built generic(std::uint16_t type, std::uint32_t sequence, std::uint8_t command, std::uint16_t flags = 0) {
+  static Built generic(std::uint16_t type, std::uint32_t sequence, std::uint8_t command,
+                       std::uint16_t flags = 0) {
     genlmsghdr header{command, 1, 0};
     return Built(type, flags, sequence).append(&header, sizeof header);
   }
@@ -47,7 +48,8 @@ struct Conversation {
     return generic(GENL_ID_CTRL, sequence, CTRL_CMD_NEWFAMILY).number(CTRL_ATTR_FAMILY_ID, number);
   }
   static Built infoAnswer(std::uint32_t sequence) {
-    return generic(family, sequence, IPVS_CMD_SET_INFO).number<std::uint32_t>(IPVS_INFO_ATTR_VERSION, 0x010201);
+    return generic(family, sequence, IPVS_CMD_SET_INFO)
+        .number<std::uint32_t>(IPVS_INFO_ATTR_VERSION, 0x010201);
   }
   static Built destinationAnswer(std::uint32_t sequence) {
     return generic(family, sequence, IPVS_CMD_NEW_DEST, NLM_F_MULTI)
@@ -71,7 +73,8 @@ struct Conversation {
 
 pack::Batch destinations(std::uint32_t count) {
   pack::Batch batch;
-  for (std::uint32_t i = 0; i < count; ++i) batch.ofDestination(IPVS_CMD_NEW_DEST, pack::serviceKey(), pack::destination());
+  for (std::uint32_t i = 0; i < count; ++i)
+    batch.ofDestination(IPVS_CMD_NEW_DEST, pack::serviceKey(), pack::destination());
   return batch;
 }
 
@@ -120,8 +123,10 @@ TEST("even the smallest buffers carry one request at a time") {
 TEST("refusals land on their own requests across sends, with the kernel's words") {
   Conversation conversation({1 << 20, 1280 * 2});
   conversation.transport.onSend = [&](const script::Transport::Sent& sent) {
-    conversation.transport.queue(answer(sent.messages[0].header.nlmsg_seq, -EEXIST, sent.messages.size() == 1 ? "last" : ""));
-    if (sent.messages.size() > 1) conversation.transport.queue(answer(sent.messages.back().header.nlmsg_seq, 0));
+    conversation.transport.queue(
+        answer(sent.messages[0].header.nlmsg_seq, -EEXIST, sent.messages.size() == 1 ? "last" : ""));
+    if (sent.messages.size() > 1)
+      conversation.transport.queue(answer(sent.messages.back().header.nlmsg_seq, 0));
     return 0;
   };
   CHECK_EQUAL(conversation.execute(destinations(5)), "-17 done -17 done -17 'last'");
@@ -137,13 +142,15 @@ TEST("EMSGSIZE means that nothing was sent: half is tried, down to one") {
   };
   CHECK_EQUAL(conversation.execute(destinations(10)), "all done");
   std::size_t carried = 0;
-  for (const auto& sent : conversation.transport.sent) carried += sent.messages.size() <= largest ? sent.messages.size() : 0;
+  for (const auto& sent : conversation.transport.sent)
+    carried += sent.messages.size() <= largest ? sent.messages.size() : 0;
   CHECK_EQUAL(carried, 10u);
   largest = 0;
   CHECK_EQUAL(conversation.execute(destinations(2)), "not-sent not-sent");
 }
 
-TEST("lost answers: what has no refusal is unknown, what comes later is not sent, and nothing is sent twice") {
+TEST(
+    "lost answers: what has no refusal is unknown, what comes later is not sent, and nothing is sent twice") {
   Conversation conversation({1 << 20, 1280 * 3});
   int sends = 0;
   conversation.transport.onSend = [&](const script::Transport::Sent& sent) {
@@ -173,7 +180,8 @@ TEST("a dump's records follow each other in its reply, and a dump of nothing is 
   conversation.transport.onSend = [&](const script::Transport::Sent& sent) {
     std::uint32_t sequence = sent.messages[0].header.nlmsg_seq;
     CHECK_EQUAL(sent.messages[0].header.nlmsg_flags, NLM_F_REQUEST | NLM_F_DUMP);
-    for (int i = 0; i < (sends == 1 ? 0 : 3); ++i) conversation.transport.queue(Conversation::destinationAnswer(sequence));
+    for (int i = 0; i < (sends == 1 ? 0 : 3); ++i)
+      conversation.transport.queue(Conversation::destinationAnswer(sequence));
     conversation.transport.queue(dumpEnd(sequence));
     ++sends;
     return 0;
@@ -185,7 +193,8 @@ TEST("a dump's records follow each other in its reply, and a dump of nothing is 
   auto entry = netlink::load<ReplyEntry>(reply.data() + sizeof(ReplyHeader) + 2 * sizeof(ReplyEntry));
   CHECK_EQUAL(entry.recordsOffset % 8, 0u);
   CHECK_EQUAL(entry.recordsOffset + 3 * sizeof(DestinationRecord), reply.size());
-  auto last = netlink::load<DestinationRecord>(reply.data() + entry.recordsOffset + 2 * sizeof(DestinationRecord));
+  auto last =
+      netlink::load<DestinationRecord>(reply.data() + entry.recordsOffset + 2 * sizeof(DestinationRecord));
   CHECK_EQUAL(last.port, 8080);
   CHECK_EQUAL(last.present, pack::bits<destinationNest>({"port"}));
 
@@ -210,7 +219,9 @@ TEST("a dump ends its send, as the kernel has one at a time, and what comes befo
   CHECK_EQUAL(conversation.transport.sent[0].messages.size(), 2u);
 }
 
-TEST("long dumps go by a transport of their own, short ones by the one for requests; a service is guessed after the one before") {
+TEST(
+    "long dumps go by a transport of their own, short ones by the one for requests; a service is guessed "
+    "after the one before") {
   script::Transport requests, dumps;
   Client client(requests, dumps, {1 << 20, 1 << 20});
   std::string ways;
@@ -232,8 +243,10 @@ TEST("long dumps go by a transport of their own, short ones by the one for reque
   std::atomic<bool> abandon = false;
   auto ask = [&](unsigned command) {
     pack::Batch batch;
-    if (command == IPVS_CMD_GET_DEST) batch.ofService(command, pack::serviceKey(), requestDump);
-    else batch.plain(command, requestDump);
+    if (command == IPVS_CMD_GET_DEST)
+      batch.ofService(command, pack::serviceKey(), requestDump);
+    else
+      batch.plain(command, requestDump);
     client.execute(batch.bytes, 1, reply, abandon);
     return pack::outcomes(reply.bytes().view());
   };
@@ -249,7 +262,8 @@ TEST("long dumps go by a transport of their own, short ones by the one for reque
   CHECK_EQUAL(ask(IPVS_CMD_GET_DEST), "done+100");
   CHECK_EQUAL(ways, "ddrdrrd");
 
-  // A machine whose datagrams are longer than expected: the dump that was cut is asked for again, and all later ones go the long way.
+  // A machine whose datagrams are longer than expected: the dump that was cut is asked for again, and all
+  // later ones go the long way.
   ways = "";
   records = 10;
   CHECK_EQUAL(ask(IPVS_CMD_GET_DEST), "done+10");
@@ -282,7 +296,8 @@ TEST("ENOENT for all of a send: the family may have moved, and is asked for agai
     } else if (header.nlmsg_type == 0x24) {
       conversation.transport.queue(answer(sent.messages.back().header.nlmsg_seq, 0));
     } else {
-      for (const auto& message : sent.messages) conversation.transport.queue(answer(message.header.nlmsg_seq, -ENOENT));
+      for (const auto& message : sent.messages)
+        conversation.transport.queue(answer(message.header.nlmsg_seq, -ENOENT));
     }
     return 0;
   };
@@ -296,14 +311,17 @@ TEST("ENOENT for all of a send where the family has not moved is the kernel's an
   Conversation conversation;
   conversation.transport.onSend = [&](const script::Transport::Sent& sent) {
     const nlmsghdr& header = sent.messages[0].header;
-    conversation.transport.queue(header.nlmsg_type == GENL_ID_CTRL ? Conversation::familyAnswer(header.nlmsg_seq, family)
-                                                                   : answer(header.nlmsg_seq, -ENOENT));
+    conversation.transport.queue(header.nlmsg_type == GENL_ID_CTRL
+                                     ? Conversation::familyAnswer(header.nlmsg_seq, family)
+                                     : answer(header.nlmsg_seq, -ENOENT));
     return 0;
   };
   CHECK_EQUAL(conversation.execute(destinations(1)), "-2");
 }
 
-TEST("a request that is not well-formed is refused, what came before it is done, what comes after it is not sent") {
+TEST(
+    "a request that is not well-formed is refused, what came before it is done, what comes after it is not "
+    "sent") {
   Conversation conversation;
   conversation.acknowledge();
   pack::Batch batch = destinations(2);

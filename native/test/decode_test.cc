@@ -1,4 +1,5 @@
-// Bytes on the wire to records. Byte vectors are those of little-endian machines, taken from what a 6.12 kernel sends.
+// Bytes on the wire to records. Byte vectors are those of little-endian machines, taken from what a 6.12
+// kernel sends.
 #include "ipvs/decode.h"
 
 #include <sys/socket.h>
@@ -21,7 +22,7 @@ const char* const serviceBytes =
     "0c 00 07 00 03 00 00 00 ff ff ff ff"
     "08 00 08 00 2c 01 00 00"
     "08 00 09 00 ff ff ff 00"
-    "14 00 0a 80 08 00 01 00 05 00 00 00 08 00 06 00 06 00 00 00"              // STATS
+    "14 00 0a 80 08 00 01 00 05 00 00 00 08 00 06 00 06 00 00 00"                          // STATS
     "1c 00 0c 80 0c 00 01 00 07 00 00 00 01 00 00 00 0c 00 06 00 08 00 00 00 00 00 00 00"  // STATS64
     "08 00 0b 00 73 69 70 00";
 
@@ -97,9 +98,10 @@ void readEveryLength(void (*decode)(netlink::ByteView, Record&), const char* tex
 
 TEST("a service") {
   ServiceRecord record = read(decodeService, serviceBytes);
-  CHECK_EQUAL(record.present, pack::bits<serviceNest>({"family", "protocol", "port", "address", "flags", "timeout", "netmask",
-                                                       "scheduler", "persistenceEngine"}) |
-                                  1u << serviceNest.countersBit | 1u << (serviceNest.countersBit + 5));
+  CHECK_EQUAL(record.present,
+              pack::bits<serviceNest>({"family", "protocol", "port", "address", "flags", "timeout", "netmask",
+                                       "scheduler", "persistenceEngine"}) |
+                  1u << serviceNest.countersBit | 1u << (serviceNest.countersBit + 5));
   CHECK_EQUAL(record.family, AF_INET);
   CHECK_EQUAL(record.protocol, 6);
   CHECK_EQUAL(record.port, 80);
@@ -148,15 +150,16 @@ TEST("a sync daemon, its group IPv6 or IPv4") {
 }
 
 TEST("timeouts and information") {
-  ConfigRecord config = read(decodeConfig, "08 00 04 00 84 03 00 00 08 00 05 00 78 00 00 00 08 00 06 00 2c 01 00 00");
+  ConfigRecord config =
+      read(decodeConfig, "08 00 04 00 84 03 00 00 08 00 05 00 78 00 00 00 08 00 06 00 2c 01 00 00");
   CHECK(same(config, ConfigRecord{7, 900, 120, 300}));
   InfoRecord info = read(decodeInfo, "08 00 01 00 01 02 01 00 08 00 02 00 00 10 00 00");
   CHECK(same(info, InfoRecord{3, 0x010201, 4096, 0}));
 }
 
 TEST("kernels without 64-bit statistics: the 32-bit ones are read, whatever their width") {
-  ServiceRecord record = read(decodeService,
-                              "1c 00 0a 80 08 00 01 00 05 00 00 00 0c 00 04 00 00 00 00 00 01 00 00 00 04 00 0b 00");
+  ServiceRecord record = read(
+      decodeService, "1c 00 0a 80 08 00 01 00 05 00 00 00 0c 00 04 00 00 00 00 00 01 00 00 00 04 00 0b 00");
   CHECK_EQUAL(record.counters.connections, 5u);
   CHECK_EQUAL(record.counters.inBytes, 0x1'0000'0000u);
 }
@@ -171,7 +174,8 @@ TEST("attributes are read in whatever order they come") {
   std::vector<std::vector<std::byte>> attributes;
   netlink::forEachAttribute(bytes, [&](netlink::Attribute attribute) {
     const std::byte* begin = attribute.payload.data() - NLA_HDRLEN;
-    attributes.emplace_back(begin, begin + NLA_HDRLEN + netlink::alignUp(attribute.payload.size(), NLA_ALIGNTO));
+    attributes.emplace_back(begin,
+                            begin + NLA_HDRLEN + netlink::alignUp(attribute.payload.size(), NLA_ALIGNTO));
   });
   DestinationRecord expected = read(decodeDestination, netlink::ByteView(bytes));
   for (std::size_t turned = 0; turned < attributes.size(); ++turned) {
@@ -233,7 +237,9 @@ TEST("attributes: the last one's padding may be missing, a length may not lie") 
 }
 
 TEST("a family's number") {
-  CHECK_EQUAL(netlink::readFamilyNumber(check::bytes("09 00 02 00 49 50 56 53 00 00 00 00 06 00 01 00 23 00 00 00")), 0x23);
+  CHECK_EQUAL(
+      netlink::readFamilyNumber(check::bytes("09 00 02 00 49 50 56 53 00 00 00 00 06 00 01 00 23 00 00 00")),
+      0x23);
   CHECK_EQUAL(netlink::readFamilyNumber(check::bytes("05 00 01 00 23 00 00 00")), 0);
   CHECK_EQUAL(netlink::readFamilyNumber({}), 0);
 }

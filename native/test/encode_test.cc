@@ -1,4 +1,5 @@
-// Packed requests to the bytes on the wire, attribute by attribute. Byte vectors are those of little-endian machines.
+// Packed requests to the bytes on the wire, attribute by attribute. Byte vectors are those of little-endian
+// machines.
 #include <netinet/in.h>
 
 #include "check.h"
@@ -42,8 +43,10 @@ TEST("both headers of a request") {
   CHECK(reader.next(request) == RequestReader::State::request);
   std::byte out[longestRequest];
   std::byte* end = encodeRequest(out, request, 0x23, 0x01020304);
-  //                                             length      type  flags sequence    port        command version
-  CHECK_EQUAL(check::text({out, end}), expected("14 00 00 00 23 00 01 00 04 03 02 01 00 00 00 00 11 01 00 00"));
+  //                                             length      type  flags sequence    port        command
+  //                                             version
+  CHECK_EQUAL(check::text({out, end}),
+              expected("14 00 00 00 23 00 01 00 04 03 02 01 00 00 00 00 11 01 00 00"));
 }
 
 TEST("a service with all that configures it") {
@@ -124,10 +127,10 @@ TEST("a sync daemon with all its options, its group IPv4") {
               expected("40 00 03 80"
                        "08 00 01 00 01 00 00 00"
                        "08 00 03 00 07 00 00 00"
-                       "06 00 04 00 78 05 00 00"   // SYNC_MAXLEN
-                       "06 00 07 00 28 23 00 00"   // MCAST_PORT: 9000, in the machine's order
-                       "08 00 05 00 e0 00 00 51"   // MCAST_GROUP
-                       "05 00 08 00 03 00 00 00"   // MCAST_TTL
+                       "06 00 04 00 78 05 00 00"  // SYNC_MAXLEN
+                       "06 00 07 00 28 23 00 00"  // MCAST_PORT: 9000, in the machine's order
+                       "08 00 05 00 e0 00 00 51"  // MCAST_GROUP
+                       "05 00 08 00 03 00 00 00"  // MCAST_TTL
                        "09 00 02 00 65 74 68 30 00 00 00 00"));
   daemon.present = pack::bits<daemonNest>({"group"});
   daemon.groupFamily = AF_INET6;
@@ -150,11 +153,12 @@ TEST("a key cut from a service never sends what lies behind it") {
 
 TEST("what only the kernel sets is never sent") {
   ServiceRecord service{};
-  service.present = ~pack::bits<serviceNest>({"family", "protocol", "port", "fwmark", "address", "flags", "timeout", "netmask",
-                                              "scheduler", "persistenceEngine"});
+  service.present = ~pack::bits<serviceNest>({"family", "protocol", "port", "fwmark", "address", "flags",
+                                              "timeout", "netmask", "scheduler", "persistenceEngine"});
   CHECK_EQUAL(wire(pack::Batch().newService(service)), expected("04 00 01 80"));
   DestinationRecord destination{};
-  destination.present = pack::bits<destinationNest>({"activeConnections"}) | 1u << 31 | 1u << destinationNest.countersBit;
+  destination.present =
+      pack::bits<destinationNest>({"activeConnections"}) | 1u << 31 | 1u << destinationNest.countersBit;
   ServiceRecord none{};
   CHECK_EQUAL(wire(pack::Batch().ofDestination(IPVS_CMD_NEW_DEST, none, destination)),
               expected("04 00 01 80 04 00 02 80"));

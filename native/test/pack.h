@@ -1,8 +1,8 @@
 // Packed requests as JavaScript would write them.
 #pragma once
 
-#include <sys/socket.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "check.h"
 #include "ipvs/fields.h"
@@ -67,7 +67,8 @@ class Batch {
   template <class... Records>
   Batch& add(unsigned command, std::uint16_t flags, std::pair<Records*, std::size_t>... records) {
     std::size_t size = sizeof(ipvs::RequestHeader) + (std::size_t{0} + ... + records.second);
-    ipvs::RequestHeader header{static_cast<std::uint16_t>(size), static_cast<std::uint16_t>(command), flags, 0};
+    ipvs::RequestHeader header{static_cast<std::uint16_t>(size), static_cast<std::uint16_t>(command), flags,
+                               0};
     append(&header, sizeof header);
     (append(records.first, records.second), ...);
     ++count;
@@ -80,7 +81,8 @@ class Batch {
   Batch& ofService(unsigned command, const ipvs::ServiceRecord& service, std::uint16_t flags = 0) {
     return add(command, flags, std::pair{&service, ipvs::ServiceRecord::keySize});
   }
-  Batch& ofDestination(unsigned command, const ipvs::ServiceRecord& service, const ipvs::DestinationRecord& destination) {
+  Batch& ofDestination(unsigned command, const ipvs::ServiceRecord& service,
+                       const ipvs::DestinationRecord& destination) {
     return add(command, 0, std::pair{&service, ipvs::ServiceRecord::keySize},
                std::pair{&destination, ipvs::DestinationRecord::requestSize});
   }
@@ -93,7 +95,8 @@ class Batch {
   std::uint32_t count = 0;
 };
 
-/// A reply as JavaScript would read it: "done", "-17", "unknown", "not-sent", with texts and the number of records.
+/// A reply as JavaScript would read it: "done", "-17", "unknown", "not-sent", with texts and the number of
+/// records.
 inline std::string outcomes(netlink::ByteView reply) {
   if (reply.empty()) return "all done";
   std::string result;
@@ -107,7 +110,8 @@ inline std::string outcomes(netlink::ByteView reply) {
               : entry.outcome == ipvs::Outcome::notSent ? "not-sent"
                                                         : std::to_string(entry.outcome);
     if (entry.recordCount) result += "+" + std::to_string(entry.recordCount);
-    if (entry.text) result += " '" + std::string(reinterpret_cast<const char*>(reply.data() + entry.text)) + "'";
+    if (entry.text)
+      result += " '" + std::string(reinterpret_cast<const char*>(reply.data() + entry.text)) + "'";
   }
   return result;
 }

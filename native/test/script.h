@@ -1,4 +1,5 @@
-// A transport whose kernel is a script: it notes what is sent, and answers with datagrams that the test has written.
+// A transport whose kernel is a script: it notes what is sent, and answers with datagrams that the test has
+// written.
 #pragma once
 
 #include <cerrno>
@@ -51,12 +52,14 @@ class Built {
 
 /// NLMSG_ERROR as the kernel sends it with NETLINK_CAP_ACK; error 0 is an acknowledgement.
 inline Built answer(std::uint32_t sequence, int error, std::string_view text = {}) {
-  Built message(NLMSG_ERROR, static_cast<std::uint16_t>(NLM_F_CAPPED | (text.empty() ? 0 : NLM_F_ACK_TLVS)), sequence);
+  Built message(NLMSG_ERROR, static_cast<std::uint16_t>(NLM_F_CAPPED | (text.empty() ? 0 : NLM_F_ACK_TLVS)),
+                sequence);
   nlmsgerr payload{error, {NLMSG_HDRLEN, 0, 0, sequence, 0}};
   message.append(&payload, sizeof payload);
   if (!text.empty()) {
     std::string terminated(text);
-    message.attribute(NLMSGERR_ATTR_MSG, {reinterpret_cast<const std::byte*>(terminated.c_str()), terminated.size() + 1});
+    message.attribute(NLMSGERR_ATTR_MSG,
+                      {reinterpret_cast<const std::byte*>(terminated.c_str()), terminated.size() + 1});
   }
   return message;
 }
@@ -74,7 +77,8 @@ class Transport final : public netlink::Transport {
     std::vector<netlink::Message> messages;  ///< views of `bytes`
   };
 
-  /// Called for each send, with what is sent; returns what `send` shall. It answers through `queue` and `fail`.
+  /// Called for each send, with what is sent; returns what `send` shall. It answers through `queue` and
+  /// `fail`.
   std::function<int(const Sent&)> onSend;
 
   std::deque<Sent> sent;
@@ -89,7 +93,8 @@ class Transport final : public netlink::Transport {
   int send(ByteView datagram) override {
     Sent& one = sent.emplace_back();
     one.bytes.assign(datagram.begin(), datagram.end());
-    CHECK(netlink::forEachMessage(one.bytes, [&](const netlink::Message& message) { one.messages.push_back(message); }));
+    CHECK(netlink::forEachMessage(one.bytes,
+                                  [&](const netlink::Message& message) { one.messages.push_back(message); }));
     return onSend ? onSend(one) : 0;
   }
 

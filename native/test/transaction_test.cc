@@ -88,7 +88,8 @@ TEST("sequence numbers wrap within a group") {
 TEST("a dump ends with NLMSG_DONE, whose error is a refusal") {
   Notes notes;
   Transaction whole(5, 1, Ending::dump);
-  CHECK(whole.take(join({Built(30, NLM_F_MULTI, 5).append("abcd", 4), Built(30, NLM_F_MULTI, 5), dumpEnd(5)}), notes));
+  CHECK(whole.take(join({Built(30, NLM_F_MULTI, 5).append("abcd", 4), Built(30, NLM_F_MULTI, 5), dumpEnd(5)}),
+                   notes));
   CHECK(whole.complete());
   Transaction broken(6, 1, Ending::dump);
   CHECK(broken.take(dumpEnd(6, -EMSGSIZE), notes));
@@ -180,7 +181,9 @@ TEST("an answer that never comes is lost after a time") {
   CHECK_EQUAL(transport.waits, 1);
 }
 
-TEST("a request that the kernel carries out without an acknowledgement, as it does after EINTR, is not waited for") {
+TEST(
+    "a request that the kernel carries out without an acknowledgement, as it does after EINTR, is not waited "
+    "for") {
   script::Transport transport;
   transport.queue(answer(1, -EEXIST));
   Notes notes;
