@@ -23,7 +23,8 @@ export interface CollectorOptions {
 const BACKEND_LABELS = ['local_address', 'local_port', 'remote_address', 'remote_port', 'proto', 'local_mark'] as const
 const SERVICE_LABELS = ['local_address', 'local_port', 'proto', 'local_mark', 'family'] as const
 
-type BackendLabel = (typeof BACKEND_LABELS)[number]
+/** Labels of the metrics of destinations. */
+export type BackendLabel = (typeof BACKEND_LABELS)[number]
 
 /** What is read at a scrape, once for all metrics. */
 interface Reading {

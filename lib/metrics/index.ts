@@ -5,4 +5,4 @@
  */
 
 export { IpvsCollector } from './collector.js'
-export type { CollectorOptions } from './collector.js'
+export type { BackendLabel, CollectorOptions } from './collector.js'

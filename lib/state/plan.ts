@@ -85,6 +85,11 @@ class Planner {
     this.#serviceClaims.reset(current.services.length)
   }
 
+  /** Whether the first listed service is this one. */
+  begins(entry: DesiredService): boolean {
+    return typeof entry === 'object' && entry !== null && spelledAlike(entry, this.current.services[0])
+  }
+
   /** Compares a desired service with the listed one. Returns how many destinations were looked at. */
   service(entry: DesiredService, path: string): number {
     if (typeof entry !== 'object' || entry === null) throw invalidType(path, 'an object', entry)
@@ -125,8 +130,22 @@ class Planner {
   }
 
   #find(service: ServiceKey): number {
-    this.#byId ??= new Map(this.current.services.map((listed, i) => [serviceId(listed), i]))
-    return this.#byId.get(serviceId(service)) ?? -1
+    if (this.#byId === undefined) {
+      const index = this.index()
+      while (index.next().done !== true);
+    }
+    return this.#byId!.get(serviceId(service)) ?? -1
+  }
+
+  /** Makes it possible to find services whatever their order; stops for a breath now and then. */
+  *index(): Generator<void> {
+    const byId = new Map<string, number>()
+    const { services } = this.current
+    for (let i = 0; i < services.length; i++) {
+      byId.set(serviceId(services[i]), i)
+      if (i % SLICE === SLICE - 1) yield
+    }
+    this.#byId = byId
   }
 
   #addService(service: Service, key: ServiceKey, destinations: DestinationInput[], path: string): void {
@@ -382,6 +401,11 @@ export async function planTable(desired: DesiredState, current: ListedTable, set
   const pause = async (): Promise<void> => {
     seen = 0
     await turn()
+  }
+  // The kernel lists services in the order of its hash table, so that where the first is another, all are.
+  if (desired.services.length > 0 && current.services.length > 0 && !planner.begins(desired.services[0])) {
+    const index = planner.index()
+    while (index.next().done !== true) await pause()
   }
   for (let i = 0; i < desired.services.length; i++) {
     seen += planner.service(desired.services[i], `desired.services[${i}]`)

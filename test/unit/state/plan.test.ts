@@ -1,11 +1,14 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Operation, Outcome } from 'ipvs'
 import { apply, plan } from '../../../lib/state/apply.js'
 import { formatPlan } from '../../../lib/state/format.js'
 import type { Desired, DesiredService } from '../../../lib/state/types.js'
 import { destinationId, Model, serviceId } from './support/model.js'
 import { table } from './support/tables.js'
+
+// Hundreds of random tables take their time on a machine that is busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** The same tables each time; another seed gives others. */
 const runs = { seed: 20, numRuns: 150 }
