@@ -4,6 +4,8 @@
  * Facts are from the source of ipvsadm 1.31 where its manual says otherwise.
  */
 
+import { DEFAULTS } from '../limits.js'
+
 /** What ipvsadm calls its options in "multiple '…' options" and the like. It checks them in this order. */
 export const optionGroups = [
   'numeric', 'connection', 'service-address', 'scheduler', 'persistent', 'netmask', 'real-server', 'forwarding-method', 'weight',
@@ -147,7 +149,7 @@ export const beyondSpellings: readonly OptionSpelling[] = [
 ]
 
 /** Defaults, from ipvsadm's source. The manual says 300 seconds of persistence; the program has always used 360. */
-export const defaults = { scheduler: 'wlc', weight: 1, forward: 'dr', persistenceTimeout: 360, daemonInterface: 'eth0' } as const
+export const defaults = { ...DEFAULTS, daemonInterface: 'eth0' } as const
 
 /** Largest values that ipvsadm accepts. */
 export const limits = {

@@ -2,11 +2,11 @@
  * desired-state SERVICES DESTINATIONS: makes a table, plans and applies where nothing and where ten rules differ. Prints medians in microseconds, the longest
  * that an empty plan, a snapshot and an idle run held the event loop, and the most memory in bytes, as JSON.
  */
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Ipvs, type DesiredService } from 'ipvs'
 import { median } from 'ipvs/bench'
 import { collectGarbage } from '../garbage.js'
+import { longestDelay } from '../longest-delay.js'
 import { clocked } from '../suite.js'
 import { destination, serviceKey, weightAfter } from '../workload.js'
 
@@ -48,22 +48,11 @@ for (let round = 0; round < RUNS; round++) {
   times.ten.push(await clocked(() => changeTen(round)))
 }
 
-async function held(work: () => Promise<unknown>): Promise<number> {
-  const monitor = monitorEventLoopDelay({ resolution: 1 })
-  monitor.enable()
-  await sleep(20)
-  monitor.reset()
-  await work()
-  await sleep(5)
-  monitor.disable()
-  return monitor.max / 1000
-}
-
 const loops: Record<'idle' | 'snapshot' | 'plan', number[]> = { idle: [], snapshot: [], plan: [] }
 for (let i = 0; i < 5; i++) {
-  loops.snapshot.push(await held(() => ipvs.snapshot()))
-  loops.plan.push(await held(emptyPlan))
-  loops.idle.push(await held(() => sleep(median(times.plan) / 1000)))
+  loops.snapshot.push(await longestDelay(() => ipvs.snapshot()))
+  loops.plan.push(await longestDelay(emptyPlan))
+  loops.idle.push(await longestDelay(() => sleep(median(times.plan) / 1000)))
 }
 await ipvs.close()
 console.log(JSON.stringify({

@@ -1,25 +1,12 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Ipvs, type ListedTable } from 'ipvs'
 import { median } from 'ipvs/bench'
+import { longestDelay } from '../longest-delay.js'
 import { Namespace } from '../namespace.js'
 import type { Suite } from '../suite.js'
 import { operations, rulesOf, verify, weightAfter } from '../workload.js'
 
 const shape = { services: 10_000, destinations: 9 }
-
-/** Microseconds of the longest time that the event loop was held while the work was under way, as perf_hooks sees it. */
-async function longestDelay(work: () => Promise<unknown>): Promise<number> {
-  const monitor = monitorEventLoopDelay({ resolution: 1 })
-  monitor.enable()
-  // The monitor measures from one of its ticks to the next: it needs one before the work, and one after.
-  await sleep(20)
-  monitor.reset()
-  await work()
-  await sleep(5)
-  monitor.disable()
-  return monitor.max / 1000
-}
 
 /** Whether timers and other people's requests get their turn meanwhile. */
 export const eventLoop: Suite = {
