@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
 import { invalidType, invalidValue, isArgumentError, withoutStack, AbortError, BatchError } from './errors.js'
 import { object, refuseUnknown, type Known } from './check.js'
@@ -6,7 +7,7 @@ import type { BatchBuilder } from './methods.js'
 import { changes, packOperation, type Change } from './operations.js'
 import { returnBuffer, takeBuffer } from './pack/buffers.js'
 import type { Requests } from './pack/requests.js'
-import { PIECE_REQUESTS, type Piece, type Place, type Queue } from './queue.js'
+import { PIECE_REQUESTS, UNDER_WAY, type Piece, type Place, type Queue } from './queue.js'
 import type {
   BatchOptions, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
 } from './types.js'
@@ -31,15 +32,40 @@ function readOptions(options: BatchOptions | undefined): { lenient: boolean, sig
   return { lenient: refusals === 'return', signal }
 }
 
+/** What becomes of a batch's operations. */
+class Results {
+  /** One for each operation that was packed, in order: 'done' until something else is known, which nobody sees before. */
+  readonly outcomes: Outcome[]
+  /** Operations that were packed. */
+  count = 0
+  /** Whether an operation has failed. */
+  failed = false
+
+  /** @param expected how many operations there will be, if that is known: an array that grows is copied as often as it doubles */
+  constructor(expected: number) {
+    this.outcomes = new Array<Outcome>(expected)
+  }
+
+  add(operation: Operation): void {
+    const index = this.count++
+    this.outcomes[index] = { index, operation, outcome: 'done' }
+  }
+
+  /** Forgets the operations from this one on: they were packed and are not going to be sent. */
+  truncate(first: number): void {
+    if (first >= this.count) return
+    this.outcomes.length = this.count = first
+  }
+}
+
 /** Some operations of a batch, packed; writes their outcomes where they belong. */
 class BatchPiece implements Piece {
   readonly sealed = true
-  readonly operations: Operation[] = []
   readonly answered: Promise<void>
   #settled!: () => void
   #failed!: (error: unknown) => void
 
-  constructor(readonly requests: Requests, readonly first: number, readonly outcomes: Outcome[]) {
+  constructor(readonly requests: Requests, readonly first: number, readonly results: Results) {
     this.answered = new Promise((resolve, reject) => {
       this.#settled = resolve
       this.#failed = reject
@@ -53,30 +79,29 @@ class BatchPiece implements Piece {
     try {
       packOperation(this.requests, operation)
     } catch (error) {
-      throw located(error, this.first + this.operations.length)
+      throw located(error, this.results.count)
     }
-    this.operations.push(operation)
+    this.results.add(operation)
   }
 
   settle(reply: Reply | undefined): void {
-    const { operations, first, outcomes } = this
-    for (let i = 0; i < operations.length; i++) {
-      outcomes[first + i] = reply === undefined || reply.outcome(i) === DONE ? { index: first + i, operation: operations[i], outcome: 'done' } : this.#failure(reply, i)
-    }
+    if (reply !== undefined) for (let i = 0; i < this.requests.count; i++) if (reply.outcome(i) !== DONE) this.#fail(reply, i)
     this.#settled()
   }
 
-  #failure(reply: Reply, i: number): Outcome {
-    const operation = this.operations[i]
+  #fail(reply: Reply, i: number): void {
+    const { outcomes } = this.results
+    const index = this.first + i
+    const { operation } = outcomes[index]
     const error = withoutStack(() => failureOf(reply, this.requests, i, operation.type, () => operation))!
-    return { index: this.first + i, operation, outcome: error.outcome, error }
+    outcomes[index] = { index, operation, outcome: error.outcome, error }
+    this.results.failed = true
   }
 
   /** The piece is not going to be sent. */
   abandon(): void {
-    this.operations.forEach((operation, i) => {
-      this.outcomes[this.first + i] = { index: this.first + i, operation, outcome: 'not-sent' }
-    })
+    const { outcomes } = this.results
+    for (let index = this.first; index < this.first + this.requests.count; index++) outcomes[index] = { index, operation: outcomes[index].operation, outcome: 'not-sent' }
     this.#settled()
   }
 
@@ -94,26 +119,29 @@ function located(error: unknown, index: number): unknown {
   return error
 }
 
-/** Operations in the first piece of a batch; each piece has twice as many as the one before, up to {@link PIECE_REQUESTS}. */
-export const FIRST_PIECE = 256
+/**
+ * Operations in the first piece of what is sent as it comes; each piece has twice as many as the one before, up to {@link PIECE_REQUESTS}. The first
+ * ones are small so that the kernel begins soon, which helps where it has a processor of its own.
+ */
+export const FIRST_PIECE = availableParallelism() > 1 ? 256 : PIECE_REQUESTS / 2
 
 /** Packs operations, as many pieces as it takes. */
 class Packer {
   readonly pieces: BatchPiece[] = []
   #last: BatchPiece | undefined
-  #count = 0
-  /** Operations in the next piece. The first pieces are small: the kernel begins sooner, and code that has not run before takes its time. */
-  #size = FIRST_PIECE
+  #size: number
 
-  constructor(readonly outcomes: Outcome[]) {}
+  /** @param first operations in the first piece */
+  constructor(readonly results: Results, first: number) {
+    this.#size = first
+  }
 
   /** Returns the piece that became full, if one did. */
   add(operation: Operation): BatchPiece | undefined {
     let piece = this.#last
-    if (piece === undefined) this.pieces.push(piece = this.#last = new BatchPiece(takeBuffer(), this.#count, this.outcomes))
+    if (piece === undefined) this.pieces.push(piece = this.#last = new BatchPiece(takeBuffer(), this.results.count, this.results))
     piece.add(operation)
-    this.#count++
-    if (piece.operations.length < this.#size) return undefined
+    if (piece.requests.count < this.#size) return undefined
     this.#last = undefined
     this.#size = Math.min(this.#size * 2, PIECE_REQUESTS)
     return piece
@@ -123,6 +151,16 @@ class Packer {
   take(): BatchPiece | undefined {
     this.#last = undefined
     return this.pieces.pop()
+  }
+
+  /** Bad input came: forgets what is not sent. */
+  discard(): void {
+    for (const { first, requests } of this.pieces) {
+      this.results.truncate(first)
+      returnBuffer(requests)
+    }
+    this.pieces.length = 0
+    this.#last = undefined
   }
 }
 
@@ -169,19 +207,19 @@ function shapeOf(input: unknown, asynchronous: boolean): Shape {
   throw invalidType('operations', `a function, an array${asynchronous ? ', an iterable or an async iterable' : ' or an iterable'} of operations`, input)
 }
 
-function conclude(outcomes: Outcome[], lenient: boolean): Outcome[] {
-  if (!lenient && outcomes.some(({ error }) => error !== undefined)) throw new BatchError(outcomes)
+function conclude({ outcomes, failed }: Results, lenient: boolean): Outcome[] {
+  if (failed && !lenient) throw new BatchError(outcomes)
   return outcomes
 }
 
 /** Pieces of a batch that are on their way; its callers wait here for the kernel to catch up. */
 class Sending {
-  readonly #outcomes: Outcome[]
+  readonly #results: Results
   readonly #signal: AbortSignal | undefined
   readonly #unanswered: BatchPiece[] = []
 
-  constructor(outcomes: Outcome[], signal: AbortSignal | undefined) {
-    this.#outcomes = outcomes
+  constructor(results: Results, signal: AbortSignal | undefined) {
+    this.#results = results
     this.#signal = signal
   }
 
@@ -207,12 +245,12 @@ class Sending {
       returnBuffer(piece.requests)
     }
     await this.until(0)
-    throw new AbortError(this.#signal.reason, this.#outcomes)
+    throw new AbortError(this.#signal.reason, this.#results.outcomes)
   }
 }
 
 /** How many pieces of one batch can be handed over and unanswered: those that are sent and one that is ready. */
-const AHEAD = 2
+const AHEAD = UNDER_WAY + 1
 
 /** Everything is packed, so everything is valid; send it. */
 async function sendAll(sending: Sending, place: Place, pieces: BatchPiece[]): Promise<void> {
@@ -287,15 +325,32 @@ async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer,
   }
 }
 
+/** Operations of an array that are packed between two turns of the event loop: at first few, since code that has not run before takes ten times as long. */
+const SLICE = { cold: 256, warm: PIECE_REQUESTS } as const
+
+/** After so many operations V8 has compiled what packs them. */
+const WARM = 8192
+
+let packed = 0
+
 /** Packs a whole array before any of it is sent. */
 async function packArray(packer: Packer, operations: readonly Operation[]): Promise<void> {
-  for (let i = 0; i < operations.length; i++) if (packer.add(operations[i]) !== undefined) await turn()
+  for (let from = 0; from < operations.length;) {
+    const to = Math.min(from + (packed < WARM ? SLICE.cold : SLICE.warm), operations.length)
+    for (let i = from; i < to; i++) packer.add(operations[i])
+    packed += to - from
+    from = to
+    if (from < operations.length) await turn()
+  }
 }
 
 /** Bad input in the middle of an iterable: says how much of it had been sent by then, and with what outcome. */
-function interrupted(error: unknown, outcomes: Outcome[]): unknown {
-  if (isArgumentError(error) && outcomes.length > 0) {
-    error.message += `. The first ${outcomes.length} operations had been sent by then`
+function interrupted(error: unknown, packer: Packer): unknown {
+  if (!isArgumentError(error)) return error
+  packer.discard()
+  const { outcomes, count } = packer.results
+  if (count > 0) {
+    error.message += `. The first ${count} operations had been sent by then`
     Object.assign(error, { outcomes })
   }
   return error
@@ -306,9 +361,9 @@ export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOption
   return queue.during(async () => {
     const { lenient, signal } = readOptions(options)
     const shape = shapeOf(input, true)
-    const outcomes: Outcome[] = []
-    const packer = new Packer(outcomes)
-    const sending = new Sending(outcomes, signal)
+    const results = new Results(shape === 'array' ? (input as Operation[]).length : 0)
+    const packer = new Packer(results, shape === 'iterable' || shape === 'async iterable' ? FIRST_PIECE : PIECE_REQUESTS)
+    const sending = new Sending(results, signal)
     if (shape === 'callback') {
       const builder = new Builder(packer)
       try {
@@ -326,12 +381,12 @@ export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOption
       else await sendAll(sending, place, packer.pieces)
     } catch (error) {
       await sending.until(0)
-      throw interrupted(error, outcomes)
+      throw interrupted(error, packer)
     } finally {
       place?.close()
     }
     await sending.until(0)
-    return conclude(outcomes, lenient)
+    return conclude(results, lenient)
   })
 }
 
@@ -339,12 +394,12 @@ export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOption
 export function batchSync(execute: (requests: Requests) => Reply | undefined, input: BatchInput, options: BatchOptions | undefined): Outcome[] {
   const { lenient, signal } = readOptions(options)
   const shape = shapeOf(input, false)
-  const outcomes: Outcome[] = []
-  const packer = new Packer(outcomes)
+  const results = new Results(shape === 'array' ? (input as Operation[]).length : 0)
+  const packer = new Packer(results, PIECE_REQUESTS)
   const send = (piece: BatchPiece): void => {
     if (signal?.aborted === true) {
-      for (const rest of new Set([piece, ...packer.pieces])) if (!(rest.first in outcomes)) rest.abandon()
-      throw new AbortError(signal.reason, outcomes)
+      for (const rest of new Set([piece, ...packer.pieces])) if (rest.first >= piece.first) rest.abandon()
+      throw new AbortError(signal.reason, results.outcomes)
     }
     piece.settle(execute(piece.requests))
     returnBuffer(piece.requests)
@@ -366,9 +421,9 @@ export function batchSync(execute: (requests: Requests) => Reply | undefined, in
         send(packer.take()!)
       }
     } catch (error) {
-      throw interrupted(error, outcomes)
+      throw interrupted(error, packer)
     }
   }
   for (const piece of packer.pieces) send(piece)
-  return conclude(outcomes, lenient)
+  return conclude(results, lenient)
 }

@@ -1,4 +1,4 @@
-import { closedError, withoutStack } from './errors.js'
+import { closedError, IpvsError, withoutStack } from './errors.js'
 import { failureOf } from './failure.js'
 import { listInSlices } from './listing.js'
 import type { NativeHandle, NativeReply } from './native/addon.js'
@@ -10,12 +10,15 @@ import { ATTEMPTS } from './unpack/repeats.js'
 import { DONE, replyOf, type Reply } from './unpack/reply.js'
 
 /**
- * Most requests in one piece: half a millisecond of packing. While the handle's thread sends one piece, the next one is packed.
+ * Most requests in one piece: a millisecond of packing. While the handle's thread sends one piece, the next one is packed.
  */
-export const PIECE_REQUESTS = 2048
+export const PIECE_REQUESTS = 4096
 
-/** Pieces that are with the handle's thread: it always has the next one at hand, and no more memory is tied than that. */
-const UNDER_WAY = 2
+/**
+ * Pieces that are with the handle's thread: it has the next ones at hand, so that no one has to be woken between two of them, and no more memory
+ * is tied than that.
+ */
+export const UNDER_WAY = 4
 
 /** Requests that are sent together, and what to do with their answer. */
 export interface Piece {
@@ -47,67 +50,103 @@ export interface Place {
   close(): void
 }
 
-/** Somebody who waits for the answer to a request (or two, for a listing of destinations). */
+/** An operation whose caller waits. */
 interface Waiting {
   readonly definition: Change | Single<unknown> | Listing<unknown>
   readonly first: unknown
   readonly second: unknown
-  /** Number of its last request in the piece. */
-  readonly request: number
-  readonly resolve: (answer: unknown) => void
-  readonly reject: (error: unknown) => void
   /** How often it has been asked before. */
   readonly attempts: number
 }
 
 /**
- * What settles the promise that was made last. One function keeps them for all promises: a closure for each call, and what it closes over, would
- * be a fifth of all the memory that a call takes until its answer comes.
+ * Operations of the promise API that travel together; each promise settles with its own answer.
+ *
+ * What callers get are reactions to one promise, the answer to all. They run in the order in which they were made, so one function serves them all: a promise
+ * with settling functions of its own is three times the memory until the answer comes, and of ten thousand of them the collector copies every byte.
  */
-let keptResolve: Waiting['resolve']
-let keptReject: Waiting['reject']
-const keepSettlers = (resolve: Waiting['resolve'], reject: Waiting['reject']): void => {
-  keptResolve = resolve
-  keptReject = reject
-}
-
-/** Operations of the promise API that travel together; each promise settles with its own answer. */
 class Shared implements Piece {
   sealed = false
   alone = false
   /** Whether the turn in which it began is over. */
   due = false
-  readonly waiting: Waiting[] = []
+  readonly #answered: Promise<void>
+  #settled!: () => void
+  #failed!: (error: unknown) => void
+  #reply: Reply | undefined
+  /** What was called, and the number of its last request (a listing of destinations has two). */
+  readonly #definitions: Waiting['definition'][] = []
+  readonly #firsts: unknown[] = []
+  readonly #seconds: unknown[] = []
+  readonly #requests: number[] = []
+  /** What operations are answered with instead of their records, by their number. */
+  readonly #instead = new Map<number, IpvsError | Promise<unknown>>()
+  /** Operations whose answers were read. */
+  #read = 0
+  readonly #next = (): unknown => this.#answer(this.#read++)
 
-  /** @param askAgain puts a listing at the head of the queue, once more */
-  constructor(readonly requests: Requests, readonly askAgain: (waiting: Waiting) => void) {}
-
-  settle(reply: Reply | undefined): void {
-    let request = 0
-    for (const waiting of this.waiting) {
-      if (reply === undefined) waiting.resolve('list' in waiting.definition && waiting.definition.list ? [] : undefined)
-      else this.#answer(waiting, reply, request)
-      request = waiting.request + 1
-    }
+  /**
+   * @param askAgain puts a listing at the head of the queue, once more
+   * @param attempts how often its operation has been asked before
+   */
+  constructor(readonly requests: Requests, readonly askAgain: (waiting: Waiting) => Promise<unknown>, readonly attempts = 0) {
+    this.#answered = new Promise((resolve, reject) => {
+      this.#settled = resolve
+      this.#failed = reject
+    })
   }
 
-  #answer(waiting: Waiting, reply: Reply, from: number): void {
-    const { definition, first, second, request: last, resolve, reject, attempts } = waiting
-    for (let request = from; request <= last; request++) {
+  /** Packs an operation; returns the promise of its answer. Throws what is wrong with it. */
+  add(definition: Waiting['definition'], first: unknown, second: unknown): Promise<unknown> {
+    definition.pack(this.requests, first, second)
+    this.#definitions.push(definition)
+    this.#firsts.push(first)
+    this.#seconds.push(second)
+    this.#requests.push(this.requests.count - 1)
+    if ('repeats' in definition) this.alone = true
+    return this.#answered.then(this.#next)
+  }
+
+  settle(reply: Reply | undefined): void {
+    this.#reply = reply
+    if (reply !== undefined) for (let index = 0; index < this.#definitions.length; index++) this.#lookAt(reply, index)
+    this.#settled()
+  }
+
+  /** What cannot wait until the reactions run: refusals are told with the requests, which are used again, and what is asked again goes first. */
+  #lookAt(reply: Reply, index: number): void {
+    const definition = this.#definitions[index]
+    const first = this.#firsts[index]
+    const second = this.#seconds[index]
+    const last = this.#requests[index]
+    for (let request = index === 0 ? 0 : this.#requests[index - 1] + 1; request <= last; request++) {
       if (reply.outcome(request) === DONE) continue
-      const error = withoutStack(() => failureOf(reply, this.requests, request, definition.type, () => definition.describe(first, second)))!
-      return 'missing' in definition && definition.missing === error.code ? resolve(undefined) : reject(error)
+      this.#instead.set(index, withoutStack(() => failureOf(reply, this.requests, request, definition.type, () => definition.describe(first, second)))!)
+      return
     }
-    if (!('list' in definition)) return resolve(undefined)
-    const at = reply.recordsOf(last)
-    if (!definition.list) return resolve(definition.read(reply, at))
+    if (!('list' in definition) || !definition.list) return
     const repeated = definition.repeats?.(reply, last)
-    if (repeated !== undefined && attempts < ATTEMPTS) return this.askAgain(waiting)
-    listInSlices(definition, reply, last, repeated).then(resolve, reject)
+    if (repeated === undefined) return
+    this.#instead.set(index, this.attempts < ATTEMPTS ? this.askAgain({ definition, first, second, attempts: this.attempts + 1 }) : listInSlices(definition, reply, last, repeated))
+  }
+
+  #answer(index: number): unknown {
+    const reply = this.#reply
+    const definition = this.#definitions[index]
+    if (reply === undefined) return 'list' in definition && definition.list ? [] : undefined
+    const instead = this.#instead.get(index)
+    if (instead instanceof IpvsError) {
+      if ('missing' in definition && definition.missing === instead.code) return undefined
+      throw instead
+    }
+    if (instead !== undefined) return instead
+    if (!('list' in definition)) return undefined
+    const last = this.#requests[index]
+    return definition.list ? listInSlices(definition, reply, last) : definition.read(reply, reply.recordsOf(last))
   }
 
   fail(error: unknown): void {
-    for (const { reject } of this.waiting) reject(error)
+    this.#failed(error)
   }
 }
 
@@ -149,18 +188,15 @@ export class Queue {
   #run(definition: Waiting['definition'], first: unknown, second: unknown, last: boolean): Promise<unknown> {
     if (this.#closing !== undefined) return Promise.reject(closedError())
     const piece = this.#growing ?? this.#grow()
-    const { requests } = piece
+    let answer: Promise<unknown>
     try {
-      definition.pack(requests, first, second)
+      answer = piece.add(definition, first, second)
     } catch (error) {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever an argument's getter throws
       return Promise.reject(error)
     }
-    const promise = new Promise<unknown>(keepSettlers)
-    piece.waiting.push({ definition, first, second, request: requests.count - 1, resolve: keptResolve, reject: keptReject, attempts: 0 })
-    if ('repeats' in definition) piece.alone = true
-    if (last || requests.count >= PIECE_REQUESTS) this.#seal()
-    return promise
+    if (last || piece.requests.count >= PIECE_REQUESTS) this.#seal()
+    return answer
   }
 
   #grow(): Shared {
@@ -175,12 +211,12 @@ export class Queue {
     return piece
   }
 
-  #askAgain(waiting: Waiting): void {
-    const piece = new Shared(takeBuffer(), (again) => this.#askAgain(again))
-    waiting.definition.pack(piece.requests, waiting.first, waiting.second)
-    piece.waiting.push({ ...waiting, request: piece.requests.count - 1, attempts: waiting.attempts + 1 })
+  #askAgain({ definition, first, second, attempts }: Waiting): Promise<unknown> {
+    const piece = new Shared(takeBuffer(), (again) => this.#askAgain(again), attempts)
+    const answer = piece.add(definition, first, second)
     piece.sealed = piece.alone = true
     this.#lanes.unshift({ pieces: [piece], open: false })
+    return answer
   }
 
   /** Nothing joins the growing piece any more; it is sent as soon as its turn comes. */

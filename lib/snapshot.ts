@@ -44,6 +44,13 @@ function packDumps(requests: Requests, table: Reply, from: number, to: number): 
   }
 }
 
+/** A listed service with its destinations. (A spread would give every service a hidden class of its own, and each use of it a look-up.) */
+function readService(table: Reply, index: number, destinations: ListedTableService['destinations']): ListedTableService {
+  const service = readListedService(table, table.recordsOf(SERVICES) + index * LISTED_SERVICE_SIZE) as ListedTableService
+  service.destinations = destinations
+  return service
+}
+
 function firstFailure(reply: Reply, requests: Requests): IpvsError | undefined {
   for (let i = 0; i < requests.count; i++) {
     const error = failureOf(reply, requests, i, 'snapshot', () => ({ type: 'snapshot' }))
@@ -79,8 +86,7 @@ export function snapshotSync(requests: Requests, execute: (requests: Requests) =
     const reply = ask()
     for (let i = from; i < to; i++) {
       if (repeated?.has(i)) continue
-      const service = readListedService(table, table.recordsOf(SERVICES) + i * LISTED_SERVICE_SIZE)
-      services.push({ ...service, destinations: listAll(reads.destinations, reply, i - from) })
+      services.push(readService(table, i, listAll(reads.destinations, reply, i - from)))
     }
   }
   return { services, timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: listAll(reads.daemons, table, DAEMONS) }
@@ -144,8 +150,7 @@ export function snapshot(queue: Queue): Promise<ListedTable> {
               await turn()
             }
           }
-          const service = readListedService(table, table.recordsOf(SERVICES) + i * LISTED_SERVICE_SIZE)
-          services.push({ ...service, destinations })
+          services.push(readService(table, i, destinations))
         }
         returnSpace(reply.buffer)
       }

@@ -11,6 +11,9 @@ import { inLab } from './test/stages.js'
 
 if (!process.stdout.isTTY && process.env.FORCE_COLOR === undefined) process.env.NO_COLOR = '1'
 
+/** Half an hour where code is emulated and the processor is the guest's own; others may have work to do. */
+const patience = ['--timeout', '7200']
+
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
 
 /** One kernel's tests. What they printed shows when one failed. */
@@ -29,7 +32,7 @@ async function onKernel(suite: Suite, lab: TestArguments['lab']): Promise<{ rele
 }
 
 try {
-  const { names, lab } = readTestArguments(process.argv.slice(2), [...suites])
+  const { names, lab } = readTestArguments(process.argv.slice(2), [...suites], patience)
   const outcomes = await inParallel(suites.filter(name => names.includes(name)), async suite => {
     const begun = performance.now()
     const { release, result } = await onKernel(suite, lab)

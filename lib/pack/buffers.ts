@@ -5,10 +5,10 @@ import { Requests } from './requests.js'
  */
 
 /** Bytes of a new buffer: a piece of a batch fits without growing. */
-const CAPACITY = 192 << 10
+const CAPACITY = 384 << 10
 
 /** Buffers that are kept: three megabytes' worth. */
-const KEPT = 16
+const KEPT = 8
 
 const spare: Requests[] = []
 

@@ -1,5 +1,5 @@
 import { maskOfPrefix, parseAddress, parseMask, prefixOfMask } from '../address.js'
-import { boolean, countOf, integer, name, object, oneOf, onlyKnown, refuseUnknown, string, type Known, type Properties } from '../check.js'
+import { boolean, countOf, integer, name, object, oneOf, onlyKnown, property, refuseUnknown, string, type Known, type Properties } from '../check.js'
 import { conflict, invalidType, invalidValue } from '../errors.js'
 import {
   DEFAULTS, FIREWALL_MARK, PERSISTENCE_ENGINE_NAME_LENGTH, PERSISTENCE_TIMEOUT, PORT, PREFIX_LENGTH_4, PREFIX_LENGTH_6, SCHEDULER_NAME_LENGTH,
@@ -59,8 +59,8 @@ let keyProperties = 0
 const last = { protocol: undefined as unknown, address: undefined as unknown, port: undefined as unknown, words: new Uint32Array(SERVICE_KEY_SIZE / 4) }
 
 function writeFirewallMarkKey(requests: Requests, at: number, service: Properties, fwmark: unknown): number {
-  for (const property of ['protocol', 'address', 'port']) {
-    if (service[property] !== undefined) throw conflict(`service.${property}`, 'does not go with service.fwmark: a service has an address or a firewall mark')
+  for (const other of ['protocol', 'address', 'port']) {
+    if (service[other] !== undefined) throw conflict(`service.${other}`, 'does not go with service.fwmark: a service has an address or a firewall mark')
   }
   requests.u32[(at >> 2) + FWMARK] = integer(fwmark, 'service.fwmark', FIREWALL_MARK)
   const { family } = service
@@ -77,16 +77,19 @@ function writeFirewallMarkKey(requests: Requests, at: number, service: Propertie
 }
 
 function writeKey(requests: Requests, at: number, service: Properties): number {
-  const { fwmark } = service
+  const fwmark = property(service, 'fwmark')
   if (fwmark !== undefined) return writeFirewallMarkKey(requests, at, service, fwmark)
-  const { protocol, address, port } = service
+  const protocol = property(service, 'protocol')
+  const address = property(service, 'address')
+  const port = property(service, 'port')
   const { u8, u16, u32 } = requests
   const at2 = at >> 1
   u16[at2 + PROTOCOL] = protocol === 'tcp' ? 6 : oneOf(protocol, 'service.protocol', PROTOCOLS.number)
   u16[at2 + SERVICE_PORT] = integer(port, 'service.port', PORT)
   const family = parseAddress(string(address, 'service.address', 'IPv4 or IPv6 address text'), u8, at + ADDRESS)
   if (family === 0) throw invalidValue('service.address', 'an IPv4 or IPv6 address (without leading zeros, zone or prefix length)', address)
-  if (service.family !== undefined && service.family !== family) throw conflict('service.family', `is that of a firewall-mark service; service.address is IPv${family} by itself`)
+  const given = property(service, 'family')
+  if (given !== undefined && given !== family) throw conflict('service.family', `is that of a firewall-mark service; service.address is IPv${family} by itself`)
   u16[at2 + FAMILY] = family === 4 ? AF_INET : AF_INET6
   const at4 = at >> 2
   u32[at4 + FWMARK] = 0
@@ -176,7 +179,7 @@ export function writeService(requests: Requests, at: number, value: unknown, com
   let timeout = 0
   let mask = family === 4 ? maskOfPrefix(32) : 128
 
-  const scheduler = service.scheduler
+  const scheduler = property(service, 'scheduler')
   if (scheduler !== undefined || complete) {
     if (scheduler !== lastScheduler) lastScheduler = name(scheduler, 'service.scheduler', SCHEDULER_NAME_LENGTH)
     read++
@@ -184,17 +187,17 @@ export function writeService(requests: Requests, at: number, value: unknown, com
   const schedulerName = (scheduler ?? DEFAULTS.scheduler) as string
   writeText(u8, at + SCHEDULER, SCHEDULER_LENGTH, schedulerName)
 
-  const named = service.schedulerFlags
+  const named = property(service, 'schedulerFlags')
   if (named !== undefined || complete) {
     flags |= schedulerFlags(named, schedulerName)
     read++
   }
-  const { onePacket } = service
+  const onePacket = property(service, 'onePacket')
   if (onePacket !== undefined || complete) {
     if (boolean(onePacket, 'service.onePacket')) flags |= ONE_PACKET
     read++
   }
-  const { persistence } = service
+  const persistence = property(service, 'persistence')
   if (persistence !== undefined) {
     read++
     if (persistence !== null) {
@@ -206,7 +209,7 @@ export function writeService(requests: Requests, at: number, value: unknown, com
     }
   } else if (complete) throw invalidType('service.persistence', 'an object, or null for none', undefined)
 
-  const { persistenceEngine } = service
+  const persistenceEngine = property(service, 'persistenceEngine')
   if (persistenceEngine !== undefined) {
     read++
     if (persistenceEngine !== null) {

@@ -62,15 +62,31 @@ const LOW = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1
 
 const rate = (u32: Uint32Array, at8: number): number => u32[at8 * 2 + LOW] + u32[at8 * 2 + 1 - LOW] * 2 ** 32
 
+/**
+ * What `new` makes: a plain object, prototype and all. A literal would do, but adding a hidden property to what a literal made takes V8 twice
+ * as long as to what a constructor made, and that was a third of a snapshot's time.
+ */
+type StatisticsConstructor = new (connections: bigint, inPackets: bigint, outPackets: bigint, inBytes: bigint, outBytes: bigint) => Statistics
+
+const PlainStatistics = function (this: Statistics, connections: bigint, inPackets: bigint, outPackets: bigint, inBytes: bigint, outBytes: bigint): void {
+  this.connections = connections
+  this.inPackets = inPackets
+  this.outPackets = outPackets
+  this.inBytes = inBytes
+  this.outBytes = outBytes
+  Object.defineProperty(this, 'toJSON', TO_JSON)
+} as unknown as StatisticsConstructor
+PlainStatistics.prototype = Object.prototype
+
 export function readStatistics(reply: Reply, at: number, layout: CounterLayout): Statistics {
   const at8 = at >> 3
-  return Object.defineProperty({
-    connections: counter(reply, at8 + layout.connections),
-    inPackets: counter(reply, at8 + layout.inPackets),
-    outPackets: counter(reply, at8 + layout.outPackets),
-    inBytes: counter(reply, at8 + layout.inBytes),
-    outBytes: counter(reply, at8 + layout.outBytes),
-  }, 'toJSON', TO_JSON)
+  return new PlainStatistics(
+    counter(reply, at8 + layout.connections),
+    counter(reply, at8 + layout.inPackets),
+    counter(reply, at8 + layout.outPackets),
+    counter(reply, at8 + layout.inBytes),
+    counter(reply, at8 + layout.outBytes),
+  )
 }
 
 export function readRates({ u32 }: Reply, at: number, layout: CounterLayout): Rates {

@@ -3,11 +3,16 @@ import { readArguments, UsageError, type LabArguments } from '../lab/arguments.j
 /** What the command line asks for: names, and options for the lab. */
 export interface TestArguments { names: string[], lab: LabArguments }
 
-/** Reads names out of `known`, and the lab's options (`--on`, `--suite`, `--timeout`, …). @throws UsageError */
-export function readTestArguments(args: string[], known: string[]): TestArguments {
+/**
+ * Reads names out of `known`, and the lab's options (`--on`, `--suite`, `--timeout`, …).
+ *
+ * @param defaults options that hold unless they are given
+ * @throws UsageError
+ */
+export function readTestArguments(args: string[], known: string[], defaults: string[] = []): TestArguments {
   const names = args.filter(arg => known.includes(arg))
   const rest = args.filter(arg => !known.includes(arg))
   const stray = rest.find((arg, index) => !arg.startsWith('-') && !rest[index - 1]?.startsWith('--'))
   if (stray !== undefined) throw new UsageError(`${stray}: is none of ${known.join(', ')}`)
-  return { names: names.length > 0 ? names : known, lab: readArguments([...rest, '--', 'vitest']) }
+  return { names: names.length > 0 ? names : known, lab: readArguments([...defaults, ...rest, '--', 'vitest']) }
 }

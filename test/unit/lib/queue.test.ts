@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { batch, FIRST_PIECE, type AsyncBatchInput } from '../../../lib/batch.js'
 import { changes, reads } from '../../../lib/operations.js'
-import { PIECE_REQUESTS, Queue } from '../../../lib/queue.js'
+import { PIECE_REQUESTS, Queue, UNDER_WAY } from '../../../lib/queue.js'
 import type { BatchOptions, ListedService, Operation } from '../../../lib/types.js'
 import { batchChannel, type BatchTrace } from '../../../lib/tracing.js'
 import { Requests } from '../../../lib/pack/requests.js'
@@ -106,10 +106,10 @@ describe('operations called while a transaction is under way', () => {
 
   it('go in pieces where they are many, the next at hand while one is sent', async () => {
     const { kernel, add, answerAll } = setUp()
-    const all = Array.from({ length: PIECE_REQUESTS * 3 + 1 }, (_, i) => add(i))
-    expect(kernel.transactions.length).toBe(2)
+    const all = Array.from({ length: PIECE_REQUESTS * (UNDER_WAY + 1) + 1 }, (_, i) => add(i))
+    expect(kernel.transactions.length).toBe(UNDER_WAY)
     await answerAll()
-    expect(kernel.transactions.map(({ ports }) => ports.length)).toEqual([PIECE_REQUESTS, PIECE_REQUESTS, PIECE_REQUESTS, 1])
+    expect(kernel.transactions.map(({ ports }) => ports.length)).toEqual([...Array<number>(UNDER_WAY + 1).fill(PIECE_REQUESTS), 1])
     expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(all.map((_, i) => i))
     await Promise.all(all)
   })
