@@ -4,6 +4,7 @@
       "native/netlink/exchange.cc",
       "native/netlink/family.cc",
       "native/netlink/network_namespace.cc",
+      "native/netlink/ring.cc",
       "native/netlink/socket.cc",
       "native/netlink/transaction.cc"
     ],

@@ -1,6 +1,7 @@
 #include "ipvs/client.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "ipvs/decode.h"
@@ -29,6 +30,19 @@ constexpr std::uint32_t shortDump = 40;
 
 // Larger sends save nothing and leave the processor's cache.
 constexpr std::size_t usefulSend = 512 * 1024;
+
+// A series that ends earlier than this costs more than it saves. Then so many dumps are asked for one by one.
+constexpr std::uint32_t worthwhileSeries = 4;
+constexpr unsigned dumpsAfterShortSeries = 64;
+
+// Receives what is left of a conversation that went another way than expected.
+void drain(netlink::Transport& transport) {
+  for (;;) {
+    netlink::Datagrams datagrams;
+    int error = transport.receive(datagrams, true);
+    if (error && error != -EINTR && error != -ENOBUFS && error != -EMSGSIZE) return;
+  }
+}
 
 }  // namespace
 
@@ -185,6 +199,60 @@ bool Client::encodeGroup(RequestReader& reader, Group& group, std::size_t mostRe
   return wellFormed;
 }
 
+// Executes dumps of destinations that come next as a series: two system calls each are most of what a snapshot
+// costs. What does not go like that is left to the reader. Whether any was executed.
+bool Client::executeSeries(RequestReader& reader, ReplyWriter& reply) {
+  std::array<RequestReader::Position, netlink::Transport::mostInSeries> positions;
+  std::array<ByteView, netlink::Transport::mostInSeries> requests;
+  std::array<netlink::ShortAnswer, netlink::Transport::mostInSeries> answers;
+  std::uint32_t first = reader.index();
+  std::uint32_t count = 0;
+  message_.clear();
+  message_.reserve(requests.size() * longestRequest);
+  std::byte* end = message_.data();
+  while (count < requests.size()) {
+    RequestReader::Position position = reader.position();
+    PackedRequest request;
+    bool suits = reader.next(request) == RequestReader::State::request && request.dump &&
+                 request.command->answer == Answer::destination;
+    if (!suits) {
+      reader.rewind(position);
+      break;
+    }
+    std::byte* begin = end;
+    end = encodeRequest(begin, request, family_, sequence_ + count);
+    requests[count] = {begin, end};
+    positions[count++] = position;
+  }
+  if (count == 0) return false;
+  int answered = count == 1 ? 0 : dumps_.dumpSeries({requests.data(), count}, answers.data());
+  std::uint32_t executed = 0;
+  if (count > 1 && answered >= 0) {
+    answers_.assign(1, Answer::destination);
+    for (; executed < static_cast<std::uint32_t>(answered); ++executed) {
+      Group group{first + executed, 1, sequence_ + executed, Ending::dump, true};
+      Transaction transaction(group.firstSequence, 1, Ending::dump);
+      AnswerListener listener(reply, group, answers_);
+      const netlink::ShortAnswer& answer = answers[executed];
+      bool sound = transaction.take(answer.objects, listener) && transaction.take(answer.end, listener);
+      if (!sound || !transaction.complete() || reply.outcome(group.first) != Outcome::done) {
+        reply.forget(group.first);
+        break;
+      }
+      reply.expectRecords(group.first);
+      lastDumpWasShort_ = reply.recordCount(group.first) <= shortDump;
+    }
+    sequence_ += count;
+    if (executed < count) {
+      drain(dumps_);
+      dumpsUntilSeries_ = executed < worthwhileSeries ? dumpsAfterShortSeries : 1;
+    }
+  }
+  series_ = answered >= 0;
+  if (executed < count) reader.rewind(positions[executed]);
+  return executed > 0;
+}
+
 // Asks for the family again. Whether its number is another one now: the module was unloaded and loaded again.
 bool Client::familyMoved() {
   netlink::FamilyAnswer answer = resolveFamily(transport_, IPVS_GENL_NAME, sequence_++);
@@ -201,6 +269,7 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
   std::size_t mostBytes = limits_.bytesPerSend();
   std::uint32_t unsent = 0;
   while (reader.index() < count && !abandon.load(std::memory_order_relaxed)) {
+    if (series_ && dumpsUntilSeries_ == 0 && executeSeries(reader, reply)) continue;
     RequestReader::Position position = reader.position();
     Group group;
     bool wellFormed = encodeGroup(reader, group, mostRequests, mostBytes);
@@ -243,6 +312,7 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
         continue;
       }
 
+      if (group.ending == Ending::dump && dumpsUntilSeries_ > 0) --dumpsUntilSeries_;
       if (group.ending == Ending::dump && reply.outcome(last) == Outcome::done) {
         // A dump of nothing is an answer too.
         reply.expectRecords(last);

@@ -59,6 +59,7 @@ class Client {
   bool encodeGroup(RequestReader& reader, Group& group, std::size_t mostRequests, std::size_t mostBytes);
   bool isLong(const PackedRequest& dump) const;
   bool familyMoved();
+  bool executeSeries(RequestReader& reader, ReplyWriter& reply);
 
   netlink::Transport& transport_;
   netlink::Transport& dumps_;
@@ -67,6 +68,8 @@ class Client {
   std::uint32_t sequence_ = 1;
   bool shortDumpsFit_ = true;      ///< false once a datagram on the first transport was cut
   bool lastDumpWasShort_ = false;  ///< of a service's destinations; how the next one is guessed
+  bool series_ = true;             ///< false where the transport has no series
+  unsigned dumpsUntilSeries_ = 0;  ///< dumps that are asked for by themselves first
   netlink::Bytes message_;
   std::vector<Answer> answers_;
 };

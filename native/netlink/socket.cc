@@ -2,6 +2,8 @@
 
 #include <poll.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace netlink {
@@ -16,6 +18,9 @@ constexpr int longestWait = 10'000;
 // this is right or it is noticed.
 constexpr std::size_t smallDatagram = 4096 - 320;
 constexpr std::size_t largeDatagram = 32 * 1024;
+
+// The end of a dump, with an error's text if need be.
+constexpr std::size_t endLength = 512;
 
 int setBuffer(int descriptor, int forced, int plain, int size) {
   if (size == 0) return 0;
@@ -97,6 +102,44 @@ int Socket::receiveMany(Datagrams& datagrams) {
                                           headers[i].msg_len};
   }
   return cut ? -EMSGSIZE : 0;
+}
+
+// The sender is not looked at, as it is in the other receives: who may write to other people's generic netlink
+// sockets (CAP_NET_ADMIN) needs no tricks, and what does not belong to a request is not taken for its answer.
+int Socket::dumpSeries(std::span<const ByteView> requests, ShortAnswer* answers) {
+  if (!ring_ && !ringless_) {
+    ring_ = Ring::open(3 * mostInSeries);
+    ringless_ = !ring_;
+  }
+  if (ringless_) return -EOPNOTSUPP;
+  storage_.reserve(mostInSeries * (datagramLength_ + endLength));
+  std::byte* objects = storage_.data();
+  std::byte* ends = objects + mostInSeries * datagramLength_;
+  std::array<Ring::Operation, 3 * mostInSeries> operations;
+  std::size_t count = std::min(requests.size(), mostInSeries);
+  for (std::size_t i = 0; i < count; ++i) {
+    operations[3 * i] = {Ring::Operation::send, requests[i].data(), requests[i].size(), 0};
+    operations[3 * i + 1] = {Ring::Operation::receive, objects + i * datagramLength_, datagramLength_, 0};
+    operations[3 * i + 2] = {Ring::Operation::receive, ends + i * endLength, endLength, 0};
+  }
+  if (int error = ring_->run(descriptor_.number(), {operations.data(), 3 * count})) {
+    ring_.reset();
+    ringless_ = true;
+    return operations[0].result == -ECANCELED ? error : 0;
+  }
+  auto received = [](const Ring::Operation& operation) -> ByteView {
+    if (operation.result <= 0 || static_cast<std::size_t>(operation.result) > operation.size) return {};
+    return {static_cast<const std::byte*>(operation.data), static_cast<std::size_t>(operation.result)};
+  };
+  int answered = 0;
+  for (; answered < static_cast<int>(count); ++answered) {
+    ShortAnswer& answer = answers[answered];
+    answer = {received(operations[3 * answered + 1]), received(operations[3 * answered + 2])};
+    if (answer.objects.empty()) break;
+    // Perhaps the first datagram ended the dump; the series ended here in any case.
+    if (answer.end.empty()) return answered + 1;
+  }
+  return answered;
 }
 
 int Socket::wait() {

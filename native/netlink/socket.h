@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "netlink/descriptor.h"
+#include "netlink/ring.h"
 #include "netlink/transport.h"
 
 namespace netlink {
@@ -36,6 +37,7 @@ class Socket final : public Transport {
   int send(ByteView datagram) override;
   int receive(Datagrams& datagrams, bool many) override;
   int wait() override;
+  int dumpSeries(std::span<const ByteView> requests, ShortAnswer* answers) override;
 
  private:
   int receiveOne(Datagrams& datagrams);
@@ -45,6 +47,8 @@ class Socket final : public Transport {
   BufferSizes sizes_{};
   std::size_t datagramLength_ = 0;
   Bytes storage_;
+  std::unique_ptr<Ring> ring_;  ///< made for the first series
+  bool ringless_ = false;       ///< the system has none
 };
 
 }  // namespace netlink

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cerrno>
 
 #include "netlink/bytes.h"
 
@@ -14,8 +15,17 @@ struct Datagrams {
   std::size_t count = 0;
 };
 
+/// What a short dump is answered with.
+struct ShortAnswer {
+  ByteView objects;
+  ByteView end;  ///< empty where there was no second datagram
+};
+
 class Transport {
  public:
+  /// Most dumps of a series.
+  static constexpr std::size_t mostInSeries = 32;
+
   /// Sends a datagram to the kernel, which carries out its requests before this returns. 0 or a negative
   /// errno.
   virtual int send(ByteView datagram) = 0;
@@ -27,6 +37,16 @@ class Transport {
 
   /// Waits until there is something to receive. 0, or a negative errno: ETIMEDOUT.
   virtual int wait() = 0;
+
+  /// Asks for dumps whose answers are two datagrams at most, each when the one before it was answered, all in one
+  /// system call. Returns how many seem to be answered; where these are not all, something else came, and the
+  /// rest of it has to be received before the next request. A negative errno where this is not possible here:
+  /// nothing was sent. The answers are valid until the next receive.
+  virtual int dumpSeries(std::span<const ByteView> requests, ShortAnswer* answers) {
+    static_cast<void>(requests);
+    static_cast<void>(answers);
+    return -EOPNOTSUPP;
+  }
 
  protected:
   ~Transport() = default;

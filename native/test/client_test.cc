@@ -273,6 +273,81 @@ TEST(
   CHECK_EQUAL(ways, "drdd");
 }
 
+namespace {
+
+pack::Batch dumps(int count) {
+  pack::Batch batch;
+  for (int i = 0; i < count; ++i) batch.ofService(IPVS_CMD_GET_DEST, pack::serviceKey(), requestDump);
+  return batch;
+}
+
+// Answers as the kernel does: one dump at a time, the next refused with EBUSY while a datagram of the last one
+// is not received. `datagramsOf` tells how many objects each datagram has that answers a send.
+void answerDumps(Conversation& conversation, std::function<std::vector<int>(std::size_t send)> datagramsOf) {
+  conversation.transport.onSend = [=, &conversation](const script::Transport::Sent& sent) {
+    std::uint32_t sequence = sent.messages[0].header.nlmsg_seq;
+    if (!conversation.transport.drained()) {
+      conversation.transport.queue(answer(sequence, -EBUSY));
+      return 0;
+    }
+    for (int objects : datagramsOf(conversation.transport.sent.size() - 1)) {
+      std::vector<std::byte> datagram;
+      for (int i = 0; i < objects; ++i) {
+        Built object = Conversation::destinationAnswer(sequence);
+        datagram.insert(datagram.end(), object.bytes().begin(), object.bytes().end());
+      }
+      conversation.transport.queue(datagram);
+    }
+    conversation.transport.queue(dumpEnd(sequence));
+    return 0;
+  };
+}
+
+}  // namespace
+
+TEST("dumps of destinations that follow each other are a series where there are series") {
+  Conversation conversation;
+  conversation.transport.hasSeries = true;
+  answerDumps(conversation, [](std::size_t) { return std::vector{3}; });
+  std::string all = "done+3";
+  for (int i = 1; i < 40; ++i) all += " done+3";
+  CHECK_EQUAL(conversation.execute(dumps(40)), all);
+  CHECK_EQUAL(conversation.transport.series, 2);
+  CHECK_EQUAL(conversation.transport.sent.size(), 40u);
+}
+
+TEST("a dump that is longer than a series expects is asked for again, and so is what came after it") {
+  Conversation conversation;
+  conversation.transport.hasSeries = true;
+  // The sixth one takes three datagrams each time: among the nine of the series, and by itself after them.
+  answerDumps(conversation,
+              [](std::size_t send) { return send == 5 || send == 9 ? std::vector{2, 2, 2} : std::vector{1}; });
+  CHECK_EQUAL(conversation.execute(dumps(9)),
+              "done+1 done+1 done+1 done+1 done+1 done+6 done+1 done+1 done+1");
+  CHECK_EQUAL(conversation.transport.series, 2);
+  CHECK(conversation.transport.drained());
+}
+
+TEST("dumps of nothing end a series each, which is given up for a while") {
+  Conversation conversation;
+  conversation.transport.hasSeries = true;
+  answerDumps(conversation, [](std::size_t) { return std::vector<int>(); });
+  std::string all = "done";
+  for (int i = 1; i < 50; ++i) all += " done";
+  CHECK_EQUAL(conversation.execute(dumps(50)), all);
+  CHECK_EQUAL(conversation.transport.series, 1);
+}
+
+TEST("what is refused in a series is asked for again by itself, and refused with its reason") {
+  Conversation conversation;
+  conversation.transport.hasSeries = true;
+  conversation.transport.onSend = [&](const script::Transport::Sent& sent) {
+    conversation.transport.queue(answer(sent.messages[0].header.nlmsg_seq, -EPERM));
+    return 0;
+  };
+  CHECK_EQUAL(conversation.execute(dumps(2)), "-1 -1");
+}
+
 TEST("single answers take one receive: no acknowledgement is asked for beside them") {
   Conversation conversation;
   conversation.transport.onSend = [&](const script::Transport::Sent& sent) {

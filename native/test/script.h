@@ -120,13 +120,41 @@ class Transport final : public netlink::Transport {
     return -ETIMEDOUT;
   }
 
+  /// Whether there are series; how many there were.
+  bool hasSeries = false;
+  int series = 0;
+
+  /// As a chain of operations goes: each request is sent, and two receives follow, of which the first that
+  /// fails ends it.
+  int dumpSeries(std::span<const ByteView> requests, netlink::ShortAnswer* answers) override {
+    if (!hasSeries) return -EOPNOTSUPP;
+    ++series;
+    kept_.clear();
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      send(requests[i]);
+      answers[i] = {};
+      if (!take(answers[i].objects)) return static_cast<int>(i);
+      if (!take(answers[i].end)) return static_cast<int>(i) + 1;
+    }
+    return static_cast<int>(requests.size());
+  }
+
  private:
+  bool take(ByteView& datagram) {
+    netlink::Datagrams datagrams;
+    if (receive(datagrams, false) != 0) return false;
+    kept_.push_back(std::move(current_.back()));
+    datagram = kept_.back()->view();
+    return true;
+  }
+
   struct Received {
     int error;
     std::vector<std::byte> bytes;
   };
   std::deque<Received> received_;
   std::vector<std::unique_ptr<check::Exact>> current_;
+  std::vector<std::unique_ptr<check::Exact>> kept_;  ///< of the last series
 };
 
 }  // namespace script

@@ -18,6 +18,9 @@ const operations = (services: number, destinations: number): Operation[] => Arra
 
 const byKey = (a: object, b: object): number => JSON.stringify(a) < JSON.stringify(b) ? -1 : 1
 
+/** How many destinations each of these services gets: none, few, and more than fit the datagrams that short lists travel in. */
+const counts = Array.from({ length: 150 }, (_, s) => s % 50 === 20 ? 300 : s % 7 === 0 ? 0 : s % 13)
+
 describe.each(apis)('a snapshot with %s', (_, Api) => {
   let ipvs: Ipvs | IpvsSync
   beforeAll(async () => {
@@ -44,6 +47,20 @@ describe.each(apis)('a snapshot with %s', (_, Api) => {
     expect(snapshot).toStrictEqual({ services: services.sort(byKey), timeouts: await ipvs.timeouts(), daemons: await ipvs.daemons() })
     expect(snapshot.services.map(({ destinations }) => destinations.length).sort()).toEqual([0, 0, 1, 1, 2])
     await scene.ipvsadm.run('--stop-daemon master', '--set 900 120 300')
+  })
+
+  test('of services with no, few and many destinations in any order', async () => {
+    await ipvs.batch(counts.flatMap((count, s): Operation[] => [
+      { type: 'addService', service: { ...service(s), scheduler: 'rr' } },
+      ...Array.from({ length: count }, (_, d): Operation => ({ type: 'addDestination', service: service(s), destination: { address: `10.30.${d >> 8}.${d & 255}`, port: 80, forward: 'nat' } })),
+    ]))
+    for (let again = 0; again < 3; again++) {
+      const snapshot = await ipvs.snapshot()
+      const listed = new Map(snapshot.services.map((one) => ['address' in one ? one.address : '', one.destinations.map(({ address }) => address)]))
+      expect(listed.size).toBe(counts.length)
+      counts.forEach((count, s) => expect(new Set(listed.get(service(s).address)).size).toBe(count))
+      expect([...listed.values()].flat().length).toBe(counts.reduce((sum, count) => sum + count))
+    }
   })
 
   test.each([[1000, 10], [1, 5000], [2000, 0]])('of %i services with %i destinations each', async (services, destinations) => {
