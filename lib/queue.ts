@@ -74,11 +74,10 @@ class Shared implements Piece {
   #settled!: () => void
   #failed!: (error: unknown) => void
   #reply: Reply | undefined
-  /** What was called, and the number of its last request (a listing of destinations has two). */
-  readonly #definitions: Waiting['definition'][] = []
-  readonly #firsts: unknown[] = []
-  readonly #seconds: unknown[] = []
-  readonly #requests: number[] = []
+  /** What was called: definition, first and second argument in turns. One array, since growing costs a copy each time. */
+  readonly #calls: unknown[] = []
+  /** Number of the last request. Each operation has one, but for a listing of destinations, which has two and is always the last. */
+  #lastRequest = 0
   /** What operations are answered with instead of their records, by their number. */
   readonly #instead = new Map<number, IpvsError | Promise<unknown>>()
   /** Operations whose answers were read. */
@@ -99,27 +98,23 @@ class Shared implements Piece {
   /** Packs an operation; returns the promise of its answer. Throws what is wrong with it. */
   add(definition: Waiting['definition'], first: unknown, second: unknown): Promise<unknown> {
     definition.pack(this.requests, first, second)
-    this.#definitions.push(definition)
-    this.#firsts.push(first)
-    this.#seconds.push(second)
-    this.#requests.push(this.requests.count - 1)
+    this.#calls.push(definition, first, second)
     if ('repeats' in definition) this.alone = true
     return this.#answered.then(this.#next)
   }
 
   settle(reply: Reply | undefined): void {
     this.#reply = reply
-    if (reply !== undefined) for (let index = 0; index < this.#definitions.length; index++) this.#lookAt(reply, index)
+    this.#lastRequest = this.requests.count - 1
+    if (reply !== undefined) for (let index = 0; index < this.#calls.length / 3; index++) this.#lookAt(reply, index)
     this.#settled()
   }
 
   /** What cannot wait until the reactions run: refusals are told with the requests, which are used again, and what is asked again goes first. */
   #lookAt(reply: Reply, index: number): void {
-    const definition = this.#definitions[index]
-    const first = this.#firsts[index]
-    const second = this.#seconds[index]
-    const last = this.#requests[index]
-    for (let request = index === 0 ? 0 : this.#requests[index - 1] + 1; request <= last; request++) {
+    const [definition, first, second] = this.#calls.slice(index * 3, index * 3 + 3) as [Waiting['definition'], unknown, unknown]
+    const last = this.#lastRequestOf(index)
+    for (let request = index; request <= last; request++) {
       if (reply.outcome(request) === DONE) continue
       this.#instead.set(index, withoutStack(() => failureOf(reply, this.requests, request, definition.type, () => definition.describe(first, second)))!)
       return
@@ -130,9 +125,13 @@ class Shared implements Piece {
     this.#instead.set(index, this.attempts < ATTEMPTS ? this.askAgain({ definition, first, second, attempts: this.attempts + 1 }) : listInSlices(definition, reply, last, repeated))
   }
 
+  #lastRequestOf(index: number): number {
+    return index * 3 + 3 === this.#calls.length ? this.#lastRequest : index
+  }
+
   #answer(index: number): unknown {
     const reply = this.#reply
-    const definition = this.#definitions[index]
+    const definition = this.#calls[index * 3] as Waiting['definition']
     if (reply === undefined) return 'list' in definition && definition.list ? [] : undefined
     const instead = this.#instead.get(index)
     if (instead instanceof IpvsError) {
@@ -141,7 +140,7 @@ class Shared implements Piece {
     }
     if (instead !== undefined) return instead
     if (!('list' in definition)) return undefined
-    const last = this.#requests[index]
+    const last = this.#lastRequestOf(index)
     return definition.list ? listInSlices(definition, reply, last) : definition.read(reply, reply.recordsOf(last))
   }
 
