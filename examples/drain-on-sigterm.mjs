@@ -12,11 +12,8 @@ const service = { protocol: 'tcp', address: '10.10.10.100', port: 443, scheduler
 const destinations = ['10.10.20.1', '10.10.20.2'].map((address) => ({ address, port: 443, forward: 'nat' }))
 const options = { prune: 'owned', owns: { protocol: 'tcp', address: service.address, port: service.port } }
 
-const ipvs = await Ipvs.open()
-await ipvs.apply([{ ...service, destinations }], options)
-console.log('serving')
-
-const signal = await new Promise((resolve) => {
+// Listened for from the start: a signal that came before anybody did would end the process and leave its rules.
+const ended = new Promise((resolve) => {
   // A timer keeps the process running until then; a program of your own has something better to do.
   const timer = setInterval(() => {}, 1 << 30)
   for (const name of ['SIGTERM', 'SIGINT']) {
@@ -27,6 +24,11 @@ const signal = await new Promise((resolve) => {
   }
 })
 
+const ipvs = await Ipvs.open()
+await ipvs.apply([{ ...service, destinations }], options)
+console.log('serving')
+
+const signal = await ended
 console.log(`${signal}: draining`)
 // No new connections, but the service stays: its address keeps refusing them properly until the last one has gone.
 await ipvs.apply([], {

@@ -12,7 +12,8 @@ import { processorTotals, totals } from './proc/totals.js'
 import type { Connection, ConnectionFilter, ProcessorTotals, Totals } from './proc/types.js'
 import { Queue } from './queue.js'
 import { snapshot } from './snapshot.js'
-import { apply, plan } from './state/apply.js'
+import { apply, plan, type TableHandle } from './state/apply.js'
+import { currentTable } from './state/current.js'
 import { reconcile, type Reconciler, type ReconcileOptions } from './state/reconcile.js'
 import type { ApplyOptions, ApplyResult, Desired, Plan, PlanOptions } from './state/types.js'
 import { watch, type Observation, type WatchOptions } from './state/watch.js'
@@ -81,7 +82,7 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    * Carries out any number of operations in as few system calls as the socket's limits allow, in order, each with its own outcome.
    *
    * The operations are given as a function that calls the methods of a builder, as an array, or as an iterable or async iterable. Of a
-   * function and an array everything is validated before anything is sent; an iterable of any kind is sent in pieces of up to 2048 operations while
+   * function and an array everything is validated before anything is sent; an iterable of any kind is sent in pieces of up to 4096 operations while
    * it goes on, so bad input ends it with an error that has the `outcomes` of what was sent before. The kernel carries out every operation that it does not refuse, whatever was refused before it.
    *
    * The event loop is never held for long, except by the function while it runs: give very many operations as an iterable.
@@ -98,18 +99,18 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    *
    * Bad input rejects with a `TypeError` or `RangeError` that names the place: 'desired.services[3].destinations[0].weight'.
    */
-  plan(desired: Desired, options?: PlanOptions): Promise<Plan> { return plan(this, desired, options) }
+  plan(desired: Desired, options?: PlanOptions): Promise<Plan> { return plan(this.#state, desired, options) }
 
   /**
    * Makes the table what it should be: plans and carries the plan out, in batches; with `drain` waits for connections before it removes destinations. What the kernel refuses
    * does not reject: the result says what is in force and what is not. Interrupted at any point, another `apply` completes it.
    */
-  apply(desired: Desired, options?: ApplyOptions): Promise<ApplyResult> { return apply(this, desired, options) }
+  apply(desired: Desired, options?: ApplyOptions): Promise<ApplyResult> { return apply(this.#state, desired, options) }
 
   /**
    * Keeps the table at a desired state until it is closed: given here, changed by `set()`, or followed from an async iterable of states. Close it before this handle.
    */
-  reconcile(desired?: Desired | AsyncIterable<Desired>, options?: ReconcileOptions): Reconciler { return reconcile(this, desired, options) }
+  reconcile(desired?: Desired | AsyncIterable<Desired>, options?: ReconcileOptions): Reconciler { return reconcile(this.#state, desired, options) }
 
   /** What changes in the table, and the traffic of its services and destinations, from one look to the next. Ends with its signal, or when the iteration is left. */
   watch(options?: WatchOptions): AsyncGenerator<Observation, void, undefined> { return watch(this, options) }
@@ -128,6 +129,14 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
 
   /** The settings under `net.ipv4.vs` of the handle's network namespace: `await ipvs.sysctl.get('conntrack')`, `await ipvs.sysctl.set('conntrack', 1)`. */
   readonly sysctl: Sysctl = sysctl(() => this.#open())
+
+  /** What plans are made with. */
+  readonly #state: TableHandle = {
+    snapshot: () => this.snapshot(),
+    current: () => currentTable(this.#queue),
+    batch: (operations, options) => this.batch(operations, options),
+    sysctl: this.sysctl,
+  }
 
   #open(): NativeHandle {
     if (this.#closed) throw closedError()

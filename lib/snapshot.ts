@@ -8,7 +8,7 @@ import { takeBuffer } from './pack/buffers.js'
 import type { Requests } from './pack/requests.js'
 import { SERVICE_KEY_SIZE } from './pack/service.js'
 import type { Piece, Queue } from './queue.js'
-import type { ListedTable, ListedTableService } from './types.js'
+import type { ListedService, ListedTable, ListedTableService } from './types.js'
 import { LISTED_SERVICE_SIZE, readListedService } from './unpack/service.js'
 import { ATTEMPTS, repeatedServices } from './unpack/repeats.js'
 import type { Reply } from './unpack/reply.js'
@@ -46,7 +46,7 @@ function packDumps(requests: Requests, table: Reply, from: number, to: number): 
 
 /** A listed service with its destinations. (A spread would give every service a hidden class of its own, and each use of it a look-up.) */
 function readService(table: Reply, index: number, destinations: ListedTableService['destinations']): ListedTableService {
-  const service = readListedService(table, table.recordsOf(SERVICES) + index * LISTED_SERVICE_SIZE) as ListedTableService
+  const service = readServiceAt(table, index) as ListedTableService
   service.destinations = destinations
   return service
 }
@@ -92,8 +92,19 @@ export function snapshotSync(requests: Requests, execute: (requests: Requests) =
   return { services, timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: listAll(reads.daemons, table, DAEMONS) }
 }
 
-/** The promise API's `snapshot`. */
-export function snapshot(queue: Queue): Promise<ListedTable> {
+/** Lots of dumps that are asked for before the first of them is read. */
+const AHEAD = 3
+
+/**
+ * Reads the table, a lot of services at a time. `visit` is given the answer to the listing of services and the number of one, and the answer that
+ * has its destinations; a promise that it returns is waited for.
+ *
+ * @param lent whether the answers about destinations are not looked at any more when `visit` has them behind it
+ * @returns what else the table has
+ */
+export function readTable(
+  queue: Queue, lent: boolean, visit: (table: Reply, service: number, reply: Reply, request: number) => Promise<void> | undefined,
+): Promise<Pick<ListedTable, 'timeouts' | 'daemons'>> {
   return queue.during(async () => {
     const place = queue.lane()
     const ask = (pack: (requests: Requests) => void, space?: ArrayBuffer): Promise<Reply> => {
@@ -122,44 +133,58 @@ export function snapshot(queue: Queue): Promise<ListedTable> {
         repeated = repeatedServices(table, SERVICES)
       }
       const count = table.recordCount(SERVICES)
-      const services: ListedTableService[] = []
       const dumps = (from: number): Promise<Reply> => {
-        const reply = ask((requests) => packDumps(requests, table, from, Math.min(from + DUMPS, count)), takeSpace())
+        const reply = ask((requests) => packDumps(requests, table, from, Math.min(from + DUMPS, count)), lent ? takeSpace() : undefined)
         // Heard where it is waited for; an earlier lot may end the snapshot first.
         reply.catch(() => {})
         return reply
       }
       const asked: Promise<Reply>[] = []
       let next = 0
-      let read = 0
       for (let from = 0; from < count; from += DUMPS) {
         for (; next < count && asked.length < AHEAD; next += DUMPS) asked.push(dumps(next))
         const reply = await asked.shift()!
         for (let i = from; i < Math.min(from + DUMPS, count); i++) {
           if (repeated?.has(i)) continue
-          const destinations: ListedTableService['destinations'] = []
-          const at = reply.recordsOf(i - from)
-          const total = reply.recordCount(i - from)
-          for (let done = 0; done < total;) {
-            const some = Math.min(total - done, SLICE - read)
-            readRecords(reads.destinations, reply, at + done * reads.destinations.size, some, destinations)
-            done += some
-            read += some
-            if (read >= SLICE) {
-              read = 0
-              await turn()
-            }
-          }
-          services.push(readService(table, i, destinations))
+          const pause = visit(table, i, reply, i - from)
+          if (pause !== undefined) await pause
         }
-        returnSpace(reply.buffer)
+        if (lent) returnSpace(reply.buffer)
       }
-      return { services, timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: listAll(reads.daemons, table, DAEMONS) }
+      return { timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: listAll(reads.daemons, table, DAEMONS) }
     } finally {
       place.close()
     }
   })
 }
 
-/** Lots of dumps that are asked for before the first of them is read. */
-const AHEAD = 3
+/** The service with this number. */
+export const readServiceAt = (table: Reply, service: number): ListedService => readListedService(table, table.recordsOf(SERVICES) + service * LISTED_SERVICE_SIZE)
+
+/** The promise API's `snapshot`. */
+export async function snapshot(queue: Queue): Promise<ListedTable> {
+  const services: ListedTableService[] = []
+  let read = 0
+  const readSlowly = async (reply: Reply, at: number, count: number, into: ListedTableService['destinations']): Promise<void> => {
+    for (let done = 0; done < count;) {
+      const some = Math.min(count - done, SLICE - read)
+      readRecords(reads.destinations, reply, at + done * reads.destinations.size, some, into)
+      done += some
+      read += some
+      if (read < SLICE) continue
+      read = 0
+      await turn()
+    }
+  }
+  const { timeouts, daemons } = await readTable(queue, true, (table, service, reply, request) => {
+    const destinations: ListedTableService['destinations'] = []
+    services.push(readService(table, service, destinations))
+    const at = reply.recordsOf(request)
+    const count = reply.recordCount(request)
+    if (read + count >= SLICE) return readSlowly(reply, at, count, destinations)
+    readRecords(reads.destinations, reply, at, count, destinations)
+    read += count
+    return undefined
+  })
+  return { services, timeouts, daemons }
+}

@@ -2,8 +2,9 @@ import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { AbortError } from '../errors.js'
 import type { Ipvs } from '../ipvs.js'
-import type { DestinationKey, ListedTable, ListedTableService, Operation, Outcome, ServiceKey } from '../types.js'
+import type { DestinationKey, ListedDestination, Operation, Outcome, ServiceKey } from '../types.js'
 import { configurationOf, destinationId, serviceConfigurationOf, serviceId } from './complete.js'
+import { currentOf, type CurrentTable } from './current.js'
 import { readDesired, type DesiredState } from './desired.js'
 import { sysctlWarnings } from './draining.js'
 import { applySettings, planSettings, type ApplySettings, type PlanSettings } from './options.js'
@@ -11,7 +12,13 @@ import { operationsOf, planTable, type Expired, type StagedPlan } from './plan.j
 import type { ApplyOptions, ApplyResult, Desired, DrainingDestination, Plan, PlannedOperation, PlanOptions } from './types.js'
 
 /** What of a handle is needed here. */
-export type TableHandle = Pick<Ipvs, 'snapshot' | 'batch'> & { sysctl?: Pick<Ipvs['sysctl'], 'get'> }
+export type TableHandle = Pick<Ipvs, 'snapshot' | 'batch'> & {
+  sysctl?: Pick<Ipvs['sysctl'], 'get'>
+  /** Reads the table for a plan, where that takes less than a snapshot. */
+  current?: () => Promise<CurrentTable>
+}
+
+const readCurrent = async (handle: TableHandle): Promise<CurrentTable> => handle.current === undefined ? currentOf(await handle.snapshot()) : handle.current()
 
 const idOf = (service: ServiceKey, destination: DestinationKey): string => `${serviceId(service)} ${destinationId(destination)}`
 
@@ -25,7 +32,7 @@ async function planOf(handle: TableHandle, staged: StagedPlan, settings: PlanSet
 export async function plan(handle: TableHandle, desired: Desired, options?: PlanOptions): Promise<Plan> {
   const settings = planSettings(options)
   const state = readDesired(desired)
-  const current = await handle.snapshot()
+  const current = await readCurrent(handle)
   return planOf(handle, await planTable(state, current, settings), settings)
 }
 
@@ -51,10 +58,10 @@ async function sameOperations(some: readonly Operation[], others: readonly Opera
 }
 
 /** Reads and plans; with a concurrency check until two readings after one another lead to the same plan. */
-async function settle(handle: TableHandle, desired: DesiredState, settings: ApplySettings, expired?: Expired): Promise<{ current: ListedTable, staged: StagedPlan }> {
-  const look = async (): Promise<{ current: ListedTable, staged: StagedPlan }> => {
+async function settle(handle: TableHandle, desired: DesiredState, settings: ApplySettings, expired?: Expired): Promise<{ current: CurrentTable, staged: StagedPlan }> {
+  const look = async (): Promise<{ current: CurrentTable, staged: StagedPlan }> => {
     settings.signal?.throwIfAborted()
-    const current = await handle.snapshot()
+    const current = await readCurrent(handle)
     return { current, staged: await planTable(desired, current, settings, expired) }
   }
   let found = await look()
@@ -129,25 +136,24 @@ class Sender {
 }
 
 /** What undoes an operation, with the table as it was before; in the order it has to be sent. */
-function inverse(operation: Operation, before: ListedTable, services: ReadonlyMap<string, ListedTableService>): Operation[] {
-  const listed = (key: ServiceKey): ListedTableService => services.get(serviceId(key))!
+function inverse(operation: Operation, before: CurrentTable, indexOf: (service: ServiceKey) => number): Operation[] {
+  const destinationsOf = (service: ServiceKey): ListedDestination[] => before.destinations[indexOf(service)].read()
   switch (operation.type) {
     case 'addService': return [{ type: 'removeService', service: keyIn(operation.service) }]
-    case 'updateService': return [{ type: 'updateService', service: serviceConfigurationOf(listed(operation.service)) }]
+    case 'updateService': return [{ type: 'updateService', service: serviceConfigurationOf(before.services[indexOf(operation.service)]) }]
     case 'removeService': {
-      const { destinations, ...service } = listed(operation.service)
       const { service: key } = operation
       return [
-        { type: 'addService', service: serviceConfigurationOf(service) },
+        { type: 'addService', service: serviceConfigurationOf(before.services[indexOf(key)]) },
         // The kernel lists the last one added first.
-        ...destinations.toReversed().map((destination): Operation => ({ type: 'addDestination', service: key, destination: configurationOf(destination) })),
+        ...destinationsOf(key).toReversed().map((destination): Operation => ({ type: 'addDestination', service: key, destination: configurationOf(destination) })),
       ]
     }
     case 'addDestination': return [{ type: 'removeDestination', service: operation.service, destination: { address: operation.destination.address, port: operation.destination.port } }]
     case 'updateDestination':
     case 'removeDestination': {
       const { service, destination: { address, port } } = operation
-      const destination = configurationOf(listed(service).destinations.find((other) => other.port === port && other.address === address)!)
+      const destination = configurationOf(destinationsOf(service).find((other) => other.port === port && other.address === address)!)
       return [{ type: operation.type === 'updateDestination' ? 'updateDestination' : 'addDestination', service, destination }]
     }
     case 'setTimeouts': return [{ type: 'setTimeouts', timeouts: Object.fromEntries(Object.keys(operation.timeouts).map((name) => [name, before.timeouts[name as 'tcp']])) }]
@@ -165,15 +171,15 @@ const keyIn = (service: ServiceKey): ServiceKey => 'fwmark' in service
   : { protocol: service.protocol, address: service.address, port: service.port }
 
 /** Undoes what is in force, and what may be, last first. */
-async function rollBack(sender: Sender, before: ListedTable): Promise<NonNullable<ApplyResult['rollback']>> {
+async function rollBack(sender: Sender, before: CurrentTable): Promise<NonNullable<ApplyResult['rollback']>> {
   const { handle, settings } = sender
-  const services = new Map(before.services.map((service) => [serviceId(service), service]))
+  const indices = new Map(before.services.map((service, index) => [serviceId(service), index]))
   // The removal of a new service takes its destinations with it.
   const newServices = new Set(sender.outcomes.filter(({ operation, outcome }) => operation.type === 'addService' && outcome === 'done')
     .map(({ operation }) => serviceId((operation as { service: ServiceKey }).service)))
   const needless = (operation: Operation): boolean => operation.type === 'addDestination' && newServices.has(serviceId(operation.service))
   const operations = sender.outcomes.filter(({ operation, outcome }) => (outcome === 'done' || outcome === 'unknown') && !needless(operation)).toReversed()
-    .flatMap(({ operation }) => inverse(operation, before, services))
+    .flatMap(({ operation }) => inverse(operation, before, (service) => indices.get(serviceId(service))!))
   const undoing = new Sender(handle, { ...settings, signal: undefined },
     (completed, total) => settings.onProgress({ phase: 'undoing', completed, total, draining: [] }))
   undoing.total = operations.length
@@ -196,7 +202,7 @@ async function drainRest(handle: TableHandle, desired: DesiredState, settings: A
     await wait(Math.max(0, Math.min(Math.max(drain.interval * 1000, 4 * looking), end - performance.now())), undefined, { signal: settings.signal })
     const begin = performance.now()
     const over = begin >= end
-    const staged = await planTable(desired, await handle.snapshot(), settings, (service, destination) => over && mine.has(idOf(service, destination)))
+    const staged = await planTable(desired, await readCurrent(handle), settings, (service, destination) => over && mine.has(idOf(service, destination)))
     looking = performance.now() - begin
     // What others changed meanwhile is not this apply's business, and what they bring to weight 0 is not waited for.
     const drained = staged.retire.filter((operation) => operation.type === 'removeService' ? services.has(serviceId(operation.service))

@@ -14,7 +14,7 @@ const DESTINATION_OPTIONS = ['forward', 'weight', 'upperThreshold', 'lowerThresh
 const one = (value: unknown): number => value === undefined ? 0 : 1
 
 /** Whether a desired destination is certainly valid and as listed. False says nothing. */
-export function surelyAsListed(desired: DestinationInput & Partial<Omit<ListedDestination, keyof Destination>>, listed: ListedDestination): boolean {
+export function surelyAsListed(desired: DestinationInput & Partial<Omit<ListedDestination, keyof Destination>>, listed: Destination): boolean {
   const { forward, weight, upperThreshold, lowerThreshold, tunnel } = desired
   if (forward === undefined ? listed.forward !== DEFAULTS.forward : forward !== listed.forward) return false
   if (weight === undefined ? listed.weight !== DEFAULTS.weight : weight !== listed.weight) return false

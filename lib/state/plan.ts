@@ -3,13 +3,14 @@ import { conflict, invalidType } from '../errors.js'
 import { changes } from '../operations.js'
 import { Requests } from '../pack/requests.js'
 import type {
-  Daemon, Destination, DestinationInput, ListedDestination, ListedTable, ListedTableService, Service, ServiceKey, Timeouts,
+  Daemon, Destination, DestinationInput, ListedDestination, ListedService, Service, ServiceKey, Timeouts,
 } from '../types.js'
 import { PROTOCOLS } from '../vocabulary.js'
 import { destinationDifferences, serviceDifferences, surelyAsListed, surelyConfiguredAsListed } from './compare.js'
 import {
   canonicalDaemon, completeDestination, completeService, configurationOf, destinationId, endpointWords, keyOf, located, serviceId, serviceWords,
 } from './complete.js'
+import type { CurrentTable } from './current.js'
 import type { DesiredState } from './desired.js'
 import { connectionsGone, connectionsOf, turnsClientsAway } from './draining.js'
 import type { PlanSettings } from './options.js'
@@ -64,7 +65,7 @@ class Claims {
 }
 
 /** The desired service with the same key as a listed one, by its values alone: true only where both are spelled alike. */
-function spelledAlike(desired: DesiredService, listed: ListedTableService): boolean {
+function spelledAlike(desired: DesiredService, listed: ListedService): boolean {
   if ('fwmark' in listed) return 'fwmark' in desired && desired.fwmark === listed.fwmark && desired.family === listed.family
   return 'address' in desired && desired.port === listed.port && desired.address === listed.address && desired.protocol === listed.protocol
 }
@@ -81,7 +82,7 @@ class Planner {
   #leftServices = 0
   #leftDestinations = 0
 
-  constructor(readonly current: ListedTable, readonly settings: PlanSettings, readonly expired: Expired) {
+  constructor(readonly current: CurrentTable, readonly settings: PlanSettings, readonly expired: Expired) {
     this.#serviceClaims.reset(current.services.length)
   }
 
@@ -118,9 +119,9 @@ class Planner {
     } else {
       this.#serviceClaims.add(index)
       this.#next = index + 1
-      this.#changeService(entry, complete, key, listed, destinations as DestinationInput[], path)
+      this.#changeService(entry, complete, key, index, destinations as DestinationInput[], path)
     }
-    return (listed?.destinations.length ?? 0) + destinations.length + 1
+    return (listed === undefined ? 0 : this.current.destinations[index].count) + destinations.length + 1
   }
 
   #complete(entry: DesiredService, path: string): Service {
@@ -170,11 +171,13 @@ class Planner {
     seen.add(id)
   }
 
-  #changeService(entry: DesiredService, known: Service | undefined, key: ServiceKey, listed: ListedTableService, desired: DestinationInput[], path: string): void {
+  #changeService(entry: DesiredService, known: Service | undefined, key: ServiceKey, index: number, desired: DestinationInput[], path: string): void {
     const { build } = this.staged
     const before = build.length
     const lowered: PlannedOperation[] = []
-    const leftOver = this.#destinations(key, listed.destinations, desired, lowered, path)
+    const listed = this.current.services[index]
+    const destinations = this.current.destinations[index]
+    const leftOver = destinations.are(desired) ? [] : this.#destinations(key, destinations.read(), desired, lowered, path)
     let service: Service = listed
     if (!surelyConfiguredAsListed(entry, listed)) {
       service = known ?? this.#complete(entry, path)
@@ -319,10 +322,11 @@ class Planner {
       this.staged.warnings.push({ code: 'cannot-remove', service: key, message: `${serviceWords(key)} is not desired and stays: its protocol is none that IPVS balances` })
       return 1
     }
-    const gone = service.destinations.filter((destination) => this.#drained(key, service, destination))
-    if (gone.length === service.destinations.length) this.#removals.push({ type: 'removeService', service: key, reason: 'the service is not desired' })
+    const destinations = this.current.destinations[index].read()
+    const gone = destinations.filter((destination) => this.#drained(key, service, destination))
+    if (gone.length === destinations.length) this.#removals.push({ type: 'removeService', service: key, reason: 'the service is not desired' })
     else for (const destination of gone) this.#removeDestination(key, destination)
-    return 1 + service.destinations.length
+    return 1 + destinations.length
   }
 
   readonly #gone = new Set<string>()
@@ -395,7 +399,7 @@ function daemonDifferences(running: Daemon, desired: Partial<Daemon>): string[] 
 }
 
 /** Plans how the listed table becomes the desired one. In pieces: the event loop is never held for long. */
-export async function planTable(desired: DesiredState, current: ListedTable, settings: PlanSettings, expired: Expired = never): Promise<StagedPlan> {
+export async function planTable(desired: DesiredState, current: CurrentTable, settings: PlanSettings, expired: Expired = never): Promise<StagedPlan> {
   const planner = new Planner(current, settings, expired)
   let seen = 0
   const pause = async (): Promise<void> => {

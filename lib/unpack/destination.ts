@@ -1,6 +1,6 @@
 import { formatIPv4, formatIPv6 } from '../address.js'
 import { bits, index, records } from '../native/layout.js'
-import type { DestinationKey, ForwardingMethod, ListedDestination, Tunnel } from '../types.js'
+import type { Destination, DestinationKey, ForwardingMethod, ListedDestination, Tunnel } from '../types.js'
 import { AF_INET, AF_INET6, CHECKSUMS, FORWARDING_METHODS, TUNNEL_TYPES } from '../vocabulary.js'
 import { counterLayout, readRates, readStatistics } from './counters.js'
 import type { Reply, View } from './reply.js'
@@ -48,6 +48,21 @@ function tunnel(view: View, at: number): Tunnel {
   const type = TUNNEL_TYPES.word.get(number) ?? number as unknown as Tunnel['type']
   const checksum = CHECKSUMS.word.get(flags) ?? flags as unknown as Tunnel['checksum']
   return port === 0 ? { type, checksum } : { type, port, checksum }
+}
+
+/** What is configured of the destination at `at`, read into an object that is used again. */
+export function readConfiguration(reply: Reply, at: number, into: Destination): Destination {
+  const { u32 } = reply
+  const at4 = at >> 2
+  const method = u32[at4 + FORWARD] & METHOD_MASK
+  into.address = address(reply, at)
+  into.port = reply.u16[(at >> 1) + PORT]
+  into.forward = METHODS[method]
+  into.weight = reply.i32[at4 + WEIGHT]
+  into.upperThreshold = u32[at4 + UPPER_THRESHOLD]
+  into.lowerThreshold = u32[at4 + LOWER_THRESHOLD]
+  into.tunnel = method === TUN ? tunnel(reply, at) : null
+  return into
 }
 
 /** A listed destination. */
