@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <vector>
 
+#include "ipvs/records.h"
+
 namespace {
 
 // Hands out the fuzzer's bytes as datagrams and errors: { u8 error, 0 for none | u16 length | bytes }.
@@ -33,32 +35,57 @@ class Transport final : public netlink::Transport {
     return 0;
   }
   int wait() override { return -ETIMEDOUT; }
+  int dumpSeries(std::span<const netlink::ByteView> requests, netlink::ShortAnswer* answers) override {
+    series_.clear();
+    series_.reserve(2 * requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      answers[i] = {};
+      if (!take(answers[i].objects)) return static_cast<int>(i);
+      if (!take(answers[i].end)) return static_cast<int>(i) + 1;
+    }
+    return static_cast<int>(requests.size());
+  }
 
  private:
+  bool take(netlink::ByteView& answer) {
+    netlink::Datagrams datagrams;
+    if (receive(datagrams, false) != 0) return false;
+    answer = series_.emplace_back(datagram_);
+    return true;
+  }
+
   const std::uint8_t* data_;
   std::size_t left_;
   int sends_ = 0;
   std::vector<std::byte> datagram_;
+  std::vector<std::vector<std::byte>> series_;
 };
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static constexpr std::uint8_t asked[] = {IPVS_CMD_FLUSH, IPVS_CMD_GET_INFO, IPVS_CMD_GET_SERVICE,
-                                           IPVS_CMD_GET_CONFIG, IPVS_CMD_GET_DAEMON};
-  std::vector<ipvs::RequestHeader> requests;
-  for (std::uint8_t command : asked) requests.push_back({8, command, ipvs::requestDump, 0});
+  std::vector<std::byte> packed;
+  std::uint32_t count = 0;
+  auto ask = [&](std::uint8_t command, std::size_t body) {
+    ipvs::RequestHeader header{static_cast<std::uint16_t>(sizeof header + body), command, ipvs::requestDump, 0};
+    auto from = reinterpret_cast<const std::byte*>(&header);
+    packed.insert(packed.end(), from, from + sizeof header);
+    packed.resize(packed.size() + body);
+    ++count;
+  };
+  for (std::uint8_t command : {IPVS_CMD_FLUSH, IPVS_CMD_GET_INFO, IPVS_CMD_GET_SERVICE, IPVS_CMD_GET_CONFIG, IPVS_CMD_GET_DAEMON})
+    ask(command, 0);
+  for (int i = 0; i < 3; ++i) ask(IPVS_CMD_GET_DEST, ipvs::ServiceRecord::keySize);
   Transport transport(data, size);
   ipvs::Client client(transport, transport, {1 << 20, 1 << 20});
   ipvs::ReplyWriter reply;
   std::atomic<bool> abandon = false;
-  client.execute({reinterpret_cast<const std::byte*>(requests.data()), requests.size() * 8},
-                 static_cast<std::uint32_t>(requests.size()), reply, abandon);
+  client.execute(packed, count, reply, abandon);
   netlink::ByteView bytes = reply.bytes().view();
   if (bytes.empty()) return 0;
   auto header = netlink::load<ipvs::ReplyHeader>(bytes.data());
   if (header.total != bytes.size() || header.textsOffset > header.total ||
-      header.requestCount != requests.size())
+      header.requestCount != count)
     std::abort();
   for (std::uint32_t i = 0; i < header.requestCount; ++i) {
     auto entry = netlink::load<ipvs::ReplyEntry>(bytes.data() + sizeof header + i * sizeof(ipvs::ReplyEntry));
