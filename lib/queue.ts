@@ -59,6 +59,9 @@ interface Waiting {
   readonly attempts: number
 }
 
+/** Arrays in which calls are noted, used again: to grow one to ten thousand calls takes three times its size. */
+const spareCalls: unknown[][] = []
+
 /**
  * Operations of the promise API that travel together; each promise settles with its own answer.
  *
@@ -74,15 +77,21 @@ class Shared implements Piece {
   #settled!: () => void
   #failed!: (error: unknown) => void
   #reply: Reply | undefined
-  /** What was called: definition, first and second argument in turns. One array, since growing costs a copy each time. */
-  readonly #calls: unknown[] = []
+  /** What was called: definition, first and second argument in turns. */
+  readonly #calls = spareCalls.pop() ?? []
+  #count = 0
   /** Number of the last request. Each operation has one, but for a listing of destinations, which has two and is always the last. */
   #lastRequest = 0
   /** What operations are answered with instead of their records, by their number. */
   readonly #instead = new Map<number, IpvsError | Promise<unknown>>()
   /** Operations whose answers were read. */
   #read = 0
-  readonly #next = (): unknown => this.#answer(this.#read++)
+  readonly #next = (): unknown => {
+    const index = this.#read++
+    const definition = this.#calls[index * 3] as Waiting['definition']
+    if (this.#read === this.#count) this.#forget()
+    return this.#answer(definition, index)
+  }
 
   /**
    * @param askAgain puts a listing at the head of the queue, once more
@@ -98,7 +107,10 @@ class Shared implements Piece {
   /** Packs an operation; returns the promise of its answer. Throws what is wrong with it. */
   add(definition: Waiting['definition'], first: unknown, second: unknown): Promise<unknown> {
     definition.pack(this.requests, first, second)
-    this.#calls.push(definition, first, second)
+    const at = this.#count++ * 3
+    this.#calls[at] = definition
+    this.#calls[at + 1] = first
+    this.#calls[at + 2] = second
     if ('repeats' in definition) this.alone = true
     return this.#answered.then(this.#next)
   }
@@ -106,7 +118,7 @@ class Shared implements Piece {
   settle(reply: Reply | undefined): void {
     this.#reply = reply
     this.#lastRequest = this.requests.count - 1
-    if (reply !== undefined) for (let index = 0; index < this.#calls.length / 3; index++) this.#lookAt(reply, index)
+    if (reply !== undefined) for (let index = 0; index < this.#count; index++) this.#lookAt(reply, index)
     this.#settled()
   }
 
@@ -126,12 +138,17 @@ class Shared implements Piece {
   }
 
   #lastRequestOf(index: number): number {
-    return index * 3 + 3 === this.#calls.length ? this.#lastRequest : index
+    return index === this.#count - 1 ? this.#lastRequest : index
   }
 
-  #answer(index: number): unknown {
+  /** Lets go of what was called; the array will note other calls. */
+  #forget(): void {
+    this.#calls.fill(undefined, 0, this.#count * 3)
+    if (spareCalls.length < UNDER_WAY) spareCalls.push(this.#calls)
+  }
+
+  #answer(definition: Waiting['definition'], index: number): unknown {
     const reply = this.#reply
-    const definition = this.#calls[index * 3] as Waiting['definition']
     if (reply === undefined) return 'list' in definition && definition.list ? [] : undefined
     const instead = this.#instead.get(index)
     if (instead instanceof IpvsError) {
