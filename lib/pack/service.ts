@@ -49,6 +49,9 @@ const PERSISTENCE: Known = { what: 'persistence', names: new Set(['timeout', 'pr
 
 const FAMILIES = 'the number 4 or 6'
 
+/** What no key has: not even one without an address is like the last one before there was a last one. */
+const NOTHING = Symbol('nothing')
+
 /** Number of properties that the last key consisted of. */
 let keyProperties = 0
 
@@ -56,13 +59,13 @@ let keyProperties = 0
  * The key that was written last, if it was an address. The destinations of a service come one after another, and to compare three values costs
  * a fraction of what it takes to validate them.
  */
-const last = { protocol: undefined as unknown, address: undefined as unknown, port: undefined as unknown, words: new Uint32Array(SERVICE_KEY_SIZE / 4) }
+const last = { protocol: NOTHING as unknown, address: NOTHING as unknown, port: NOTHING as unknown, words: new Uint32Array(SERVICE_KEY_SIZE / 4) }
 
 function writeFirewallMarkKey(requests: Requests, at: number, service: Properties, fwmark: unknown): number {
+  requests.u32[(at >> 2) + FWMARK] = integer(fwmark, 'service.fwmark', FIREWALL_MARK)
   for (const other of ['protocol', 'address', 'port']) {
     if (service[other] !== undefined) throw conflict(`service.${other}`, 'does not go with service.fwmark: a service has an address or a firewall mark')
   }
-  requests.u32[(at >> 2) + FWMARK] = integer(fwmark, 'service.fwmark', FIREWALL_MARK)
   const { family } = service
   if (family !== 4 && family !== 6) throw typeof family === 'number' ? invalidValue('service.family', FAMILIES, family) : invalidType('service.family', FAMILIES, family)
   const { u16 } = requests
@@ -108,7 +111,7 @@ export function writeServiceKey(requests: Requests, at: number, value: unknown):
   const { u32 } = requests
   const { words } = last
   const at4 = at >> 2
-  if (service.address === last.address && service.port === last.port && service.protocol === last.protocol && countOf(service) === 3) {
+  if (service.address === last.address && Object.is(service.port, last.port) && service.protocol === last.protocol && countOf(service) === 3) {
     for (let i = 0; i < words.length; i++) u32[at4 + i] = words[i]
     return
   }

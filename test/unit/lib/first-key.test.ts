@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest'
+import { index, records } from '../../../lib/native/layout.js'
+import { Requests } from '../../../lib/pack/requests.js'
+import { SERVICE_KEY_SIZE, writeServiceKey } from '../../../lib/pack/service.js'
+
+// In a file of its own: what is packed first in a process finds nothing that was packed before.
+
+const FWMARK = index('service', 'fwmark', 'u32')
+
+test('the first key that a process packs may be a firewall mark\'s, or a bad one, with as many properties as an address key has', () => {
+  const requests = new Requests(records.service.requestSize * 2)
+  const pack = (key: object): number => {
+    const at = requests.reserve(SERVICE_KEY_SIZE)
+    writeServiceKey(requests, at, key)
+    return at
+  }
+  expect(() => pack({ a: 1, b: 2, c: 3 })).toThrow('service.protocol')
+  expect(() => pack({ protocol: undefined, address: undefined, port: undefined })).toThrow('service.protocol')
+  expect(() => pack({ fwmark: 7, family: 4, bogus: 'rr' })).toThrow('service.bogus')
+  const at = pack({ fwmark: 7, family: 4, scheduler: 'rr' })
+  expect(requests.u32[(at >> 2) + FWMARK]).toBe(7)
+})
