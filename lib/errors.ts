@@ -1,5 +1,11 @@
-import { getSystemErrorName } from 'node:util'
+import { constants } from 'node:os'
+import { getSystemErrorMap, getSystemErrorName } from 'node:util'
 import type { Operation, Outcome, Request } from './types.js'
+
+const systemNames = new Map(Object.entries(constants.errno).map(([name, number]) => [-number, name]))
+
+/** Name of an errno, which is negative. Node's own list lacks those that libuv has no use for: EBADMSG. */
+export const errnoName = (errno: number): string => getSystemErrorMap().get(errno)?.[0] ?? systemNames.get(errno) ?? getSystemErrorName(errno)
 
 /** How a request ended that was not carried out: the kernel refused it, its answer was lost, or it was never sent. */
 export type Failure = 'refused' | 'unknown' | 'not-sent'
@@ -36,7 +42,7 @@ export class IpvsError extends Error {
 
   constructor(message: string, { errno, operation, outcome = 'refused', reason, text }: Details) {
     super(text === undefined ? message : `${message} (kernel: ${text})`)
-    this.code = getSystemErrorName(errno)
+    this.code = errnoName(errno)
     this.errno = errno
     this.operation = operation
     this.outcome = outcome
@@ -152,6 +158,10 @@ export const invalidValue = (field: string, expected: string, received: unknown)
 /** Bad input whose trouble is not one value alone. */
 export const conflict = (field: string, message: string): ArgumentError =>
   argumentError(TypeError, 'ERR_INVALID_ARG_VALUE', field, `${field} ${message}`)
+
+/** What a handle answers that is called by a getter of an argument that it is just reading. */
+export const reentrantError = (): Error =>
+  Object.assign(new Error('A getter of an argument calls the handle that is reading the argument. Read what it needs beforehand'), { code: 'ERR_IPVS_REENTRANT' })
 
 /** What a closed handle answers to everything. */
 export const closedError = (): Error => Object.assign(new Error('This handle is closed. Open another with open()'), { code: 'ERR_IPVS_CLOSED' })

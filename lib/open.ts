@@ -1,5 +1,4 @@
-import { getSystemErrorName } from 'node:util'
-import { IpvsError, type OpenReason } from './errors.js'
+import { errnoName, IpvsError, type OpenReason } from './errors.js'
 import type { NativeOpenOptions, OpenFailure, OpenStep } from './native/addon.js'
 import type { OpenOptions } from './types.js'
 
@@ -42,7 +41,7 @@ function placeOf({ netnsPath, netnsFd }: NativeOpenOptions): string {
 export function openError(failure: unknown, native: NativeOpenOptions, options: OpenOptions | undefined): unknown {
   const { step, errno, text } = failure as Partial<OpenFailure>
   if (step === undefined || errno === undefined) return failure
-  const code = getSystemErrorName(errno)
+  const code = errnoName(errno)
   const [reason, words] = WORDS[step](placeOf(native), code)
   return new IpvsError(`${words} (${code})`, {
     errno,

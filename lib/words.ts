@@ -1,4 +1,5 @@
-import { getSystemErrorMap, getSystemErrorName } from 'node:util'
+import { getSystemErrorMap } from 'node:util'
+import { errnoName } from './errors.js'
 import type { DestinationKey, ServiceKey } from './types.js'
 import { SERVICE_KEY_SIZE } from './pack/service.js'
 import { readInterface, readRole } from './unpack/daemon.js'
@@ -84,13 +85,14 @@ const WORDS: Record<string, Record<string, Words>> = {
     EINVAL: (view, at) => `the kernel finds the configuration of the ${daemon(view, at)} invalid: sync daemons do not go together with destinations of the other address family, `
       + `and the interface must be up and able to multicast in the group's address family`,
     EADDRNOTAVAIL: (view, at) => `network interface '${readInterface(view, at)}' has no address of the family of the multicast group`,
+    ENETUNREACH: (view, at) => `network interface '${readInterface(view, at)}' has no way to the multicast group: it is down, or does not speak the group's address family`,
     EAFNOSUPPORT: () => 'this kernel\'s IPVS has no IPv6 multicast',
   },
   stopDaemon: { ESRCH: (view, at) => `no ${daemon(view, at)} is running` },
 }
 
 const systemWords = (errno: number): string => {
-  const [name, words] = getSystemErrorMap().get(errno) ?? [getSystemErrorName(errno), 'the kernel gave no other reason']
+  const [name, words] = getSystemErrorMap().get(errno) ?? [errnoName(errno), 'the kernel gave no other reason']
   return `${words} (${name})`
 }
 
@@ -110,7 +112,7 @@ const ANYWHERE: Record<string, string> = {
  * @param at where the request's records begin in them
  */
 export function refusalWords(type: string, errno: number, view: View, at: number): string {
-  const code = getSystemErrorName(errno)
+  const code = errnoName(errno)
   const known = WORDS[type]?.[code]
   if (known !== undefined) return known(view, at)
   return `${type}: ${ANYWHERE[code] ?? systemWords(errno)}`

@@ -1,6 +1,6 @@
 import { close, closeSync, constants, read, readSync, write, writeSync } from 'node:fs'
-import { getSystemErrorName, promisify } from 'node:util'
-import { IpvsError } from '../errors.js'
+import { promisify } from 'node:util'
+import { errnoName, IpvsError } from '../errors.js'
 import type { NativeHandle } from '../native/addon.js'
 import type { Request } from '../types.js'
 
@@ -30,7 +30,7 @@ function fileError(errno: number, path: string, operation: Request): IpvsError {
     EPERM: 'it may not be opened: that needs root, or CAP_NET_ADMIN over the network namespace',
     EINVAL: 'the kernel does not accept the value',
   }
-  const code = getSystemErrorName(errno)
+  const code = errnoName(errno)
   return new IpvsError(`${path}: ${advice[code] ?? 'it could not be read or written'} (${code})`, { errno, operation })
 }
 

@@ -139,6 +139,15 @@ describe('refusals that need a table of their own', () => {
     expect(error.message).toMatch(/famil/)
   })
 
+  test('a sync daemon whose interface is down: the error says so', async () => {
+    await using scene = await Scene.create(Ipvs, 'unreachable')
+    await scene.namespace.ip('link add dark0 type dummy')
+    const error = await refusal(() => scene.ipvs.startDaemon({ role: 'master', interface: 'dark0' }))
+    expect(error).toMatchObject({ name: 'IpvsError', code: 'ENETUNREACH' })
+    expect(error.message).toMatch(/'dark0'.*down/)
+    expect(await scene.ipvs.daemons()).toEqual([])
+  })
+
   test('a destination where the loopback interface is down: the error says so', async () => {
     await using namespace = await Namespace.create('down', { loopback: false })
     await using ipvs = await Ipvs.open({ netns: namespace.name })
