@@ -25,7 +25,8 @@ NamespaceResult runInNamespace(const NamespaceChoice& choice, const std::functio
     int number = visit.choice.descriptor;
     Descriptor opened;
     if (!visit.choice.path.empty()) {
-      opened = Descriptor(::open(visit.choice.path.c_str(), O_RDONLY | O_CLOEXEC));
+      // Not to wait for whoever writes to what turns out to be a FIFO.
+      opened = Descriptor(::open(visit.choice.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
       if (!opened) {
         visit.result = {NamespaceResult::open, -errno};
         return nullptr;

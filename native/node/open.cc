@@ -1,5 +1,9 @@
 #include "open.h"
 
+#include <fcntl.h>
+
+#include <cerrno>
+
 #include "handle.h"
 
 namespace node_ipvs {
@@ -63,7 +67,11 @@ class Opening {
       return promise;
     }
     napi_add_env_cleanup_hook(env_, onTeardown, this);
-    if (int error = thread_.start("ipvs-open", run, this)) {
+    if (int error = keepDescriptor()) {
+      error_ = {"netns-enter", error, {}};
+      settle();
+      finish();
+    } else if (int error = thread_.start("ipvs-open", run, this)) {
       error_ = {"socket", error, {}};
       settle();
       finish();
@@ -72,6 +80,16 @@ class Opening {
   }
 
  private:
+  // The caller may close its descriptor at once, and the number may be another file's when the thread comes to it.
+  int keepDescriptor() {
+    int& number = options_.netns.descriptor;
+    if (number < 0) return 0;
+    descriptor_ = netlink::Descriptor(fcntl(number, F_DUPFD_CLOEXEC, 0));
+    if (!descriptor_) return -errno;
+    number = descriptor_.number();
+    return 0;
+  }
+
   static void* run(void* context) {
     auto& self = *static_cast<Opening*>(context);
     self.session_ = Session::open(self.options_, self.error_);
@@ -115,6 +133,7 @@ class Opening {
 
   Napi::Env env_;
   OpenOptions options_;
+  netlink::Descriptor descriptor_;
   Napi::Promise::Deferred deferred_;
   napi_threadsafe_function wakeUp_ = nullptr;
   netlink::Thread thread_;

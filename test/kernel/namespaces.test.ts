@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, fstatSync, openSync, readdirSync, readlinkSync } from 'node:fs'
+import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { IpvsError, type Ipvs, type IpvsSync } from 'ipvs'
 import { must } from '../../scripts/network/run.js'
@@ -61,6 +61,24 @@ describe.each(apis)('network namespaces with %s', (label, Api) => {
     await ipvs.close()
     expect(fstatSync(fd).isFile()).toBe(true)
     closeSync(fd)
+  })
+
+  test('by a descriptor that is closed as soon as open was called, its number another file\'s since', async () => {
+    const fd = openSync(scene.namespace.path, 'r')
+    const opening = Api.open({ netns: { fd } })
+    closeSync(fd)
+    expect(openSync('/dev/null', 'r')).toBe(fd)
+    const ipvs = await opening
+    closeSync(fd)
+    expect(await ipvs.services()).toMatchObject([web])
+    await ipvs.close()
+  })
+
+  test('a FIFO is no network namespace, and nobody waits for it', async () => {
+    const folder = mkdtempSync('/tmp/namespaces-')
+    await must('mkfifo', [`${folder}/fifo`])
+    expect(await refusal(() => Api.open({ netns: `${folder}/fifo` }))).toMatchObject({ code: 'EINVAL', reason: 'namespace' })
+    rmSync(folder, { recursive: true })
   })
 
   test('without one: that of the process', async () => {
