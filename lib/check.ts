@@ -86,7 +86,7 @@ export function countOf(properties: Properties): number {
   return count
 }
 
-/** Throws if there are more enumerable properties than were `read`, and one of them is not known. */
+/** Throws if there are other enumerable properties than were `read`, and one of them is not known. There are fewer where a class has getters. */
 export function onlyKnown(properties: Properties, read: number, field: string, known: Known): void {
-  if (countOf(properties) > read) refuseUnknown(properties, field, known)
+  if (countOf(properties) !== read) refuseUnknown(properties, field, known)
 }

@@ -1,5 +1,5 @@
 import { batchSync, type BatchInput } from './batch.js'
-import { closedError } from './errors.js'
+import { closedError, IpvsError } from './errors.js'
 import { failureOf } from './failure.js'
 import { listAll } from './listing.js'
 import type { ChangeMethods, ReadMethods } from './methods.js'
@@ -7,7 +7,7 @@ import type { NativeHandle } from './native/addon.js'
 import { addon } from './native/load.js'
 import { nativeOptions } from './netns.js'
 import { openError } from './open.js'
-import { changes, reads, type Change, type Listing, type Single } from './operations.js'
+import { changes, pack, reads, type Change, type Listing, type Single } from './operations.js'
 import { Requests } from './pack/requests.js'
 import { connectionsSync } from './proc/connections.js'
 import { sysctlSync, type SysctlSync } from './proc/sysctl.js'
@@ -74,7 +74,7 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
     this.#open()
     const requests = this.#requests
     requests.clear()
-    definition.pack(requests, first, second)
+    pack(requests, definition, first, second)
     const reply = this.#execute(requests)
     return reply === undefined ? undefined : checked(reply, requests, definition, first, second)
   }
@@ -112,7 +112,7 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
     try {
       return this.#read(reads.getService, service)
     } catch (error) {
-      if ((error as { code?: unknown }).code === reads.getService.missing) return undefined
+      if (error instanceof IpvsError && error.code === reads.getService.missing) return undefined
       throw error
     }
   }

@@ -129,6 +129,16 @@ export const changes = {
   }),
 } satisfies { [Type in Operation['type']]: Change }
 
+/** Validates the arguments of a method and writes its request, or requests. */
+export function pack(requests: Requests, definition: Change | Single<unknown> | Listing<unknown>, first: unknown, second: unknown): void {
+  requests.begin()
+  try {
+    definition.pack(requests, first, second)
+  } finally {
+    requests.end()
+  }
+}
+
 const byType = new Map<unknown, Change>(Object.entries(changes))
 
 /** Validates an operation of a batch and writes its request. */
@@ -136,7 +146,12 @@ export function packOperation(requests: Requests, operation: Operation): void {
   if (typeof operation !== 'object' || operation === null) throw invalidType('operation', 'an object like { type: \'addService\', service: … }', operation)
   const change = byType.get(operation.type)
   if (change === undefined) throw invalidType('operation.type', `one of ${[...byType.keys()].map((type) => `'${type as string}'`).join(', ')}`, operation.type)
-  change.packOperation(requests, operation)
+  requests.begin()
+  try {
+    change.packOperation(requests, operation)
+  } finally {
+    requests.end()
+  }
 }
 
 const plain = (command: number, dump: boolean) => (requests: Requests): void => {

@@ -1,8 +1,8 @@
-import { closedError, IpvsError, withoutStack } from './errors.js'
+import { closedError, IpvsError, reentrantError, withoutStack } from './errors.js'
 import { failureOf } from './failure.js'
 import { listInSlices } from './listing.js'
 import type { NativeHandle, NativeReply } from './native/addon.js'
-import type { Change, Listing, Single } from './operations.js'
+import { pack, type Change, type Listing, type Single } from './operations.js'
 import { returnBuffer, takeBuffer } from './pack/buffers.js'
 import type { Requests } from './pack/requests.js'
 import { batchChannel, type BatchTrace } from './tracing.js'
@@ -106,7 +106,7 @@ class Shared implements Piece {
 
   /** Packs an operation; returns the promise of its answer. Throws what is wrong with it. */
   add(definition: Waiting['definition'], first: unknown, second: unknown): Promise<unknown> {
-    definition.pack(this.requests, first, second)
+    pack(this.requests, definition, first, second)
     const at = this.#count++ * 3
     this.#calls[at] = definition
     this.#calls[at + 1] = first
@@ -239,6 +239,7 @@ export class Queue {
   #seal(): void {
     const piece = this.#growing
     if (piece === undefined) return
+    if (piece.requests.beingWritten) throw reentrantError()
     this.#growing = undefined
     piece.sealed = true
     this.#pump()

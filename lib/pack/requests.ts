@@ -1,4 +1,5 @@
 import { request } from '../native/layout.js'
+import { reentrantError } from '../errors.js'
 
 /** Bytes before the first record of a request. */
 export const HEADER_SIZE = request.headerSize
@@ -19,6 +20,7 @@ export class Requests {
   length = 0
   /** Requests in use. */
   count = 0
+  #beingWritten = false
   /** The request that was looked for last, and where it begins. */
   #foundIndex = 0
   #found = 0
@@ -32,6 +34,25 @@ export class Requests {
     this.u16 = new Uint16Array(buffer)
     this.u32 = new Uint32Array(buffer)
     this.i32 = new Int32Array(buffer)
+  }
+
+  /** Whether arguments are being read into it right now. */
+  get beingWritten(): boolean {
+    return this.#beingWritten
+  }
+
+  /**
+   * Before the arguments of an operation are read. A getter among them can call anything: what would write here meanwhile is refused, since the one
+   * request would end up in the other's place.
+   */
+  begin(): void {
+    if (this.#beingWritten) throw reentrantError()
+    this.#beingWritten = true
+  }
+
+  /** After them, whether they were good or not. */
+  end(): void {
+    this.#beingWritten = false
   }
 
   /** Place for a request with `size` bytes of records; returns where the records begin. */
@@ -68,6 +89,7 @@ export class Requests {
 
   /** Forgets everything; the memory stays. */
   clear(): void {
+    if (this.#beingWritten) throw reentrantError()
     this.length = this.count = this.#foundIndex = this.#found = 0
   }
 }
