@@ -98,8 +98,7 @@ const converse = {
           socket.once('close', () => failed(Object.assign(new Error('closed'), { code: 'ECONNRESET' })))
           socket.write(`${payload}\n`)
         }),
-        // Reset instead of FIN leaves no TIME_WAIT behind; a polite end waits for the other side.
-        end: () => new Promise(ended => {
+        end: () => timed(`${address} ${port} was told that the connection ends`, ended => {
           socket.once('close', ended)
           if (socket.destroyed) ended()
           else socket.end()
