@@ -4,7 +4,7 @@ import { ownership, type Owns } from './ownership.js'
 import type { ApplyOptions, DrainOptions, PlanOptions } from './types.js'
 
 const PLAN_NAMES = ['prune', 'owns', 'drain']
-const APPLY_NAMES = [...PLAN_NAMES, 'dryRun', 'signal', 'onProgress', 'rollback', 'concurrencyCheck', 'batchSize']
+const APPLY_NAMES = [...PLAN_NAMES, 'signal', 'onProgress', 'rollback', 'concurrencyCheck', 'batchSize']
 
 const DRAIN: Known = { what: 'draining', names: new Set(['until', 'timeout', 'interval']) }
 const CHECK: Known = { what: 'the concurrency check', names: new Set(['attempts']) }
@@ -84,8 +84,9 @@ function attempts(value: ApplyOptions['concurrencyCheck']): number {
   return given.attempts === undefined ? 5 : integer(given.attempts, 'options.concurrencyCheck.attempts', MANY)
 }
 
-export function applySettings(options: ApplyOptions | undefined, method = 'apply', more: readonly string[] = []): ApplySettings {
-  const given = optionsObject(options, method, [...APPLY_NAMES, ...more]) as ApplyOptions
+/** @param own names of options that this method has and others that apply have not */
+export function applySettings(options: ApplyOptions | undefined, method = 'apply', own: readonly string[] = ['dryRun']): ApplySettings {
+  const given = optionsObject(options, method, [...APPLY_NAMES, ...own]) as ApplyOptions
   const { onProgress } = given
   if (onProgress !== undefined && typeof onProgress !== 'function') throw invalidType('options.onProgress', 'a function', onProgress)
   return {

@@ -83,7 +83,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     const settings = applySettings(options, 'reconcile', OWN)
     this.#pace = pace(options ?? {})
     const { signal } = settings
-    this.#settings = { ...settings, dryRun: false, signal: this.#stop.signal }
+    this.#settings = { ...settings, signal: this.#stop.signal }
     if (signal !== undefined) {
       const close = (): void => void this.close()
       this.#leave = () => signal.removeEventListener('abort', close)

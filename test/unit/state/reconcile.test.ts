@@ -143,7 +143,11 @@ test('a signal ends it too', async () => {
 
 test.each([
   [{ interval: 0 }, 'options.interval'], [{ jitter: 2 }, 'options.jitter'], [{ coalesce: -1 }, 'options.coalesce'], [{ backOff: { min: 5, max: 1 } }, 'options.backOff.max'],
-  [{ dryRun: 5 }, 'options.dryRun'], [{ pace: 1 }, 'options.pace'],
+  [{ dryRun: true }, 'options.dryRun'], [{ pace: 1 }, 'options.pace'],
 ])('%j is refused', (options, field) => {
   expect(() => reconcile(new Model(), [], options as never)).toThrow(field)
+})
+
+test('what is said of an unknown option does not offer a dry run, which a loop has none of', () => {
+  expect(() => reconcile(new Model(), [], { dryRun: true } as never)).toThrow(/^(?!.*dryRun.*dryRun)/)
 })
