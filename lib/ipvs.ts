@@ -103,7 +103,7 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
 
   /**
    * Makes the table what it should be: plans and carries the plan out, in batches; with `drain` waits for connections before it removes destinations. What the kernel refuses
-   * does not reject: the result says what is in force and what is not. Interrupted at any point, another `apply` completes it.
+   * does not reject: the result says what is in force and what is not, and so does an error in the middle, as its `result`. Interrupted at any point, another `apply` completes it.
    */
   apply(desired: Desired, options?: ApplyOptions): Promise<ApplyResult> { return apply(this.#state, desired, options) }
 

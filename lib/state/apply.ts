@@ -1,6 +1,6 @@
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import { AbortError } from '../errors.js'
+import { AbortError, isArgumentError } from '../errors.js'
 import type { Ipvs } from '../ipvs.js'
 import type { DestinationKey, ListedDestination, Operation, Outcome, ServiceKey } from '../types.js'
 import { configurationOf, destinationId, serviceConfigurationOf, serviceId } from './complete.js'
@@ -9,7 +9,7 @@ import { readDesired, type DesiredState } from './desired.js'
 import { sysctlWarnings } from './draining.js'
 import { applySettings, planSettings, type ApplySettings, type PlanSettings } from './options.js'
 import { operationsOf, planTable, type Expired, type StagedPlan } from './plan.js'
-import type { ApplyOptions, ApplyResult, Desired, DrainingDestination, Plan, PlannedOperation, PlanOptions } from './types.js'
+import type { ApplyOptions, ApplyResult, Desired, DrainingDestination, Plan, PlanOptions } from './types.js'
 
 /** What of a handle is needed here. */
 export type TableHandle = Pick<Ipvs, 'snapshot' | 'batch'> & {
@@ -74,48 +74,52 @@ async function settle(handle: TableHandle, desired: DesiredState, settings: Appl
   throw new TableChangingError(settings.attempts)
 }
 
-/** Sends operations in batches and sorts what becomes of them. */
+/** Whether an error of `batch` says that nothing of it has been sent. */
+const nothingSent = (error: unknown): boolean => isArgumentError(error) || (error as { code?: unknown } | null | undefined)?.code === 'ERR_IPVS_CLOSED'
+
+/** Sends operations in batches and knows what has become of each of them, whatever ends it. */
 class Sender {
-  readonly outcomes: Outcome[] = []
+  readonly #outcomes: Outcome[] = []
   /** Services that had a refusal or an answer lost. */
   readonly troubled = new Set<string>()
 
-  constructor(readonly handle: TableHandle, readonly settings: ApplySettings, readonly progress: (completed: number, total: number) => void) {}
+  /** @param planned everything that is to be sent, as far as known */
+  constructor(readonly handle: TableHandle, readonly settings: ApplySettings, readonly phase: 'changing' | 'undoing', readonly planned: Operation[]) {}
 
-  /** Total of all operations that will be sent, as far as known. */
-  total = 0
+  get completed(): number {
+    return this.#outcomes.length
+  }
+
+  get failed(): boolean {
+    return this.#outcomes.some(({ outcome }) => outcome !== 'done')
+  }
 
   async send(operations: readonly Operation[]): Promise<void> {
-    const { batchSize, signal } = this.settings
+    const { batchSize, signal, onProgress } = this.settings
     for (let from = 0; from < operations.length; from += batchSize) {
+      signal?.throwIfAborted()
       const some = operations.slice(from, from + batchSize)
-      let outcomes: Outcome[]
-      try {
-        signal?.throwIfAborted()
-        outcomes = await this.handle.batch(some, { refusals: 'return', signal })
-      } catch (error) {
-        if (!(error instanceof AbortError) && signal?.aborted !== true) throw error
-        const sent = error instanceof AbortError ? error.outcomes : []
-        this.#take([...sent, ...operations.slice(from + sent.length).map((operation): Outcome => ({ index: 0, operation, outcome: 'not-sent' }))])
+      const outcomes = await this.handle.batch(some, { refusals: 'return', signal }).catch((error: unknown) => {
+        if (error instanceof AbortError) this.#take(error.outcomes)
+        else if (!nothingSent(error)) this.#end(some, 'unknown')
         throw error
-      }
+      })
       this.#take(outcomes)
-      this.progress(this.outcomes.length, this.total)
+      onProgress({ phase: this.phase, completed: this.completed, total: this.planned.length, draining: [] })
       if (outcomes.some(({ outcome }) => outcome === 'not-sent')) {
-        this.withhold(operations.slice(from + some.length))
+        this.#end(operations.slice(from + some.length), 'not-sent')
         return
       }
     }
   }
 
-  /** Counts operations as not sent. */
-  withhold(operations: readonly Operation[]): void {
-    this.#take(operations.map((operation) => ({ index: 0, operation, outcome: 'not-sent' })))
+  #end(operations: readonly Operation[], outcome: 'unknown' | 'not-sent'): void {
+    this.#take(operations.map((operation) => ({ index: 0, operation, outcome })))
   }
 
   #take(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
-      this.outcomes.push({ ...outcome, index: this.outcomes.length })
+      this.#outcomes.push({ ...outcome, index: this.#outcomes.length })
       if (outcome.outcome !== 'done' && 'service' in outcome.operation && outcome.operation.service !== undefined) this.troubled.add(serviceId(outcome.operation.service))
     }
   }
@@ -125,13 +129,13 @@ class Sender {
     return operation.type === 'removeService' || !('service' in operation) || operation.service === undefined || !this.troubled.has(serviceId(operation.service))
   }
 
-  get failed(): boolean {
-    return this.outcomes.some(({ outcome }) => outcome !== 'done')
-  }
-
-  result(plan: Plan): ApplyResult {
-    const by = (wanted: Outcome['outcome']): Outcome[] => this.outcomes.filter(({ outcome }) => outcome === wanted)
-    return { plan, done: by('done'), refused: by('refused'), unknown: by('unknown'), notSent: by('not-sent') }
+  /** Every operation that was to be sent: what has no outcome yet was not sent. */
+  outcomes(): Outcome[] {
+    const known = this.#outcomes
+    if (known.length === this.planned.length) return known
+    const sent = new Set(known.map(({ operation }) => operation))
+    const rest = this.planned.filter((operation) => !sent.has(operation))
+    return [...known, ...rest.map((operation, i): Outcome => ({ index: known.length + i, operation, outcome: 'not-sent' }))]
   }
 }
 
@@ -170,110 +174,128 @@ const keyIn = (service: ServiceKey): ServiceKey => 'fwmark' in service
   ? { fwmark: service.fwmark, family: service.family }
   : { protocol: service.protocol, address: service.address, port: service.port }
 
-/** Undoes what is in force, and what may be, last first. */
-async function rollBack(sender: Sender, before: CurrentTable): Promise<NonNullable<ApplyResult['rollback']>> {
-  const { handle, settings } = sender
+/** What undoes what is in force, and what may be, last first. */
+function inverses(outcomes: readonly Outcome[], before: CurrentTable): Operation[] {
   const indices = new Map(before.services.map((service, index) => [serviceId(service), index]))
   // The removal of a new service takes its destinations with it.
-  const newServices = new Set(sender.outcomes.filter(({ operation, outcome }) => operation.type === 'addService' && outcome === 'done')
+  const newServices = new Set(outcomes.filter(({ operation, outcome }) => operation.type === 'addService' && outcome === 'done')
     .map(({ operation }) => serviceId((operation as { service: ServiceKey }).service)))
   const needless = (operation: Operation): boolean => operation.type === 'addDestination' && newServices.has(serviceId(operation.service))
-  const operations = sender.outcomes.filter(({ operation, outcome }) => (outcome === 'done' || outcome === 'unknown') && !needless(operation)).toReversed()
+  return outcomes.filter(({ operation, outcome }) => (outcome === 'done' || outcome === 'unknown') && !needless(operation)).toReversed()
     .flatMap(({ operation }) => inverse(operation, before, (service) => indices.get(serviceId(service))!))
-  const undoing = new Sender(handle, { ...settings, signal: undefined },
-    (completed, total) => settings.onProgress({ phase: 'undoing', completed, total, draining: [] }))
-  undoing.total = operations.length
-  await undoing.send(operations)
-  const undone = undoing.outcomes.filter(({ outcome }) => outcome === 'done')
-  return { undone, notUndone: undoing.outcomes.filter(({ outcome }) => outcome !== 'done') }
-}
-
-/** Removes what is drained, until nothing is left or the time limit has passed. */
-async function drainRest(handle: TableHandle, desired: DesiredState, settings: ApplySettings, sender: Sender, first: readonly DrainingDestination[]): Promise<DrainingDestination[]> {
-  const drain = settings.drain!
-  const mine = new Set(first.map(({ service, destination }) => idOf(service, destination)))
-  const services = new Set(first.map(({ service }) => serviceId(service)))
-  const end = performance.now() + drain.timeout * 1000
-  const report = (draining: DrainingDestination[]): void => settings.onProgress({ phase: 'draining', completed: sender.outcomes.length, total: sender.total, draining })
-  let looking = 0
-  for (let draining = [...first]; ;) {
-    report(draining)
-    // A large table takes long to read: no more than a fifth of the time goes into that.
-    await wait(Math.max(0, Math.min(Math.max(drain.interval * 1000, 4 * looking), end - performance.now())), undefined, { signal: settings.signal })
-    const begin = performance.now()
-    const over = begin >= end
-    const staged = await planTable(desired, await readCurrent(handle), settings, (service, destination) => over && mine.has(idOf(service, destination)))
-    looking = performance.now() - begin
-    // What others changed meanwhile is not this apply's business, and what they bring to weight 0 is not waited for.
-    const drained = staged.retire.filter((operation) => operation.type === 'removeService' ? services.has(serviceId(operation.service))
-      : operation.type === 'removeDestination' && mine.has(idOf(operation.service, operation.destination)))
-    sender.total += drained.length
-    await sender.send(drained)
-    draining = staged.draining.filter(({ service, destination }) => mine.has(idOf(service, destination)))
-    if (draining.length > 0 && !over) continue
-    report([])
-    return left(first, sender)
-  }
 }
 
 /** Draining destinations whose removal was refused, or not sent. */
-function left(draining: readonly DrainingDestination[], sender: Sender): DrainingDestination[] {
-  const failed = new Set(sender.outcomes.filter(({ outcome }) => outcome !== 'done').map(({ operation }) =>
+function left(draining: readonly DrainingDestination[], outcomes: readonly Outcome[]): DrainingDestination[] {
+  const failed = new Set(outcomes.filter(({ outcome }) => outcome !== 'done').map(({ operation }) =>
     operation.type === 'removeDestination' ? idOf(operation.service, operation.destination) : operation.type === 'removeService' ? serviceId(operation.service) : ''))
   return draining.filter(({ service, destination }) => failed.has(serviceId(service)) || failed.has(idOf(service, destination)))
 }
 
-/** Carries out a plan: what adds and changes, then what takes away, where its replacement is in force. */
-export async function carryOut(sender: Sender, staged: StagedPlan, stopAtRefusal: boolean): Promise<void> {
-  const { build, retire, finish } = staged
-  sender.total += build.length + retire.length + finish.length
-  await sender.send(build)
-  if (stopAtRefusal && sender.failed) {
-    sender.withhold([...retire, ...finish])
-    return
-  }
-  const withheld: PlannedOperation[] = []
-  await sender.send([...retire.filter((operation) => sender.isReplaced(operation) || (withheld.push(operation), false)), ...finish])
-  sender.withhold(withheld)
-}
+/** A desired state on its way into the table. Whatever ends it, what is in force by then can be said. */
+class Work {
+  #plan: Plan = { operations: [], warnings: [] }
+  #sender: Sender | undefined
+  #undoing: Sender | undefined
+  #draining: DrainingDestination[] | undefined
 
-export function newSender(handle: TableHandle, settings: ApplySettings): Sender {
-  return new Sender(handle, settings, (completed, total) => settings.onProgress({ phase: 'changing', completed, total, draining: [] }))
+  constructor(readonly handle: TableHandle, readonly desired: DesiredState, readonly settings: ApplySettings) {}
+
+  /** Does it and answers what was done; so does the error of what ends it early, as `result`. */
+  async run(steps: (work: this) => Promise<void>): Promise<ApplyResult> {
+    const { signal } = this.settings
+    try {
+      await steps(this)
+      return this.#result()
+    } catch (error) {
+      if (signal?.aborted === true) throw Object.assign(new AbortError(signal.reason, this.#sender?.outcomes() ?? []), { result: this.#result() })
+      if (this.#sender === undefined) throw error
+      throw Object.assign(error instanceof Error ? error : new Error('The work ended early, with operations in force', { cause: error }), { result: this.#result() })
+    }
+  }
+
+  #result(): ApplyResult {
+    const outcomes = this.#sender?.outcomes() ?? []
+    const by = (wanted: Outcome['outcome']): Outcome[] => outcomes.filter(({ outcome }) => outcome === wanted)
+    const result: ApplyResult = { plan: this.#plan, done: by('done'), refused: by('refused'), unknown: by('unknown'), notSent: by('not-sent') }
+    if (this.#draining !== undefined) result.draining = this.#draining
+    if (this.#undoing !== undefined) {
+      const undoing = this.#undoing.outcomes()
+      result.rollback = { undone: undoing.filter(({ outcome }) => outcome === 'done'), notUndone: undoing.filter(({ outcome }) => outcome !== 'done') }
+    }
+    return result
+  }
+
+  /** Reads the table and plans. */
+  async prepare(expired?: Expired): Promise<{ current: CurrentTable, staged: StagedPlan }> {
+    const found = await settle(this.handle, this.desired, this.settings, expired)
+    this.#plan = await planOf(this.handle, found.staged, this.settings)
+    if (this.settings.dryRun) this.#draining = this.#plan.draining
+    return found
+  }
+
+  /** Carries out the plan: what adds and changes, then what takes away, where its replacement is in force. Undoes it if that is wanted and anything is refused. */
+  async carryOut({ current, staged: { build, retire, finish } }: { current: CurrentTable, staged: StagedPlan }): Promise<void> {
+    const { handle, settings } = this
+    const sender = this.#sender = new Sender(handle, settings, 'changing', [...this.#plan.operations])
+    await sender.send(build)
+    if (!settings.rollback || !sender.failed) await sender.send([...retire.filter((operation) => sender.isReplaced(operation)), ...finish])
+    if (!settings.rollback || !sender.failed) {
+      this.#draining = this.#plan.draining
+      return
+    }
+    const undoing = this.#undoing = new Sender(handle, { ...settings, signal: undefined }, 'undoing', inverses(sender.outcomes(), current))
+    await undoing.send(undoing.planned)
+  }
+
+  /** Removes what is drained, until nothing is left or the time limit has passed. */
+  async drain(): Promise<void> {
+    const { handle, desired, settings } = this
+    const sender = this.#sender!
+    const drain = settings.drain
+    const isStuck = ({ service }: DrainingDestination): boolean => sender.troubled.has(serviceId(service))
+    const stuck = this.#draining?.filter(isStuck) ?? []
+    const first = this.#draining?.filter((entry) => !isStuck(entry)) ?? []
+    if (drain === undefined || first.length === 0) return
+    const mine = new Set(first.map(({ service, destination }) => idOf(service, destination)))
+    const services = new Set(first.map(({ service }) => serviceId(service)))
+    const end = performance.now() + drain.timeout * 1000
+    const report = (draining: DrainingDestination[]): void => settings.onProgress({ phase: 'draining', completed: sender.completed, total: sender.planned.length, draining })
+    let looking = 0
+    for (let draining = first; ;) {
+      this.#draining = [...stuck, ...draining]
+      report(draining)
+      // A large table takes long to read: no more than a fifth of the time goes into that.
+      await wait(Math.max(0, Math.min(Math.max(drain.interval * 1000, 4 * looking), end - performance.now())), undefined, { signal: settings.signal })
+      const begin = performance.now()
+      const over = begin >= end
+      const staged = await planTable(desired, await readCurrent(handle), settings, (service, destination) => over && mine.has(idOf(service, destination)))
+      looking = performance.now() - begin
+      // What others changed meanwhile is not this apply's business, and what they bring to weight 0 is not waited for.
+      const drained = staged.retire.filter((operation) => operation.type === 'removeService' ? services.has(serviceId(operation.service))
+        : operation.type === 'removeDestination' && mine.has(idOf(operation.service, operation.destination)))
+      for (const operation of drained) sender.planned.push(operation)
+      await sender.send(drained)
+      draining = staged.draining.filter(({ service, destination }) => mine.has(idOf(service, destination)))
+      if (draining.length > 0 && !over) continue
+      this.#draining = [...stuck, ...left(first, sender.outcomes())]
+      report([])
+      return
+    }
+  }
 }
 
 /** One step of a long-running loop: reads, plans, carries out, and does not wait for connections. */
-export async function applyOnce(handle: TableHandle, desired: DesiredState, settings: ApplySettings, expired?: Expired): Promise<ApplyResult> {
-  const { current, staged } = await settle(handle, desired, settings, expired)
-  const sender = newSender(handle, settings)
-  await carryOut(sender, staged, settings.rollback)
-  const result = sender.result(await planOf(handle, staged, settings))
-  if (settings.drain !== undefined) result.draining = staged.draining
-  if (settings.rollback && sender.failed) result.rollback = await rollBack(sender, current)
-  return result
-}
+export const applyOnce = (handle: TableHandle, desired: DesiredState, settings: ApplySettings, expired?: Expired): Promise<ApplyResult> =>
+  new Work(handle, desired, settings).run(async (work) => work.carryOut(await work.prepare(expired)))
 
 /** `Ipvs.apply`. */
 export async function apply(handle: TableHandle, desired: Desired, options?: ApplyOptions): Promise<ApplyResult> {
   const settings = applySettings(options)
-  const state = readDesired(desired)
-  const { signal } = settings
-  const aborted = (): boolean => signal?.aborted === true
-  if (aborted()) throw new AbortError(signal!.reason, [])
-  const { current, staged } = await settle(handle, state, settings).catch((error: unknown) => {
-    throw aborted() ? new AbortError(signal!.reason, []) : error
+  return new Work(handle, readDesired(desired), settings).run(async (work) => {
+    const prepared = await work.prepare()
+    if (settings.dryRun) return
+    await work.carryOut(prepared)
+    await work.drain()
   })
-  const plan = await planOf(handle, staged, settings)
-  const sender = newSender(handle, settings)
-  if (settings.dryRun) return { ...sender.result(plan), ...settings.drain && { draining: staged.draining } }
-  try {
-    await carryOut(sender, staged, settings.rollback)
-    if (settings.rollback && sender.failed) return { ...sender.result(plan), rollback: await rollBack(sender, current) }
-    if (settings.drain === undefined) return sender.result(plan)
-    const waitFor = staged.draining.filter(({ service }) => !sender.troubled.has(serviceId(service)))
-    const draining = waitFor.length === 0 ? [] : await drainRest(handle, state, settings, sender, waitFor)
-    return { ...sender.result(plan), draining: [...staged.draining.filter((entry) => !waitFor.includes(entry)), ...draining] }
-  } catch (error) {
-    if (!aborted()) throw error
-    throw Object.assign(new AbortError(signal!.reason, sender.outcomes), { result: sender.result(plan) })
-  }
 }

@@ -119,7 +119,7 @@ export interface ApplyProgress {
 export interface ApplyOptions extends PlanOptions {
   /** Plans only. */
   dryRun?: boolean
-  /** Ends the work between two batches, and the waiting for connections. What was done stays; the `AbortError` has it as `result`. */
+  /** Ends the work between two batches, and the waiting for connections. What was done stays; the `AbortError` has it as `result`, with an empty plan where there was none yet. */
   signal?: AbortSignal
   /** Called after each batch, and after each look at draining destinations. */
   onProgress?: (progress: ApplyProgress) => void
@@ -138,7 +138,10 @@ export interface ApplyOptions extends PlanOptions {
   batchSize?: number
 }
 
-/** How an `apply` ended. Each planned operation is in one of the four lists. */
+/**
+ * How an `apply` ended. Each planned operation is in one of the four lists, which are empty after a dry run. Any error that ends it in the middle, a closed handle's or what
+ * `onProgress` throws, has this as `result` too.
+ */
 export interface ApplyResult {
   plan: Plan
   /** Operations that are in force, in order; with `drain` those too that followed after the plan. */
@@ -147,7 +150,7 @@ export interface ApplyResult {
   refused: Outcome[]
   /** Operations whose answer was lost: they may be in force. */
   unknown: Outcome[]
-  /** Operations that were not sent: for an overrun before them, or because their service's other changes were refused, so that removing would take away what is not replaced. */
+  /** Operations that were not sent: for an overrun before them, because their service's other changes were refused, so that removing would take away what is not replaced, or because it ended early. */
   notSent: Outcome[]
   /** With `drain`: destinations that are left at weight 0, because their removal was refused or not sent. */
   draining?: DrainingDestination[]

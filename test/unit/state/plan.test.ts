@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import type { Operation, Outcome } from 'ipvs'
-import { apply, plan } from '../../../lib/state/apply.js'
+import { apply, plan, type TableHandle } from '../../../lib/state/apply.js'
 import { formatPlan } from '../../../lib/state/format.js'
 import type { Desired, DesiredService } from '../../../lib/state/types.js'
 import { destinationId, Model, serviceId } from './support/model.js'
@@ -298,6 +298,81 @@ describe('apply', () => {
     await expect(apply(model, desired, { batchSize: 2, signal: abort.signal, onProgress })).rejects.toMatchObject({ name: 'AbortError', result: { done: { length: 4 }, notSent: { length: 1 } } })
     expect(seen).toEqual([2, 4])
     expect((await apply(model, desired)).done).toHaveLength(1)
+  })
+
+  test('has each operation of the plan in one of the four lists whenever it is aborted', async () => {
+    const swap = [{ ...web, scheduler: 'rr', destinations: ['10.0.0.104', '10.0.0.105', '10.0.0.106'].map((address) => ({ ...a, address })) }]
+    for (let sends = 1; sends <= 7; sends++) {
+      const model = await modelOf([{ ...web, destinations: [a, b, c] }])
+      const abort = new AbortController()
+      const onProgress = ({ completed }: { completed: number }): void => {
+        if (completed === sends) abort.abort()
+      }
+      const applying = apply(model, swap, { prune: 'all', batchSize: 1, signal: abort.signal, onProgress })
+      if (sends === 7) expect((await applying).done).toHaveLength(7)
+      else await expect(applying).rejects.toMatchObject({ name: 'AbortError', result: { plan: { operations: { length: 7 } }, done: { length: sends }, notSent: { length: 7 - sends } }, outcomes: { length: 7 } })
+    }
+  })
+
+  test('names what it withheld when it is aborted after a refusal', async () => {
+    const model = await modelOf([{ ...web, destinations: [a] }, { ...web, port: 81, destinations: [a, b] }])
+    const abort = new AbortController()
+    const handle = {
+      snapshot: () => model.snapshot(),
+      batch: ([operation]: Operation[]): Promise<Outcome[]> => {
+        if (operation.type === 'removeDestination') abort.abort()
+        return operation.type === 'addDestination' && operation.destination.address === c.address ? Promise.resolve([{ index: 0, operation, outcome: 'refused' }]) : model.batch([operation])
+      },
+    }
+    await expect(apply(handle as TableHandle, [{ ...web, destinations: [c] }, { ...web, port: 81, scheduler: 'rr' }], { prune: 'all', batchSize: 1, signal: abort.signal })).rejects.toMatchObject({
+      result: {
+        done: [{ operation: { type: 'updateService' } }, { operation: { type: 'removeDestination', service: { port: 81 } } }],
+        refused: [{ operation: { type: 'addDestination' } }],
+        notSent: [{ operation: { type: 'removeDestination', service: { port: 80 } } }, { operation: { type: 'removeDestination', service: { port: 81 } } }],
+      },
+    })
+  })
+
+  test.each([['before the call', 0], ['while the table is read', 1]])('says that nothing was done when it is aborted %s', async (_, reads) => {
+    const model = new Model()
+    const abort = new AbortController()
+    if (reads === 0) abort.abort('enough')
+    const handle = {
+      batch: model.batch.bind(model),
+      snapshot: () => {
+        abort.abort('enough')
+        return model.snapshot()
+      },
+    }
+    await expect(apply(handle, desired, { signal: abort.signal, concurrencyCheck: true })).rejects.toMatchObject({
+      name: 'AbortError', cause: 'enough', outcomes: [],
+      result: { plan: { operations: [], warnings: [] }, done: [], refused: [], unknown: [], notSent: [] },
+    })
+    expect(await contents(model)).toEqual([])
+  })
+
+  test.each([
+    ['a progress function that throws', new Error('mine'), { done: { length: 2 }, unknown: [], notSent: { length: 3 } }],
+    ['a handle that is closed', Object.assign(new Error('closed'), { code: 'ERR_IPVS_CLOSED' }), { done: { length: 2 }, unknown: [], notSent: { length: 3 } }],
+    ['a batch that breaks off', new Error('no more memory'), { done: { length: 2 }, unknown: { length: 2 }, notSent: { length: 1 } }],
+  ])('ended by %s says what is in force', async (what, error, lists) => {
+    const model = new Model()
+    const handle = {
+      snapshot: () => model.snapshot(),
+      batch: (operations: Iterable<Operation>) => !what.includes('function') && model.capacity().size > 0 ? Promise.reject(error) : model.batch(operations),
+    }
+    const onProgress = (): void => {
+      if (what.includes('function')) throw error
+    }
+    const ended = await apply(handle, desired, { batchSize: 2, onProgress }).catch((reason: unknown) => reason)
+    expect(ended).toBe(error)
+    expect(ended).toMatchObject({ result: { plan: { operations: { length: 5 } }, refused: [], ...lists } })
+  })
+
+  test('ended by something that is no error has it as the cause', async () => {
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- programs do
+    const onProgress = (): void => { throw 'enough' }
+    await expect(apply(new Model(), desired, { onProgress })).rejects.toMatchObject({ cause: 'enough', result: { done: { length: 5 } } })
   })
 
   test('killed after any send leaves a table that the next apply brings to the desired state', async () => {

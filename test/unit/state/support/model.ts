@@ -1,6 +1,8 @@
 import type {
   Daemon, Destination, DestinationKey, ListedDestination, ListedTable, ListedTableService, Operation, Outcome, Service, ServiceKey,
 } from 'ipvs'
+import { packOperation } from '../../../../lib/operations.js'
+import { Requests } from '../../../../lib/pack/requests.js'
 
 /**
  * A table as the kernel would keep it, for predictions: it refuses what the kernel refuses (a second entry, a missing one), and lists canonical, complete
@@ -77,15 +79,19 @@ export class Model {
     return Promise.resolve({ services, timeouts: { ...this.timeouts }, daemons: [...this.daemons] })
   }
 
-  batch(operations: Iterable<Operation>): Promise<Outcome[]> {
-    return Promise.resolve([...operations].map((operation, index): Outcome => {
+  /** As a handle's: validates everything before it carries anything out. */
+  // eslint-disable-next-line @typescript-eslint/require-await -- rejects where a handle rejects
+  async batch(operations: Iterable<Operation>): Promise<Outcome[]> {
+    const requests = new Requests(1024)
+    for (const operation of operations) packOperation(requests, operation)
+    return [...operations].map((operation, index): Outcome => {
       try {
         this.carryOut(operation)
         return { index, operation, outcome: 'done' }
       } catch (error) {
         return { index, operation, outcome: 'refused', error: error as never }
       }
-    }))
+    })
   }
 
   #entry(service: ServiceKey): Entry {
