@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { AbortError, isArgumentError } from '../errors.js'
 import type { Ipvs } from '../ipvs.js'
 import type { DestinationKey, ListedDestination, Operation, Outcome, ServiceKey } from '../types.js'
-import { configurationOf, destinationId, serviceConfigurationOf, serviceId } from './complete.js'
+import { configurationOf, destinationId, objection, serviceConfigurationOf, serviceId } from './complete.js'
 import { currentOf, type CurrentTable } from './current.js'
 import { readDesired, type DesiredState } from './desired.js'
 import { sysctlWarnings } from './draining.js'
@@ -99,11 +99,14 @@ class Sender {
     for (let from = 0; from < operations.length; from += batchSize) {
       signal?.throwIfAborted()
       const some = operations.slice(from, from + batchSize)
-      const outcomes = await this.handle.batch(some, { refusals: 'return', signal }).catch((error: unknown) => {
+      let outcomes: Outcome[]
+      try {
+        outcomes = await this.handle.batch(some, { refusals: 'return', signal })
+      } catch (error) {
         if (error instanceof AbortError) this.#take(error.outcomes)
         else if (!nothingSent(error)) this.#end(some, 'unknown')
         throw error
-      })
+      }
       this.#take(outcomes)
       onProgress({ phase: this.phase, completed: this.completed, total: this.planned.length, draining: [] })
       if (outcomes.some(({ outcome }) => outcome === 'not-sent')) {
@@ -245,7 +248,7 @@ class Work {
       return
     }
     const undoing = this.#undoing = new Sender(handle, { ...settings, signal: undefined }, 'undoing', inverses(sender.outcomes(), current))
-    await undoing.send(undoing.planned)
+    await undoing.send(undoing.planned.filter((operation) => objection(operation) === undefined))
   }
 
   /** Removes what is drained, until nothing is left or the time limit has passed. */

@@ -1,9 +1,9 @@
 import { object } from '../check.js'
 import { isArgumentError } from '../errors.js'
-import { changes } from '../operations.js'
+import { changes, packOperation } from '../operations.js'
 import { Requests } from '../pack/requests.js'
 import { SERVICE_KEY_SIZE } from '../pack/service.js'
-import type { Daemon, DaemonInput, Destination, DestinationInput, ListedService, Service, ServiceInput, ServiceKey } from '../types.js'
+import type { Daemon, DaemonInput, Destination, DestinationInput, ListedService, Operation, Service, ServiceInput, ServiceKey } from '../types.js'
 import { readDaemon } from '../unpack/daemon.js'
 import { LISTED_DESTINATION_SIZE, readListedDestination } from '../unpack/destination.js'
 import { Reply } from '../unpack/reply.js'
@@ -25,6 +25,21 @@ function pack(change: { pack(requests: Requests, first: unknown, second: unknown
   change.pack(requests, first, second)
   record.u8.fill(0)
   record.u8.set(requests.u8.subarray(requests.recordsOf(0) + skip, requests.length))
+}
+
+/**
+ * Why an operation cannot be sent, in words; `undefined` for one that can. The configurations of other programs' entries, which the kernel took, can be such
+ * as this library writes none.
+ */
+export function objection(operation: Operation): string | undefined {
+  requests.clear()
+  try {
+    packOperation(requests, operation)
+  } catch (error) {
+    if (isArgumentError(error)) return error.message
+    throw error
+  }
+  return undefined
 }
 
 /** Gives bad input the place where it was found: 'service.port' becomes 'desired.services[3].port'. */

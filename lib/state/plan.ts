@@ -8,7 +8,7 @@ import type {
 import { PROTOCOLS } from '../vocabulary.js'
 import { destinationDifferences, serviceDifferences, surelyAsListed, surelyConfiguredAsListed } from './compare.js'
 import {
-  canonicalDaemon, completeDestination, completeService, configurationOf, destinationId, endpointWords, keyOf, located, serviceId, serviceWords,
+  canonicalDaemon, completeDestination, completeService, configurationOf, destinationId, endpointWords, keyOf, located, objection, serviceId, serviceWords,
 } from './complete.js'
 import type { CurrentTable } from './current.js'
 import type { DesiredState } from './desired.js'
@@ -259,36 +259,35 @@ class Planner {
       return
     }
     for (const destination of destinations) {
-      if (this.#drained(key, service, destination)) this.#removeDestination(key, destination)
+      const reason = this.#whyGone(key, service, destination)
+      if (reason !== undefined) this.#removeDestination(key, destination, reason)
     }
   }
 
-  #removeDestination(service: ServiceKey, destination: ListedDestination): void {
-    const { address, port } = destination
-    this.staged.retire.push({ type: 'removeDestination', service, destination: { address, port }, reason: this.#why(destination) })
+  #removeDestination(service: ServiceKey, { address, port }: ListedDestination, reason: string): void {
+    this.staged.retire.push({ type: 'removeDestination', service, destination: { address, port }, reason })
   }
 
-  #why(destination: ListedDestination): string {
-    if (this.settings.drain === undefined) return 'the destination is not desired'
-    return connectionsGone(destination, this.settings.drain.until) ? 'the destination is not desired, and drained' : 'the destination is not desired, and its time to drain has passed'
-  }
-
-  /** Whether a destination can go; otherwise it drains, or begins to. */
-  #drained(key: ServiceKey, service: Service, destination: ListedDestination): boolean {
+  /** Why a destination can go; `undefined` where it drains, or begins to. */
+  #whyGone(key: ServiceKey, service: Service, destination: ListedDestination): string | undefined {
     const { drain } = this.settings
-    if (drain === undefined) return true
+    if (drain === undefined) return 'the destination is not desired'
+    if (this.expired(key, destination)) return 'the destination is not desired, and its time to drain has passed'
     if (destination.weight === 0) {
-      if (connectionsGone(destination, drain.until) || this.expired(key, destination)) return true
+      if (connectionsGone(destination, drain.until)) return 'the destination is not desired, and drained'
     } else {
-      this.staged.retire.push({
+      const lowered: PlannedOperation = {
         type: 'updateDestination', service: key, destination: { ...configurationOf(destination), weight: 0 },
         reason: `the destination is not desired: weight ${destination.weight} → 0, to drain it`,
-      })
+      }
+      const obstacle = objection(lowered)
+      if (obstacle !== undefined) return `the destination is not desired, and cannot be brought to weight 0 to drain it: ${obstacle}`
+      this.staged.retire.push(lowered)
     }
     this.#warnOfRefusedClients(service, key, endpointWords(destination))
     if (service.persistence !== null) this.staged.affinity ??= key
     this.staged.draining.push({ service: key, destination: { address: destination.address, port: destination.port }, ...connectionsOf(destination) })
-    return false
+    return undefined
   }
 
   #warnOfZeroWeights(service: Service, key: ServiceKey, destinations: DestinationInput[]): void {
@@ -323,9 +322,9 @@ class Planner {
       return 1
     }
     const destinations = this.current.destinations[index].read()
-    const gone = destinations.filter((destination) => this.#drained(key, service, destination))
-    if (gone.length === destinations.length) this.#removals.push({ type: 'removeService', service: key, reason: 'the service is not desired' })
-    else for (const destination of gone) this.#removeDestination(key, destination)
+    const reasons = destinations.map((destination) => this.#whyGone(key, service, destination))
+    if (!reasons.includes(undefined)) this.#removals.push({ type: 'removeService', service: key, reason: 'the service is not desired' })
+    else reasons.forEach((reason, i) => reason === undefined || this.#removeDestination(key, destinations[i], reason))
     return 1 + destinations.length
   }
 

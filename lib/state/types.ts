@@ -65,7 +65,10 @@ export interface PlanOptions {
    * A desired service outside is refused before anything is sent.
    */
   owns?: Ownership
-  /** Whether (and how) destinations are drained before they are removed: brought to weight 0, and removed when their connections are gone. */
+  /**
+   * Whether (and how) destinations are drained before they are removed: brought to weight 0, and removed when their connections are gone. One that another program configured
+   * in a way this library refuses to write is removed at once; the operation's reason says so.
+   */
   drain?: boolean | DrainOptions
 }
 
@@ -154,6 +157,6 @@ export interface ApplyResult {
   notSent: Outcome[]
   /** With `drain`: destinations that are left at weight 0, because their removal was refused or not sent. */
   draining?: DrainingDestination[]
-  /** With `rollback`, if anything was refused: what was undone, and what could not be. */
+  /** With `rollback`, if anything was refused: what was undone, and what could not be: the kernel refused it, or (not sent) it would bring back what this library refuses to write. */
   rollback?: { undone: Outcome[], notUndone: Outcome[] }
 }

@@ -5,7 +5,12 @@ import { run } from '../../scripts/network/run.js'
 import { Scene } from '../support/scene.js'
 import { destinationId, Model, serviceId } from '../unit/state/support/model.js'
 import { table } from '../unit/state/support/tables.js'
+import { addon } from '../../lib/native/load.js'
+import { records } from '../../lib/native/layout.js'
+import { changes } from '../../lib/operations.js'
+import { Requests } from '../../lib/pack/requests.js'
 import { apply as applyToModel } from '../../lib/state/apply.js'
+import { FORWARDING_METHODS } from '../../lib/vocabulary.js'
 import { fileURLToPath } from 'node:url'
 
 const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
@@ -102,6 +107,19 @@ describe('apply on a real kernel', () => {
     expect(await contents(ipvs)).toEqual(before)
   })
 
+  test('a handle that is closed in the middle leaves the report of what is in force', async () => {
+    const own = await Ipvs.open({ netns: scene.namespace.name })
+    let closing: Promise<void> | undefined
+    const onProgress = (): void => {
+      closing ??= own.close()
+    }
+    await expect(own.apply([{ ...web, destinations: [a, b, c] }], { batchSize: 2, onProgress })).rejects.toMatchObject({
+      code: 'ERR_IPVS_CLOSED', result: { done: { length: 2 }, refused: [], unknown: [], notSent: { length: 2 } },
+    })
+    await closing
+    expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.0.0.1:80 -s wlc', '-a -t 10.0.0.1:80 -r 10.0.0.101:80 -m -w 1'])
+  })
+
   test('two programs share a table, each with what it owns', async () => {
     const blue = { prune: 'owned', owns: { port: [80, 89] } } as const
     const green = { prune: 'owned', owns: { port: [90, 99] } } as const
@@ -128,6 +146,41 @@ describe('apply on a real kernel', () => {
     await edits
     await ipvs.apply(desired, { prune: 'all' })
     expect(await contents(ipvs)).toEqual(await predicted(desired))
+  })
+})
+
+describe('what another program put there and this library refuses to write', () => {
+  /** Direct routing to another port than the service's, which the kernel takes: packed as NAT, and changed on the way. */
+  function addForeign(): void {
+    const requests = new Requests(1024)
+    changes.addDestination.pack(requests, web, { address: '10.0.0.109', port: 81, forward: 'nat' })
+    requests.u32[(requests.recordsOf(0) + records.service.keySize + records.destination.fields.forward.offset) >> 2] = FORWARDING_METHODS.number.get('dr')!
+    const handle = addon.openSync({ netnsPath: scene.namespace.path })
+    try {
+      expect(handle.executeSync(requests.u8, requests.length, requests.count)).toBeNull()
+    } finally {
+      handle.close()
+    }
+  }
+
+  beforeEach(async () => {
+    await ipvs.apply([{ ...web, destinations: [a] }])
+    addForeign()
+    expect(await ipvs.destinations(web)).toContainEqual(expect.objectContaining({ port: 81, forward: 'dr' }))
+  })
+
+  test('is removed where it cannot be drained', async () => {
+    const result = await ipvs.apply([{ ...web, scheduler: 'rr', destinations: [b] }], { prune: 'all', drain: { interval: 0.001 } })
+    expect(result).toMatchObject({ refused: [], notSent: [], draining: [] })
+    expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.0.0.1:80 -s rr', '-a -t 10.0.0.1:80 -r 10.0.0.102:80 -m -w 1'])
+  })
+
+  test('is listed where a rollback cannot bring it back, and the rest comes back', async () => {
+    const desired: Desired = { services: [{ ...web, scheduler: 'rr', destinations: [b] }], daemons: [{ role: 'master', interface: 'missing0' }] }
+    const { refused, rollback } = await ipvs.apply(desired, { prune: 'all', rollback: true })
+    expect(refused).toMatchObject([{ operation: { type: 'startDaemon' }, error: { code: 'ENODEV' } }])
+    expect(rollback!.notUndone).toMatchObject([{ operation: { type: 'addDestination', destination: { port: 81 } }, outcome: 'not-sent' }])
+    expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.0.0.1:80 -s wlc', '-a -t 10.0.0.1:80 -r 10.0.0.101:80 -m -w 1'])
   })
 })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import type { Operation, Outcome } from 'ipvs'
+import type { Destination, Operation, Outcome } from 'ipvs'
 import { apply, plan, type TableHandle } from '../../../lib/state/apply.js'
 import { formatPlan } from '../../../lib/state/format.js'
 import type { Desired, DesiredService } from '../../../lib/state/types.js'
@@ -194,6 +194,57 @@ describe('draining', () => {
     const handle = Object.assign(model, { sysctl: { get: (name: string) => Promise.resolve(settings[name] as never) } })
     const { warnings } = await plan(handle, [{ ...web, persistence: {}, destinations: [b] }], options)
     expect(warnings).toMatchObject([{ code: 'sysctl', message: expect.stringContaining('expire_quiescent_template') as unknown }, { code: 'sysctl', message: expect.stringContaining('expire_nodest_conn') as unknown }])
+  })
+})
+
+describe('entries of other programs that this library refuses to write', () => {
+  /** Direct routing to another port than the service's. */
+  const foreign: Destination = { address: '10.0.0.109', port: 81, forward: 'dr', weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: null }
+
+  async function modelWithForeign(): Promise<Model> {
+    const model = await modelOf([{ ...web, destinations: [a] }])
+    model.carryOut({ type: 'addDestination', service: web, destination: foreign })
+    return model
+  }
+
+  test('are removed where they cannot be drained', async () => {
+    const model = await modelWithForeign()
+    const result = await apply(model, [{ ...web, scheduler: 'rr', destinations: [b] }], { prune: 'all', drain: { interval: 0.001 } })
+    expect(result.done).toContainEqual(expect.objectContaining({
+      operation: {
+        type: 'removeDestination', service: web, destination: { address: foreign.address, port: 81 },
+        reason: expect.stringContaining('cannot be brought to weight 0 to drain it: destination.port must be the service\'s port 80') as unknown,
+      },
+    }))
+    expect(await contents(model)).toEqual(await contents(await modelOf([{ ...web, scheduler: 'rr', destinations: [b] }])))
+  })
+
+  test('are listed as not undone where a rollback would have to bring them back; all else is undone', async () => {
+    const model = await modelWithForeign()
+    const refuseDaemon = {
+      snapshot: () => model.snapshot(),
+      batch: async (operations: Iterable<Operation>) => {
+        const outcomes = await model.batch([...operations].filter(({ type }) => type !== 'startDaemon'))
+        return [...outcomes, ...[...operations].filter(({ type }) => type === 'startDaemon').map((operation): Outcome => ({ index: 0, operation, outcome: 'refused' }))]
+      },
+    }
+    const desired: Desired = { services: [{ ...web, scheduler: 'sh', destinations: [b] }], daemons: [{ role: 'master', interface: 'none' }] }
+    const { done, rollback } = await apply(refuseDaemon, desired, { prune: 'all', rollback: true })
+    expect(typesOf(done.map(({ operation }) => operation))).toEqual(['addDestination', 'updateService', 'removeDestination', 'removeDestination'])
+    expect(rollback!.notUndone).toEqual([{ index: 3, operation: { type: 'addDestination', service: web, destination: foreign }, outcome: 'not-sent' }])
+    expect(await contents(model)).toEqual(await contents(await modelOf([{ ...web, destinations: [a] }])))
+  })
+
+  test('bring no rollback to a halt', async () => {
+    const model = await modelOf([{ ...web, persistence: {}, destinations: [a] }])
+    model.carryOut({ type: 'updateService', service: { ...web, scheduler: 'wlc', schedulerFlags: [], onePacket: false, persistence: { timeout: 5_000_000, prefixLength: 32 }, persistenceEngine: null } })
+    const refuseLast = {
+      snapshot: () => model.snapshot(),
+      batch: (operations: Operation[]) => operations[0].type === 'addService' ? Promise.resolve([{ index: 0, operation: operations[0], outcome: 'refused' as const }]) : model.batch(operations),
+    }
+    const { rollback } = await apply(refuseLast, [{ ...web, scheduler: 'sh', destinations: [a, b] }, { ...web, port: 81 }], { rollback: true, batchSize: 1 })
+    expect(typesOf(rollback!.undone.map(({ operation }) => operation))).toEqual(['removeDestination'])
+    expect(typesOf(rollback!.notUndone.map(({ operation }) => operation))).toEqual(['updateService'])
   })
 })
 
