@@ -364,7 +364,8 @@ class Planner {
       const reason = `${differences.join(', ')}: a daemon that runs cannot be changed`
       this.staged.finish.push({ type: 'stopDaemon', daemon: { role: daemon.role }, reason }, { type: 'startDaemon', daemon, reason })
     })
-    if (!this.settings.prune) return
+    // No range of services says whose a daemon is.
+    if (!this.settings.prune || this.settings.shared) return
     for (const { role } of daemons) {
       if (!roles.has(role)) this.staged.build.unshift({ type: 'stopDaemon', daemon: { role }, reason: 'the daemon is not desired' })
     }

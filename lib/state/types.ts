@@ -8,7 +8,7 @@ export type DesiredService = ServiceInput & { destinations?: readonly Destinatio
 /**
  * A table as it should be. Every `Table` is one, a `snapshot` too: what the kernel counts is ignored.
  *
- * Timeouts and sync daemons are compared only where they are named.
+ * Timeouts and sync daemons are compared only where they are named; `daemons: []` says that none should run, see `prune`.
  */
 export interface DesiredTable {
   services: Iterable<DesiredService>
@@ -57,7 +57,8 @@ export interface DrainOptions {
 export interface PlanOptions {
   /**
    * What may be removed of that which the desired state does not name: 'none' (the default) removes nothing, neither services nor destinations nor sync daemons;
-   * 'owned' what `owns` says; 'all' everything. Where `owns` is given, nothing else is ever touched, with 'all' neither.
+   * 'owned' what `owns` says; 'all' everything. Where `owns` is given, nothing else is ever touched, with 'all' neither. Sync daemons are nobody's then: those that
+   * the desired state names are started and changed, the others are left alone.
    */
   prune?: 'none' | 'owned' | 'all'
   /**

@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { Destination, Operation, Outcome } from 'ipvs'
 import { apply, plan, type TableHandle } from '../../../lib/state/apply.js'
 import { formatPlan } from '../../../lib/state/format.js'
-import type { Desired, DesiredService } from '../../../lib/state/types.js'
+import type { Desired, DesiredService, PlanOptions } from '../../../lib/state/types.js'
 import { destinationId, Model, serviceId } from './support/model.js'
 import { table } from './support/tables.js'
 
@@ -116,6 +116,14 @@ describe('the order', () => {
     const { operations } = await plan(model, { services: [], daemons: [{ role: 'master', interface: 'eth0', ttl: 3 }] })
     expect(typesOf(operations)).toEqual(['stopDaemon', 'startDaemon'])
     expect(typesOf((await plan(model, { services: [], daemons: [] }, { prune: 'all' })).operations)).toEqual(['stopDaemon'])
+  })
+
+  test('a daemon that is not named is stopped where everything is this program\'s, and left alone where it shares the table', async () => {
+    const model = await modelOf({ services: [], daemons: [{ role: 'backup', interface: 'eth0' }] })
+    const master = { role: 'master' as const, interface: 'eth0' }
+    const typesWith = async (options: PlanOptions): Promise<string[]> => typesOf((await plan(model, { services: [], daemons: [master] }, options)).operations)
+    expect(await typesWith({ prune: 'all' })).toEqual(['stopDaemon', 'startDaemon'])
+    for (const prune of ['owned', 'all'] as const) expect(await typesWith({ prune, owns: { port: 80 } })).toEqual(['startDaemon'])
   })
 
   test('timeouts are compared where they are named, 0 for as it is', async () => {
