@@ -196,7 +196,7 @@ function left(draining: readonly DrainingDestination[], outcomes: readonly Outco
 }
 
 /** A desired state on its way into the table. Whatever ends it, what is in force by then can be said. */
-class Work {
+export class Work {
   #plan: Plan = { operations: [], warnings: [] }
   #sender: Sender | undefined
   #undoing: Sender | undefined
@@ -204,20 +204,36 @@ class Work {
 
   constructor(readonly handle: TableHandle, readonly desired: DesiredState, readonly settings: ApplySettings) {}
 
-  /** Does it and answers what was done; so does the error of what ends it early, as `result`. */
-  async run(steps: (work: this) => Promise<void>): Promise<ApplyResult> {
+  /** All of it, draining included. */
+  whole(): Promise<ApplyResult> {
+    return this.#run(async () => {
+      const prepared = await this.#prepare()
+      if (this.settings.dryRun) return
+      await this.#carryOut(prepared)
+      await this.#drain()
+    })
+  }
+
+  /** One step of a long-running loop, which does not wait for connections. */
+  once(expired: Expired): Promise<ApplyResult> {
+    return this.#run(async () => this.#carryOut(await this.#prepare(expired)))
+  }
+
+  /** Answers what was done; so does the error of what ends it early, as `result`. */
+  async #run(steps: () => Promise<void>): Promise<ApplyResult> {
     const { signal } = this.settings
     try {
-      await steps(this)
-      return this.#result()
+      await steps()
+      return this.result()
     } catch (error) {
-      if (signal?.aborted === true) throw Object.assign(new AbortError(signal.reason, this.#sender?.outcomes() ?? []), { result: this.#result() })
+      if (signal?.aborted === true) throw Object.assign(new AbortError(signal.reason, this.#sender?.outcomes() ?? []), { result: this.result() })
       if (this.#sender === undefined) throw error
-      throw Object.assign(error instanceof Error ? error : new Error('The work ended early, with operations in force', { cause: error }), { result: this.#result() })
+      throw Object.assign(error instanceof Error ? error : new Error('The work ended early, with operations in force', { cause: error }), { result: this.result() })
     }
   }
 
-  #result(): ApplyResult {
+  /** What has been done so far. */
+  result(): ApplyResult {
     const outcomes = this.#sender?.outcomes() ?? []
     const by = (wanted: Outcome['outcome']): Outcome[] => outcomes.filter(({ outcome }) => outcome === wanted)
     const result: ApplyResult = { plan: this.#plan, done: by('done'), refused: by('refused'), unknown: by('unknown'), notSent: by('not-sent') }
@@ -230,7 +246,7 @@ class Work {
   }
 
   /** Reads the table and plans. */
-  async prepare(expired?: Expired): Promise<{ current: CurrentTable, staged: StagedPlan }> {
+  async #prepare(expired?: Expired): Promise<{ current: CurrentTable, staged: StagedPlan }> {
     const found = await settle(this.handle, this.desired, this.settings, expired)
     this.#plan = await planOf(this.handle, found.staged, this.settings)
     if (this.settings.dryRun) this.#draining = this.#plan.draining
@@ -238,7 +254,7 @@ class Work {
   }
 
   /** Carries out the plan: what adds and changes, then what takes away, where its replacement is in force. Undoes it if that is wanted and anything is refused. */
-  async carryOut({ current, staged: { build, retire, finish } }: { current: CurrentTable, staged: StagedPlan }): Promise<void> {
+  async #carryOut({ current, staged: { build, retire, finish } }: { current: CurrentTable, staged: StagedPlan }): Promise<void> {
     const { handle, settings } = this
     const sender = this.#sender = new Sender(handle, settings, 'changing', [...this.#plan.operations])
     await sender.send(build)
@@ -252,7 +268,7 @@ class Work {
   }
 
   /** Removes what is drained, until nothing is left or the time limit has passed. */
-  async drain(): Promise<void> {
+  async #drain(): Promise<void> {
     const { handle, desired, settings } = this
     const sender = this.#sender!
     const drain = settings.drain
@@ -288,17 +304,8 @@ class Work {
   }
 }
 
-/** One step of a long-running loop: reads, plans, carries out, and does not wait for connections. */
-export const applyOnce = (handle: TableHandle, desired: DesiredState, settings: ApplySettings, expired?: Expired): Promise<ApplyResult> =>
-  new Work(handle, desired, settings).run(async (work) => work.carryOut(await work.prepare(expired)))
-
 /** `Ipvs.apply`. */
 export async function apply(handle: TableHandle, desired: Desired, options?: ApplyOptions): Promise<ApplyResult> {
   const settings = applySettings(options)
-  return new Work(handle, readDesired(desired), settings).run(async (work) => {
-    const prepared = await work.prepare()
-    if (settings.dryRun) return
-    await work.carryOut(prepared)
-    await work.drain()
-  })
+  return new Work(handle, readDesired(desired), settings).whole()
 }

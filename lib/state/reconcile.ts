@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { invalidType, outOfRange } from '../errors.js'
-import { applyOnce, type TableHandle } from './apply.js'
+import { Work, type TableHandle } from './apply.js'
 import { destinationId, serviceId } from './complete.js'
 import { readDesired, type DesiredState } from './desired.js'
 import { applySettings, seconds, type ApplySettings } from './options.js'
@@ -20,11 +20,14 @@ export interface ReconcileOptions extends Omit<ApplyOptions, 'dryRun'> {
 
 /** Events of a {@link Reconciler} and their arguments. */
 export interface ReconcilerEvents {
-  /** Something was done, or refused: what, and why. */
+  /** Something was done, or refused: what, and why. Of work that an error or `close()` ended too. */
   applied: [result: ApplyResult]
   /** The table is as desired, and nothing drains. */
   settled: []
-  /** It did not work: the error, or the refusals; the next attempt comes after so many seconds. It has no consequences if nobody listens. */
+  /**
+   * It did not work: the error, or the refusals; the next attempt comes after so many seconds. `Infinity`: a state of the async iterable cannot be read, or the iterable has
+   * failed, and the last state stays. It has no consequences if nobody listens.
+   */
   failed: [failure: { error?: unknown, result?: ApplyResult, retryIn: number }]
   /** The loop has ended. */
   closed: []
@@ -117,13 +120,30 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
         const next = await iterator.next()
         // The last state stays desired when nobody has another.
         if (next.done === true || this.#closing !== undefined) return
-        this.set(next.value)
+        try {
+          this.set(next.value)
+        } catch (error) {
+          this.#fail(error)
+        }
       }
     }
-    next().catch((error: unknown) => {
-      // Whoever knows what is desired has failed: the last state stays.
-      if (this.#closing === undefined) this.emit('failed', { error, retryIn: Infinity })
-    })
+    // Whoever knows what is desired has failed.
+    next().catch((error: unknown) => this.#fail(error))
+  }
+
+  /** There is no new state: the last one stays. */
+  #fail(error: unknown): void {
+    if (this.#closing === undefined) this.#tell('failed', { error, retryIn: Infinity })
+  }
+
+  /** Emits an event. A listener that throws does to the process what it does anywhere in an async function, and nothing to the loop. */
+  #tell<Name extends keyof ReconcilerEvents>(name: Name, ...args: ReconcilerEvents[Name]): void {
+    try {
+      (this as EventEmitter).emit(name, ...args)
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the listener throws
+      void Promise.reject(error)
+    }
   }
 
   #schedule(delay: number): void {
@@ -147,12 +167,15 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   async #cycle(): Promise<void> {
     this.#again = false
     let delay: number
+    const work = new Work(this.#handle, this.#desired!, this.#settings)
     try {
-      const result = await applyOnce(this.#handle, this.#desired!, this.#settings, (service, destination) => this.#expired(`${serviceId(service)} ${destinationId(destination)}`))
-      delay = this.#report(result)
+      delay = this.#report(await work.once((service, destination) => this.#expired(`${serviceId(service)} ${destinationId(destination)}`)))
     } catch (error) {
       delay = this.#retryIn()
-      if (this.#closing === undefined) this.emit('failed', { error, retryIn: delay })
+      // What was done before it ended, by an error or by `close`.
+      const result = work.result()
+      if (result.notSent.length < result.plan.operations.length) this.#tell('applied', result)
+      if (this.#closing === undefined) this.#tell('failed', { error, retryIn: delay })
     } finally {
       this.#running = undefined
     }
@@ -161,18 +184,19 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
 
   /** Emits what a look led to; returns the seconds until the next one. */
   #report(result: ApplyResult): number {
-    const { plan, draining = [] } = result
+    const { plan, rollback } = result
+    const draining = plan.draining ?? []
     const ids = new Set(draining.map(({ service, destination }) => `${serviceId(service)} ${destinationId(destination)}`))
     for (const id of this.#drainingSince.keys()) if (!ids.has(id)) this.#drainingSince.delete(id)
-    for (const id of ids) if (!this.#drainingSince.has(id)) this.#drainingSince.set(id, performance.now())
-    if (plan.operations.length > 0) this.emit('applied', result)
+    if (rollback === undefined) for (const id of ids) if (!this.#drainingSince.has(id)) this.#drainingSince.set(id, performance.now())
+    if (plan.operations.length > 0) this.#tell('applied', result)
     if (result.done.length < plan.operations.length) {
       const retryIn = this.#retryIn()
-      this.emit('failed', { result, retryIn })
+      this.#tell('failed', { result, retryIn })
       return retryIn
     }
     this.#failures = 0
-    if (plan.operations.length === 0 && draining.length === 0) this.emit('settled')
+    if (plan.operations.length === 0 && draining.length === 0) this.#tell('settled')
     const { interval, jitter } = this.#pace
     const next = draining.length > 0 ? Math.min(interval, this.#settings.drain!.interval) : plan.operations.length > 0 ? Math.min(interval, this.#pace.coalesce) : interval
     return next * (1 + jitter * (2 * Math.random() - 1))
@@ -194,9 +218,10 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
       clearTimeout(this.#timer)
       this.#leave?.()
       this.#stop.abort()
-      void Promise.resolve(this.#iterator?.return?.()).catch(() => {})
+      const leave = async (): Promise<unknown> => this.#iterator?.return?.()
+      leave().catch(() => {})
       await this.#running
-      this.emit('closed')
+      this.#tell('closed')
     })()
   }
 

@@ -118,6 +118,98 @@ test('the states of an async iterable are followed; the last one stays', async (
   await reconciler.close()
 })
 
+test.each([['a number', 5], ['a table whose services are none', { services: 7 }], ['a bad port', [{ ...web, port: -1 }]]])('an async iterable is followed on after it has yielded %s', async (_, bad) => {
+  const model = new Model()
+  const said: ((state: unknown) => void)[] = []
+  const ended = vi.fn()
+  const states = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => new Promise<IteratorResult<Desired>>((resolve) => said.push((value) => resolve({ done: false, value: value as Desired }))),
+      return: () => Promise.resolve({ done: true as const, value: ended() as undefined }),
+    }),
+  }
+  const reconciler = reconcile(model, states, { ...steady, interval: 10, backOff: { min: 1 } })
+  const failures: unknown[] = []
+  reconciler.on('failed', ({ error }) => failures.push(error))
+  for (const [i, state] of [[web], bad, [web, { ...web, port: 81 }]].entries()) {
+    said[i](state)
+    await pass(0.1)
+  }
+  expect(failures).toEqual([expect.objectContaining({ field: expect.stringContaining('desired') as unknown })])
+  expect((await model.snapshot()).services).toHaveLength(2)
+  await reconciler.close()
+  expect(ended).toHaveBeenCalledTimes(1)
+})
+
+test('an iterator that cannot be ended does not keep it from closing', async () => {
+  const states = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => new Promise<IteratorResult<Desired>>(() => {}),
+      return: () => {
+        throw new Error('not mine')
+      },
+    }),
+  }
+  const reconciler = reconcile(new Model(), states, steady)
+  const closed = once(reconciler, 'closed')
+  await reconciler.close()
+  await closed
+})
+
+test('what was done before close came is told', async () => {
+  const model = new Model()
+  let closing: Promise<void> | undefined
+  const reconciler = reconcile(model, [{ ...web, destinations: [a, b] }], { ...steady, batchSize: 2, onProgress: () => {
+    closing ??= reconciler.close()
+  } })
+  const events: unknown[] = []
+  reconciler.on('applied', ({ done, notSent }) => events.push([done.length, notSent.length])).on('failed', () => events.push('failed')).on('closed', () => events.push('closed'))
+  await pass(0.1)
+  await closing
+  expect(events).toEqual([[2, 1], 'closed'])
+  expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 1]]))
+})
+
+test('what was done before an error came is told, and then the error', async () => {
+  const model = new Model()
+  const error = new Error('the handle broke')
+  let batches = 0
+  const working = model.batch.bind(model)
+  model.batch = (operations) => batches++ === 1 ? Promise.reject(error) : working(operations)
+  const reconciler = reconcile(model, [{ ...web, destinations: [a, b] }], { ...steady, batchSize: 1 })
+  const events: unknown[] = []
+  reconciler.on('applied', ({ done, unknown, notSent }) => events.push([done.length, unknown.length, notSent.length])).on('failed', (failure) => events.push(failure.error))
+  await pass(0.1)
+  expect(events).toEqual([[1, 1, 1], error])
+  await reconciler.close()
+})
+
+test('a listener that throws hears of each failure once, and the loop goes on', async () => {
+  const model = new Model()
+  const working = model.snapshot.bind(model)
+  let broken = true
+  model.snapshot = () => broken ? Promise.reject(new Error('broken')) : working()
+  const rejected = vi.fn()
+  process.on('unhandledRejection', rejected)
+  const reconciler = reconcile(model, [web], { ...steady, backOff: { min: 1, max: 1 } })
+  const listener = vi.fn(() => {
+    throw new Error('a listener\'s own')
+  })
+  reconciler.on('failed', listener).on('applied', listener)
+  try {
+    await pass(0.1)
+    expect(listener).toHaveBeenCalledTimes(1)
+    broken = false
+    await pass(1)
+    expect(listener).toHaveBeenCalledTimes(2)
+    expect((await model.snapshot()).services).toHaveLength(1)
+    expect(rejected.mock.calls).toEqual(Array(2).fill([expect.objectContaining({ message: 'a listener\'s own' }), expect.any(Promise)]))
+  } finally {
+    process.off('unhandledRejection', rejected)
+  }
+  await reconciler.close()
+})
+
 test('close ends it cleanly: nothing is begun after it, and set is refused', async () => {
   const { model, reads } = counting()
   const reconciler = reconcile(model, [web], steady)
