@@ -92,7 +92,7 @@ class Planner {
   }
 
   /** Compares a desired service with the listed one. Returns how many destinations were looked at. */
-  service(entry: DesiredService, path: string): number {
+  service(entry: DesiredService, destinations: unknown, path: string): number {
     if (typeof entry !== 'object' || entry === null) throw invalidType(path, 'an object', entry)
     const { services } = this.current
     let index = this.#next
@@ -109,19 +109,19 @@ class Planner {
     if (listed === undefined ? this.#added.has(serviceId(complete!)) : this.#serviceClaims.has(index)) {
       throw conflict(path, `names ${serviceWords(complete ?? listed!)} a second time`)
     }
-    const { destinations = [] } = entry
-    if (!Array.isArray(destinations)) throw invalidType(`${path}.destinations`, 'an array', destinations)
+    const wanted: unknown = destinations ?? []
+    if (!Array.isArray(wanted)) throw invalidType(`${path}.destinations`, 'an array', destinations)
     const key = keyOf(complete ?? listed!)
     if (this.settings.shared && !this.settings.owns(key)) throw conflict(path, `is ${serviceWords(key)}, which is outside what options.owns says`)
     if (listed === undefined) {
       this.#added.add(serviceId(key))
-      this.#addService(complete!, key, destinations as DestinationInput[], path)
+      this.#addService(complete!, key, wanted as DestinationInput[], path)
     } else {
       this.#serviceClaims.add(index)
       this.#next = index + 1
-      this.#changeService(entry, complete, key, index, destinations as DestinationInput[], path)
+      this.#changeService(entry, complete, key, index, wanted as DestinationInput[], path)
     }
-    return (listed === undefined ? 0 : this.current.destinations[index].count) + destinations.length + 1
+    return (listed === undefined ? 0 : this.current.destinations[index].count) + wanted.length + 1
   }
 
   #complete(entry: DesiredService, path: string): Service {
@@ -412,7 +412,7 @@ export async function planTable(desired: DesiredState, current: CurrentTable, se
     while (index.next().done !== true) await pause()
   }
   for (let i = 0; i < desired.services.length; i++) {
-    seen += planner.service(desired.services[i], `desired.services[${i}]`)
+    seen += planner.service(desired.services[i], desired.destinations[i], `desired.services[${i}]`)
     if (seen >= SLICE) await pause()
   }
   for (let i = 0; i < current.services.length; i++) {

@@ -16,7 +16,10 @@ export interface DesiredTable {
   daemons?: readonly DaemonInput[]
 }
 
-/** What `plan`, `apply` and `reconcile` take: a table, or its services. */
+/**
+ * What `plan`, `apply` and `reconcile` take: a table, or its services. The lists of services and of destinations are copied when they are given, and can be changed
+ * afterwards; the services and destinations themselves are not, so put others in their place instead of changing them while they are being applied.
+ */
 export type Desired = DesiredTable | Iterable<DesiredService>
 
 /** Numbers of a range: one, or from the first to the last of two. */

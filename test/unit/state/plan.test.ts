@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import type { Destination, Operation, Outcome } from 'ipvs'
+import type { DaemonInput, Destination, Operation, Outcome } from 'ipvs'
 import { apply, plan, type TableHandle } from '../../../lib/state/apply.js'
 import { formatPlan } from '../../../lib/state/format.js'
-import type { Desired, DesiredService, PlanOptions } from '../../../lib/state/types.js'
+import type { Desired, DesiredService, DesiredTable, PlanOptions } from '../../../lib/state/types.js'
 import { destinationId, Model, serviceId } from './support/model.js'
 import { table } from './support/tables.js'
 
@@ -294,6 +294,18 @@ describe('what cannot be planned is said before anything is sent', () => {
 
 describe('apply', () => {
   const desired: DesiredService[] = [{ ...web, scheduler: 'rr', destinations: [b, c] }, { fwmark: 5, family: 4, destinations: [a] }]
+
+  test('applies what was desired when it was called', async () => {
+    const model = new Model()
+    const lists: DesiredTable & { services: DesiredService[], timeouts: { tcp: number }, daemons: DaemonInput[] } = { services: [{ ...web, destinations: [a, b] }], timeouts: { tcp: 1000 }, daemons: [{ role: 'master', interface: 'eth0' }] }
+    const applying = apply(model, lists, { prune: 'all' })
+    lists.services[0] = { ...web }
+    lists.services.push({ ...web, port: 81, destinations: [] })
+    lists.timeouts.tcp = 5
+    lists.daemons.length = 0
+    expect(typesOf((await applying).done.map(({ operation }) => operation))).toEqual(['addService', 'addDestination', 'addDestination', 'setTimeouts', 'startDaemon'])
+    expect(model.timeouts.tcp).toBe(1000)
+  })
 
   test('does nothing in a dry run', async () => {
     const model = new Model()

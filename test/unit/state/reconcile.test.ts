@@ -52,6 +52,21 @@ test('what others change is repaired after an interval', async () => {
   await reconciler.close()
 })
 
+test('what becomes of the list that was given is nothing until it is given again', async () => {
+  const model = new Model()
+  const desired = [{ ...web, destinations: [a, b] }]
+  const reconciler = reconcile(model, desired, { ...steady, interval: 10 })
+  await pass(0.2)
+  desired[0].destinations.length = 1
+  desired.push({ ...web, port: 81, destinations: [] } as never)
+  await pass(11)
+  expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 2]]))
+  reconciler.set(desired)
+  await pass(0.2)
+  expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 1], ['tcp 10.0.0.1 81', 0]]))
+  await reconciler.close()
+})
+
 test('errors are told, and tried again after longer and longer waits', async () => {
   const model = new Model()
   const working = model.snapshot.bind(model)
