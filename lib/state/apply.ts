@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { AbortError, isArgumentError } from '../errors.js'
 import type { Ipvs } from '../ipvs.js'
 import type { DestinationKey, ListedDestination, Operation, Outcome, ServiceKey } from '../types.js'
-import { configurationOf, destinationId, objection, serviceConfigurationOf, serviceId } from './complete.js'
+import { configurationOf, destinationId, isOtherFamily, objection, serviceConfigurationOf, serviceId } from './complete.js'
 import { currentOf, type CurrentTable } from './current.js'
 import { readDesired, type DesiredState } from './desired.js'
 import { sysctlWarnings } from './draining.js'
@@ -195,6 +195,9 @@ function left(draining: readonly DrainingDestination[], outcomes: readonly Outco
   return draining.filter(({ service, destination }) => failed.has(serviceId(service)) || failed.has(idOf(service, destination)))
 }
 
+/** Whether sync daemons are to start while destinations drain beside which the kernel starts none. */
+const needsDrained = ({ draining, finish }: StagedPlan): boolean => finish.length > 0 && draining.some(({ service, destination }) => isOtherFamily(service, destination))
+
 /** A desired state on its way into the table. Whatever ends it, what is in force by then can be said. */
 export class Work {
   #plan: Plan = { operations: [], warnings: [] }
@@ -207,16 +210,22 @@ export class Work {
   /** All of it, draining included. */
   whole(): Promise<ApplyResult> {
     return this.#run(async () => {
-      const prepared = await this.#prepare()
+      const { current, staged } = await this.#prepare()
       if (this.settings.dryRun) return
-      await this.#carryOut(prepared)
+      const { build, retire, finish } = staged
+      const late = needsDrained(staged)
+      await this.#carryOut(current, build, late ? retire : [...retire, ...finish])
       await this.#drain()
+      if (late && this.#undoing === undefined) await this.#sender!.send(finish)
     })
   }
 
   /** One step of a long-running loop, which does not wait for connections. */
   once(expired: Expired): Promise<ApplyResult> {
-    return this.#run(async () => this.#carryOut(await this.#prepare(expired)))
+    return this.#run(async () => {
+      const { current, staged: { build, retire, finish } } = await this.#prepare(expired)
+      await this.#carryOut(current, build, [...retire, ...finish])
+    })
   }
 
   /** Answers what was done; so does the error of what ends it early, as `result`. */
@@ -248,17 +257,19 @@ export class Work {
   /** Reads the table and plans. */
   async #prepare(expired?: Expired): Promise<{ current: CurrentTable, staged: StagedPlan }> {
     const found = await settle(this.handle, this.desired, this.settings, expired)
+    // Whoever looks again plans it when the destinations are gone.
+    if (expired !== undefined && needsDrained(found.staged)) found.staged.finish = []
     this.#plan = await planOf(this.handle, found.staged, this.settings)
     if (this.settings.dryRun) this.#draining = this.#plan.draining
     return found
   }
 
   /** Carries out the plan: what adds and changes, then what takes away, where its replacement is in force. Undoes it if that is wanted and anything is refused. */
-  async #carryOut({ current, staged: { build, retire, finish } }: { current: CurrentTable, staged: StagedPlan }): Promise<void> {
+  async #carryOut(current: CurrentTable, build: readonly Operation[], after: readonly Operation[]): Promise<void> {
     const { handle, settings } = this
     const sender = this.#sender = new Sender(handle, settings, 'changing', [...this.#plan.operations])
     await sender.send(build)
-    if (!settings.rollback || !sender.failed) await sender.send([...retire.filter((operation) => sender.isReplaced(operation)), ...finish])
+    if (!settings.rollback || !sender.failed) await sender.send(after.filter((operation) => sender.isReplaced(operation)))
     if (!settings.rollback || !sender.failed) {
       this.#draining = this.#plan.draining
       return
@@ -291,10 +302,11 @@ export class Work {
       const staged = await planTable(desired, await readCurrent(handle), settings, (service, destination) => over && mine.has(idOf(service, destination)))
       looking = performance.now() - begin
       // What others changed meanwhile is not this apply's business, and what they bring to weight 0 is not waited for.
-      const drained = staged.retire.filter((operation) => operation.type === 'removeService' ? services.has(serviceId(operation.service))
-        : operation.type === 'removeDestination' && mine.has(idOf(operation.service, operation.destination)))
-      for (const operation of drained) sender.planned.push(operation)
-      await sender.send(drained)
+      // A destination of this apply that they gave a weight again is brought down again.
+      const retire = staged.retire.filter((operation) => operation.type === 'removeService' ? services.has(serviceId(operation.service))
+        : 'destination' in operation && mine.has(idOf(operation.service, operation.destination)))
+      for (const operation of retire) sender.planned.push(operation)
+      await sender.send(retire)
       draining = staged.draining.filter(({ service, destination }) => mine.has(idOf(service, destination)))
       if (draining.length > 0 && !over) continue
       this.#draining = [...stuck, ...left(first, sender.outcomes())]

@@ -103,6 +103,10 @@ export const serviceId = (service: ServiceKey): string =>
     ? `fwmark ${service.fwmark} ${service.family}`
     : `${(service as { protocol: string }).protocol} ${(service as { address: string }).address} ${(service as { port: number }).port}`
 
+/** Whether a destination is reached by the other address family than its service's, through a tunnel. */
+export const isOtherFamily = (service: ServiceKey, { address }: { address: string }): boolean =>
+  address.includes(':') !== ('fwmark' in service && service.fwmark !== undefined ? service.family === 6 : (service as { address: string }).address.includes(':'))
+
 /** A service in words, as messages have it: 'tcp 10.0.0.1:80', 'fwmark 7 (IPv6)'. */
 export function serviceWords(service: ServiceKey): string {
   if ('fwmark' in service && service.fwmark !== undefined) return `fwmark ${service.fwmark} (IPv${service.family})`

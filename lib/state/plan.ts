@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import type { Properties } from '../check.js'
 import { conflict, invalidType } from '../errors.js'
 import { changes } from '../operations.js'
 import { Requests } from '../pack/requests.js'
@@ -70,6 +71,8 @@ function spelledAlike(desired: DesiredService, listed: ListedService): boolean {
   return 'address' in desired && desired.port === listed.port && desired.address === listed.address && desired.protocol === listed.protocol
 }
 
+const isSpelled = (...values: unknown[]): boolean => values.every((value) => typeof value === 'string' || typeof value === 'number')
+
 /** Compares a desired table with a listed one, service by service. */
 class Planner {
   readonly staged: StagedPlan = { build: [], retire: [], finish: [], warnings: [], draining: [], affinity: undefined }
@@ -99,7 +102,8 @@ class Planner {
     let complete: Service | undefined
     if (index >= services.length || this.#serviceClaims.has(index) || !spelledAlike(entry, services[index])) {
       // The kernel lists services in the order of its hash table.
-      index = this.#find(entry)
+      const { protocol, address, port, fwmark, family } = entry as unknown as Properties
+      index = isSpelled(protocol, address, port) || isSpelled(fwmark, family) ? this.#find(entry) : -1
       if (index < 0 || !spelledAlike(entry, services[index])) {
         complete = this.#complete(entry, path)
         index = this.#find(complete)
@@ -172,26 +176,24 @@ class Planner {
   }
 
   #changeService(entry: DesiredService, known: Service | undefined, key: ServiceKey, index: number, desired: DestinationInput[], path: string): void {
-    const { build } = this.staged
-    const before = build.length
-    const lowered: PlannedOperation[] = []
+    const { build, retire } = this.staged
+    const before = build.length + retire.length
     const listed = this.current.services[index]
     const destinations = this.current.destinations[index]
-    const leftOver = destinations.are(desired) ? [] : this.#destinations(key, destinations.read(), desired, lowered, path)
+    const leftOver = destinations.are(desired) ? [] : this.#destinations(key, destinations.read(), desired, path)
     let service: Service = listed
     if (!surelyConfiguredAsListed(entry, listed)) {
       service = known ?? this.#complete(entry, path)
       const differences = serviceDifferences(listed, service)
       if (differences.length > 0) build.push({ type: 'updateService', service: { ...service, ...key }, reason: differences.join(', ') })
     }
-    append(build, lowered)
-    if (build.length > before) this.#warnOfZeroWeights(service, key, desired)
+    if (build.length + retire.length > before) this.#warnOfZeroWeights(service, key, desired)
     if (leftOver.length > 0) this.#leave(service, key, leftOver)
   }
 
   /** Plans what makes the destinations of a service as desired; returns those that are not. */
-  #destinations(key: ServiceKey, listed: ListedDestination[], desired: DestinationInput[], lowered: PlannedOperation[], path: string): ListedDestination[] {
-    const { build } = this.staged
+  #destinations(key: ServiceKey, listed: ListedDestination[], desired: DestinationInput[], path: string): ListedDestination[] {
+    const { build, retire } = this.staged
     const claims = this.#claims
     claims.reset(listed.length)
     let claimed = 0
@@ -216,7 +218,7 @@ class Planner {
       let at = next
       let other = listed[at]
       if (other === undefined || other.port !== port || other.address !== address) {
-        at = find(address, port)
+        at = typeof address === 'string' && typeof port === 'number' ? find(address, port) : -1
         if (at < 0) {
           complete = this.#completeDestination(key, destination, path, i)
           at = find(complete.address, complete.port)
@@ -237,7 +239,7 @@ class Planner {
       const differences = destinationDifferences(other, complete)
       if (differences.length === 0) continue
       const update: PlannedOperation = { type: 'updateDestination', service: key, destination: complete, reason: differences.join(', ') };
-      (complete.weight < other.weight ? lowered : raised).push(update)
+      (complete.weight < other.weight ? retire : raised).push(update)
     }
     append(build, raised)
     if (claimed === listed.length) return []

@@ -157,7 +157,7 @@ export interface ApplyResult {
   refused: Outcome[]
   /** Operations whose answer was lost: they may be in force. */
   unknown: Outcome[]
-  /** Operations that were not sent: for an overrun before them, because their service's other changes were refused, so that removing would take away what is not replaced, or because it ended early. */
+  /** Operations that were not sent: for an overrun before them, because their service's other changes were refused, so that removing, or a lower weight, would take away what is not replaced, or because it ended early. */
   notSent: Outcome[]
   /** With `drain`: destinations that are left at weight 0, because their removal was refused or not sent. */
   draining?: DrainingDestination[]

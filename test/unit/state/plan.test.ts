@@ -190,6 +190,35 @@ describe('draining', () => {
     expect(typesOf((await apply(model, desired, options)).done.map(({ operation }) => operation))).toEqual(['removeDestination'])
   })
 
+  test('brings down again what another program revives meanwhile', async () => {
+    const model = await modelOf([{ ...web, destinations: [a, b, c] }])
+    model.connect(web, a, { active: 1 })
+    model.connect(web, c, { active: 1 })
+    let looks = 0
+    const onProgress = ({ phase }: { phase: string }): void => {
+      if (phase !== 'draining') return
+      looks++
+      if (looks === 1) model.carryOut({ type: 'updateDestination', service: web, destination: { ...c, weight: 9 } as Destination })
+      if (looks === 2) model.connect(web, a, {})
+      if (looks === 3) model.connect(web, c, {})
+    }
+    const result = await apply(model, [{ ...web, destinations: [b] }], { prune: 'all', drain: { interval: 0.001 }, onProgress })
+    expect(result.done.map(({ operation }) => [operation.type, (operation as { destination: { address: string } }).destination.address])).toEqual([
+      ['updateDestination', c.address], ['updateDestination', a.address], ['updateDestination', c.address], ['removeDestination', a.address], ['removeDestination', c.address],
+    ])
+    expect(result.draining).toEqual([])
+    expect(model.capacity()).toEqual(new Map([[serviceId(web), 1]]))
+  })
+
+  test('of destinations of the other address family comes before the start of a sync daemon, which the kernel refuses beside them', async () => {
+    const model = await modelOf([{ ...web, destinations: [{ address: 'fd00::1', port: 80, forward: 'tun' }, b] }])
+    const desired: DesiredTable = { services: [{ ...web, destinations: [b] }], daemons: [{ role: 'master', interface: 'eth0' }] }
+    const result = await apply(model, desired, { prune: 'all', drain: { interval: 0.001 } })
+    expect(typesOf(result.done.map(({ operation }) => operation))).toEqual(['updateDestination', 'removeDestination', 'startDaemon'])
+    expect(model.daemons).toMatchObject([{ role: 'master' }])
+    expect(result.plan.operations.map(({ type }) => type)).toEqual(['updateDestination', 'startDaemon'])
+  })
+
   test.each([['sh', [], true], ['sh', ['sh-fallback'], false], ['mh', [], true], ['dh', [], true], ['rr', [], false]])('with %s %j warns of refused clients: %s', async (scheduler, schedulerFlags, warns) => {
     const model = await modelOf([{ ...web, scheduler, schedulerFlags, destinations: [a, b] }])
     const { warnings } = await plan(model, [{ ...web, scheduler, schedulerFlags, destinations: [b] }], options)
@@ -267,6 +296,9 @@ describe('what cannot be planned is said before anything is sent', () => {
     ['a bad scheduler', [{ ...web }, { ...web, port: 81, scheduler: 5 }], {}, 'desired.services[1].scheduler'],
     ['destinations that are no array', [{ ...web, destinations: 5 }], {}, 'desired.services[0].destinations'],
     ['a destination that is null', [{ ...web, destinations: [null] }], {}, 'desired.services[0].destinations[0]'],
+    ['a port that is text', [{ ...web, destinations: [a, { ...b, port: '80' }] }], {}, 'desired.services[0].destinations[1].port'],
+    ['an address that is a symbol', [{ ...web, destinations: [{ ...b, address: Symbol('b') }] }], {}, 'desired.services[0].destinations[0].address'],
+    ['a service at a symbol', [{ ...web, port: 81, address: Symbol('web') }], {}, 'desired.services[0].address'],
     ['a bad weight', [{ ...web, destinations: [a, { ...b, weight: -1 }] }], {}, 'desired.services[0].destinations[1].weight'],
     ['an unknown property', [{ ...web, destinations: [{ ...a, wieght: 1 }] }], {}, 'desired.services[0].destinations[0].wieght'],
     ['a service twice', [web, { ...web }], {}, 'desired.services[1]'],
@@ -290,6 +322,13 @@ describe('what cannot be planned is said before anything is sent', () => {
     await expect(apply(model, desired as Desired, options as never)).rejects.toThrow(field)
     expect(await contents(model)).toEqual(before)
   })
+})
+
+test('a port that is text is refused in a long list of destinations too, where all else is as it was', async () => {
+  const many = Array.from({ length: 20 }, (_, i) => ({ ...a, address: `10.0.1.${i}` }))
+  const model = await modelOf([{ ...web, destinations: many }])
+  const reordered = [...many.slice(1), { ...many[0], port: '80' }] as never
+  await expect(plan(model, [{ ...web, destinations: reordered }])).rejects.toMatchObject({ field: 'desired.services[0].destinations[19].port' })
 })
 
 describe('apply', () => {
@@ -329,6 +368,22 @@ describe('apply', () => {
     expect(typesOf(result.done.map(({ operation }) => operation))).toEqual(['updateService'])
     expect(typesOf(result.refused.map(({ operation }) => operation))).toEqual(['addDestination', 'addDestination'])
     expect(typesOf(result.notSent.map(({ operation }) => operation))).toEqual(['removeDestination'])
+    expect(model.capacity()).toEqual(new Map([[serviceId(web), 1]]))
+  })
+
+  test('keeps the weight of an old destination where the new one was refused', async () => {
+    const model = await modelOf([{ ...web, destinations: [a] }])
+    const handle = {
+      snapshot: () => model.snapshot(),
+      batch: async (operations: Iterable<Operation>) => {
+        const outcomes: Outcome[] = []
+        for (const operation of operations) outcomes.push(...operation.type === 'addDestination' ? [{ index: 0, operation, outcome: 'refused' as const }] : await model.batch([operation]))
+        return outcomes
+      },
+    }
+    const result = await apply(handle, [{ ...web, destinations: [b, { ...a, weight: 0 }] }])
+    expect(typesOf(result.refused.map(({ operation }) => operation))).toEqual(['addDestination'])
+    expect(typesOf(result.notSent.map(({ operation }) => operation))).toEqual(['updateDestination'])
     expect(model.capacity()).toEqual(new Map([[serviceId(web), 1]]))
   })
 

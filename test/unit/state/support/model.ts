@@ -61,6 +61,7 @@ export class Model {
         break
       case 'startDaemon':
         if (this.daemons.some(({ role }) => role === operation.daemon.role)) throw new Error('EEXIST')
+        if ([...this.#services.values()].some(({ service, destinations }) => [...destinations.values()].some(({ address }) => address.includes(':') !== isIPv6(service)))) throw new Error('EINVAL')
         this.daemons.push({ syncId: 0, maxLength: 1472, group: '224.0.0.81', port: 8848, ttl: 1, ...operation.daemon })
         break
       case 'stopDaemon':
@@ -106,6 +107,8 @@ export class Model {
     return found
   }
 }
+
+const isIPv6 = (service: ServiceKey): boolean => 'fwmark' in service ? service.family === 6 : service.address.includes(':')
 
 interface Entry { service: Service, destinations: Map<string, ListedDestination> }
 
