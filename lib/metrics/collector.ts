@@ -1,4 +1,4 @@
-import { Counter, Gauge, register, type Registry } from 'prom-client'
+import { Counter, Gauge, register, type Metric, type Registry } from 'prom-client'
 import { boolean, object, refuseUnknown, string } from '../check.js'
 import { conflict, invalidType, invalidValue } from '../errors.js'
 import type { Ipvs } from '../ipvs.js'
@@ -86,6 +86,9 @@ interface Kind<Sample> {
   samples: (reading: Reading) => Iterable<{ labels: Record<string, string>, sample: Sample }>
 }
 
+/** The name of a metric is not in prom-client's types. */
+const named = (metric: Metric): { name: string } => metric as unknown as { name: string }
+
 /** Equal labels come once, their values added up. */
 function addUp<Sample>({ labels, samples }: Kind<Sample>, reading: Reading, value: (sample: Sample) => number): { labels: Record<string, string>, value: number }[] {
   const sums = new Map<string, { labels: Record<string, string>, value: number }>()
@@ -109,15 +112,18 @@ function addUp<Sample>({ labels, samples }: Kind<Sample>, reading: Reading, valu
 export class IpvsCollector {
   readonly #ipvs: CollectorOptions['ipvs']
   readonly #registers: readonly Registry[]
-  readonly #names: string[] = []
+  readonly #metrics: Metric[] = []
   #reading: Promise<Reading> | undefined
 
   constructor(options: CollectorOptions) {
     const given = object(options, 'options')
     refuseUnknown(given, 'options', { what: 'a collector', names: new Set(['ipvs', 'registers', 'prefix', 'labels', 'extras']) })
     const { ipvs, registers = [register], prefix = 'node_ipvs_', labels = BACKEND_LABELS, extras = true } = options
-    if (typeof ipvs !== 'object' || ipvs === null || typeof ipvs.snapshot !== 'function') throw invalidType('options.ipvs', 'an open Ipvs', ipvs)
+    if (typeof ipvs !== 'object' || ipvs === null || typeof ipvs.snapshot !== 'function' || typeof ipvs.totals !== 'function') throw invalidType('options.ipvs', 'an open Ipvs', ipvs)
     if (!Array.isArray(registers)) throw invalidType('options.registers', 'an array of registries', registers)
+    registers.forEach((registry: unknown, i) => {
+      if (typeof (registry as Registry | null)?.registerMetric !== 'function') throw invalidType(`options.registers[${i}]`, 'a registry of prom-client', registry)
+    })
     if (!/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(string(prefix, 'options.prefix'))) throw invalidValue('options.prefix', 'the beginning of a metric\'s name', prefix)
     if (!Array.isArray(labels)) throw invalidType('options.labels', 'an array of labels', labels)
     for (const label of labels as readonly BackendLabel[]) {
@@ -136,6 +142,17 @@ export class IpvsCollector {
     for (const metric of BACKEND_TOTALS.filter(wanted)) this.#count(prefix, metric, backends)
     for (const metric of SERVICES.filter(wanted)) this.#gauge(prefix, metric, services)
     for (const metric of SERVICE_TOTALS.filter(wanted)) this.#count(prefix, metric, services)
+    this.#register()
+  }
+
+  /** All metrics, or none. */
+  #register(): void {
+    for (const { name } of this.#metrics.map(named)) {
+      if (this.#registers.some((registry) => registry.getSingleMetric(name) !== undefined)) {
+        throw conflict('options.prefix', `leads to a metric '${name}', and there is one of that name in the registry. Close the other collector first, or give another prefix`)
+      }
+    }
+    for (const registry of this.#registers) for (const metric of this.#metrics) registry.registerMetric(metric)
   }
 
   /** All metrics of a scrape are collected at once: they share one reading of the table. */
@@ -149,35 +166,36 @@ export class IpvsCollector {
 
   #gauge<Sample>(prefix: string, { name, help, value }: Description<Sample>, kind: Kind<Sample>): void {
     const read = (): Promise<Reading> => this.#read()
-    new Gauge({
-      name: this.#name(prefix, name), help, labelNames: kind.labels, registers: [...this.#registers],
+    this.#metrics.push(new Gauge({
+      name: prefix + name, help, labelNames: kind.labels, registers: [],
       async collect() {
         const sums = addUp(kind, await read(), value)
         this.reset()
         for (const sum of sums) this.set(sum.labels, sum.value)
       },
-    })
+    }))
   }
 
   #count<Sample>(prefix: string, { name, help, value }: Description<Sample>, kind: Kind<Sample>): void {
     const read = (): Promise<Reading> => this.#read()
-    new Counter({
-      name: this.#name(prefix, name), help, labelNames: kind.labels, registers: [...this.#registers],
+    this.#metrics.push(new Counter({
+      name: prefix + name, help, labelNames: kind.labels, registers: [],
       async collect() {
         const sums = addUp(kind, await read(), value)
         this.reset()
         for (const sum of sums) this.inc(sum.labels, sum.value)
       },
-    })
+    }))
   }
 
-  #name(prefix: string, name: string): string {
-    this.#names.push(prefix + name)
-    return prefix + name
-  }
-
-  /** Takes the metrics out of their registries. */
+  /** Takes the metrics out of their registries. Can be called again. */
   close(): void {
-    for (const registry of this.#registers) for (const name of this.#names) registry.removeSingleMetric(name)
+    for (const registry of this.#registers) {
+      for (const metric of this.#metrics) {
+        const { name } = named(metric)
+        // By now another collector may have the name.
+        if (registry.getSingleMetric(name) === metric) registry.removeSingleMetric(name)
+      }
+    }
   }
 }

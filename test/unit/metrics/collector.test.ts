@@ -1,4 +1,4 @@
-import { Registry } from 'prom-client'
+import { Gauge, Registry } from 'prom-client'
 import { expect, test, vi } from 'vitest'
 import { IpvsCollector } from '../../../lib/metrics/index.js'
 import { apply } from '../../../lib/state/apply.js'
@@ -66,7 +66,32 @@ test('firewall-mark services of both families have no line twice', async () => {
   expect(new Set(lines).size).toBe(lines.length)
 })
 
-test.each([[{ ipvs: undefined }, 'options.ipvs'], [{ prefix: 'my-' }, 'options.prefix'], [{ labels: ['remote'] }, 'options.labels'], [{ name: 'x' }, 'options.name']])('%j is refused', async (options, field) => {
+test.each([[{ ipvs: undefined }, 'options.ipvs'], [{ prefix: 'my-' }, 'options.prefix'], [{ labels: ['remote'] }, 'options.labels'], [{ name: 'x' }, 'options.name'],
+  [{ registers: [5] }, 'options.registers[0]'], [{ registers: [null] }, 'options.registers[0]'], [{ ipvs: { snapshot() {} } }, 'options.ipvs']])('%j is refused', async (options, field) => {
   const { ipvs } = await tableWith([])
   expect(() => new IpvsCollector({ ipvs, registers: [new Registry()], ...options } as never)).toThrow(field)
+})
+
+test('a name that the registry has already is refused, and nothing is registered', async () => {
+  const { ipvs } = await tableWith([])
+  const [registry, other] = [new Registry(), new Registry()]
+  const taken = new Gauge({ name: 'node_ipvs_backend_weight', help: 'mine', registers: [registry] })
+  const make = (): IpvsCollector => new IpvsCollector({ ipvs, registers: [other, registry] })
+  expect(make).toThrow(/options\.prefix .*node_ipvs_backend_weight/)
+  expect(registry.getMetricsAsArray()).toEqual([taken])
+  expect(other.getMetricsAsArray()).toEqual([])
+  registry.clear()
+  make().close()
+  expect(registry.getMetricsAsArray()).toEqual([])
+})
+
+test('closing twice takes nothing away from the next collector', async () => {
+  const { ipvs } = await tableWith([])
+  const registry = new Registry()
+  const first = new IpvsCollector({ ipvs, registers: [registry] })
+  first.close()
+  new IpvsCollector({ ipvs, registers: [registry] })
+  const names = registry.getMetricsAsArray().length
+  first.close()
+  expect(registry.getMetricsAsArray()).toHaveLength(names)
 })
