@@ -13,7 +13,7 @@ const PRUNE = new Map([['none', 'none'], ['owned', 'owned'], ['all', 'all']] as 
 const UNTIL = new Map([['all', 'all'], ['established', 'established']] as const)
 
 /** Longest time in seconds that a timer of Node can wait. */
-const LONGEST = 2_147_483
+export const LONGEST = 2_147_483
 
 const MANY = { min: 1, max: 2 ** 31 - 1 }
 

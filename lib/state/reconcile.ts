@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events'
+import { object, refuseUnknown, type Known } from '../check.js'
 import { invalidType, outOfRange } from '../errors.js'
 import { Work, type TableHandle } from './apply.js'
 import { destinationId, serviceId } from './complete.js'
 import { readDesired, type DesiredState } from './desired.js'
-import { applySettings, seconds, type ApplySettings } from './options.js'
+import { applySettings, LONGEST, seconds, type ApplySettings } from './options.js'
 import type { ApplyOptions, ApplyResult, Desired } from './types.js'
 
 /** Options of `reconcile`. All times are in seconds, fractions allowed. */
@@ -42,10 +43,12 @@ interface Pace {
 }
 
 const OWN = ['interval', 'jitter', 'coalesce', 'backOff']
+const BACK_OFF: Known = { what: 'backing off', names: new Set(['min', 'max']) }
 
 function pace({ interval, jitter, coalesce, backOff }: ReconcileOptions): Pace {
-  if (jitter !== undefined && !(typeof jitter === 'number' && jitter >= 0 && jitter <= 1)) throw outOfRange('options.jitter', 'a number from 0 to 1', jitter)
-  if (backOff !== undefined && (typeof backOff !== 'object' || backOff === null)) throw invalidType('options.backOff', 'an object { min, max }', backOff)
+  if (jitter !== undefined && typeof jitter !== 'number') throw invalidType('options.jitter', 'a number from 0 to 1', jitter)
+  if (jitter !== undefined && !(jitter >= 0 && jitter <= 1)) throw outOfRange('options.jitter', 'a number from 0 to 1', jitter)
+  if (backOff !== undefined) refuseUnknown(object(backOff, 'options.backOff'), 'options.backOff', BACK_OFF)
   const min = backOff?.min === undefined ? 0.5 : seconds(backOff.min, 'options.backOff.min', 0.001)
   return {
     interval: interval === undefined ? 10 : seconds(interval, 'options.interval', 0.001),
@@ -77,6 +80,8 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   #failures = 0
   #iterator: AsyncIterator<Desired> | undefined
   #closing: Promise<void> | undefined
+  /** Keeps the process alive while nothing is due. */
+  readonly #alive: NodeJS.Timeout
   readonly #leave: (() => void) | undefined
 
   /** @internal */
@@ -87,13 +92,14 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     this.#pace = pace(options ?? {})
     const { signal } = settings
     this.#settings = { ...settings, signal: this.#stop.signal }
+    if (typeof desired === 'object' && desired !== null && Symbol.asyncIterator in desired) this.#follow(desired)
+    else if (desired !== undefined) this.set(desired)
+    this.#alive = setInterval(() => {}, LONGEST * 1000)
     if (signal !== undefined) {
       const close = (): void => void this.close()
       this.#leave = () => signal.removeEventListener('abort', close)
       signal.addEventListener('abort', close, { once: true })
     }
-    if (typeof desired === 'object' && desired !== null && Symbol.asyncIterator in desired) this.#follow(desired)
-    else if (desired !== undefined) this.set(desired)
     if (signal?.aborted === true) void this.close()
   }
 
@@ -152,7 +158,8 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
       this.#again = true
       return
     }
-    const due = performance.now() + delay * 1000
+    const wait = Math.min(delay, LONGEST) * 1000
+    const due = performance.now() + wait
     // The first state of a burst says when, so that a burst without end is no reason to wait for ever.
     if (this.#timer !== undefined && this.#due <= due) return
     clearTimeout(this.#timer)
@@ -160,7 +167,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.#running ??= this.#cycle()
-    }, delay * 1000)
+    }, wait)
   }
 
   /** One look at the table, and what follows from it. Never rejects. */
@@ -216,6 +223,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   close(): Promise<void> {
     return this.#closing ??= (async () => {
       clearTimeout(this.#timer)
+      clearInterval(this.#alive)
       this.#leave?.()
       this.#stop.abort()
       const leave = async (): Promise<unknown> => this.#iterator?.return?.()

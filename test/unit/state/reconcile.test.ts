@@ -225,6 +225,29 @@ test('a listener that throws hears of each failure once, and the loop goes on', 
   await reconciler.close()
 })
 
+test('the longest interval is waited out, jitter included', async () => {
+  const random = vi.spyOn(Math, 'random').mockReturnValue(0.999)
+  const { model, reads } = counting()
+  const reconciler = reconcile(model, [web], { prune: 'all', interval: 2_147_483 })
+  await pass(1)
+  const before = reads()
+  await pass(2_147_000)
+  expect(reads()).toBe(before)
+  await pass(600)
+  expect(reads()).toBeGreaterThan(before)
+  await reconciler.close()
+  random.mockRestore()
+})
+
+test('it keeps the process alive until it is closed, without a state too', async () => {
+  const alive = (): number => process.getActiveResourcesInfo().filter((what) => what === 'Timeout').length
+  const before = alive()
+  const reconciler = reconcile(new Model(), undefined, steady)
+  expect(alive()).toBe(before + 1)
+  await reconciler.close()
+  expect(alive()).toBe(before)
+})
+
 test('close ends it cleanly: nothing is begun after it, and set is refused', async () => {
   const { model, reads } = counting()
   const reconciler = reconcile(model, [web], steady)
@@ -251,6 +274,7 @@ test('a signal ends it too', async () => {
 test.each([
   [{ interval: 0 }, 'options.interval'], [{ jitter: 2 }, 'options.jitter'], [{ coalesce: -1 }, 'options.coalesce'], [{ backOff: { min: 5, max: 1 } }, 'options.backOff.max'],
   [{ dryRun: true }, 'options.dryRun'], [{ pace: 1 }, 'options.pace'],
+  [{ backOff: { mni: 1 } }, 'options.backOff.mni'], [{ backOff: [] }, 'options.backOff'], [{ backOff: null }, 'options.backOff'], [{ jitter: '1' }, 'options.jitter'], [{ jitter: NaN }, 'options.jitter'],
 ])('%j is refused', (options, field) => {
   expect(() => reconcile(new Model(), [], options as never)).toThrow(field)
 })
