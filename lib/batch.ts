@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
-import { invalidType, invalidValue, isArgumentError, withoutStack, AbortError, BatchError } from './errors.js'
+import { invalidType, invalidValue, isArgumentError, withOutcomes, withoutStack, AbortError, BatchError } from './errors.js'
 import { object, refuseUnknown, type Known } from './check.js'
 import { failureOf } from './failure.js'
 import type { BatchBuilder } from './methods.js'
@@ -138,9 +138,9 @@ class Packer {
 
   /** Returns the piece that became full, if one did. */
   add(operation: Operation): BatchPiece | undefined {
-    let piece = this.#last
-    if (piece === undefined) this.pieces.push(piece = this.#last = new BatchPiece(takeBuffer(), this.results.count, this.results))
+    const piece = this.#last ??= new BatchPiece(takeBuffer(), this.results.count, this.results)
     piece.add(operation)
+    if (piece.requests.count === 1) this.pieces.push(piece)
     if (piece.requests.count < this.#size) return undefined
     this.#last = undefined
     this.#size = Math.min(this.#size * 2, PIECE_REQUESTS)
@@ -216,36 +216,58 @@ function conclude({ outcomes, failed }: Results, lenient: boolean): Outcome[] {
 class Sending {
   readonly #results: Results
   readonly #signal: AbortSignal | undefined
-  readonly #unanswered: BatchPiece[] = []
+  readonly #unanswered: { piece: BatchPiece, place: Place }[] = []
+  #withdrawn = false
+  readonly #withdraw = (): void => {
+    for (const { place } of this.#unanswered) this.#abandon(place.withdraw() as BatchPiece[])
+  }
 
   constructor(results: Results, signal: AbortSignal | undefined) {
     this.#results = results
     this.#signal = signal
+    // A piece can wait for long behind other batches.
+    signal?.addEventListener('abort', this.#withdraw)
   }
 
   send(place: Place, piece: BatchPiece): void {
-    this.#unanswered.push(piece)
+    this.#unanswered.push({ piece, place })
     place.push(piece)
+  }
+
+  #abandon(pieces: readonly BatchPiece[]): void {
+    for (const piece of pieces) {
+      piece.abandon()
+      returnBuffer(piece.requests)
+      this.#withdrawn = true
+    }
   }
 
   /** Waits until at most `most` pieces are unanswered. */
   async until(most: number): Promise<void> {
     while (this.#unanswered.length > most) {
-      await this.#unanswered[0].answered
+      await this.#unanswered[0].piece.answered
       this.#unanswered.shift()
     }
   }
 
   /** Throws if the signal has come; `rest` is what was packed and not handed over. */
-  async checkSignal(place: Place | undefined, rest: () => readonly BatchPiece[] = () => []): Promise<void> {
+  async checkSignal(rest: () => readonly BatchPiece[] = () => []): Promise<void> {
     if (this.#signal?.aborted !== true) return
-    const withdrawn = place?.withdraw() as BatchPiece[] | undefined
-    for (const piece of [...withdrawn ?? [], ...rest()]) {
-      piece.abandon()
-      returnBuffer(piece.requests)
-    }
+    this.#abandon(rest())
     await this.until(0)
     throw new AbortError(this.#signal.reason, this.#results.outcomes)
+  }
+
+  /** Waits for everything. Throws if the signal came before all of it was sent. */
+  async end(): Promise<void> {
+    await this.until(0)
+    this.close()
+    if (this.#withdrawn) throw new AbortError(this.#signal!.reason, this.#results.outcomes)
+  }
+
+  /** The signal means nothing any more. */
+  close(): void {
+    this.#signal?.removeEventListener('abort', this.#withdraw)
   }
 }
 
@@ -255,7 +277,7 @@ const AHEAD = UNDER_WAY + 1
 /** Everything is packed, so everything is valid; send it. */
 async function sendAll(sending: Sending, place: Place, pieces: BatchPiece[]): Promise<void> {
   for (let i = 0; i < pieces.length; i++) {
-    await sending.checkSignal(place, () => pieces.slice(i))
+    await sending.checkSignal(() => pieces.slice(i))
     sending.send(place, pieces[i])
     if (i < pieces.length - 1) await sending.until(AHEAD)
   }
@@ -265,15 +287,15 @@ async function sendAll(sending: Sending, place: Place, pieces: BatchPiece[]): Pr
 async function sendIterable(sending: Sending, place: Place, packer: Packer, operations: Iterable<Operation>): Promise<void> {
   for (const operation of operations) {
     if (packer.add(operation) === undefined) continue
-    await sending.checkSignal(place, () => packer.pieces)
+    await sending.checkSignal(() => packer.pieces)
     sending.send(place, packer.take()!)
     await turn()
     await sending.until(AHEAD)
-    await sending.checkSignal(place)
+    await sending.checkSignal()
   }
   const rest = packer.take()
   if (rest === undefined) return
-  await sending.checkSignal(place, () => [rest])
+  await sending.checkSignal(() => [rest])
   sending.send(place, rest)
 }
 
@@ -296,7 +318,7 @@ async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer,
   let waiting: NodeJS.Immediate | undefined
   try {
     for (;;) {
-      await sending.checkSignal(undefined, () => packer.pieces)
+      await sending.checkSignal(() => packer.pieces)
       const next = iterator.next()
       // What has come is sent when the iterable takes longer than a turn of the event loop for more.
       if (waiting === undefined && packer.pieces.length > 0) {
@@ -305,7 +327,14 @@ async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer,
           flush()
         })
       }
-      const result = await (aborted === undefined ? next : Promise.race([next, aborted]))
+      let result: IteratorResult<Operation, unknown>
+      try {
+        result = await (aborted === undefined ? next : Promise.race([next, aborted]))
+      } catch (error) {
+        // As with `for await`: what has failed is not told that it is over.
+        finished = true
+        throw error
+      }
       if (result.done === true) {
         finished = signal?.aborted !== true
         if (finished) break
@@ -321,7 +350,8 @@ async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer,
     clearImmediate(waiting)
     if (stop !== undefined) signal?.removeEventListener('abort', stop)
     // Not waited for: an iterable that hangs would keep the batch from ending.
-    if (!finished) void Promise.resolve(iterator.return?.()).catch(() => {})
+    const leave = async (): Promise<unknown> => iterator.return?.()
+    if (!finished) leave().catch(() => {})
   }
 }
 
@@ -344,15 +374,14 @@ async function packArray(packer: Packer, operations: readonly Operation[]): Prom
   }
 }
 
-/** Bad input in the middle of an iterable: says how much of it had been sent by then, and with what outcome. */
+/** Bad input in the middle of an iterable, or an error of its own: says how much of it had been sent by then, and with what outcome. */
 function interrupted(error: unknown, packer: Packer): unknown {
-  if (!isArgumentError(error)) return error
+  if (error instanceof AbortError || !(error instanceof Error)) return error
   packer.discard()
   const { outcomes, count } = packer.results
-  if (count > 0) {
-    error.message += `. The first ${count} operations had been sent by then`
-    Object.assign(error, { outcomes })
-  }
+  if (count === 0) return error
+  if (isArgumentError(error)) error.message += `. The first ${count} operations had been sent by then`
+  if (Object.isExtensible(error)) withOutcomes(error, outcomes)
   return error
 }
 
@@ -361,9 +390,10 @@ export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOption
   return queue.during(async () => {
     const { lenient, signal } = readOptions(options)
     const shape = shapeOf(input, true)
-    const results = new Results(shape === 'array' ? (input as Operation[]).length : 0)
+    // The caller may go on with the array before it is packed.
+    const array = shape === 'array' ? (input as Operation[]).slice() : []
+    const results = new Results(array.length)
     const packer = new Packer(results, shape === 'iterable' || shape === 'async iterable' ? FIRST_PIECE : PIECE_REQUESTS)
-    const sending = new Sending(results, signal)
     if (shape === 'callback') {
       const builder = new Builder(packer)
       try {
@@ -374,18 +404,20 @@ export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOption
       }
     }
     const place = shape === 'async iterable' ? undefined : queue.lane()
+    const sending = new Sending(results, signal)
     try {
-      if (shape === 'array') await packArray(packer, input as Operation[])
+      await packArray(packer, array)
       if (place === undefined) await sendAsyncIterable(sending, queue, packer, input as AsyncIterable<Operation>, signal)
       else if (shape === 'iterable') await sendIterable(sending, place, packer, input as Iterable<Operation>)
       else await sendAll(sending, place, packer.pieces)
     } catch (error) {
       await sending.until(0)
+      sending.close()
       throw interrupted(error, packer)
     } finally {
       place?.close()
     }
-    await sending.until(0)
+    await sending.end()
     return conclude(results, lenient)
   })
 }
@@ -408,7 +440,11 @@ export function batchSync(execute: (requests: Requests) => Reply | undefined, in
     const builder = new Builder(packer)
     try {
       const result: unknown = (input as (batch: BatchBuilder) => void)(builder)
-      if (result instanceof Promise) throw invalidType('operations', 'a function that does not return a promise (IpvsSync does not wait)', result)
+      if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
+        // What becomes of it is nobody's trouble: it is refused.
+        Promise.resolve(result).catch(() => {})
+        throw invalidType('operations', 'a function that does not return a promise (IpvsSync does not wait)', result)
+      }
     } finally {
       builder.close()
     }

@@ -74,12 +74,12 @@ export class BatchError extends Error {
     const [first] = refusals
     super(`${refusals.length} of ${outcomes.length} operations were not carried out; the first is number ${first.index}: ${first.error.message}`)
     this.refusals = refusals
-    hide(this, outcomes)
+    withOutcomes(this, outcomes)
   }
 }
 
 /** Outcomes can be thousands: an error that is printed does not show them. */
-function hide(error: Error, outcomes: Outcome[]): void {
+export function withOutcomes(error: Error, outcomes: Outcome[]): void {
   Object.defineProperty(error, 'outcomes', { value: outcomes, enumerable: false, configurable: true, writable: true })
 }
 
@@ -107,7 +107,7 @@ export class AbortError extends Error {
   constructor(reason: unknown, outcomes: Outcome[]) {
     const sent = outcomes.filter(({ outcome }) => outcome !== 'not-sent').length
     super(`The batch was aborted: ${sent} operations had been sent, which cannot be recalled`, { cause: reason })
-    hide(this, outcomes)
+    withOutcomes(this, outcomes)
   }
 }
 

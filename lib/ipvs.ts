@@ -83,7 +83,8 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    *
    * The operations are given as a function that calls the methods of a builder, as an array, or as an iterable or async iterable. Of a
    * function and an array everything is validated before anything is sent; an iterable of any kind is sent in pieces of up to 4096 operations while
-   * it goes on, so bad input ends it with an error that has the `outcomes` of what was sent before. The kernel carries out every operation that it does not refuse, whatever was refused before it.
+   * it goes on, so bad input, or an error of the iterable's own, ends it with an error that has the `outcomes` of what was sent before. An array is copied when it is given; the operations in it must
+   * stay as they are until the promise settles. The kernel carries out every operation that it does not refuse, whatever was refused before it.
    *
    * The event loop is never held for long, except by the function while it runs: give very many operations as an iterable.
    * Operations called later on this handle wait until the batch has been sent, except with an async iterable, whose pieces take their turn as they come.

@@ -295,7 +295,11 @@ export class Queue {
 
   #send(piece: Piece): void {
     const { requests } = piece
-    if (requests.count === 0) return returnBuffer(requests)
+    if (requests.count === 0) {
+      piece.settle(undefined)
+      returnBuffer(requests)
+      return
+    }
     const trace: BatchTrace | undefined = batchChannel.hasSubscribers ? { requests: requests.count, bytes: requests.length } : undefined
     if (trace !== undefined) batchChannel.start.publish(trace)
     try {

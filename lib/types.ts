@@ -261,7 +261,7 @@ export interface BatchOptions {
    * In both cases a refusal does not keep the kernel from carrying out the operations after it.
    */
   refusals?: 'throw' | 'return'
-  /** Checked before sending and between pieces. What was sent cannot be recalled; the `AbortError` has the outcomes. */
+  /** Takes back what has not been sent when it comes. What was sent cannot be recalled; the `AbortError` has the outcomes. */
   signal?: AbortSignal
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { AbortError, BatchError, Ipvs, IpvsError, IpvsSync, type Operation, type Outcome } from 'ipvs'
+import { AbortError, BatchError, Ipvs, IpvsError, IpvsSync, type BatchBuilder, type Operation, type Outcome } from 'ipvs'
 import { refusal } from '../support/errors.js'
 import { apis, Scene } from '../support/scene.js'
 import { watchBatches } from '../support/transactions.js'
@@ -69,6 +69,16 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     expect(outcomes.length).toBe(3300)
     expect(outcomes.every(({ outcome, index }, place) => outcome === 'done' && index === place)).toBe(true)
     expect(await saved()).toEqual(lines(300, 10))
+  })
+
+  test('of a callback that catches what is wrong with an operation is the other operations', async () => {
+    const spoiled = (operations: number) => (b: BatchBuilder): void => {
+      for (let n = 0; n < operations; n++) b.addService(service(n))
+      expect(() => b.addService({ ...service(9999), port: -1 })).toThrow('service.port')
+    }
+    expect(await ipvs.batch(spoiled(0))).toEqual([])
+    expect(await ipvs.batch(spoiled(4096))).toHaveLength(4096)
+    expect(await saved()).toHaveLength(4096)
   })
 
   test('of nothing does nothing', async () => {
@@ -146,6 +156,18 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     expect(sent).toBeLessThanOrEqual(11_000)
   })
 
+  test('of an iterable that fails has the outcomes of what was sent, and that is what is there', async () => {
+    function* stream(): Generator<Operation> {
+      yield* rules(1000, 10)
+      throw new Error('the source failed')
+    }
+    const error = await refusal(() => ipvs.batch(stream())) as Error & { outcomes: Outcome[] }
+    expect(error.message).toBe('the source failed')
+    expect(error.outcomes.length).toBeGreaterThan(0)
+    expect(error.outcomes.every(({ outcome, index }, i) => outcome === 'done' && index === i)).toBe(true)
+    expect(await scene.ipvsadm.save()).toHaveLength(error.outcomes.length)
+  })
+
   test.each<[string, unknown[], string]>([
     ['no batch', [], 'ERR_INVALID_ARG_TYPE'], ['null', [null], 'ERR_INVALID_ARG_TYPE'], ['a number', [1], 'ERR_INVALID_ARG_TYPE'], ['an object', [{}], 'ERR_INVALID_ARG_TYPE'],
     ['an array of nothing', [[undefined]], 'ERR_INVALID_ARG_TYPE'], ['an operation without a type', [[{}]], 'ERR_INVALID_ARG_TYPE'],
@@ -220,6 +242,51 @@ describe('a batch of the promise API', () => {
     expect(await scene.ipvs.services()).not.toHaveLength(2)
   })
 
+  test('of an array is what was in the array when it was called', async () => {
+    const operations = [...rules(500, 10)]
+    const [cleared, replaced] = [operations.slice(), operations.slice()]
+    const outcomes = scene.ipvs.batch(cleared)
+    cleared.length = 0
+    expect((await outcomes).map(({ operation }) => operation)).toEqual(operations)
+    await scene.ipvs.flush()
+    const done = scene.ipvs.batch(replaced)
+    replaced.fill({ type: 'flush' })
+    await done
+    expect(await saved()).toEqual(lines(500, 10))
+  })
+
+  test.each<[string, () => Iterable<Operation> | AsyncIterable<Operation>]>([
+    ['an array', () => [...rules(3, 3)]], ['an iterable', () => rules(3, 3)],
+    ['an async iterable', async function* () { yield* await Promise.resolve(rules(3, 3)) }],
+  ])('of %s whose signal comes while others are sent before it is not sent', async (_, operations) => {
+    const controller = new AbortController()
+    const handle = await Ipvs.open({ netns: scene.namespace.name })
+    const others = handle.batch(rules(3000, 10))
+    const aborted = refusal(() => handle.batch(operations(), { signal: controller.signal })) as Promise<AbortError>
+    await new Promise(setImmediate)
+    await new Promise(setImmediate)
+    controller.abort()
+    const error = await aborted
+    expect(error).toBeInstanceOf(AbortError)
+    expect(error.outcomes.every(({ outcome }) => outcome === 'not-sent')).toBe(true)
+    expect((await others).every(({ outcome }) => outcome === 'done')).toBe(true)
+    await handle.close()
+  })
+
+  test.each([
+    ['throws', () => { throw new Error('no return') }], ['rejects', () => Promise.reject(new Error('no return'))],
+  ])('of bad input from an async iterable whose return() %s says what was bad', async (_, leave) => {
+    const source = { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: false as const, value: { type: 'bad' } as never }), return: leave as never }) }
+    expect(await refusal(() => scene.ipvs.batch(source))).toMatchObject({ field: 'operation.type', index: 0 })
+  })
+
+  test('does not call return() of an async iterable that has failed', async () => {
+    let returned = 0
+    const source = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('the source failed')), return: () => { returned++; return Promise.resolve({ done: true as const, value: undefined }) } }) }
+    expect((await refusal(() => scene.ipvs.batch(source))).message).toBe('the source failed')
+    expect(returned).toBe(0)
+  })
+
   test('meets edits by ipvsadm: every outcome is what the kernel said', async () => {
     const other = (n: number): string => `-A -t 10.40.${n >> 8}.${n & 255}:80 -s rr`
     const theirs = Array.from({ length: 500 }, (_, n) => other(n))
@@ -243,5 +310,30 @@ describe('a batch of the promise API', () => {
     expect(results.flat().every(({ outcome }) => outcome === 'done')).toBe(true)
     expect(await handles[0].services()).toHaveLength(4000)
     await Promise.all(handles.map(handle => handle.close()))
+  })
+})
+
+describe('a batch of IpvsSync', () => {
+  let ipvs: IpvsSync
+  beforeAll(() => {
+    ipvs = IpvsSync.open({ netns: scene.namespace.path })
+  })
+  afterAll(() => ipvs.close())
+
+  test('refuses a callback that returns a promise, whose rejection is nobody\'s trouble', async () => {
+    const rejected: unknown[] = []
+    const listen = (reason: unknown): void => void rejected.push(reason)
+    process.on('unhandledRejection', listen)
+    const callback = (async (b: BatchBuilder) => {
+      b.addService(service(1))
+      await Promise.resolve()
+      b.addService(service(2))
+    }) as never
+    expect(await refusal(() => ipvs.batch(callback))).toMatchObject({ field: 'operations' })
+    expect(await refusal(() => ipvs.batch((() => ({ then() {} })) as never))).toMatchObject({ field: 'operations' })
+    await new Promise(setImmediate)
+    process.off('unhandledRejection', listen)
+    expect(rejected).toEqual([])
+    expect(await saved()).toEqual([])
   })
 })
