@@ -32,8 +32,12 @@ function readOptions(options: BatchOptions | undefined): { lenient: boolean, sig
   return { lenient: refusals === 'return', signal }
 }
 
+let batches = 0
+
 /** What becomes of a batch's operations. */
 class Results {
+  /** Tells the batch from the others of this process. */
+  readonly number = ++batches
   /** One for each operation that was packed, in order: 'done' until something else is known, which nobody sees before. */
   readonly outcomes: Outcome[]
   /** Operations that were packed. */
@@ -61,11 +65,13 @@ class Results {
 /** Some operations of a batch, packed; writes their outcomes where they belong. */
 class BatchPiece implements Piece {
   readonly sealed = true
+  readonly batch: number
   readonly answered: Promise<void>
   #settled!: () => void
   #failed!: (error: unknown) => void
 
   constructor(readonly requests: Requests, readonly first: number, readonly results: Results) {
+    this.batch = results.number
     this.answered = new Promise((resolve, reject) => {
       this.#settled = resolve
       this.#failed = reject
@@ -423,7 +429,7 @@ export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOption
 }
 
 /** `batch` of `IpvsSync`. */
-export function batchSync(execute: (requests: Requests) => Reply | undefined, input: BatchInput, options: BatchOptions | undefined): Outcome[] {
+export function batchSync(execute: (requests: Requests, batch: number) => Reply | undefined, input: BatchInput, options: BatchOptions | undefined): Outcome[] {
   const { lenient, signal } = readOptions(options)
   const shape = shapeOf(input, false)
   const results = new Results(shape === 'array' ? (input as Operation[]).length : 0)
@@ -433,7 +439,7 @@ export function batchSync(execute: (requests: Requests) => Reply | undefined, in
       for (const rest of new Set([piece, ...packer.pieces])) if (rest.first >= piece.first) rest.abandon()
       throw new AbortError(signal.reason, results.outcomes)
     }
-    piece.settle(execute(piece.requests))
+    piece.settle(execute(piece.requests, results.number))
     returnBuffer(piece.requests)
   }
   if (shape === 'callback') {

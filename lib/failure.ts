@@ -3,11 +3,25 @@ import { IpvsError } from './errors.js'
 import type { Requests } from './pack/requests.js'
 import type { Request } from './types.js'
 import { DONE, NOT_SENT, UNKNOWN, type Reply } from './unpack/reply.js'
-import { refusalWords } from './words.js'
+import { refusalWords, systemWords } from './words.js'
 
-const ENOBUFS = -constants.errno.ENOBUFS
+const { ENOBUFS, EMSGSIZE } = constants.errno
 
 const ADVICE = 'Open the handle with a larger receiveBuffer, or raise net.core.rmem_max'
+
+/** Why an answer was lost. */
+const lostBecause = (errno: number): string => errno === -ENOBUFS || errno === -EMSGSIZE
+  ? `because the receive buffer overflowed; it may or may not have been carried out. Read back what is in force. ${ADVICE}`
+  : `to an error of the socket, ${systemWords(errno)}; it may or may not have been carried out. Read back what is in force`
+
+/** Why a request was not sent: it could not be, or one before it. */
+function notSentBecause(errno: number): string {
+  switch (errno) {
+    case -ENOBUFS: return `because the receive buffer overflowed before its turn. ${ADVICE}`
+    case -EMSGSIZE: return 'because the socket\'s send buffer is too small for it, or for one before it. Open the handle with a larger sendBuffer, or raise net.core.wmem_max'
+    default: return `because the socket does not take it, or one before it: ${systemWords(errno)}`
+  }
+}
 
 /**
  * The error of a request that was not carried out, or `undefined`.
@@ -20,12 +34,12 @@ export function failureOf(reply: Reply, requests: Requests, index: number, type:
   const outcome = reply.outcome(index)
   if (outcome === DONE) return undefined
   if (outcome === UNKNOWN) {
-    return new IpvsError(`${type}: the kernel's answer was lost because the receive buffer overflowed; it may or may not have been carried out. Read back what is in force. ${ADVICE}`,
-      { errno: ENOBUFS, operation: describe(), outcome: 'unknown' })
+    const errno = reply.cause(index)
+    return new IpvsError(`${type}: the kernel's answer was lost ${lostBecause(errno)}`, { errno, operation: describe(), outcome: 'unknown' })
   }
   if (outcome === NOT_SENT) {
-    return new IpvsError(`${type}: not sent, because the receive buffer overflowed before its turn. ${ADVICE}`,
-      { errno: ENOBUFS, operation: describe(), outcome: 'not-sent' })
+    const errno = reply.cause(index)
+    return new IpvsError(`${type}: not sent, ${notSentBecause(errno)}`, { errno, operation: describe(), outcome: 'not-sent' })
   }
   return new IpvsError(refusalWords(type, outcome, requests, requests.recordsOf(index)), { errno: outcome, operation: describe(), text: reply.text(index) })
 }

@@ -24,9 +24,9 @@ import { DONE, replyOf, type Reply } from './unpack/reply.js'
 
 // Two functions of their own, for the closures in them: what a closure holds is allocated at each call of the function that it is in, needed or not.
 
-function executeTraced(handle: NativeHandle, requests: Requests): Reply | undefined {
+function executeTraced(handle: NativeHandle, requests: Requests, batch: number): Reply | undefined {
   const trace: BatchTrace = { requests: requests.count, bytes: requests.length }
-  return batchChannel.traceSync(() => replyOf(handle.executeSync(requests.u8, requests.length, requests.count)), trace)
+  return batchChannel.traceSync(() => replyOf(handle.executeSync(requests.u8, requests.length, requests.count, batch)), trace)
 }
 
 /** The reply, if nothing was refused. */
@@ -64,9 +64,9 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
     return this.#handle
   }
 
-  #execute(requests: Requests): Reply | undefined {
+  #execute(requests: Requests, batch = 0): Reply | undefined {
     const handle = this.#open()
-    return batchChannel.hasSubscribers ? executeTraced(handle, requests) : replyOf(handle.executeSync(requests.u8, requests.length, requests.count))
+    return batchChannel.hasSubscribers ? executeTraced(handle, requests, batch) : replyOf(handle.executeSync(requests.u8, requests.length, requests.count, batch))
   }
 
   /** Packs an operation and runs it; what was refused is thrown. */
@@ -148,7 +148,7 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
   /** As {@link Ipvs.batch}, with a function, an array or a plain iterable. */
   batch(operations: BatchInput, options?: BatchOptions): Outcome[] {
     this.#open()
-    return batchSync((requests) => this.#execute(requests), operations, options)
+    return batchSync((requests, batch) => this.#execute(requests, batch), operations, options)
   }
 
   /** Closes the handle. Can be called again. */

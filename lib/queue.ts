@@ -26,6 +26,8 @@ export interface Piece {
   /** Whether it can be sent whenever its turn comes; one that is still growing goes when the handle is idle. */
   sealed: boolean
   settle(reply: Reply | undefined): void
+  /** The same for the parts of a batch: after one of which anything was lost nothing more is sent. */
+  readonly batch?: number
   /** Where the reply may go. */
   readonly space?: ArrayBuffer
   /** Nothing is sent before it is answered: it may have to be sent again. */
@@ -303,7 +305,7 @@ export class Queue {
     const trace: BatchTrace | undefined = batchChannel.hasSubscribers ? { requests: requests.count, bytes: requests.length } : undefined
     if (trace !== undefined) batchChannel.start.publish(trace)
     try {
-      this.#handle.execute(requests.u8, requests.length, requests.count, piece.space)
+      this.#handle.execute(requests.u8, requests.length, requests.count, piece.batch ?? 0, piece.space)
       this.#underWay.push({ piece, trace })
     } catch (error) {
       if (trace !== undefined) {

@@ -91,7 +91,8 @@ const WORDS: Record<string, Record<string, Words>> = {
   stopDaemon: { ESRCH: (view, at) => `no ${daemon(view, at)} is running` },
 }
 
-const systemWords = (errno: number): string => {
+/** What an errno says anywhere. */
+export const systemWords = (errno: number): string => {
   const [name, words] = getSystemErrorMap().get(errno) ?? [errnoName(errno), 'the kernel gave no other reason']
   return `${words} (${name})`
 }

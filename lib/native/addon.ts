@@ -43,11 +43,12 @@ export type NativeReply = ArrayBuffer | null
 export interface NativeHandle {
   /**
    * Carries out the first `length` bytes, `count` requests, on the handle's own thread, first in first out. The bytes must stay as they are
-   * until {@link onReply} is called with the answer. A reply that fits `space` is handed over in it: its header says how much of it is used.
+   * until {@link onReply} is called with the answer. `batch` is the same for the parts of a batch, 0 for what is none: after a part of which
+   * anything was lost or not sent, nothing of the later ones is sent. A reply that fits `space` is handed over in it: its header says how much of it is used.
    */
-  execute(requests: Uint8Array, length: number, count: number, space?: ArrayBuffer): void
+  execute(requests: Uint8Array, length: number, count: number, batch: number, space?: ArrayBuffer): void
   /** The same on the calling thread. Not while an `execute` is under way. */
-  executeSync(requests: Uint8Array, length: number, count: number, space?: ArrayBuffer): NativeReply
+  executeSync(requests: Uint8Array, length: number, count: number, batch: number, space?: ArrayBuffer): NativeReply
   /** Set by the user of the handle; called once for each `execute`, in order. */
   onReply?: (reply: NativeReply) => void
   /** Sizes of the socket's buffers in bytes, as the kernel reports them (twice what was asked for). */

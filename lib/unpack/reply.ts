@@ -50,6 +50,11 @@ export class Reply implements View {
     return this.u32[HEADER + request * ENTRY + 2]
   }
 
+  /** Why the answer to the request was lost, or why it was not sent: a negative errno, 0 for none. */
+  cause(request: number): number {
+    return -this.u32[HEADER + request * ENTRY + 2]
+  }
+
   /** The kernel's extended text, where it sent one. */
   text(request: number): string | undefined {
     const at = this.u32[HEADER + request * ENTRY + 3]

@@ -262,13 +262,15 @@ bool Client::familyMoved() {
 }
 
 void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
-                     const std::atomic<bool>& abandon) {
+                     const std::atomic<bool>& abandon, std::uint32_t batch) {
   reply.begin(count);
   RequestReader reader(requests, count);
   std::size_t mostRequests = limits_.requestsPerSend();
   std::size_t mostBytes = limits_.bytesPerSend();
   std::uint32_t unsent = 0;
-  while (reader.index() < count && !abandon.load(std::memory_order_relaxed)) {
+  bool held = batch != 0 && batch == lostBatch_;
+  int lost = held ? lostError_ : 0;
+  while (!held && reader.index() < count && !abandon.load(std::memory_order_relaxed)) {
     if (series_ && dumpsUntilSeries_ == 0 && executeSeries(reader, reply)) continue;
     RequestReader::Position position = reader.position();
     Group group;
@@ -283,7 +285,11 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
         reader.rewind(position);
         // Too large for the send buffer, or for the kernel's memory: nothing was sent, so less can be.
         bool tooLarge = result.error == -EMSGSIZE || result.error == -ENOBUFS || result.error == -ENOMEM;
-        if (!tooLarge || group.count == 1) break;
+        if (!tooLarge || group.count == 1) {
+          // ENOBUFS is an overrun elsewhere; here the kernel has no memory for the message.
+          lost = result.error == -ENOBUFS ? -ENOMEM : result.error;
+          break;
+        }
         mostRequests = std::max<std::size_t>(group.count / 2, 1);
         mostBytes = std::max(message_.size() / 2, longestRequest);
         continue;
@@ -299,8 +305,9 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
           reader.rewind(position);
           continue;
         }
+        lost = result.error;
         for (std::uint32_t i = group.first; i < group.first + group.count; ++i) {
-          if (reply.outcome(i) == Outcome::done) reply.setOutcome(i, Outcome::unknown);
+          if (reply.outcome(i) == Outcome::done) reply.setLost(i, Outcome::unknown, lost);
         }
         // What comes later may depend on what is unknown now.
         break;
@@ -326,7 +333,11 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
     }
   }
   for (std::uint32_t i = std::max(unsent, reader.index()); i < count; ++i)
-    reply.setOutcome(i, Outcome::notSent);
+    reply.setLost(i, Outcome::notSent, lost);
+  if (lost) {
+    lostBatch_ = batch;
+    lostError_ = lost;
+  }
   reply.finish();
 }
 

@@ -47,8 +47,11 @@ class Client {
   /// looked at between sends: what is left then is not sent.
   ///
   /// A request that is not well-formed is refused with EBADMSG, what comes after it is not sent.
+  ///
+  /// `batch` is the same for the parts of a batch, 0 for what is none: after a part of which anything was lost
+  /// or not sent, nothing of the later ones is sent, since it may depend on that.
   void execute(netlink::ByteView requests, std::uint32_t count, ReplyWriter& reply,
-               const std::atomic<bool>& abandon);
+               const std::atomic<bool>& abandon, std::uint32_t batch = 0);
 
   const Limits& limits() const { return limits_; }
 
@@ -68,6 +71,8 @@ class Client {
   std::uint32_t sequence_ = 1;
   bool shortDumpsFit_ = true;      ///< false once a datagram on the first transport was cut
   bool lastDumpWasShort_ = false;  ///< of a service's destinations; how the next one is guessed
+  std::uint32_t lostBatch_ = 0;    ///< the batch of which anything was lost last
+  int lostError_ = 0;              ///< and why
   bool series_ = true;             ///< false where the transport has no series
   unsigned dumpsUntilSeries_ = 0;  ///< dumps that are asked for by themselves first
   netlink::Bytes message_;

@@ -43,6 +43,11 @@ void ReplyWriter::setOutcome(std::uint32_t request, std::int32_t outcome, std::s
   setEntry(request, changed);
 }
 
+void ReplyWriter::setLost(std::uint32_t request, Outcome outcome, int error) {
+  start();
+  setEntry(request, {outcome, 0, static_cast<std::uint32_t>(-error), 0});
+}
+
 std::int32_t ReplyWriter::outcome(std::uint32_t request) const {
   return bytes_.empty() ? Outcome::done : entry(request).outcome;
 }

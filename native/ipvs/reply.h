@@ -24,8 +24,8 @@ struct ReplyHeader {
 struct ReplyEntry {
   std::int32_t outcome;  ///< a negative errno for a refusal, or one of the outcomes below
   std::uint32_t recordCount;
-  std::uint32_t recordsOffset;
-  std::uint32_t text;  ///< 0 for none
+  std::uint32_t recordsOffset;  ///< where the outcome is unknown or not sent: the errno of the cause, 0 for none
+  std::uint32_t text;           ///< 0 for none
 };
 
 enum Outcome : std::int32_t {
@@ -40,6 +40,8 @@ class ReplyWriter {
   void begin(std::uint32_t count);
 
   void setOutcome(std::uint32_t request, std::int32_t outcome, std::string_view text = {});
+  /// What was lost with its answer, or not sent, and because of which error (negative, as everywhere).
+  void setLost(std::uint32_t request, Outcome outcome, int error);
   std::int32_t outcome(std::uint32_t request) const;
   std::uint32_t recordCount(std::uint32_t request) const;
 

@@ -29,36 +29,38 @@ constexpr std::size_t replyGranularity = 64 * 1024;
 struct Arguments {
   netlink::ByteView requests;
   std::uint32_t count;
+  std::uint32_t batch;
   napi_value space;  ///< null where none is offered
 };
 
-// (requests: Uint8Array, length: number, count: number, space?: ArrayBuffer). False with a pending exception.
+// (requests: Uint8Array, length: number, count: number, batch: number, space?: ArrayBuffer). False with a pending exception.
 bool readArguments(const Napi::CallbackInfo& info, Arguments& arguments) {
   napi_env env = info.Env();
   napi_typedarray_type type;
   std::size_t available;
   void* data;
-  std::uint32_t length, count;
+  std::uint32_t length, count, batch;
   bool valid =
-      info.Length() >= 3 &&
+      info.Length() >= 4 &&
       napi_get_typedarray_info(env, info[0], &type, &available, &data, nullptr, nullptr) == napi_ok &&
       type == napi_uint8_array && napi_get_value_uint32(env, info[1], &length) == napi_ok &&
-      napi_get_value_uint32(env, info[2], &count) == napi_ok && length <= available &&
+      napi_get_value_uint32(env, info[2], &count) == napi_ok &&
+      napi_get_value_uint32(env, info[3], &batch) == napi_ok && length <= available &&
       count <= length / sizeof(ipvs::RequestHeader);
   napi_value space = nullptr;
-  if (valid && info.Length() > 3 && !info[3].IsUndefined()) {
-    space = info[3];
-    valid = info[3].IsArrayBuffer();
+  if (valid && info.Length() > 4 && !info[4].IsUndefined()) {
+    space = info[4];
+    valid = info[4].IsArrayBuffer();
   }
   if (!valid) {
     Napi::TypeError::New(
         env,
-        "expected packed requests (Uint8Array), their length in bytes, their number, and perhaps an "
-        "ArrayBuffer for the reply")
+        "expected packed requests (Uint8Array), their length in bytes, their number, that of their "
+        "batch, and perhaps an ArrayBuffer for the reply")
         .ThrowAsJavaScriptException();
     return false;
   }
-  arguments = {{static_cast<const std::byte*>(data), length}, count, space};
+  arguments = {{static_cast<const std::byte*>(data), length}, count, batch, space};
   return true;
 }
 
@@ -125,6 +127,7 @@ Napi::Value Handle::execute(const Napi::CallbackInfo& info) {
     job = std::make_unique<Job>();
   }
   job->count = arguments.count;
+  job->batch = arguments.batch;
   if (arguments.requests.size() <= smallRequests) {
     job->copy.resize(arguments.requests.size());
     if (!arguments.requests.empty()) {
@@ -167,7 +170,7 @@ Napi::Value Handle::executeSync(const Napi::CallbackInfo& info) {
     Napi::Error::New(env, "the handle is closed").ThrowAsJavaScriptException();
     return {};
   }
-  worker_->executeHere(arguments.requests, arguments.count, syncReply_);
+  worker_->executeHere(arguments.requests, arguments.count, syncReply_, arguments.batch);
   // Memory given away comes back in a turn of the event loop; there may be none between synchronous calls.
   return toReply(env, syncReply_, arguments.space, SIZE_MAX);
 }

@@ -1,10 +1,10 @@
 // The object JavaScript holds for an open session.
 //
-//   execute(requests: Uint8Array, length, count, space?: ArrayBuffer): void
+//   execute(requests: Uint8Array, length, count, batch, space?: ArrayBuffer): void
 //                                                           carried out on the worker's thread; the reply is
 //                                                           handed to the object's own property `onReply`, in
 //                                                           order
-//   executeSync(requests: Uint8Array, length, count, space?: ArrayBuffer): ArrayBuffer | null
+//   executeSync(requests: Uint8Array, length, count, batch, space?: ArrayBuffer): ArrayBuffer | null
 //                                                           Where there is a reply and it fits `space`, it is
 //                                                           `space` that is returned: memory that has been
 //                                                           touched before costs a tenth of new one. Its

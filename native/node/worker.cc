@@ -89,13 +89,14 @@ void Worker::takeDone(JobList& jobs) {
   pthread_mutex_unlock(&mutex_);
 }
 
-void Worker::executeHere(netlink::ByteView requests, std::uint32_t count, ipvs::ReplyWriter& reply) {
+void Worker::executeHere(netlink::ByteView requests, std::uint32_t count, ipvs::ReplyWriter& reply,
+                         std::uint32_t batch) {
   while (!idle_) {
     idleIsAwaited_ = true;
     futexWait(idle_, 0);
   }
   // Only this thread pushes, so the worker stays idle.
-  client_.execute(requests, count, reply, stopping_);
+  client_.execute(requests, count, reply, stopping_, batch);
 }
 
 void Worker::stop() {
@@ -116,7 +117,7 @@ void* Worker::run(void* context) {
       continue;
     }
 
-    worker.client_.execute(job->requests, job->count, job->reply, worker.stopping_);
+    worker.client_.execute(job->requests, job->count, job->reply, worker.stopping_, job->batch);
 
     pthread_mutex_lock(&worker.mutex_);
     bool first = worker.done_.empty();

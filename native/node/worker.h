@@ -17,6 +17,7 @@ struct Job {
   Job* next = nullptr;
   netlink::ByteView requests;
   std::uint32_t count = 0;
+  std::uint32_t batch = 0;  ///< as in `Client::execute`
   void* owner = nullptr;  ///< keeps the bytes of `requests` alive; null where they are in `copy`
   void* space = nullptr;  ///< where the reply shall go, if it fits
   netlink::Bytes copy;
@@ -54,7 +55,8 @@ class Worker {
   void takeDone(JobList& jobs);
 
   /// Executes on the calling thread, after everything that was pushed before.
-  void executeHere(netlink::ByteView requests, std::uint32_t count, ipvs::ReplyWriter& reply);
+  void executeHere(netlink::ByteView requests, std::uint32_t count, ipvs::ReplyWriter& reply,
+                   std::uint32_t batch = 0);
 
   /// Ends the thread: after the send under way, leaving what waits.
   void stop();

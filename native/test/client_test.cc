@@ -56,9 +56,9 @@ struct Conversation {
         .attribute(IPVS_CMD_ATTR_DEST, check::bytes("06 00 02 00 1f 90 00 00"));
   }
 
-  std::string execute(const pack::Batch& batch) {
+  std::string execute(const pack::Batch& batch, std::uint32_t number = 0) {
     check::Exact packed(batch.bytes);
-    client->execute(packed.view(), batch.count, reply, abandon);
+    client->execute(packed.view(), batch.count, reply, abandon, number);
     return pack::outcomes(reply.bytes().view());
   }
 
@@ -146,7 +146,7 @@ TEST("EMSGSIZE means that nothing was sent: half is tried, down to one") {
     carried += sent.messages.size() <= largest ? sent.messages.size() : 0;
   CHECK_EQUAL(carried, 10u);
   largest = 0;
-  CHECK_EQUAL(conversation.execute(destinations(2)), "not-sent not-sent");
+  CHECK_EQUAL(conversation.execute(destinations(2)), "not-sent(90) not-sent(90)");
 }
 
 TEST(
@@ -163,15 +163,33 @@ TEST(
     conversation.transport.queue(answer(first + 1, -EEXIST));
     return 0;
   };
-  CHECK_EQUAL(conversation.execute(destinations(8)), "done done done unknown -17 unknown not-sent not-sent");
+  CHECK_EQUAL(conversation.execute(destinations(8)), "done done done unknown(105) -17 unknown(105) not-sent(105) not-sent(105)");
   CHECK_EQUAL(sends, 2);
   CHECK(conversation.transport.drained());
 }
 
-TEST("a socket that fails sends nothing") {
+TEST("a socket that fails sends nothing, and says why") {
   Conversation conversation;
   conversation.transport.onSend = [](auto&) { return -ENOTCONN; };
-  CHECK_EQUAL(conversation.execute(destinations(2)), "not-sent not-sent");
+  CHECK_EQUAL(conversation.execute(destinations(2)), "not-sent(107) not-sent(107)");
+  conversation.transport.onSend = [](auto&) { return -ENOBUFS; };
+  CHECK_EQUAL(conversation.execute(destinations(1)), "not-sent(12)");
+}
+
+TEST("nothing of a batch is sent after a part of it was lost; what is not of it goes on") {
+  Conversation conversation;
+  conversation.transport.onSend = [&](const script::Transport::Sent&) {
+    conversation.transport.fail(-ENOBUFS);
+    return 0;
+  };
+  CHECK_EQUAL(conversation.execute(destinations(2), 7), "unknown(105) unknown(105)");
+  conversation.acknowledge();
+  CHECK_EQUAL(conversation.execute(destinations(1), 8), "all done");
+  CHECK_EQUAL(conversation.execute(destinations(1)), "all done");
+  conversation.transport.sent.clear();
+  CHECK_EQUAL(conversation.execute(destinations(2), 7), "not-sent(105) not-sent(105)");
+  CHECK_EQUAL(conversation.execute(destinations(1), 7), "not-sent(105)");
+  CHECK_EQUAL(conversation.transport.sent.size(), 0u);
 }
 
 TEST("a dump's records follow each other in its reply, and a dump of nothing is an answer") {

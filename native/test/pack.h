@@ -95,7 +95,7 @@ class Batch {
   std::uint32_t count = 0;
 };
 
-/// A reply as JavaScript would read it: "done", "-17", "unknown", "not-sent", with texts and the number of
+/// A reply as JavaScript would read it: "done", "-17", "unknown(105)", "not-sent(105)", with texts and the number of
 /// records.
 inline std::string outcomes(netlink::ByteView reply) {
   if (reply.empty()) return "all done";
@@ -109,6 +109,8 @@ inline std::string outcomes(netlink::ByteView reply) {
               : entry.outcome == ipvs::Outcome::unknown ? "unknown"
               : entry.outcome == ipvs::Outcome::notSent ? "not-sent"
                                                         : std::to_string(entry.outcome);
+    bool lost = entry.outcome == ipvs::Outcome::unknown || entry.outcome == ipvs::Outcome::notSent;
+    if (lost && entry.recordsOffset) result += "(" + std::to_string(entry.recordsOffset) + ")";
     if (entry.recordCount) result += "+" + std::to_string(entry.recordCount);
     if (entry.text)
       result += " '" + std::string(reinterpret_cast<const char*>(reply.data() + entry.text)) + "'";

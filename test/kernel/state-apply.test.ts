@@ -157,7 +157,7 @@ describe('what another program put there and this library refuses to write', () 
     requests.u32[(requests.recordsOf(0) + records.service.keySize + records.destination.fields.forward.offset) >> 2] = FORWARDING_METHODS.number.get('dr')!
     const handle = addon.openSync({ netnsPath: scene.namespace.path })
     try {
-      expect(handle.executeSync(requests.u8, requests.length, requests.count)).toBeNull()
+      expect(handle.executeSync(requests.u8, requests.length, requests.count, 0)).toBeNull()
     } finally {
       handle.close()
     }

@@ -234,7 +234,7 @@ describe('a batch', () => {
     const given = operations(1, 4)
     const outcomes = batch(given, { refusals: 'return' })
     await turn()
-    kernel.answer([{}, { outcome: EEXIST }, { outcome: 1 }, { outcome: 2 }])
+    kernel.answer([{}, { outcome: EEXIST }, { outcome: 1, cause: 105 }, { outcome: 2, cause: 105 }])
     expect(await outcomes).toMatchObject([
       { index: 0, outcome: 'done' }, { index: 1, outcome: 'refused' }, { index: 2, outcome: 'unknown', error: { code: 'ENOBUFS' } }, { index: 3, outcome: 'not-sent', error: { code: 'ENOBUFS' } },
     ])

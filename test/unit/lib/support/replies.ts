@@ -5,6 +5,8 @@ import { HEADER_SIZE, type Requests } from '../../../../lib/pack/requests.js'
 /** How a request of a made-up reply ended, and what answers it. */
 export interface Answer {
   outcome?: number
+  /** Of what was lost or not sent: the errno, positive. */
+  cause?: number
   text?: string
   records?: Uint8Array[]
 }
@@ -23,8 +25,8 @@ export function packReply(answers: Answer[]): ArrayBuffer {
   words.set([answers.length, recordsAt, textsAt, total])
   let record = recordsAt
   let text = textsAt
-  answers.forEach(({ outcome = 0, records = [] }, i) => {
-    words.set([outcome, records.length, record, texts[i].length === 0 ? 0 : text], (layout.headerSize + i * layout.entrySize) / 4)
+  answers.forEach(({ outcome = 0, cause, records = [] }, i) => {
+    words.set([outcome, records.length, cause ?? record, texts[i].length === 0 ? 0 : text], (layout.headerSize + i * layout.entrySize) / 4)
     for (const one of records) {
       bytes.set(one, record)
       record += one.length
