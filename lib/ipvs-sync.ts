@@ -94,7 +94,7 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
       if (reply === undefined) return []
       const request = this.#requests.count - 1
       const repeated = definition.repeats?.(reply, request)
-      if (repeated === undefined || attempt === ATTEMPTS) return listAll(definition, reply, request, repeated)
+      if (repeated === undefined || definition.lossy !== true || attempt === ATTEMPTS) return listAll(definition, reply, request, repeated)
     }
   }
 

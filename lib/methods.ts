@@ -85,7 +85,11 @@ export interface ReadMethods {
    */
   services(): ListedService[]
 
-  /** The destinations of a service with connection counts and statistics; `[]` if it has none. Rejected with ESRCH if there is no such service. */
+  /**
+   * The destinations of a service with connection counts and statistics; `[]` if it has none. Rejected with ESRCH if there is no such service.
+   *
+   * Of a list of many that others edit meanwhile, destinations that are there throughout can be missing (the kernel goes on by counting), none is there twice.
+   */
   destinations(service: ServiceKey): ListedDestination[]
 
   /** How long idle connections are remembered. */

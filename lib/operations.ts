@@ -9,7 +9,7 @@ import type { Daemon, Info, ListedDestination, ListedService, Operation, Request
 import { LISTED_DAEMON_SIZE, readDaemon } from './unpack/daemon.js'
 import { LISTED_DESTINATION_SIZE, readListedDestination } from './unpack/destination.js'
 import { readInfo, readTimeouts } from './unpack/info.js'
-import { repeatedServices } from './unpack/repeats.js'
+import { repeatedDestinations, repeatedServices, type Repeats } from './unpack/repeats.js'
 import type { Reply } from './unpack/reply.js'
 import { LISTED_SERVICE_SIZE, readListedService } from './unpack/service.js'
 
@@ -51,8 +51,10 @@ export interface Listing<Element> {
   read(reply: Reply, at: number): Element
   /** Bytes of a record. */
   readonly size: number
-  /** Numbers of the records of a list that are there a second time: a sign that the kernel moved things while they were listed. */
-  readonly repeats?: (reply: Reply, request: number) => Set<number> | undefined
+  /** Finds the records of a list that are there a second time, since it was edited while it was read. They are left out. */
+  readonly repeats?: Repeats
+  /** As many records are missing from a list as are repeated: it is asked for again. */
+  readonly lossy?: true
 }
 
 const serviceChange = (
@@ -178,7 +180,7 @@ const singles = {
 } as const
 
 const listings = {
-  services: { type: 'services', list: true, pack: plain(commands.getService, true), describe: () => ({ type: 'services' }), read: readListedService, size: LISTED_SERVICE_SIZE, repeats: repeatedServices } satisfies Listing<ListedService>,
+  services: { type: 'services', list: true, pack: plain(commands.getService, true), describe: () => ({ type: 'services' }), read: readListedService, size: LISTED_SERVICE_SIZE, repeats: repeatedServices, lossy: true } satisfies Listing<ListedService>,
   daemons: { type: 'daemons', list: true, pack: plain(commands.getDaemon, true), describe: () => ({ type: 'daemons' }), read: readDaemon, size: LISTED_DAEMON_SIZE } satisfies Listing<Daemon>,
   /**
    * Two requests, since the kernel answers the dump of a missing service with an empty success: the first asks for the service, and is refused
@@ -196,6 +198,7 @@ const listings = {
     describe: (service: unknown) => ({ type: 'destinations', service: service as ServiceKey }),
     read: readListedDestination,
     size: LISTED_DESTINATION_SIZE,
+    repeats: repeatedDestinations,
   } satisfies Listing<ListedDestination>,
 } as const
 

@@ -113,7 +113,7 @@ class Shared implements Piece {
     this.#calls[at] = definition
     this.#calls[at + 1] = first
     this.#calls[at + 2] = second
-    if ('repeats' in definition) this.alone = true
+    if ('lossy' in definition) this.alone = true
     return this.#answered.then(this.#next)
   }
 
@@ -136,7 +136,7 @@ class Shared implements Piece {
     if (!('list' in definition) || !definition.list) return
     const repeated = definition.repeats?.(reply, last)
     if (repeated === undefined) return
-    this.#instead.set(index, this.attempts < ATTEMPTS ? this.askAgain({ definition, first, second, attempts: this.attempts + 1 }) : listInSlices(definition, reply, last, repeated))
+    this.#instead.set(index, definition.lossy === true && this.attempts < ATTEMPTS ? this.askAgain({ definition, first, second, attempts: this.attempts + 1 }) : listInSlices(definition, reply, last, repeated))
   }
 
   #lastRequestOf(index: number): number {

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { IpvsError } from './errors.js'
 import { failureOf } from './failure.js'
-import { listAll, readRecords, SLICE } from './listing.js'
+import { leaveOut, listAll, readRecords, SLICE } from './listing.js'
 import { bits, commands, index } from './native/layout.js'
 import { reads } from './operations.js'
 import { takeBuffer } from './pack/buffers.js'
@@ -10,7 +10,7 @@ import { SERVICE_KEY_SIZE } from './pack/service.js'
 import type { Piece, Queue } from './queue.js'
 import type { ListedService, ListedTable, ListedTableService } from './types.js'
 import { LISTED_SERVICE_SIZE, readListedService } from './unpack/service.js'
-import { ATTEMPTS, repeatedServices } from './unpack/repeats.js'
+import { ATTEMPTS, repeatedDestinations, repeatedServices } from './unpack/repeats.js'
 import type { Reply } from './unpack/reply.js'
 import { returnSpace, takeSpace } from './unpack/spaces.js'
 
@@ -86,7 +86,7 @@ export function snapshotSync(requests: Requests, execute: (requests: Requests) =
     const reply = ask()
     for (let i = from; i < to; i++) {
       if (repeated?.has(i)) continue
-      services.push(readService(table, i, listAll(reads.destinations, reply, i - from)))
+      services.push(readService(table, i, listAll(reads.destinations, reply, i - from, repeatedDestinations(reply, i - from))))
     }
   }
   return { services, timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: listAll(reads.daemons, table, DAEMONS) }
@@ -165,7 +165,7 @@ export const readServiceAt = (table: Reply, service: number): ListedService => r
 export async function snapshot(queue: Queue): Promise<ListedTable> {
   const services: ListedTableService[] = []
   let read = 0
-  const readSlowly = async (reply: Reply, at: number, count: number, into: ListedTableService['destinations']): Promise<void> => {
+  const readSlowly = async (reply: Reply, at: number, count: number, into: ListedTableService['destinations'], repeated: Set<number> | undefined): Promise<void> => {
     for (let done = 0; done < count;) {
       const some = Math.min(count - done, SLICE - read)
       readRecords(reads.destinations, reply, at + done * reads.destinations.size, some, into)
@@ -175,14 +175,17 @@ export async function snapshot(queue: Queue): Promise<ListedTable> {
       read = 0
       await turn()
     }
+    leaveOut(into, repeated)
   }
   const { timeouts, daemons } = await readTable(queue, true, (table, service, reply, request) => {
     const destinations: ListedTableService['destinations'] = []
     services.push(readService(table, service, destinations))
     const at = reply.recordsOf(request)
     const count = reply.recordCount(request)
-    if (read + count >= SLICE) return readSlowly(reply, at, count, destinations)
+    const repeated = repeatedDestinations(reply, request)
+    if (read + count >= SLICE) return readSlowly(reply, at, count, destinations, repeated)
     readRecords(reads.destinations, reply, at, count, destinations)
+    leaveOut(destinations, repeated)
     read += count
     return undefined
   })

@@ -5,6 +5,7 @@ import { readServiceAt, readTable } from '../snapshot.js'
 import type { Daemon, Destination, DestinationInput, ListedDestination, ListedService, ListedTable, Timeouts } from '../types.js'
 import { LISTED_DESTINATION_SIZE, readConfiguration } from '../unpack/destination.js'
 import type { Reply } from '../unpack/reply.js'
+import { repeatedDestinations } from '../unpack/repeats.js'
 import { surelyAsListed } from './compare.js'
 
 /** The destinations of a service as the kernel lists them. */
@@ -44,7 +45,7 @@ class PackedDestinations implements CurrentDestinations {
   }
 
   read(): ListedDestination[] {
-    return this.#read ??= listAll(reads.destinations, this.reply, this.request)
+    return this.#read ??= listAll(reads.destinations, this.reply, this.request, repeatedDestinations(this.reply, this.request))
   }
 
   #at(index: number): Destination {

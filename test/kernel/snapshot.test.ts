@@ -102,6 +102,30 @@ test('a table that ipvsadm edits meanwhile: what stayed is there, what comes and
   expect(services).toHaveLength(500)
 })
 
+test('destinations that come and go meanwhile are not listed twice', async () => {
+  const destination = (d: number) => ({ address: `10.30.${d >> 8}.${d & 255}`, port: 80, forward: 'nat' } as const)
+  const [web] = [service(1)]
+  await scene.ipvs.batch([{ type: 'addService', service: web }, ...Array.from({ length: 3000 }, (_, d): Operation => ({ type: 'addDestination', service: web, destination: destination(d) }))])
+  const editor = await Ipvs.open({ netns: scene.namespace.name })
+  let over = false
+  function* edits(): Generator<Operation> {
+    for (let n = 0; !over; n++) {
+      const one = destination(5000 + n % 50)
+      yield n % 100 < 50 ? { type: 'addDestination', service: web, destination: one } : { type: 'removeDestination', service: web, destination: one }
+    }
+  }
+  const editing = editor.batch(edits())
+  const ipvs = await Ipvs.open({ netns: scene.namespace.name })
+  for (let look = 0; look < 15; look++) {
+    const [{ services: [{ destinations }] }, list] = [await ipvs.snapshot(), await ipvs.destinations(web)]
+    for (const listed of [destinations, list]) expect(new Set(listed.map(({ address }) => address)).size).toBe(listed.length)
+  }
+  over = true
+  await editing
+  await editor.close()
+  await ipvs.close()
+})
+
 test('the event loop goes on while a large table is read', async () => {
   await scene.ipvs.batch(operations(1000, 20))
   let turns = 0

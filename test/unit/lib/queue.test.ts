@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { batch, FIRST_PIECE, type AsyncBatchInput } from '../../../lib/batch.js'
+import { records as layouts } from '../../../lib/native/layout.js'
 import { changes, reads } from '../../../lib/operations.js'
 import { PIECE_REQUESTS, Queue, UNDER_WAY } from '../../../lib/queue.js'
 import type { BatchOptions, ListedService, Operation } from '../../../lib/types.js'
@@ -172,6 +173,21 @@ describe('a list of services with repetitions', () => {
     expect(repeatedServices(new Reply(packReply(records(...many))), 0)).toBeUndefined()
     expect(repeatedServices(new Reply(packReply(records(...many, 5, 2999))), 0)).toEqual(new Set([3000, 3001]))
     expect(repeatedServices(new Reply(packReply(records())), 0)).toBeUndefined()
+  })
+
+  it('of destinations is left out, and not asked for again: what is missing was not there before', async () => {
+    const { kernel, queue } = setUp()
+    const destinations = queue.list(reads.destinations, key(80))
+    await turn()
+    const list = [12, 11, 10, 9, 8, 7, 6, 5, 4, 4, 3, 2, 1].map((port) => {
+      const record = new Uint16Array(layouts.destination.size / 2)
+      record[layouts.destination.fields.family.offset / 2] = 2
+      record[layouts.destination.fields.port.offset / 2] = port
+      return new Uint8Array(record.buffer)
+    })
+    kernel.answer([{}, { records: list }])
+    expect((await destinations).map(({ port }) => port)).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1])
+    expect(kernel.unanswered).toBe(0)
   })
 })
 
