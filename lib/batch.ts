@@ -12,6 +12,7 @@ import type {
   BatchOptions, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
 } from './types.js'
 import { DONE, type Reply } from './unpack/reply.js'
+import { UntilAborted } from './until-aborted.js'
 
 /** What `IpvsSync.batch` takes. */
 export type BatchInput = ((batch: BatchBuilder) => void) | Iterable<Operation>
@@ -315,11 +316,7 @@ async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer,
     place.close()
   }
   const iterator = operations[Symbol.asyncIterator]()
-  let stop: (() => void) | undefined
-  const aborted = signal && new Promise<{ done: true, value: undefined }>((resolve) => {
-    stop = () => resolve({ done: true, value: undefined })
-    signal.addEventListener('abort', stop, { once: true })
-  })
+  const patience = new UntilAborted(signal)
   let finished = false
   let waiting: NodeJS.Immediate | undefined
   try {
@@ -333,18 +330,18 @@ async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer,
           flush()
         })
       }
-      let result: IteratorResult<Operation, unknown>
+      let result: IteratorResult<Operation, unknown> | undefined
       try {
-        result = await (aborted === undefined ? next : Promise.race([next, aborted]))
+        result = await patience.wait(next)
       } catch (error) {
         // As with `for await`: what has failed is not told that it is over.
         finished = true
         throw error
       }
+      if (result === undefined) continue
       if (result.done === true) {
-        finished = signal?.aborted !== true
-        if (finished) break
-        continue
+        finished = true
+        break
       }
       if (packer.add(result.value) === undefined) continue
       flush()
@@ -354,7 +351,7 @@ async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer,
     flush()
   } finally {
     clearImmediate(waiting)
-    if (stop !== undefined) signal?.removeEventListener('abort', stop)
+    patience.close()
     // Not waited for: an iterable that hangs would keep the batch from ending.
     const leave = async (): Promise<unknown> => iterator.return?.()
     if (!finished) leave().catch(() => {})
@@ -402,16 +399,19 @@ export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOption
     const packer = new Packer(results, shape === 'iterable' || shape === 'async iterable' ? FIRST_PIECE : PIECE_REQUESTS)
     if (shape === 'callback') {
       const builder = new Builder(packer)
+      const patience = new UntilAborted(signal)
       try {
         const result = (input as (batch: BatchBuilder) => void | Promise<void>)(builder)
-        if (result !== undefined) await result
+        if (result !== undefined) await patience.wait(result)
       } finally {
+        patience.close()
         builder.close()
       }
     }
     const place = shape === 'async iterable' ? undefined : queue.lane()
     const sending = new Sending(results, signal)
     try {
+      await sending.checkSignal(() => packer.pieces)
       await packArray(packer, array)
       if (place === undefined) await sendAsyncIterable(sending, queue, packer, input as AsyncIterable<Operation>, signal)
       else if (shape === 'iterable') await sendIterable(sending, place, packer, input as Iterable<Operation>)

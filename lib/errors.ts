@@ -65,7 +65,7 @@ export class BatchError extends Error {
   override readonly name = 'BatchError'
   readonly code = 'ERR_IPVS_BATCH'
   /** Every operation that was not carried out, with its place and its error: refused ones and, after an overrun of the receive buffer, 'unknown' and 'not-sent' ones. */
-  readonly refusals: Refusal[]
+  declare readonly refusals: Refusal[]
   /** The outcome of every operation, in order. */
   declare readonly outcomes: Outcome[]
 
@@ -73,12 +73,12 @@ export class BatchError extends Error {
     const refusals = outcomes.filter((outcome): outcome is Refusal => outcome.error !== undefined)
     const [first] = refusals
     super(`${refusals.length} of ${outcomes.length} operations were not carried out; the first is number ${first.index}: ${first.error.message}`)
-    this.refusals = refusals
+    Object.defineProperty(this, 'refusals', { value: refusals, enumerable: false })
     withOutcomes(this, outcomes)
   }
 }
 
-/** Outcomes can be thousands: an error that is printed does not show them. */
+/** Outcomes can be thousands, refusals too: an error that is printed does not show them. */
 export function withOutcomes(error: Error, outcomes: Outcome[]): void {
   Object.defineProperty(error, 'outcomes', { value: outcomes, enumerable: false, configurable: true, writable: true })
 }

@@ -87,7 +87,8 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    * stay as they are until the promise settles. The kernel carries out every operation that it does not refuse, whatever was refused before it.
    *
    * The event loop is never held for long, except by the function while it runs: give very many operations as an iterable.
-   * Operations called later on this handle wait until the batch has been sent, except with an async iterable, whose pieces take their turn as they come.
+   * Operations called later on this handle wait until the batch has been sent, except with an async iterable, whose pieces take their turn as they come: what it
+   * yields is sent within a turn of the event loop, so what it calls itself on the same handle, without waiting for anything else, comes before.
    *
    * @returns the outcomes, in order. Rejects with a `BatchError` if an operation was not carried out, unless `refusals` is 'return';
    * with an `AbortError` if the signal came before everything was sent
@@ -144,7 +145,10 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
     return this.#handle
   }
 
-  /** Finishes what was called before, then closes the handle. Can be called again. */
+  /**
+   * Finishes what was called before, then closes the handle. Can be called again. What a batch waits for, its callback or its async iterable, must not wait
+   * for this: each would wait for the other.
+   */
   close(): Promise<void> {
     this.#closed = true
     return this.#queue.close()

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { AbortError, BatchError, Ipvs, IpvsError, IpvsSync, type BatchBuilder, type Operation, type Outcome } from 'ipvs'
 import { refusal } from '../support/errors.js'
@@ -117,6 +118,11 @@ describe.each(apis)('a batch with %s', (_, Api) => {
       }
     })
     expect(await saved()).toEqual(lines(200, 10))
+  })
+
+  test('throws a BatchError that prints as one line and a stack, however many refusals it has', async () => {
+    const error = await refusal(() => ipvs.batch([...rules(1, 500), ...rules(1, 500)]))
+    expect(inspect(error).split('\n').length).toBeLessThan(20)
   })
 
   test('throws a BatchError that lists every refusal, unless told otherwise', async () => {
@@ -271,6 +277,25 @@ describe('a batch of the promise API', () => {
     expect(error.outcomes.every(({ outcome }) => outcome === 'not-sent')).toBe(true)
     expect((await others).every(({ outcome }) => outcome === 'done')).toBe(true)
     await handle.close()
+  })
+
+  test('whose callback, or async iterable, waits for ever ends with its signal', async () => {
+    const controllers = [new AbortController(), new AbortController()]
+    const never = new Promise<never>(() => {})
+    const callback = refusal(() => scene.ipvs.batch(async b => {
+      b.addService(service(1))
+      await never
+    }, { signal: controllers[0].signal })) as Promise<AbortError>
+    async function* source(): AsyncGenerator<Operation> {
+      yield { type: 'addService', service: service(2) }
+      await never
+    }
+    const iterable = refusal(() => scene.ipvs.batch(source(), { signal: controllers[1].signal })) as Promise<AbortError>
+    while ((await scene.ipvs.services()).length === 0);
+    for (const controller of controllers) controller.abort()
+    expect((await callback).outcomes.map(({ outcome }) => outcome)).toEqual(['not-sent'])
+    expect((await iterable).outcomes.map(({ outcome }) => outcome)).toEqual(['done'])
+    expect(await saved()).toEqual([`-A -t ${service(2).address}:80 -s wlc`])
   })
 
   test.each([
