@@ -135,7 +135,7 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   /** What plans are made with. */
   readonly #state: TableHandle = {
     snapshot: () => this.snapshot(),
-    current: () => currentTable(this.#queue),
+    current: (desired) => currentTable(this.#queue, desired),
     batch: (operations, options) => this.batch(operations, options),
     sysctl: this.sysctl,
   }

@@ -8,8 +8,8 @@ import { takeBuffer } from './pack/buffers.js'
 import type { Requests } from './pack/requests.js'
 import { SERVICE_KEY_SIZE } from './pack/service.js'
 import type { Piece, Queue } from './queue.js'
-import type { ListedService, ListedTable, ListedTableService } from './types.js'
-import { LISTED_SERVICE_SIZE, readListedService } from './unpack/service.js'
+import type { ListedService, ListedTable, ListedTableService, ServiceKey } from './types.js'
+import { LISTED_SERVICE_SIZE, readListedService, readServiceKey } from './unpack/service.js'
 import { ATTEMPTS, repeatedDestinations, repeatedServices } from './unpack/repeats.js'
 import type { Reply } from './unpack/reply.js'
 import { returnSpace, takeSpace } from './unpack/spaces.js'
@@ -160,6 +160,9 @@ export function readTable(
 
 /** The service with this number. */
 export const readServiceAt = (table: Reply, service: number): ListedService => readListedService(table, table.recordsOf(SERVICES) + service * LISTED_SERVICE_SIZE)
+
+/** What tells it from others. */
+export const readServiceKeyAt = (table: Reply, service: number): ServiceKey => readServiceKey(table, table.recordsOf(SERVICES) + service * LISTED_SERVICE_SIZE)
 
 /** The promise API's `snapshot`. */
 export async function snapshot(queue: Queue): Promise<ListedTable> {

@@ -15,10 +15,10 @@ import type { ApplyOptions, ApplyResult, Desired, DrainingDestination, Plan, Pla
 export type TableHandle = Pick<Ipvs, 'snapshot' | 'batch'> & {
   sysctl?: Pick<Ipvs['sysctl'], 'get'>
   /** Reads the table for a plan, where that takes less than a snapshot. */
-  current?: () => Promise<CurrentTable>
+  current?: (desired: DesiredState) => Promise<CurrentTable>
 }
 
-const readCurrent = async (handle: TableHandle): Promise<CurrentTable> => handle.current === undefined ? currentOf(await handle.snapshot()) : handle.current()
+const readCurrent = async (handle: TableHandle, desired: DesiredState): Promise<CurrentTable> => handle.current === undefined ? currentOf(await handle.snapshot()) : handle.current(desired)
 
 const idOf = (service: ServiceKey, destination: DestinationKey): string => `${serviceId(service)} ${destinationId(destination)}`
 
@@ -32,7 +32,7 @@ async function planOf(handle: TableHandle, staged: StagedPlan, settings: PlanSet
 export async function plan(handle: TableHandle, desired: Desired, options?: PlanOptions): Promise<Plan> {
   const settings = planSettings(options)
   const state = readDesired(desired)
-  const current = await readCurrent(handle)
+  const current = await readCurrent(handle, state)
   return planOf(handle, await planTable(state, current, settings), settings)
 }
 
@@ -61,7 +61,7 @@ async function sameOperations(some: readonly Operation[], others: readonly Opera
 async function settle(handle: TableHandle, desired: DesiredState, settings: ApplySettings, expired?: Expired): Promise<{ current: CurrentTable, staged: StagedPlan }> {
   const look = async (): Promise<{ current: CurrentTable, staged: StagedPlan }> => {
     settings.signal?.throwIfAborted()
-    const current = await readCurrent(handle)
+    const current = await readCurrent(handle, desired)
     return { current, staged: await planTable(desired, current, settings, expired) }
   }
   let found = await look()
@@ -147,11 +147,11 @@ function inverse(operation: Operation, before: CurrentTable, indexOf: (service: 
   const destinationsOf = (service: ServiceKey): ListedDestination[] => before.destinations[indexOf(service)].read()
   switch (operation.type) {
     case 'addService': return [{ type: 'removeService', service: keyIn(operation.service) }]
-    case 'updateService': return [{ type: 'updateService', service: serviceConfigurationOf(before.services[indexOf(operation.service)]) }]
+    case 'updateService': return [{ type: 'updateService', service: serviceConfigurationOf(before.services.at(indexOf(operation.service))!) }]
     case 'removeService': {
       const { service: key } = operation
       return [
-        { type: 'addService', service: serviceConfigurationOf(before.services[indexOf(key)]) },
+        { type: 'addService', service: serviceConfigurationOf(before.services.at(indexOf(key))!) },
         // The kernel lists the last one added first.
         ...destinationsOf(key).toReversed().map((destination): Operation => ({ type: 'addDestination', service: key, destination: configurationOf(destination) })),
       ]
@@ -179,7 +179,7 @@ const keyIn = (service: ServiceKey): ServiceKey => 'fwmark' in service
 
 /** What undoes what is in force, and what may be, last first. */
 function inverses(outcomes: readonly Outcome[], before: CurrentTable): Operation[] {
-  const indices = new Map(before.services.map((service, index) => [serviceId(service), index]))
+  const indices = new Map(Array.from(before.destinations, (_, index) => [serviceId(before.services.at(index)!), index]))
   // The removal of a new service takes its destinations with it.
   const newServices = new Set(outcomes.filter(({ operation, outcome }) => operation.type === 'addService' && outcome === 'done')
     .map(({ operation }) => serviceId((operation as { service: ServiceKey }).service)))
@@ -299,7 +299,7 @@ export class Work {
       await wait(Math.max(0, Math.min(Math.max(drain.interval * 1000, 4 * looking), end - performance.now())), undefined, { signal: settings.signal })
       const begin = performance.now()
       const over = begin >= end
-      const staged = await planTable(desired, await readCurrent(handle), settings, (service, destination) => over && mine.has(idOf(service, destination)))
+      const staged = await planTable(desired, await readCurrent(handle, desired), settings, (service, destination) => over && mine.has(idOf(service, destination)))
       looking = performance.now() - begin
       // What others changed meanwhile is not this apply's business, and what they bring to weight 0 is not waited for.
       // A destination of this apply that they gave a weight again is brought down again.

@@ -1,4 +1,4 @@
-import { object } from '../check.js'
+import { object, type Properties } from '../check.js'
 import { isArgumentError } from '../errors.js'
 import { changes, packOperation } from '../operations.js'
 import { Requests } from '../pack/requests.js'
@@ -106,6 +106,15 @@ export const serviceId = (service: ServiceKey): string =>
 /** Whether a destination is reached by the other address family than its service's, through a tunnel. */
 export const isOtherFamily = (service: ServiceKey, { address }: { address: string }): boolean =>
   address.includes(':') !== ('fwmark' in service && service.fwmark !== undefined ? service.family === 6 : (service as { address: string }).address.includes(':'))
+
+const isText = (...values: unknown[]): boolean => values.every((value) => typeof value === 'string' || typeof value === 'number')
+
+/** Whether a desired service can be looked for by its id as it is spelled. What cannot will be refused. */
+export function isSpelled(service: unknown): service is ServiceKey {
+  if (typeof service !== 'object' || service === null) return false
+  const { protocol, address, port, fwmark, family } = service as Properties
+  return fwmark === undefined ? isText(protocol, address, port) : isText(fwmark, family)
+}
 
 /** A service in words, as messages have it: 'tcp 10.0.0.1:80', 'fwmark 7 (IPv6)'. */
 export function serviceWords(service: ServiceKey): string {

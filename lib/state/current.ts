@@ -1,84 +1,167 @@
-import { listAll } from '../listing.js'
+import { setImmediate as turn } from 'node:timers/promises'
+import { leaveOut, readRecords } from '../listing.js'
 import { reads } from '../operations.js'
 import type { Queue } from '../queue.js'
-import { readServiceAt, readTable } from '../snapshot.js'
+import { readServiceAt, readServiceKeyAt, readTable } from '../snapshot.js'
 import type { Daemon, Destination, DestinationInput, ListedDestination, ListedService, ListedTable, Timeouts } from '../types.js'
 import { LISTED_DESTINATION_SIZE, readConfiguration } from '../unpack/destination.js'
-import type { Reply } from '../unpack/reply.js'
+import { Reply } from '../unpack/reply.js'
 import { repeatedDestinations } from '../unpack/repeats.js'
 import { surelyAsListed } from './compare.js'
+import { isSpelled, serviceId } from './complete.js'
+import type { DesiredState } from './desired.js'
 
 /** The destinations of a service as the kernel lists them. */
 export interface CurrentDestinations {
   readonly count: number
-  /** All of them. */
+  /** All of them. Not where they are as desired. */
   read(): ListedDestination[]
   /** Whether these destinations are certainly valid and all that is there, as it is. False says nothing. */
-  are(desired: readonly DestinationInput[]): boolean
+  are(desired: readonly unknown[]): boolean
 }
 
 /** The table that a plan begins with. */
 export interface CurrentTable {
-  readonly services: ListedService[]
+  readonly services: Pick<readonly ListedService[], 'length' | 'at'>
   /** Destinations of the service with the same number. */
   readonly destinations: CurrentDestinations[]
+  /** Which service of the table is which desired one, as far as that was seen while the table was read; -1 for none. */
+  readonly matches?: {
+    /** By the number of the desired service. */
+    listed: Int32Array
+    /** By the number of the listed service. */
+    desired: readonly number[]
+  }
   readonly timeouts: Timeouts
   readonly daemons: Daemon[]
 }
 
-/** Services that are unpacked between two turns of the event loop. */
-const SLICE = 500
-
 const scratch: Destination = { address: '', port: 0, forward: 'nat', weight: 0, upperThreshold: 0, lowerThreshold: 0, tunnel: null }
 
-/**
- * Destinations that stay packed until somebody asks for them. Most of a table is mostly as desired: of that nothing is made but this, and the garbage
- * collector, which would hold the event loop the longer the more there is, never hears of the rest.
- */
-class PackedDestinations implements CurrentDestinations {
-  #read: ListedDestination[] | undefined
+/** Whether these destinations are certainly valid and the same as the packed ones from `at` on. */
+function sameAsPacked(desired: readonly unknown[], reply: Reply, at: number, count: number): boolean {
+  if (desired.length !== count) return false
+  if (count === 0) return true
+  const read = (index: number): Destination => readConfiguration(reply, at + index * LISTED_DESTINATION_SIZE, scratch)
+  // The kernel lists the destinations of a service from the last that was added to the first.
+  const first = desired[0] as DestinationInput | null | undefined
+  const backwards = first?.address !== read(0).address || first.port !== scratch.port
+  for (let i = 0; i < count; i++) {
+    const destination = desired[i]
+    if (typeof destination !== 'object' || destination === null) return false
+    const { address, port } = destination as DestinationInput
+    const listed = read(backwards ? count - 1 - i : i)
+    if (address !== listed.address || port !== listed.port || !surelyAsListed(destination as DestinationInput, listed)) return false
+  }
+  return true
+}
 
-  constructor(readonly reply: Reply, readonly request: number) {}
+/** Destinations of which nothing was kept but that they are as desired. */
+class SameDestinations implements CurrentDestinations {
+  constructor(readonly desired: readonly unknown[]) {}
 
   get count(): number {
-    return this.reply.recordCount(this.request)
+    return this.desired.length
   }
 
-  read(): ListedDestination[] {
-    return this.#read ??= listAll(reads.destinations, this.reply, this.request, repeatedDestinations(this.reply, this.request))
+  are(desired: readonly unknown[]): boolean {
+    return desired === this.desired
   }
 
-  #at(index: number): Destination {
-    return readConfiguration(this.reply, this.reply.recordsOf(this.request) + index * LISTED_DESTINATION_SIZE, scratch)
-  }
-
-  are(desired: readonly DestinationInput[]): boolean {
-    const { count } = this
-    if (desired.length !== count) return false
-    if (count === 0) return true
-    // The kernel lists the destinations of a service from the last that was added to the first.
-    const backwards = desired[0]?.address !== this.#at(0).address || desired[0].port !== scratch.port
-    for (let i = 0; i < count; i++) {
-      const destination: unknown = desired[i]
-      if (typeof destination !== 'object' || destination === null) return false
-      const { address, port } = destination as DestinationInput
-      const listed = this.#at(backwards ? count - 1 - i : i)
-      if (address !== listed.address || port !== listed.port || !surelyAsListed(destination as DestinationInput, listed)) return false
-    }
-    return true
+  read(): never {
+    throw new Error('destinations that are as desired are not kept')
   }
 }
 
-/** Reads the table for a plan. */
-export async function currentTable(queue: Queue): Promise<CurrentTable> {
-  const services: ListedService[] = []
+/** Destinations that stay packed until somebody asks for them. */
+class PackedDestinations implements CurrentDestinations {
+  readonly #reply: Reply
+  readonly #repeated: Set<number> | undefined
+  #read: ListedDestination[] | undefined
+
+  /** Copies them: the place of the answer is used again. */
+  constructor(reply: Reply, request: number, readonly count: number) {
+    const at = reply.recordsOf(request)
+    this.#reply = new Reply(reply.buffer.slice(at, at + count * LISTED_DESTINATION_SIZE))
+    this.#repeated = repeatedDestinations(reply, request)
+  }
+
+  read(): ListedDestination[] {
+    if (this.#read === undefined) {
+      this.#read = []
+      readRecords(reads.destinations, this.#reply, 0, this.count, this.#read)
+      leaveOut(this.#read, this.#repeated)
+    }
+    return this.#read
+  }
+
+  are(desired: readonly unknown[]): boolean {
+    return sameAsPacked(desired, this.#reply, 0, this.count)
+  }
+}
+
+/** Listed services that are read each time one is asked for. */
+class PackedServices {
+  readonly #table: Reply
+  /** Their numbers in the listing. */
+  readonly #numbers: number[] = []
+
+  constructor(table: Reply) {
+    this.#table = table
+  }
+
+  get length(): number {
+    return this.#numbers.length
+  }
+
+  push(number: number): void {
+    this.#numbers.push(number)
+  }
+
+  at(index: number): ListedService | undefined {
+    const number = this.#numbers[index]
+    return number === undefined ? undefined : readServiceAt(this.#table, number)
+  }
+}
+
+/** Services that are looked at between two turns of the event loop. */
+const SLICE = 500
+
+/** Numbers of the desired services, by what tells them apart as they are spelled; -1 for those that are there twice, which are going to be refused. */
+async function numbersOf(desired: DesiredState): Promise<Map<string, number>> {
+  const numbers = new Map<string, number>()
+  for (let i = 0; i < desired.services.length; i++) {
+    const service: unknown = desired.services[i]
+    if (isSpelled(service)) {
+      const id = serviceId(service)
+      numbers.set(id, numbers.has(id) ? -1 : i)
+    }
+    if (i % SLICE === SLICE - 1) await turn()
+  }
+  return numbers
+}
+
+/**
+ * Reads the table for a plan. Most of a table is mostly as desired: that is seen while it comes, and nothing of it is kept. Nothing is made of it but the answers'
+ * bytes, whose place is used again, so that the garbage collector, which would hold the event loop the longer the more there is, never hears of it.
+ */
+export async function currentTable(queue: Queue, desired: DesiredState): Promise<CurrentTable> {
+  const numbers = await numbersOf(desired)
+  const matches = { listed: new Int32Array(desired.services.length).fill(-1), desired: [] as number[] }
   const destinations: CurrentDestinations[] = []
-  const settings = await readTable(queue, false, (table, service, reply, request) => {
-    services.push(readServiceAt(table, service))
-    destinations.push(new PackedDestinations(reply, request))
-    return services.length % SLICE === 0 ? new Promise(setImmediate) : undefined
+  let services: PackedServices | undefined
+  const settings = await readTable(queue, true, (table, service, reply, request) => {
+    services ??= new PackedServices(table)
+    const number = numbers.get(serviceId(readServiceKeyAt(table, service))) ?? -1
+    const list = desired.destinations[number]
+    if (number >= 0) matches.listed[number] = services.length
+    matches.desired.push(number)
+    services.push(service)
+    const count = reply.recordCount(request)
+    destinations.push(Array.isArray(list) && sameAsPacked(list, reply, reply.recordsOf(request), count) ? new SameDestinations(list) : new PackedDestinations(reply, request, count))
+    return services.length % SLICE === 0 ? turn() : undefined
   })
-  return { services, destinations, ...settings }
+  return { services: services ?? [], destinations, matches, ...settings }
 }
 
 /** The same of a table that was read in full. */

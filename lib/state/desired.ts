@@ -19,7 +19,7 @@ function lists(services: unknown, field: string): Pick<DesiredState, 'services' 
   const copy = Array.isArray(services) ? services.slice() as DesiredService[] : [...services as Iterable<DesiredService>]
   const destinations = copy.map((service: DesiredService | null | undefined) => {
     const listed: unknown = service?.destinations
-    return Array.isArray(listed) ? listed.slice() : listed
+    return listed === undefined ? [] : Array.isArray(listed) ? listed.slice() : listed
   })
   return { services: copy, destinations }
 }

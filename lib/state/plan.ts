@@ -1,5 +1,4 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Properties } from '../check.js'
 import { conflict, invalidType } from '../errors.js'
 import { changes } from '../operations.js'
 import { Requests } from '../pack/requests.js'
@@ -9,7 +8,7 @@ import type {
 import { PROTOCOLS } from '../vocabulary.js'
 import { destinationDifferences, serviceDifferences, surelyAsListed, surelyConfiguredAsListed } from './compare.js'
 import {
-  canonicalDaemon, completeDestination, completeService, configurationOf, destinationId, endpointWords, keyOf, located, objection, serviceId, serviceWords,
+  canonicalDaemon, completeDestination, completeService, configurationOf, destinationId, endpointWords, isSpelled, keyOf, located, objection, serviceId, serviceWords,
 } from './complete.js'
 import type { CurrentTable } from './current.js'
 import type { DesiredState } from './desired.js'
@@ -71,8 +70,6 @@ function spelledAlike(desired: DesiredService, listed: ListedService): boolean {
   return 'address' in desired && desired.port === listed.port && desired.address === listed.address && desired.protocol === listed.protocol
 }
 
-const isSpelled = (...values: unknown[]): boolean => values.every((value) => typeof value === 'string' || typeof value === 'number')
-
 /** Compares a desired table with a listed one, service by service. */
 class Planner {
   readonly staged: StagedPlan = { build: [], retire: [], finish: [], warnings: [], draining: [], affinity: undefined }
@@ -89,43 +86,54 @@ class Planner {
     this.#serviceClaims.reset(current.services.length)
   }
 
-  /** Whether the first listed service is this one. */
-  begins(entry: DesiredService): boolean {
-    return typeof entry === 'object' && entry !== null && spelledAlike(entry, this.current.services[0])
+  /** Whether services will have to be looked for. The kernel lists them in the order of its hash table, so that where the first is another, all are. */
+  needsIndex(desired: readonly DesiredService[]): boolean {
+    const { services, matches } = this.current
+    if (desired.length === 0 || services.length === 0) return false
+    if (matches !== undefined) return matches.listed.includes(-1)
+    const [first] = desired as unknown[]
+    return typeof first !== 'object' || first === null || !spelledAlike(first as DesiredService, services.at(0)!)
   }
 
   /** Compares a desired service with the listed one. Returns how many destinations were looked at. */
-  service(entry: DesiredService, destinations: unknown, path: string): number {
+  service(number: number, entry: DesiredService, destinations: unknown): number {
+    const path = `desired.services[${number}]`
     if (typeof entry !== 'object' || entry === null) throw invalidType(path, 'an object', entry)
-    const { services } = this.current
-    let index = this.#next
+    const { matches } = this.current
+    let index = matches === undefined ? this.#next : matches.listed[number]
+    let listed = this.#listed(index)
     let complete: Service | undefined
-    if (index >= services.length || this.#serviceClaims.has(index) || !spelledAlike(entry, services[index])) {
+    if (listed === undefined || this.#serviceClaims.has(index) || !spelledAlike(entry, listed)) {
       // The kernel lists services in the order of its hash table.
-      const { protocol, address, port, fwmark, family } = entry as unknown as Properties
-      index = isSpelled(protocol, address, port) || isSpelled(fwmark, family) ? this.#find(entry) : -1
-      if (index < 0 || !spelledAlike(entry, services[index])) {
+      index = isSpelled(entry) ? this.#find(entry) : -1
+      listed = this.#listed(index)
+      if (listed === undefined || !spelledAlike(entry, listed)) {
         complete = this.#complete(entry, path)
         index = this.#find(complete)
+        listed = this.#listed(index)
       }
     }
-    const listed = index < 0 ? undefined : services[index]
     if (listed === undefined ? this.#added.has(serviceId(complete!)) : this.#serviceClaims.has(index)) {
       throw conflict(path, `names ${serviceWords(complete ?? listed!)} a second time`)
     }
-    const wanted: unknown = destinations ?? []
-    if (!Array.isArray(wanted)) throw invalidType(`${path}.destinations`, 'an array', destinations)
+    const other = matches?.desired[index] ?? -1
+    if (other >= 0 && other !== number) throw conflict(`desired.services[${Math.max(number, other)}]`, `names ${serviceWords(listed!)} a second time`)
+    if (!Array.isArray(destinations)) throw invalidType(`${path}.destinations`, 'an array', destinations)
     const key = keyOf(complete ?? listed!)
     if (this.settings.shared && !this.settings.owns(key)) throw conflict(path, `is ${serviceWords(key)}, which is outside what options.owns says`)
     if (listed === undefined) {
       this.#added.add(serviceId(key))
-      this.#addService(complete!, key, wanted as DestinationInput[], path)
+      this.#addService(complete!, key, destinations as DestinationInput[], path)
     } else {
       this.#serviceClaims.add(index)
       this.#next = index + 1
-      this.#changeService(entry, complete, key, index, wanted as DestinationInput[], path)
+      this.#changeService(entry, complete, key, listed, index, destinations as DestinationInput[], path)
     }
-    return (listed === undefined ? 0 : this.current.destinations[index].count) + wanted.length + 1
+    return (listed === undefined ? 0 : this.current.destinations[index].count) + destinations.length + 1
+  }
+
+  #listed(index: number): ListedService | undefined {
+    return index < 0 ? undefined : this.current.services.at(index)
   }
 
   #complete(entry: DesiredService, path: string): Service {
@@ -147,7 +155,7 @@ class Planner {
     const byId = new Map<string, number>()
     const { services } = this.current
     for (let i = 0; i < services.length; i++) {
-      byId.set(serviceId(services[i]), i)
+      byId.set(serviceId(services.at(i)!), i)
       if (i % SLICE === SLICE - 1) yield
     }
     this.#byId = byId
@@ -175,10 +183,9 @@ class Planner {
     seen.add(id)
   }
 
-  #changeService(entry: DesiredService, known: Service | undefined, key: ServiceKey, index: number, desired: DestinationInput[], path: string): void {
+  #changeService(entry: DesiredService, known: Service | undefined, key: ServiceKey, listed: ListedService, index: number, desired: DestinationInput[], path: string): void {
     const { build, retire } = this.staged
     const before = build.length + retire.length
-    const listed = this.current.services[index]
     const destinations = this.current.destinations[index]
     const leftOver = destinations.are(desired) ? [] : this.#destinations(key, destinations.read(), desired, path)
     let service: Service = listed
@@ -309,7 +316,7 @@ class Planner {
   /** Services that nobody wants. Returns how many destinations were looked at. */
   leftOver(index: number): number {
     if (this.#serviceClaims.has(index)) return 1
-    const service = this.current.services[index]
+    const service = this.current.services.at(index)!
     const id = serviceId(service)
     if (this.#gone.has(id) || this.#claimedElsewhere(id, index)) return 1
     this.#gone.add(id)
@@ -408,13 +415,12 @@ export async function planTable(desired: DesiredState, current: CurrentTable, se
     seen = 0
     await turn()
   }
-  // The kernel lists services in the order of its hash table, so that where the first is another, all are.
-  if (desired.services.length > 0 && current.services.length > 0 && !planner.begins(desired.services[0])) {
+  if (planner.needsIndex(desired.services)) {
     const index = planner.index()
     while (index.next().done !== true) await pause()
   }
   for (let i = 0; i < desired.services.length; i++) {
-    seen += planner.service(desired.services[i], desired.destinations[i], `desired.services[${i}]`)
+    seen += planner.service(i, desired.services[i], desired.destinations[i])
     if (seen >= SLICE) await pause()
   }
   for (let i = 0; i < current.services.length; i++) {

@@ -9,7 +9,7 @@ import { addon } from '../../lib/native/load.js'
 import { records } from '../../lib/native/layout.js'
 import { changes } from '../../lib/operations.js'
 import { Requests } from '../../lib/pack/requests.js'
-import { apply as applyToModel } from '../../lib/state/apply.js'
+import { apply as applyToModel, plan as planInFull } from '../../lib/state/apply.js'
 import { FORWARDING_METHODS } from '../../lib/vocabulary.js'
 import { fileURLToPath } from 'node:url'
 
@@ -65,6 +65,27 @@ describe('apply on a real kernel', () => {
       ],
     }
     expect(await ipvs.plan(desired, { prune: 'all' })).toEqual({ operations: [], warnings: [] })
+  })
+
+  test('plans the same whether the table is compared while it comes or read in full first', async () => {
+    const inFull = { snapshot: () => ipvs.snapshot(), batch: ipvs.batch.bind(ipvs), sysctl: ipvs.sysctl }
+    await fc.assert(fc.asyncProperty(table, table, fc.constantFrom('none', 'all'), fc.boolean(), async (before, after, prune, drain) => {
+      await ipvs.apply(before, { prune: 'all' })
+      for (const desired of [before, after, [...before].reverse(), await ipvs.snapshot()]) expect(await ipvs.plan(desired, { prune, drain })).toEqual(await planInFull(inFull, desired, { prune, drain }))
+    }), { seed: 7, numRuns: 40 })
+  })
+
+  test.each([
+    ['the one the kernel lists first', ['fd00::1', 'FD00:0::1']], ['the other one first', ['FD00:0::1', 'fd00::1']], ['both alike', ['fd00::1', 'fd00::1']], ['neither as listed', ['FD00::1', 'FD00:0::1']],
+  ])('a service that is desired twice is refused: %s', async (_, addresses) => {
+    const destination = { address: 'fd00::9', port: 80, forward: 'nat' } as const
+    const desired = addresses.map((address) => ({ protocol: 'tcp' as const, address, port: 80, destinations: [destination] }))
+    for (const table of [[desired[0]], []]) {
+      await ipvs.apply(table, { prune: 'all' })
+      for (const states of [desired, [{ ...web, destinations: [a] }, ...desired]]) {
+        await expect(ipvs.plan(states)).rejects.toMatchObject({ field: `desired.services[${states.length - 1}]`, message: expect.stringContaining('a second time') as unknown })
+      }
+    }
   })
 
   test('a snapshot brings a table back', async () => {

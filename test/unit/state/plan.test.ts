@@ -295,6 +295,7 @@ describe('what cannot be planned is said before anything is sent', () => {
     ['a bad port', [{ ...web, port: 70000 }], {}, 'desired.services[0].port'],
     ['a bad scheduler', [{ ...web }, { ...web, port: 81, scheduler: 5 }], {}, 'desired.services[1].scheduler'],
     ['destinations that are no array', [{ ...web, destinations: 5 }], {}, 'desired.services[0].destinations'],
+    ['destinations that are null', [{ ...web, destinations: null }], {}, 'desired.services[0].destinations'],
     ['a destination that is null', [{ ...web, destinations: [null] }], {}, 'desired.services[0].destinations[0]'],
     ['a port that is text', [{ ...web, destinations: [a, { ...b, port: '80' }] }], {}, 'desired.services[0].destinations[1].port'],
     ['an address that is a symbol', [{ ...web, destinations: [{ ...b, address: Symbol('b') }] }], {}, 'desired.services[0].destinations[0].address'],
