@@ -22,6 +22,16 @@ async function modelOf(desired: Desired): Promise<Model> {
   return model
 }
 
+/** A handle on a model that refuses operations of this type. */
+const refusing = (model: Model, type: Operation['type']): TableHandle => ({
+  snapshot: () => model.snapshot(),
+  batch: async (operations: Iterable<Operation>) => {
+    const outcomes: Outcome[] = []
+    for (const operation of operations) outcomes.push(...operation.type === type ? [{ index: 0, operation, outcome: 'refused' as const }] : await model.batch([operation]))
+    return outcomes
+  },
+} as TableHandle)
+
 const typesOf = (operations: readonly Operation[]): string[] => operations.map(({ type }) => type)
 
 /** What is in a model, whatever the order. */
@@ -258,15 +268,8 @@ describe('entries of other programs that this library refuses to write', () => {
 
   test('are listed as not undone where a rollback would have to bring them back; all else is undone', async () => {
     const model = await modelWithForeign()
-    const refuseDaemon = {
-      snapshot: () => model.snapshot(),
-      batch: async (operations: Iterable<Operation>) => {
-        const outcomes = await model.batch([...operations].filter(({ type }) => type !== 'startDaemon'))
-        return [...outcomes, ...[...operations].filter(({ type }) => type === 'startDaemon').map((operation): Outcome => ({ index: 0, operation, outcome: 'refused' }))]
-      },
-    }
     const desired: Desired = { services: [{ ...web, scheduler: 'sh', destinations: [b] }], daemons: [{ role: 'master', interface: 'none' }] }
-    const { done, rollback } = await apply(refuseDaemon, desired, { prune: 'all', rollback: true })
+    const { done, rollback } = await apply(refusing(model, 'startDaemon'), desired, { prune: 'all', rollback: true })
     expect(typesOf(done.map(({ operation }) => operation))).toEqual(['addDestination', 'updateService', 'removeDestination', 'removeDestination'])
     expect(rollback!.notUndone).toEqual([{ index: 3, operation: { type: 'addDestination', service: web, destination: foreign }, outcome: 'not-sent' }])
     expect(await contents(model)).toEqual(await contents(await modelOf([{ ...web, destinations: [a] }])))
@@ -357,15 +360,7 @@ describe('apply', () => {
 
   test('reports what is in force, and keeps what is not replaced', async () => {
     const model = await modelOf([{ ...web, destinations: [a] }])
-    const handle = {
-      snapshot: () => model.snapshot(),
-      batch: async (operations: Iterable<Operation>) => {
-        const outcomes: Outcome[] = []
-        for (const operation of operations) outcomes.push(...operation.type === 'addDestination' ? [{ index: 0, operation, outcome: 'refused' as const }] : await model.batch([operation]))
-        return outcomes
-      },
-    }
-    const result = await apply(handle, [{ ...web, scheduler: 'rr', destinations: [b, c] }], { prune: 'all' })
+    const result = await apply(refusing(model, 'addDestination'), [{ ...web, scheduler: 'rr', destinations: [b, c] }], { prune: 'all' })
     expect(typesOf(result.done.map(({ operation }) => operation))).toEqual(['updateService'])
     expect(typesOf(result.refused.map(({ operation }) => operation))).toEqual(['addDestination', 'addDestination'])
     expect(typesOf(result.notSent.map(({ operation }) => operation))).toEqual(['removeDestination'])
@@ -374,15 +369,7 @@ describe('apply', () => {
 
   test('keeps the weight of an old destination where the new one was refused', async () => {
     const model = await modelOf([{ ...web, destinations: [a] }])
-    const handle = {
-      snapshot: () => model.snapshot(),
-      batch: async (operations: Iterable<Operation>) => {
-        const outcomes: Outcome[] = []
-        for (const operation of operations) outcomes.push(...operation.type === 'addDestination' ? [{ index: 0, operation, outcome: 'refused' as const }] : await model.batch([operation]))
-        return outcomes
-      },
-    }
-    const result = await apply(handle, [{ ...web, destinations: [b, { ...a, weight: 0 }] }])
+    const result = await apply(refusing(model, 'addDestination'), [{ ...web, destinations: [b, { ...a, weight: 0 }] }])
     expect(typesOf(result.refused.map(({ operation }) => operation))).toEqual(['addDestination'])
     expect(typesOf(result.notSent.map(({ operation }) => operation))).toEqual(['updateDestination'])
     expect(model.capacity()).toEqual(new Map([[serviceId(web), 1]]))
