@@ -30,7 +30,7 @@ const refusing = (model: Model, type: Operation['type']): TableHandle => ({
     for (const operation of operations) outcomes.push(...operation.type === type ? [{ index: 0, operation, outcome: 'refused' as const }] : await model.batch([operation]))
     return outcomes
   },
-} as TableHandle)
+})
 
 const typesOf = (operations: readonly Operation[]): string[] => operations.map(({ type }) => type)
 
