@@ -8,8 +8,8 @@ import { takeBuffer } from './pack/buffers.js'
 import type { Requests } from './pack/requests.js'
 import { SERVICE_KEY_SIZE } from './pack/service.js'
 import type { Piece, Queue } from './queue.js'
-import type { ListedService, ListedTable, ListedTableService, ServiceKey } from './types.js'
-import { LISTED_SERVICE_SIZE, readListedService, readServiceKey } from './unpack/service.js'
+import type { ListedTable, ListedTableService } from './types.js'
+import { LISTED_SERVICE_SIZE, readListedService } from './unpack/service.js'
 import { ATTEMPTS, repeatedDestinations, repeatedServices } from './unpack/repeats.js'
 import type { Reply } from './unpack/reply.js'
 import { returnSpace, takeSpace } from './unpack/spaces.js'
@@ -46,7 +46,7 @@ function packDumps(requests: Requests, table: Reply, from: number, to: number): 
 
 /** A listed service with its destinations. (A spread would give every service a hidden class of its own, and each use of it a look-up.) */
 function readService(table: Reply, index: number, destinations: ListedTableService['destinations']): ListedTableService {
-  const service = readServiceAt(table, index) as ListedTableService
+  const service = readListedService(table, serviceAt(table, index)) as ListedTableService
   service.destinations = destinations
   return service
 }
@@ -158,11 +158,8 @@ export function readTable(
   })
 }
 
-/** The service with this number. */
-export const readServiceAt = (table: Reply, service: number): ListedService => readListedService(table, table.recordsOf(SERVICES) + service * LISTED_SERVICE_SIZE)
-
-/** What tells it from others. */
-export const readServiceKeyAt = (table: Reply, service: number): ServiceKey => readServiceKey(table, table.recordsOf(SERVICES) + service * LISTED_SERVICE_SIZE)
+/** Where the service with this number is in the listing. */
+export const serviceAt = (table: Reply, service: number): number => table.recordsOf(SERVICES) + service * LISTED_SERVICE_SIZE
 
 /** The promise API's `snapshot`. */
 export async function snapshot(queue: Queue): Promise<ListedTable> {

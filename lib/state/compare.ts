@@ -1,6 +1,6 @@
 import { countOf, type Properties } from '../check.js'
 import { DEFAULTS } from '../limits.js'
-import type { Counted, Destination, DestinationInput, ListedDestination, ListedService, Persistence, Service } from '../types.js'
+import type { Counted, Destination, DestinationInput, ListedDestination, Persistence, Service } from '../types.js'
 import type { DesiredService } from './types.js'
 
 /**
@@ -28,7 +28,7 @@ export function surelyAsListed(desired: DestinationInput & Partial<Omit<ListedDe
 }
 
 /** Whether a desired service, whose key is that of the listed one, is certainly valid and as listed. False says nothing. */
-export function surelyConfiguredAsListed(desired: DesiredService & Partial<Counted>, listed: ListedService): boolean {
+export function surelyConfiguredAsListed(desired: DesiredService & Partial<Counted>, listed: Service): boolean {
   const { scheduler, schedulerFlags, onePacket, persistence, persistenceEngine } = desired
   if (scheduler === undefined ? listed.scheduler !== DEFAULTS.scheduler : scheduler !== listed.scheduler) return false
   if (listed.schedulerFlags.length !== 0 || (schedulerFlags !== undefined && !(Array.isArray(schedulerFlags) && schedulerFlags.length === 0))) return false

@@ -7,7 +7,7 @@ import type { Daemon, DaemonInput, Destination, DestinationInput, ListedService,
 import { readDaemon } from '../unpack/daemon.js'
 import { LISTED_DESTINATION_SIZE, readListedDestination } from '../unpack/destination.js'
 import { Reply } from '../unpack/reply.js'
-import { LISTED_SERVICE_SIZE, readListedService } from '../unpack/service.js'
+import { LISTED_SERVICE_SIZE, readService } from '../unpack/service.js'
 
 /**
  * What the kernel would list if it were given this: the configuration is packed as for `add…`, which validates it and fills in the defaults,
@@ -65,7 +65,7 @@ export const keyOf = (service: ServiceKey): ServiceKey =>
 /** The complete configuration of a service, canonical. Throws what `addService` throws. */
 export function completeService(service: ServiceInput): Service {
   pack(changes.addService, 0, service)
-  return serviceConfigurationOf(readListedService(record, 0))
+  return readService(record, 0)
 }
 
 /** The complete configuration of a destination, canonical. Throws what `addDestination` throws. */

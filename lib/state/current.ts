@@ -2,11 +2,12 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { leaveOut, readRecords } from '../listing.js'
 import { reads } from '../operations.js'
 import type { Queue } from '../queue.js'
-import { readServiceAt, readServiceKeyAt, readTable } from '../snapshot.js'
-import type { Daemon, Destination, DestinationInput, ListedDestination, ListedService, ListedTable, Timeouts } from '../types.js'
+import { readTable, serviceAt } from '../snapshot.js'
+import type { Daemon, Destination, DestinationInput, ListedDestination, ListedTable, Service, Timeouts } from '../types.js'
 import { LISTED_DESTINATION_SIZE, readConfiguration } from '../unpack/destination.js'
 import { Reply } from '../unpack/reply.js'
 import { repeatedDestinations } from '../unpack/repeats.js'
+import { readService, readServiceKey } from '../unpack/service.js'
 import { surelyAsListed } from './compare.js'
 import { isSpelled, serviceId } from './complete.js'
 import type { DesiredState } from './desired.js'
@@ -22,7 +23,7 @@ export interface CurrentDestinations {
 
 /** The table that a plan begins with. */
 export interface CurrentTable {
-  readonly services: Pick<readonly ListedService[], 'length' | 'at'>
+  readonly services: Pick<readonly Service[], 'length' | 'at'>
   /** Destinations of the service with the same number. */
   readonly destinations: CurrentDestinations[]
   /** Which service of the table is which desired one, as far as that was seen while the table was read; -1 for none. */
@@ -73,30 +74,48 @@ class SameDestinations implements CurrentDestinations {
   }
 }
 
+/** Records that are kept beyond the answer that they came in, whose place is used again. */
+class Copies {
+  #chunk = new Reply(new ArrayBuffer(0))
+  #used = 0
+
+  /** Copies so many bytes; returns what they are in now, and where. */
+  keep(reply: Reply, at: number, length: number): { chunk: Reply, at: number } {
+    if (this.#used + length > this.#chunk.buffer.byteLength) {
+      this.#chunk = new Reply(new ArrayBuffer(Math.max(length, CHUNK)))
+      this.#used = 0
+    }
+    const place = { chunk: this.#chunk, at: this.#used }
+    this.#chunk.u8.set(reply.u8.subarray(at, at + length), this.#used)
+    this.#used += length
+    return place
+  }
+}
+
+const CHUNK = 256 * 1024
+
 /** Destinations that stay packed until somebody asks for them. */
 class PackedDestinations implements CurrentDestinations {
-  readonly #reply: Reply
+  readonly #place: { chunk: Reply, at: number }
   readonly #repeated: Set<number> | undefined
   #read: ListedDestination[] | undefined
 
-  /** Copies them: the place of the answer is used again. */
-  constructor(reply: Reply, request: number, readonly count: number) {
-    const at = reply.recordsOf(request)
-    this.#reply = new Reply(reply.buffer.slice(at, at + count * LISTED_DESTINATION_SIZE))
+  constructor(copies: Copies, reply: Reply, request: number, readonly count: number) {
+    this.#place = copies.keep(reply, reply.recordsOf(request), count * LISTED_DESTINATION_SIZE)
     this.#repeated = repeatedDestinations(reply, request)
   }
 
   read(): ListedDestination[] {
     if (this.#read === undefined) {
       this.#read = []
-      readRecords(reads.destinations, this.#reply, 0, this.count, this.#read)
+      readRecords(reads.destinations, this.#place.chunk, this.#place.at, this.count, this.#read)
       leaveOut(this.#read, this.#repeated)
     }
     return this.#read
   }
 
   are(desired: readonly unknown[]): boolean {
-    return sameAsPacked(desired, this.#reply, 0, this.count)
+    return sameAsPacked(desired, this.#place.chunk, this.#place.at, this.count)
   }
 }
 
@@ -118,9 +137,9 @@ class PackedServices {
     this.#numbers.push(number)
   }
 
-  at(index: number): ListedService | undefined {
+  at(index: number): Service | undefined {
     const number = this.#numbers[index]
-    return number === undefined ? undefined : readServiceAt(this.#table, number)
+    return number === undefined ? undefined : readService(this.#table, serviceAt(this.#table, number))
   }
 }
 
@@ -149,16 +168,17 @@ export async function currentTable(queue: Queue, desired: DesiredState): Promise
   const numbers = await numbersOf(desired)
   const matches = { listed: new Int32Array(desired.services.length).fill(-1), desired: [] as number[] }
   const destinations: CurrentDestinations[] = []
+  const copies = new Copies()
   let services: PackedServices | undefined
   const settings = await readTable(queue, true, (table, service, reply, request) => {
     services ??= new PackedServices(table)
-    const number = numbers.get(serviceId(readServiceKeyAt(table, service))) ?? -1
+    const number = numbers.get(serviceId(readServiceKey(table, serviceAt(table, service)))) ?? -1
     const list = desired.destinations[number]
     if (number >= 0) matches.listed[number] = services.length
     matches.desired.push(number)
     services.push(service)
     const count = reply.recordCount(request)
-    destinations.push(Array.isArray(list) && sameAsPacked(list, reply, reply.recordsOf(request), count) ? new SameDestinations(list) : new PackedDestinations(reply, request, count))
+    destinations.push(Array.isArray(list) && sameAsPacked(list, reply, reply.recordsOf(request), count) ? new SameDestinations(list) : new PackedDestinations(copies, reply, request, count))
     return services.length % SLICE === 0 ? turn() : undefined
   })
   return { services: services ?? [], destinations, matches, ...settings }

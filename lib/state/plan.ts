@@ -3,7 +3,7 @@ import { conflict, invalidType } from '../errors.js'
 import { changes } from '../operations.js'
 import { Requests } from '../pack/requests.js'
 import type {
-  Daemon, Destination, DestinationInput, ListedDestination, ListedService, Service, ServiceKey, Timeouts,
+  Daemon, Destination, DestinationInput, ListedDestination, Service, ServiceKey, Timeouts,
 } from '../types.js'
 import { PROTOCOLS } from '../vocabulary.js'
 import { destinationDifferences, serviceDifferences, surelyAsListed, surelyConfiguredAsListed } from './compare.js'
@@ -65,7 +65,7 @@ class Claims {
 }
 
 /** The desired service with the same key as a listed one, by its values alone: true only where both are spelled alike. */
-function spelledAlike(desired: DesiredService, listed: ListedService): boolean {
+function spelledAlike(desired: DesiredService, listed: Service): boolean {
   if ('fwmark' in listed) return 'fwmark' in desired && desired.fwmark === listed.fwmark && desired.family === listed.family
   return 'address' in desired && desired.port === listed.port && desired.address === listed.address && desired.protocol === listed.protocol
 }
@@ -132,7 +132,7 @@ class Planner {
     return (listed === undefined ? 0 : this.current.destinations[index].count) + destinations.length + 1
   }
 
-  #listed(index: number): ListedService | undefined {
+  #listed(index: number): Service | undefined {
     return index < 0 ? undefined : this.current.services.at(index)
   }
 
@@ -183,7 +183,7 @@ class Planner {
     seen.add(id)
   }
 
-  #changeService(entry: DesiredService, known: Service | undefined, key: ServiceKey, listed: ListedService, index: number, desired: DestinationInput[], path: string): void {
+  #changeService(entry: DesiredService, known: Service | undefined, key: ServiceKey, listed: Service, index: number, desired: DestinationInput[], path: string): void {
     const { build, retire } = this.staged
     const before = build.length + retire.length
     const destinations = this.current.destinations[index]

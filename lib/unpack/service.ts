@@ -64,8 +64,8 @@ function persistence(view: View, at: number): Persistence {
   return prefixLength === undefined ? { timeout, netmask: formatMask(mask) } as Persistence : { timeout, prefixLength }
 }
 
-/** A listed service. */
-export function readListedService(reply: Reply, at: number): ListedService {
+/** What is configured of a service. */
+export function readService(reply: Reply, at: number): Service {
   const flags = reply.u32[(at >> 2) + FLAGS]
   const scheduler = readWord(reply.u8, at + SCHEDULER, SCHEDULER_LENGTH)
   const present = reply.u32[(at >> 2) + PRESENT]
@@ -73,12 +73,18 @@ export function readListedService(reply: Reply, at: number): ListedService {
   const onePacket = (flags & ONE_PACKET) !== 0
   const affinity = flags & PERSISTENT ? persistence(reply, at) : null
   const persistenceEngine = present & HAS_ENGINE ? readText(reply.u8, at + ENGINE, ENGINE_LENGTH) : null
-  const stats = readStatistics(reply, at, COUNTERS)
-  const rates = readRates(reply, at, COUNTERS)
   const key = readServiceKey(reply, at)
   return 'fwmark' in key
-    ? { fwmark: key.fwmark, family: key.family, scheduler, schedulerFlags: named, onePacket, persistence: affinity, persistenceEngine, stats, rates }
-    : { protocol: key.protocol, address: key.address, port: key.port, scheduler, schedulerFlags: named, onePacket, persistence: affinity, persistenceEngine, stats, rates }
+    ? { fwmark: key.fwmark, family: key.family, scheduler, schedulerFlags: named, onePacket, persistence: affinity, persistenceEngine }
+    : { protocol: key.protocol, address: key.address, port: key.port, scheduler, schedulerFlags: named, onePacket, persistence: affinity, persistenceEngine }
+}
+
+/** A listed service. */
+export function readListedService(reply: Reply, at: number): ListedService {
+  const service = readService(reply, at) as ListedService
+  service.stats = readStatistics(reply, at, COUNTERS)
+  service.rates = readRates(reply, at, COUNTERS)
+  return service
 }
 
 /** Name of the scheduler in a packed service. */
