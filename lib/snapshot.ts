@@ -95,16 +95,17 @@ export function snapshotSync(requests: Requests, execute: (requests: Requests) =
 /** Lots of dumps that are asked for before the first of them is read. */
 const AHEAD = 3
 
+/** Is given the number of a listed service, and the answer that has its destinations; a promise that it returns is waited for. */
+type Visit = (service: number, reply: Reply, request: number) => Promise<void> | undefined
+
 /**
- * Reads the table, a lot of services at a time. `visit` is given the answer to the listing of services and the number of one, and the answer that
- * has its destinations; a promise that it returns is waited for.
+ * Reads the table, a lot of services at a time. Its place among the handle's operations is that of the call.
  *
- * @param lent whether the answers about destinations are not looked at any more when `visit` has them behind it
+ * @param lent whether the answers about destinations are not looked at any more when they have been visited
+ * @param begin is given the answer to the listing of services, and makes what visits each of them
  * @returns what else the table has
  */
-export function readTable(
-  queue: Queue, lent: boolean, visit: (table: Reply, service: number, reply: Reply, request: number) => Promise<void> | undefined,
-): Promise<Pick<ListedTable, 'timeouts' | 'daemons'>> {
+export function readTable(queue: Queue, lent: boolean, begin: (table: Reply) => Visit | Promise<Visit>): Promise<Pick<ListedTable, 'timeouts' | 'daemons'>> {
   return queue.during(async () => {
     const place = queue.lane()
     const ask = (pack: (requests: Requests) => void, space?: ArrayBuffer): Promise<Reply> => {
@@ -132,6 +133,7 @@ export function readTable(
         table = await ask(packTable)
         repeated = repeatedServices(table, SERVICES)
       }
+      const visit = await begin(table)
       const count = table.recordCount(SERVICES)
       const dumps = (from: number): Promise<Reply> => {
         const reply = ask((requests) => packDumps(requests, table, from, Math.min(from + DUMPS, count)), lent ? takeSpace() : undefined)
@@ -146,7 +148,7 @@ export function readTable(
         const reply = await asked.shift()!
         for (let i = from; i < Math.min(from + DUMPS, count); i++) {
           if (repeated?.has(i)) continue
-          const pause = visit(table, i, reply, i - from)
+          const pause = visit(i, reply, i - from)
           if (pause !== undefined) await pause
         }
         if (lent) returnSpace(reply.buffer)
@@ -177,7 +179,7 @@ export async function snapshot(queue: Queue): Promise<ListedTable> {
     }
     leaveOut(into, repeated)
   }
-  const { timeouts, daemons } = await readTable(queue, true, (table, service, reply, request) => {
+  const { timeouts, daemons } = await readTable(queue, true, (table) => (service, reply, request) => {
     const destinations: ListedTableService['destinations'] = []
     services.push(readService(table, service, destinations))
     const at = reply.recordsOf(request)

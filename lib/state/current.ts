@@ -121,13 +121,10 @@ class PackedDestinations implements CurrentDestinations {
 
 /** Listed services that are read each time one is asked for. */
 class PackedServices {
-  readonly #table: Reply
+  /** The answer that has them. */
+  table: Reply | undefined
   /** Their numbers in the listing. */
   readonly #numbers: number[] = []
-
-  constructor(table: Reply) {
-    this.#table = table
-  }
 
   get length(): number {
     return this.#numbers.length
@@ -139,7 +136,7 @@ class PackedServices {
 
   at(index: number): Service | undefined {
     const number = this.#numbers[index]
-    return number === undefined ? undefined : readService(this.#table, serviceAt(this.#table, number))
+    return number === undefined ? undefined : readService(this.table!, serviceAt(this.table!, number))
   }
 }
 
@@ -165,23 +162,25 @@ async function numbersOf(desired: DesiredState): Promise<Map<string, number>> {
  * bytes, whose place is used again, so that the garbage collector, which would hold the event loop the longer the more there is, never hears of it.
  */
 export async function currentTable(queue: Queue, desired: DesiredState): Promise<CurrentTable> {
-  const numbers = await numbersOf(desired)
   const matches = { listed: new Int32Array(desired.services.length).fill(-1), desired: [] as number[] }
   const destinations: CurrentDestinations[] = []
   const copies = new Copies()
-  let services: PackedServices | undefined
-  const settings = await readTable(queue, true, (table, service, reply, request) => {
-    services ??= new PackedServices(table)
-    const number = numbers.get(serviceId(readServiceKey(table, serviceAt(table, service)))) ?? -1
-    const list = desired.destinations[number]
-    if (number >= 0) matches.listed[number] = services.length
-    matches.desired.push(number)
-    services.push(service)
-    const count = reply.recordCount(request)
-    destinations.push(Array.isArray(list) && sameAsPacked(list, reply, reply.recordsOf(request), count) ? new SameDestinations(list) : new PackedDestinations(copies, reply, request, count))
-    return services.length % SLICE === 0 ? turn() : undefined
+  const services = new PackedServices()
+  const settings = await readTable(queue, true, async (table) => {
+    services.table = table
+    const numbers = await numbersOf(desired)
+    return (service, reply, request) => {
+      const number = numbers.get(serviceId(readServiceKey(table, serviceAt(table, service)))) ?? -1
+      const list = desired.destinations[number]
+      if (number >= 0) matches.listed[number] = services.length
+      matches.desired.push(number)
+      services.push(service)
+      const count = reply.recordCount(request)
+      destinations.push(Array.isArray(list) && sameAsPacked(list, reply, reply.recordsOf(request), count) ? new SameDestinations(list) : new PackedDestinations(copies, reply, request, count))
+      return services.length % SLICE === 0 ? turn() : undefined
+    }
   })
-  return { services: services ?? [], destinations, matches, ...settings }
+  return { services, destinations, matches, ...settings }
 }
 
 /** The same of a table that was read in full. */

@@ -1,10 +1,12 @@
 import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ensure, find } from '../setup/programs.js'
 import { initialDisk, type GuestKind } from './guest.js'
 import type { Job, Outputs } from './job.js'
 import { userModeKernel } from './kernels.js'
 import type { Suite } from './suites.js'
+import { processorForGuest } from './processor.js'
 import { superviseGuest } from './supervise.js'
 
 const kind: GuestKind = {
@@ -30,7 +32,9 @@ export async function runInUml(job: Job, outputs: Outputs, suite: Suite): Promis
   writeFileSync(join(folder, 'initrd'), await initialDisk(kind, job, kernel))
   const args = [
     `mem=${job.memory}M`, `initrd=${join(folder, 'initrd')}`, 'rdinit=/init', 'con=null', 'con0=null,fd:1', 'ssl=null', 'ssl0=null,fd:3', 'ssl1=null,fd:4', 'ssl2=null,fd:5',
-    `uml_dir=${folder}/`, 'umid=lab', 'quiet',
+    `uml_dir=${folder}/`, 'umid=lab', 'seccomp=on', 'quiet',
   ]
-  return superviseGuest({ name: 'UML', program: kernel.image, args, environment: { PATH: process.env.PATH, HOME: folder, TMPDIR: memoryFolder(job.memory) }, bootLimit: 120, tidy }, job, outputs)
+  await ensure('taskset')
+  const pinned = ['--cpu-list', String(processorForGuest()), kernel.image, ...args]
+  return superviseGuest({ name: 'UML', program: find('taskset')!, args: pinned, environment: { PATH: process.env.PATH, HOME: folder, TMPDIR: memoryFolder(job.memory) }, bootLimit: 120, tidy }, job, outputs)
 }

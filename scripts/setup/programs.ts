@@ -22,6 +22,7 @@ const packages = {
   'python3': ['python3'],
   'qemu-system-x86_64': ['qemu-system-x86'],
   'strace': ['strace'],
+  'taskset': ['util-linux'],
   'tcpdump': ['tcpdump'],
   'unshare': ['util-linux'],
   'xz': ['xz-utils'],

@@ -75,6 +75,14 @@ describe('apply on a real kernel', () => {
     }), { seed: 7, numRuns: 40 })
   })
 
+  test('a plan keeps its place among the operations of its handle, and is finished before the handle closes', async () => {
+    const handle = await Ipvs.open({ netns: scene.namespace.name })
+    const [{ operations }] = await Promise.all([handle.plan([web]), handle.addService(web)])
+    expect(typesOf(operations)).toEqual(['addService'])
+    const [later] = await Promise.all([handle.plan([web]), handle.close()])
+    expect(later.operations).toEqual([])
+  })
+
   test.each([
     ['the one the kernel lists first', ['fd00::1', 'FD00:0::1']], ['the other one first', ['FD00:0::1', 'fd00::1']], ['both alike', ['fd00::1', 'fd00::1']], ['neither as listed', ['FD00::1', 'FD00:0::1']],
   ])('a service that is desired twice is refused: %s', async (_, addresses) => {
