@@ -1,6 +1,21 @@
 import js from '@eslint/js'
 import tseslint from 'typescript-eslint'
 
+/** The floors of lib/, from the ground up. A folder imports only from floors below its own; `doors` are the files at the top. */
+const floors = [
+  ['model'], ['arguments'], ['configuration'], ['rules', 'keepalived'], ['wire'], ['client'], ['proc'], ['state'], ['doors'],
+  ['network'], ['checks', 'host', 'sources'], ['director'], ['metrics'], ['page'], ['command'],
+]
+
+/** Refuses imports of the same floor's other folders and of the floors above. */
+function importRule(folder, floor) {
+  const closed = floors.slice(floor).flat().filter((name) => name !== folder)
+  const folders = closed.filter((name) => name !== 'doors').join('|')
+  const files = closed.includes('doors') ? '|^(\\.\\./)+(index|ipvs|ipvs-sync)\\.js$' : ''
+  const pattern = { regex: `^(\\.{1,2}/)+(${folders}|bench)/${files}`, message: `lib/${folder} stands below it, or beside it: see CONTRIBUTING.md` }
+  return { files: [folder === 'doors' ? 'lib/*.ts' : `lib/${folder}/**/*.ts`], rules: { 'no-restricted-imports': ['error', { patterns: [pattern] }] } }
+}
+
 export default tseslint.config(
   { ignores: ['build/', 'dist/', 'docs/api/', 'node_modules/', 'native/'] },
   js.configs.recommended,
@@ -13,5 +28,7 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
     },
   },
+  ...floors.flatMap((folders, floor) => folders.map((folder) => importRule(folder, floor))),
+  { files: ['lib/bench/**/*.ts'], rules: { 'no-restricted-imports': ['error', { patterns: [{ regex: '^\\.\\./', message: 'lib/bench stands alone' }] }] } },
   { files: ['**/*.js', '**/*.mjs'], languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', AbortController: 'readonly', setInterval: 'readonly', clearInterval: 'readonly' } } },
 )

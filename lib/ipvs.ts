@@ -1,17 +1,17 @@
-import { batch, type AsyncBatchInput } from './batch.js'
-import type { ChangeMethods, Promised, ReadMethods } from './methods.js'
-import type { NativeHandle } from './native/addon.js'
-import { addon } from './native/load.js'
-import { closedError } from './errors.js'
-import { nativeOptions } from './netns.js'
-import { openError } from './open.js'
-import { changes, reads } from './operations.js'
+import { batch, type AsyncBatchInput } from './client/batch.js'
+import type { ChangeMethods, Promised, ReadMethods } from './client/methods.js'
+import type { NativeHandle } from './wire/addon.js'
+import { addon } from './wire/load.js'
+import { closedError } from './model/errors.js'
+import { nativeOptions } from './client/open-options.js'
+import { openError } from './client/open-error.js'
+import { changes, reads } from './client/operations.js'
 import { connections } from './proc/connections.js'
 import { sysctl, type Sysctl } from './proc/sysctl.js'
 import { processorTotals, totals } from './proc/totals.js'
 import type { Connection, ConnectionFilter, ProcessorTotals, Totals } from './proc/types.js'
-import { Queue } from './queue.js'
-import { snapshot } from './snapshot.js'
+import { Queue } from './client/queue.js'
+import { snapshot } from './client/snapshot.js'
 import { apply, plan, type TableHandle } from './state/apply.js'
 import { currentTable } from './state/current.js'
 import { reconcile, type Reconciler, type ReconcileOptions } from './state/reconcile.js'
@@ -20,7 +20,7 @@ import { watch, type Observation, type WatchOptions } from './state/watch.js'
 import type {
   BatchOptions, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
   OpenOptions, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
-} from './types.js'
+} from './model/types.js'
 
 /**
  * A handle on the IPVS table of one network namespace.

@@ -1,4 +1,4 @@
-import type { Daemon, Destination, Info, ListedDestination, ListedService, ListedTableService, ServiceKey, Timeouts, Tunnel } from '../types.js'
+import type { Daemon, Destination, Info, ListedDestination, ListedService, ListedTableService, ServiceKey, Timeouts, Tunnel } from '../model/types.js'
 import { asPrinted } from '../rules/address-text.js'
 import type { Names } from '../rules/names.js'
 import { sortDestinations, sortServices } from '../rules/sort.js'

@@ -1,4 +1,4 @@
-import type { Operation } from '../types.js'
+import type { Operation } from '../model/types.js'
 
 /** ipvsadm's sentences for what the kernel refuses, for scripts that look for them: by what was asked (or for all), and the kernel's code. */
 const sentences: readonly [readonly (Operation['type'] | 'getService' | 'destinations')[] | 'all', string, string][] = [

@@ -1,7 +1,7 @@
 import { RulesError, firstOf } from '../rules/error.js'
 import { resolveNames } from '../rules/resolve-names.js'
 import type { ReadCommand } from '../rules/read-command.js'
-import type { Operation, ServiceKey } from '../types.js'
+import type { Operation, ServiceKey } from '../model/types.js'
 
 /** The operation or the service of a command line, its names resolved. */
 export async function resolveCommand({ operation, service, names }: ReadCommand): Promise<{ operation?: Operation, service?: ServiceKey }> {

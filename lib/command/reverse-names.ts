@@ -1,5 +1,5 @@
 import { lookupService } from 'node:dns/promises'
-import type { Table } from '../types.js'
+import type { Table } from '../model/types.js'
 import type { Names } from '../rules/names.js'
 import { loadServices } from '../rules/services-database.js'
 

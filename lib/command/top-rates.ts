@@ -1,6 +1,6 @@
 import { spellService } from '../rules/format-rules.js'
 import { spellEndpoint } from '../rules/spelling.js'
-import type { ListedTable, ServiceKey, Statistics } from '../types.js'
+import type { ListedTable, ServiceKey, Statistics } from '../model/types.js'
 
 /** What goes through a service or a destination in a second. */
 export type Rates = Record<keyof Statistics, number>

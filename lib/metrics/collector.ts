@@ -1,9 +1,9 @@
 import { Counter, Gauge, register, type Metric, type Registry } from 'prom-client'
-import { boolean, object, refuseUnknown, string } from '../check.js'
-import { conflict, invalidType, invalidValue } from '../errors.js'
+import { boolean, object, refuseUnknown, string } from '../arguments/validate.js'
+import { conflict, invalidType, invalidValue } from '../model/errors.js'
 import type { Ipvs } from '../ipvs.js'
 import type { Totals } from '../proc/types.js'
-import type { ListedTable } from '../types.js'
+import type { ListedTable } from '../model/types.js'
 import { backendSamples, serviceSamples, type BackendSample, type ServiceSample } from './samples.js'
 
 /** What a collector takes. */

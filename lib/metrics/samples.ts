@@ -1,4 +1,4 @@
-import type { ListedDestination, ListedService, ListedTable, ServiceKey } from '../types.js'
+import type { ListedDestination, ListedService, ListedTable, ServiceKey } from '../model/types.js'
 
 /** A destination, as metrics see it. */
 export interface BackendSample extends ListedDestination {

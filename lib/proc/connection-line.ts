@@ -1,5 +1,5 @@
-import { canonicalAddress, formatMask } from '../address.js'
-import type { Protocol } from '../types.js'
+import { canonicalAddress, formatMask } from '../model/address.js'
+import type { Protocol } from '../model/types.js'
 import type { Connection, ConnectionEnd } from './types.js'
 
 /** Files of `/proc/net` that list connections: one has the data of persistence engines, the other the origin. */

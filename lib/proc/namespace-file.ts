@@ -1,8 +1,8 @@
 import { close, closeSync, constants, read, readSync, write, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { errnoName, IpvsError } from '../errors.js'
-import type { NativeHandle } from '../native/addon.js'
-import type { Request } from '../types.js'
+import { errnoName, IpvsError } from '../model/errors.js'
+import type { NativeHandle } from '../wire/addon.js'
+import type { Request } from '../model/types.js'
 
 const readAt = promisify(read)
 const writeAt = promisify(write)

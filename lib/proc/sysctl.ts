@@ -1,6 +1,6 @@
-import { invalidType, invalidValue } from '../errors.js'
-import { integer } from '../check.js'
-import type { NativeHandle } from '../native/addon.js'
+import { invalidType, invalidValue } from '../model/errors.js'
+import { integer } from '../arguments/validate.js'
+import type { NativeHandle } from '../wire/addon.js'
 import { readText, readTextSync, writeText, writeTextSync, type NamespaceFile } from './namespace-file.js'
 
 /** What a setting holds. */

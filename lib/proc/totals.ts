@@ -1,5 +1,5 @@
-import type { NativeHandle } from '../native/addon.js'
-import type { Rates, Statistics } from '../types.js'
+import type { NativeHandle } from '../wire/addon.js'
+import type { Rates, Statistics } from '../model/types.js'
 import { readText, readTextSync, type NamespaceFile } from './namespace-file.js'
 import type { ProcessorTotals, Totals } from './types.js'
 

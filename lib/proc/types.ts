@@ -1,4 +1,4 @@
-import type { Protocol, ServiceKey, Statistics, Rates } from '../types.js'
+import type { Protocol, ServiceKey, Statistics, Rates } from '../model/types.js'
 
 /** One end of a connection. */
 export interface ConnectionEnd {

@@ -2,7 +2,7 @@
  * Addresses as ipvsadm reads and writes them, where the C library's ways differ from the canonical text of this library:
  * IPv4 in all the spellings of inet_aton(3), IPv6 as inet_ntop(3) prints it.
  */
-import { canonicalAddress, formatMask, parseAddress } from '../address.js'
+import { canonicalAddress, formatMask, parseAddress } from '../model/address.js'
 
 const loosePart = /^(?:0[xX]([0-9a-fA-F]+)|0([0-7]*)|([1-9][0-9]*))$/
 

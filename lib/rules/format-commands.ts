@@ -1,4 +1,4 @@
-import type { Destination, Operation, Service } from '../types.js'
+import type { Destination, Operation, Service } from '../model/types.js'
 import { daemonLine, destinationLine, serviceLine, spellService, timeoutsLine } from './format-rules.js'
 import { defaults } from './language.js'
 import { spellEndpoint } from './spelling.js'

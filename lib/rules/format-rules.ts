@@ -1,4 +1,4 @@
-import type { DaemonInput, Destination, Protocol, Service, ServiceKey, Table, Timeouts, Tunnel } from '../types.js'
+import type { DaemonInput, Destination, Protocol, Service, ServiceKey, Table, Timeouts, Tunnel } from '../model/types.js'
 import { asPrinted } from './address-text.js'
 import { limits } from './language.js'
 import type { Names } from './names.js'

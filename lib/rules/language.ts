@@ -4,7 +4,7 @@
  * Facts are from the source of ipvsadm 1.31 where its manual says otherwise.
  */
 
-import { DEFAULTS } from '../limits.js'
+import { DEFAULTS } from '../model/limits.js'
 
 /** What ipvsadm calls its options in "multiple '…' options" and the like. It checks them in this order. */
 export const optionGroups = [

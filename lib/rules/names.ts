@@ -1,4 +1,4 @@
-import type { Protocol } from '../types.js'
+import type { Protocol } from '../model/types.js'
 
 /** Names that go into a text in the place of numbers. */
 export interface Names {

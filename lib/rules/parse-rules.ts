@@ -1,4 +1,4 @@
-import type { Table } from '../types.js'
+import type { Table } from '../model/types.js'
 import { RulesError, firstOf } from './error.js'
 import { parseCommands } from './parse-commands.js'
 import { TableModel } from './table-model.js'

@@ -1,5 +1,5 @@
-import { canonicalAddress, parseMask, prefixOfMask } from '../address.js'
-import type { DaemonInput, DestinationKey, ForwardingMethod, Operation, Persistence, Protocol, Service, ServiceKey, Tunnel } from '../types.js'
+import { canonicalAddress, parseMask, prefixOfMask } from '../model/address.js'
+import type { DaemonInput, DestinationKey, ForwardingMethod, Operation, Persistence, Protocol, Service, ServiceKey, Tunnel } from '../model/types.js'
 import { looseIPv4 } from './address-text.js'
 import { RulesError } from './error.js'
 import {

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
-import { canonicalAddress } from '../address.js'
-import type { Operation, Protocol, Table } from '../types.js'
+import { canonicalAddress } from '../model/address.js'
+import type { Operation, Protocol, Table } from '../model/types.js'
 import { RulesError, firstOf } from './error.js'
 import { readLines } from './parse-commands.js'
 import type { NameReference } from './read-command.js'

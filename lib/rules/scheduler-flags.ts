@@ -1,4 +1,4 @@
-import { NAMED_SCHEDULER_FLAGS, SCHEDULER_FLAGS } from '../vocabulary.js'
+import { NAMED_SCHEDULER_FLAGS, SCHEDULER_FLAGS } from '../model/vocabulary.js'
 
 /** Bits of the scheduler flags by every name that ipvsadm knows; one bit means something else to each scheduler. */
 export const schedulerFlagBits: ReadonlyMap<string, number> = new Map<string, number>([

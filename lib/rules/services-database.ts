@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { Protocol } from '../types.js'
+import type { Protocol } from '../model/types.js'
 
 /** Names of ports, for each protocol by itself. */
 export interface ServicesDatabase {

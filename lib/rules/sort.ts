@@ -1,5 +1,5 @@
-import type { Destination, Protocol, Service } from '../types.js'
-import { PROTOCOLS } from '../vocabulary.js'
+import type { Destination, Protocol, Service } from '../model/types.js'
+import { PROTOCOLS } from '../model/vocabulary.js'
 import { sortWords } from './address-text.js'
 import type { Named } from './types.js'
 

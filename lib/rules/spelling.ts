@@ -1,5 +1,5 @@
-import { formatMask, maskOfPrefix } from '../address.js'
-import type { Persistence, Protocol } from '../types.js'
+import { formatMask, maskOfPrefix } from '../model/address.js'
+import type { Persistence, Protocol } from '../model/types.js'
 import { asPrinted } from './address-text.js'
 import type { Names } from './names.js'
 

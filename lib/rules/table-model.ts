@@ -1,4 +1,4 @@
-import type { Table } from '../types.js'
+import type { Table } from '../model/types.js'
 import { RulesError } from './error.js'
 import type { Named, NamedRuleOperation, NamedTable } from './types.js'
 

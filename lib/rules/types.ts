@@ -1,4 +1,4 @@
-import type { Operation, Table } from '../types.js'
+import type { Operation, Table } from '../model/types.js'
 
 /** The same shape, with ports that may be names of the services database ('http'); addresses may be host names. */
 export type Named<T> = T extends (infer Element)[]

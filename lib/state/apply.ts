@@ -1,8 +1,8 @@
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import { AbortError, isArgumentError } from '../errors.js'
-import type { Ipvs } from '../ipvs.js'
-import type { DestinationKey, ListedDestination, Operation, Outcome, ServiceKey } from '../types.js'
+import { AbortError, isArgumentError } from '../model/errors.js'
+import type { BatchOptions, DestinationKey, ListedDestination, ListedTable, Operation, Outcome, ServiceKey } from '../model/types.js'
+import type { Sysctl } from '../proc/sysctl.js'
 import { configurationOf, destinationId, isOtherFamily, objection, serviceConfigurationOf, serviceId } from './complete.js'
 import { currentOf, type CurrentTable } from './current.js'
 import { readDesired, type DesiredState } from './desired.js'
@@ -12,8 +12,10 @@ import { operationsOf, planTable, type Expired, type StagedPlan } from './plan.j
 import type { ApplyOptions, ApplyResult, Desired, DrainingDestination, Plan, PlanOptions } from './types.js'
 
 /** What of a handle is needed here. */
-export type TableHandle = Pick<Ipvs, 'snapshot' | 'batch'> & {
-  sysctl?: Pick<Ipvs['sysctl'], 'get'>
+export interface TableHandle {
+  snapshot(): Promise<ListedTable>
+  batch(operations: Iterable<Operation>, options: BatchOptions): Promise<Outcome[]>
+  sysctl?: Pick<Sysctl, 'get'>
   /** Reads the table for a plan, where that takes less than a snapshot. */
   current?: (desired: DesiredState) => Promise<CurrentTable>
 }

@@ -1,6 +1,6 @@
-import { countOf, type Properties } from '../check.js'
-import { DEFAULTS } from '../limits.js'
-import type { Counted, Destination, DestinationInput, ListedDestination, Persistence, Service } from '../types.js'
+import { countOf, type Properties } from '../arguments/validate.js'
+import { DEFAULTS } from '../model/limits.js'
+import type { Counted, Destination, DestinationInput, ListedDestination, Persistence, Service } from '../model/types.js'
 import type { DesiredService } from './types.js'
 
 /**

@@ -1,13 +1,13 @@
-import { object, type Properties } from '../check.js'
-import { isArgumentError } from '../errors.js'
-import { changes, packOperation } from '../operations.js'
-import { Requests } from '../pack/requests.js'
-import { SERVICE_KEY_SIZE } from '../pack/service.js'
-import type { Daemon, DaemonInput, Destination, DestinationInput, ListedService, Operation, Service, ServiceInput, ServiceKey } from '../types.js'
-import { readDaemon } from '../unpack/daemon.js'
-import { LISTED_DESTINATION_SIZE, readListedDestination } from '../unpack/destination.js'
-import { Reply } from '../unpack/reply.js'
-import { LISTED_SERVICE_SIZE, readService } from '../unpack/service.js'
+import { object, type Properties } from '../arguments/validate.js'
+import { isArgumentError } from '../model/errors.js'
+import { changes, packOperation } from '../client/operations.js'
+import { Requests } from '../wire/pack/requests.js'
+import { SERVICE_KEY_SIZE } from '../wire/pack/service.js'
+import type { Daemon, DaemonInput, Destination, DestinationInput, ListedService, Operation, Service, ServiceInput, ServiceKey } from '../model/types.js'
+import { readDaemon } from '../wire/unpack/daemon.js'
+import { LISTED_DESTINATION_SIZE, readListedDestination } from '../wire/unpack/destination.js'
+import { Reply } from '../wire/unpack/reply.js'
+import { LISTED_SERVICE_SIZE, readService } from '../wire/unpack/service.js'
 
 /**
  * What the kernel would list if it were given this: the configuration is packed as for `add…`, which validates it and fills in the defaults,

@@ -1,6 +1,6 @@
-import { object, refuseUnknown, type Known } from '../check.js'
-import { invalidType } from '../errors.js'
-import type { DaemonInput, Timeouts } from '../types.js'
+import { object, refuseUnknown, type Known } from '../arguments/validate.js'
+import { invalidType } from '../model/errors.js'
+import type { DaemonInput, Timeouts } from '../model/types.js'
 import type { Desired, DesiredService } from './types.js'
 
 const TABLE: Known = { what: 'a table', names: new Set(['services', 'timeouts', 'daemons']) }

@@ -1,4 +1,4 @@
-import type { ListedDestination, Service, ServiceKey } from '../types.js'
+import type { ListedDestination, Service, ServiceKey } from '../model/types.js'
 import type { Sysctl } from '../proc/sysctl.js'
 import { serviceWords } from './complete.js'
 import type { DrainOptions, PlanWarning } from './types.js'

@@ -1,4 +1,4 @@
-import type { Operation } from '../types.js'
+import type { Operation } from '../model/types.js'
 import { endpointWords, serviceWords } from './complete.js'
 import type { Plan } from './types.js'
 

@@ -1,5 +1,5 @@
-import { boolean, integer, object, oneOf, refuseUnknown, type Known, type Properties } from '../check.js'
-import { conflict, invalidType, outOfRange } from '../errors.js'
+import { boolean, integer, object, oneOf, refuseUnknown, type Known, type Properties } from '../arguments/validate.js'
+import { conflict, invalidType, outOfRange } from '../model/errors.js'
 import { ownership, type Owns } from './ownership.js'
 import type { ApplyOptions, DrainOptions, PlanOptions } from './types.js'
 

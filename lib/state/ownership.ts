@@ -1,9 +1,9 @@
-import { parseAddress } from '../address.js'
-import { integer, object, oneOf, refuseUnknown, type Known, type Properties } from '../check.js'
-import { conflict, invalidType, invalidValue } from '../errors.js'
-import { FIREWALL_MARK, PORT, PREFIX_LENGTH_4, PREFIX_LENGTH_6, type Range } from '../limits.js'
-import type { ServiceKey } from '../types.js'
-import { PROTOCOLS } from '../vocabulary.js'
+import { parseAddress } from '../model/address.js'
+import { integer, object, oneOf, refuseUnknown, type Known, type Properties } from '../arguments/validate.js'
+import { conflict, invalidType, invalidValue } from '../model/errors.js'
+import { FIREWALL_MARK, PORT, PREFIX_LENGTH_4, PREFIX_LENGTH_6, type Range } from '../model/limits.js'
+import type { ServiceKey } from '../model/types.js'
+import { PROTOCOLS } from '../model/vocabulary.js'
 import type { NumberRange, Ownership } from './types.js'
 
 /** Says of a canonical key whether the service is this program's. */

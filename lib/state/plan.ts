@@ -1,11 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { conflict, invalidType } from '../errors.js'
-import { changes } from '../operations.js'
-import { Requests } from '../pack/requests.js'
+import { conflict, invalidType } from '../model/errors.js'
+import { changes } from '../client/operations.js'
+import { Requests } from '../wire/pack/requests.js'
 import type {
   Daemon, Destination, DestinationInput, ListedDestination, Service, ServiceKey, Timeouts,
-} from '../types.js'
-import { PROTOCOLS } from '../vocabulary.js'
+} from '../model/types.js'
+import { PROTOCOLS } from '../model/vocabulary.js'
 import { destinationDifferences, serviceDifferences, surelyAsListed, surelyConfiguredAsListed } from './compare.js'
 import {
   canonicalDaemon, completeDestination, completeService, configurationOf, destinationId, endpointWords, isSpelled, keyOf, located, objection, serviceId, serviceWords,

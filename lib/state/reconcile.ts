@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
-import { object, refuseUnknown, type Known } from '../check.js'
-import { invalidType, outOfRange } from '../errors.js'
+import { object, refuseUnknown, type Known } from '../arguments/validate.js'
+import { invalidType, outOfRange } from '../model/errors.js'
 import { Work, type TableHandle } from './apply.js'
 import { destinationId, serviceId } from './complete.js'
 import { readDesired, type DesiredState } from './desired.js'

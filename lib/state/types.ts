@@ -1,6 +1,6 @@
 import type {
   DaemonInput, DestinationInput, DestinationKey, Operation, Outcome, Protocol, ServiceInput, ServiceKey, Timeouts,
-} from '../types.js'
+} from '../model/types.js'
 
 /** A service as it should be, with all its destinations. What is left out has the default of `addService` and `addDestination`. */
 export type DesiredService = ServiceInput & { destinations?: readonly DestinationInput[] }

@@ -1,7 +1,6 @@
 import { setTimeout as wait, setImmediate as turn } from 'node:timers/promises'
-import { boolean } from '../check.js'
-import type { Ipvs } from '../ipvs.js'
-import type { Destination, DestinationKey, ListedDestination, ListedTable, ListedTableService, Rates, Service, ServiceKey, Statistics } from '../types.js'
+import { boolean } from '../arguments/validate.js'
+import type { Destination, DestinationKey, ListedDestination, ListedTable, ListedTableService, Rates, Service, ServiceKey, Statistics } from '../model/types.js'
 import { destinationDifferences, serviceDifferences } from './compare.js'
 import { configurationOf, destinationId, keyOf, serviceConfigurationOf, serviceId } from './complete.js'
 import { optionsObject, seconds, signalOption } from './options.js'
@@ -55,7 +54,8 @@ const NAMES = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'] 
 /** Destinations that are compared between two turns of the event loop. */
 const SLICE = 1000
 
-type Handle = Pick<Ipvs, 'snapshot'>
+/** What of a handle is needed here. */
+interface Handle { snapshot(): Promise<ListedTable> }
 
 /** What the counters grew by. One of them fell: all were zeroed, or the entry is another one with the same key, and has counted from zero since. */
 function grown(before: Statistics, after: Statistics): Statistics {

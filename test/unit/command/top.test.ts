@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ratesBetween, type Sample } from '../../../lib/command/top-rates.js'
 import { lastScroll, scaled, screen, tableLines } from '../../../lib/command/top-screen.js'
-import type { ListedTable } from '../../../lib/types.js'
+import type { ListedTable } from '../../../lib/model/types.js'
 
 const none = { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 0n, outBytes: 0n }
 const noRates = { connections: 0, inPackets: 0, outPackets: 0, inBytes: 0, outBytes: 0 }

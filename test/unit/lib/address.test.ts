@@ -1,6 +1,6 @@
 import { isIP, isIPv4 } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { addressFamily, canonicalAddress, formatMask, maskOfPrefix, parseMask, prefixOfMask } from '../../../lib/address.js'
+import { addressFamily, canonicalAddress, formatMask, maskOfPrefix, parseMask, prefixOfMask } from '../../../lib/model/address.js'
 
 /** A small generator of numbers that is the same on every run. */
 function* numbers(seed: number): Generator<number, never> {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { index, records } from '../../../lib/native/layout.js'
-import { Requests } from '../../../lib/pack/requests.js'
-import { SERVICE_KEY_SIZE, writeServiceKey } from '../../../lib/pack/service.js'
+import { index, records } from '../../../lib/wire/layout.js'
+import { Requests } from '../../../lib/wire/pack/requests.js'
+import { SERVICE_KEY_SIZE, writeServiceKey } from '../../../lib/wire/pack/service.js'
 
 // In a file of its own: what is packed first in a process finds nothing that was packed before.
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, expect, it } from 'vitest'
-import { changes, reads } from '../../../lib/operations.js'
-import { Requests } from '../../../lib/pack/requests.js'
-import { SERVICE_KEY_SIZE } from '../../../lib/pack/service.js'
-import type { Daemon, Destination, ListedDestination, ListedService, Service } from '../../../lib/types.js'
-import { Reply } from '../../../lib/unpack/reply.js'
+import { changes, reads } from '../../../lib/client/operations.js'
+import { Requests } from '../../../lib/wire/pack/requests.js'
+import { SERVICE_KEY_SIZE } from '../../../lib/wire/pack/service.js'
+import type { Daemon, Destination, ListedDestination, ListedService, Service } from '../../../lib/model/types.js'
+import { Reply } from '../../../lib/wire/unpack/reply.js'
 import { echo, FIRST, packReply, set } from './support/replies.js'
 
 /** What a kernel that keeps exactly what it is told would list. */

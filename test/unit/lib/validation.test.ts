@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { changes, packOperation, reads } from '../../../lib/operations.js'
-import { Requests } from '../../../lib/pack/requests.js'
-import type { ArgumentError } from '../../../lib/errors.js'
-import type { Operation } from '../../../lib/types.js'
+import { changes, packOperation, reads } from '../../../lib/client/operations.js'
+import { Requests } from '../../../lib/wire/pack/requests.js'
+import type { ArgumentError } from '../../../lib/model/errors.js'
+import type { Operation } from '../../../lib/model/types.js'
 
 /** Bad input is found while it is packed: before anything is sent, and nothing of it stays in the buffer. */
 function refusal(pack: (requests: Requests) => void): ArgumentError {

@@ -1,5 +1,5 @@
-import type { NativeHandle, NativeReply } from '../../../../lib/native/addon.js'
-import { commands } from '../../../../lib/native/layout.js'
+import type { NativeHandle, NativeReply } from '../../../../lib/wire/addon.js'
+import { commands } from '../../../../lib/wire/layout.js'
 import { packReply, type Answer } from './replies.js'
 
 const names = new Map(Object.entries(commands).map(([name, number]) => [number, name]))

@@ -1,6 +1,6 @@
-import type { RecordName } from '../../../../lib/native/addon.js'
-import { records, reply as layout } from '../../../../lib/native/layout.js'
-import { HEADER_SIZE, type Requests } from '../../../../lib/pack/requests.js'
+import type { RecordName } from '../../../../lib/wire/addon.js'
+import { records, reply as layout } from '../../../../lib/wire/layout.js'
+import { HEADER_SIZE, type Requests } from '../../../../lib/wire/pack/requests.js'
 
 /** How a request of a made-up reply ended, and what answers it. */
 export interface Answer {

@@ -1,8 +1,8 @@
 import type {
   Daemon, Destination, DestinationKey, ListedDestination, ListedTable, ListedTableService, Operation, Outcome, Service, ServiceKey,
 } from 'ipvs'
-import { packOperation } from '../../../../lib/operations.js'
-import { Requests } from '../../../../lib/pack/requests.js'
+import { packOperation } from '../../../../lib/client/operations.js'
+import { Requests } from '../../../../lib/wire/pack/requests.js'
 
 /**
  * A table as the kernel would keep it, for predictions: it refuses what the kernel refuses (a second entry, a missing one), and lists canonical, complete

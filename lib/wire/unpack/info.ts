@@ -1,5 +1,5 @@
-import { index } from '../native/layout.js'
-import type { Info, Timeouts } from '../types.js'
+import { index } from '../layout.js'
+import type { Info, Timeouts } from '../../model/types.js'
 import type { Reply } from './reply.js'
 
 const VERSION = index('info', 'version', 'u32')

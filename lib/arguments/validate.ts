@@ -1,5 +1,5 @@
-import { conflict, invalidType, invalidValue, outOfRange } from './errors.js'
-import type { Range } from './limits.js'
+import { conflict, invalidType, invalidValue, outOfRange } from '../model/errors.js'
+import type { Range } from '../model/limits.js'
 
 /**
  * Checks of single values. Each returns its value, or throws an error that names the field; nothing is built unless it throws.

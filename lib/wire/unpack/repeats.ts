@@ -1,4 +1,4 @@
-import { index, records } from '../native/layout.js'
+import { index, records } from '../layout.js'
 import type { Reply } from './reply.js'
 
 /** How often a list of services with repeated entries is asked for again. */

@@ -1,7 +1,7 @@
-import { formatIPv4, formatIPv6 } from '../address.js'
-import { bits, index, records, textLength } from '../native/layout.js'
-import type { Daemon } from '../types.js'
-import { AF_INET6, ROLES } from '../vocabulary.js'
+import { formatIPv4, formatIPv6 } from '../../model/address.js'
+import { bits, index, records, textLength } from '../layout.js'
+import type { Daemon } from '../../model/types.js'
+import { AF_INET6, ROLES } from '../../model/vocabulary.js'
 import type { Reply, View } from './reply.js'
 import { readText } from './text.js'
 

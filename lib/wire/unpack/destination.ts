@@ -1,7 +1,7 @@
-import { formatIPv4, formatIPv6 } from '../address.js'
-import { bits, index, records } from '../native/layout.js'
-import type { Destination, DestinationKey, ForwardingMethod, ListedDestination, Tunnel } from '../types.js'
-import { AF_INET, AF_INET6, CHECKSUMS, FORWARDING_METHODS, TUNNEL_TYPES } from '../vocabulary.js'
+import { formatIPv4, formatIPv6 } from '../../model/address.js'
+import { bits, index, records } from '../layout.js'
+import type { Destination, DestinationKey, ForwardingMethod, ListedDestination, Tunnel } from '../../model/types.js'
+import { AF_INET, AF_INET6, CHECKSUMS, FORWARDING_METHODS, TUNNEL_TYPES } from '../../model/vocabulary.js'
 import { counterLayout, readRates, readStatistics } from './counters.js'
 import type { Reply, View } from './reply.js'
 

@@ -1,17 +1,17 @@
 import { availableParallelism } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
-import { invalidType, invalidValue, isArgumentError, withOutcomes, withoutStack, AbortError, BatchError } from './errors.js'
-import { object, refuseUnknown, type Known } from './check.js'
+import { invalidType, invalidValue, isArgumentError, withOutcomes, withoutStack, AbortError, BatchError } from '../model/errors.js'
+import { object, refuseUnknown, type Known } from '../arguments/validate.js'
 import { failureOf } from './failure.js'
 import type { BatchBuilder } from './methods.js'
 import { changes, packOperation, type Change } from './operations.js'
-import { returnBuffer, takeBuffer } from './pack/buffers.js'
-import type { Requests } from './pack/requests.js'
+import { returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
+import type { Requests } from '../wire/pack/requests.js'
 import { PIECE_REQUESTS, UNDER_WAY, type Piece, type Place, type Queue } from './queue.js'
 import type {
   BatchOptions, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
-} from './types.js'
-import { DONE, type Reply } from './unpack/reply.js'
+} from '../model/types.js'
+import { DONE, type Reply } from '../wire/unpack/reply.js'
 import { UntilAborted } from './until-aborted.js'
 
 /** What `IpvsSync.batch` takes. */

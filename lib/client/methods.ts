@@ -1,7 +1,7 @@
 import type {
   Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
   Service, ServiceInput, ServiceKey, Timeouts,
-} from './types.js'
+} from '../model/types.js'
 
 /**
  * The methods that change something, as `IpvsSync` and the builder of a batch have them; those of `Ipvs` return promises.

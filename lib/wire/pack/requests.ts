@@ -1,5 +1,5 @@
-import { request } from '../native/layout.js'
-import { reentrantError } from '../errors.js'
+import { request } from '../layout.js'
+import { reentrantError } from '../../model/errors.js'
 
 /** Bytes before the first record of a request. */
 export const HEADER_SIZE = request.headerSize

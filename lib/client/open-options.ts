@@ -1,8 +1,8 @@
-import { conflict, invalidType, invalidValue } from './errors.js'
-import { integer, object, refuseUnknown, type Known } from './check.js'
-import { SOCKET_BUFFER } from './limits.js'
-import type { NativeOpenOptions } from './native/addon.js'
-import type { OpenOptions } from './types.js'
+import { conflict, invalidType, invalidValue } from '../model/errors.js'
+import { integer, object, refuseUnknown, type Known } from '../arguments/validate.js'
+import { SOCKET_BUFFER } from '../model/limits.js'
+import type { NativeOpenOptions } from '../wire/addon.js'
+import type { OpenOptions } from '../model/types.js'
 
 /** Where `ip netns` keeps its names (ip-netns(8)). */
 const NAMED = '/run/netns'

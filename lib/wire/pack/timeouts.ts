@@ -1,6 +1,6 @@
-import { integer, object, refuseUnknown, type Known } from '../check.js'
-import { TIMEOUT } from '../limits.js'
-import { bits, index, records } from '../native/layout.js'
+import { integer, object, refuseUnknown, type Known } from '../../arguments/validate.js'
+import { TIMEOUT } from '../../model/limits.js'
+import { bits, index, records } from '../layout.js'
 import type { Requests } from './requests.js'
 
 /** Bytes of the timeouts in a request. */

@@ -1,9 +1,9 @@
 import { constants } from 'node:os'
-import { IpvsError } from './errors.js'
-import type { Requests } from './pack/requests.js'
-import type { Request } from './types.js'
-import { DONE, NOT_SENT, UNKNOWN, type Reply } from './unpack/reply.js'
-import { refusalWords, systemWords } from './words.js'
+import { IpvsError } from '../model/errors.js'
+import type { Requests } from '../wire/pack/requests.js'
+import type { Request } from '../model/types.js'
+import { DONE, NOT_SENT, UNKNOWN, type Reply } from '../wire/unpack/reply.js'
+import { refusalWords, systemWords } from './refusal-words.js'
 
 const { ENOBUFS, EMSGSIZE } = constants.errno
 

@@ -1,5 +1,5 @@
-import { reply } from '../native/layout.js'
-import type { NativeReply } from '../native/addon.js'
+import { reply } from '../layout.js'
+import type { NativeReply } from '../addon.js'
 
 /** Bytes seen as numbers of several sizes: a packed reply, or packed requests. */
 export interface View {

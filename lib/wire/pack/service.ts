@@ -1,11 +1,11 @@
-import { maskOfPrefix, parseAddress, parseMask, prefixOfMask } from '../address.js'
-import { boolean, countOf, integer, name, object, oneOf, onlyKnown, property, refuseUnknown, string, type Known, type Properties } from '../check.js'
-import { conflict, invalidType, invalidValue } from '../errors.js'
+import { maskOfPrefix, parseAddress, parseMask, prefixOfMask } from '../../model/address.js'
+import { boolean, countOf, integer, name, object, oneOf, onlyKnown, property, refuseUnknown, string, type Known, type Properties } from '../../arguments/validate.js'
+import { conflict, invalidType, invalidValue } from '../../model/errors.js'
 import {
   DEFAULTS, FIREWALL_MARK, PERSISTENCE_ENGINE_NAME_LENGTH, PERSISTENCE_TIMEOUT, PORT, PREFIX_LENGTH_4, PREFIX_LENGTH_6, SCHEDULER_NAME_LENGTH,
-} from '../limits.js'
-import { bits, index, records, textLength } from '../native/layout.js'
-import { AF_INET, AF_INET6, CONFIGURABLE_FLAGS, NAMED_SCHEDULER_FLAGS, ONE_PACKET, PERSISTENT, PROTOCOLS, SCHEDULER_FLAGS } from '../vocabulary.js'
+} from '../../model/limits.js'
+import { bits, index, records, textLength } from '../layout.js'
+import { AF_INET, AF_INET6, CONFIGURABLE_FLAGS, NAMED_SCHEDULER_FLAGS, ONE_PACKET, PERSISTENT, PROTOCOLS, SCHEDULER_FLAGS } from '../../model/vocabulary.js'
 import type { Requests } from './requests.js'
 import { writeText } from './text.js'
 

@@ -1,6 +1,6 @@
-import type { RecordName } from '../native/addon.js'
-import { index } from '../native/layout.js'
-import type { Rates, Statistics } from '../types.js'
+import type { RecordName } from '../addon.js'
+import { index } from '../layout.js'
+import type { Rates, Statistics } from '../../model/types.js'
 import type { Reply } from './reply.js'
 
 /** Where a kind of record has its counters and rates, in units of eight bytes. */

@@ -1,11 +1,11 @@
 import { getSystemErrorMap } from 'node:util'
-import { errnoName } from './errors.js'
-import type { DestinationKey, ServiceKey } from './types.js'
-import { SERVICE_KEY_SIZE } from './pack/service.js'
-import { readInterface, readRole } from './unpack/daemon.js'
-import { readDestinationFamily, readDestinationKey } from './unpack/destination.js'
-import type { View } from './unpack/reply.js'
-import { readEngine, readScheduler, readServiceFamily, readServiceKey } from './unpack/service.js'
+import { errnoName } from '../model/errors.js'
+import type { DestinationKey, ServiceKey } from '../model/types.js'
+import { SERVICE_KEY_SIZE } from '../wire/pack/service.js'
+import { readInterface, readRole } from '../wire/unpack/daemon.js'
+import { readDestinationFamily, readDestinationKey } from '../wire/unpack/destination.js'
+import type { View } from '../wire/unpack/reply.js'
+import { readEngine, readScheduler, readServiceFamily, readServiceKey } from '../wire/unpack/service.js'
 
 /**
  * What the kernel's refusals mean. The same errno says different things to different requests, so the request that was refused is in hand,

@@ -1,21 +1,21 @@
-import { invalidType } from './errors.js'
-import { commands } from './native/layout.js'
-import { DAEMON_SIZE, writeDaemon, writeDaemonKey } from './pack/daemon.js'
-import { DESTINATION_REQUEST_SIZE, writeDestination, writeDestinationKey } from './pack/destination.js'
-import { HEADER_SIZE, type Requests } from './pack/requests.js'
-import { SERVICE_KEY_SIZE, SERVICE_SIZE, writeService, writeServiceKey } from './pack/service.js'
-import { TIMEOUTS_SIZE, writeTimeouts } from './pack/timeouts.js'
-import type { Daemon, Info, ListedDestination, ListedService, Operation, Request, ServiceKey, Timeouts } from './types.js'
-import { LISTED_DAEMON_SIZE, readDaemon } from './unpack/daemon.js'
-import { LISTED_DESTINATION_SIZE, readListedDestination } from './unpack/destination.js'
-import { readInfo, readTimeouts } from './unpack/info.js'
-import { repeatedDestinations, repeatedServices, type Repeats } from './unpack/repeats.js'
-import type { Reply } from './unpack/reply.js'
-import { LISTED_SERVICE_SIZE, readListedService } from './unpack/service.js'
+import { invalidType } from '../model/errors.js'
+import { commands } from '../wire/layout.js'
+import { DAEMON_SIZE, writeDaemon, writeDaemonKey } from '../wire/pack/daemon.js'
+import { DESTINATION_REQUEST_SIZE, writeDestination, writeDestinationKey } from '../wire/pack/destination.js'
+import { HEADER_SIZE, type Requests } from '../wire/pack/requests.js'
+import { SERVICE_KEY_SIZE, SERVICE_SIZE, writeService, writeServiceKey } from '../wire/pack/service.js'
+import { TIMEOUTS_SIZE, writeTimeouts } from '../wire/pack/timeouts.js'
+import type { Daemon, Info, ListedDestination, ListedService, Operation, Request, ServiceKey, Timeouts } from '../model/types.js'
+import { LISTED_DAEMON_SIZE, readDaemon } from '../wire/unpack/daemon.js'
+import { LISTED_DESTINATION_SIZE, readListedDestination } from '../wire/unpack/destination.js'
+import { readInfo, readTimeouts } from '../wire/unpack/info.js'
+import { repeatedDestinations, repeatedServices, type Repeats } from '../wire/unpack/repeats.js'
+import type { Reply } from '../wire/unpack/reply.js'
+import { LISTED_SERVICE_SIZE, readListedService } from '../wire/unpack/service.js'
 
 /**
  * The one definition of each operation: what it is called, how it is packed, how its answer is read. `Ipvs`, `IpvsSync` and batches
- * all work from these; the words for refusals are in `words.ts` under the same names.
+ * all work from these; the words for refusals are in `refusal-words.ts` under the same names.
  */
 
 /** An operation that changes something. */

@@ -1,6 +1,6 @@
-import { errnoName, IpvsError, type OpenReason } from './errors.js'
-import type { NativeOpenOptions, OpenFailure, OpenStep } from './native/addon.js'
-import type { OpenOptions } from './types.js'
+import { errnoName, IpvsError, type OpenReason } from '../model/errors.js'
+import type { NativeOpenOptions, OpenFailure, OpenStep } from '../wire/addon.js'
+import type { OpenOptions } from '../model/types.js'
 
 type Words = (place: string, code: string) => [OpenReason, string]
 

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Listing } from './operations.js'
-import type { Reply } from './unpack/reply.js'
+import type { Reply } from '../wire/unpack/reply.js'
 
 /** Records that are read between two turns of the event loop: half a millisecond's worth, five where the code has not run before. */
 export const SLICE = 1000

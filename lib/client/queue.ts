@@ -1,13 +1,13 @@
-import { closedError, IpvsError, reentrantError, withoutStack } from './errors.js'
+import { closedError, IpvsError, reentrantError, withoutStack } from '../model/errors.js'
 import { failureOf } from './failure.js'
 import { listInSlices } from './listing.js'
-import type { NativeHandle, NativeReply } from './native/addon.js'
+import type { NativeHandle, NativeReply } from '../wire/addon.js'
 import { pack, type Change, type Listing, type Single } from './operations.js'
-import { returnBuffer, takeBuffer } from './pack/buffers.js'
-import type { Requests } from './pack/requests.js'
+import { returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
+import type { Requests } from '../wire/pack/requests.js'
 import { batchChannel, type BatchTrace } from './tracing.js'
-import { ATTEMPTS } from './unpack/repeats.js'
-import { DONE, replyOf, type Reply } from './unpack/reply.js'
+import { ATTEMPTS } from '../wire/unpack/repeats.js'
+import { DONE, replyOf, type Reply } from '../wire/unpack/reply.js'
 
 /**
  * Most requests in one piece: a millisecond of packing. While the handle's thread sends one piece, the next one is packed.
