@@ -13,6 +13,20 @@ export interface Addon {
   open(options: NativeOpenOptions): Promise<NativeHandle>
   /** Opens a handle and holds the calling thread meanwhile. Throws an {@link OpenFailure}. */
   openSync(options: NativeOpenOptions): NativeHandle
+  /**
+   * Moves the calling worker thread, and no other, into the network namespace of a descriptor, which stays the caller's. libuv's threads (`fs`, `dns.lookup`) stay
+   * where they are. Throws on the main thread. Returns 0 or a negative errno.
+   */
+  enterNamespace(descriptor: number): number
+  /**
+   * Opens a socket that Node cannot open by itself: with a firewall mark (0 for none), bound to an interface ('' for none), or for ICMP.
+   * Returns a descriptor, which is the caller's, or a negative errno.
+   */
+  openSocket(family: 4 | 6, type: 'stream' | 'datagram' | 'raw', protocol: number, mark: number, device: string): number
+  /** Sends a datagram to an address of 4 or 16 bytes (and 4 more with the number of an interface). Returns a number of bytes, or a negative errno. */
+  sendTo(descriptor: number, address: Uint8Array, bytes: Uint8Array): number
+  /** Takes a datagram that is there. Returns a number of bytes, or a negative errno. */
+  receiveFrom(descriptor: number, bytes: Uint8Array): number
 }
 
 export interface NativeOpenOptions {

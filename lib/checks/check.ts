@@ -1,0 +1,48 @@
+import type { Check } from '../configuration/types.js'
+import type { Outcome, WeightWord } from './answer.js'
+import { Engine } from './engine.js'
+import { paceOf, prepare, type Target } from './prepare.js'
+import { Run } from './run.js'
+
+/** What one check of one target found. */
+export interface CheckAnswer {
+  /** 'good', 'bad', or 'untried' where the question could not be asked: no descriptor, no route, no permission. */
+  outcome: Outcome
+  /** What was asked: 'GET /service.txt'. */
+  check: string
+  /** What was found: 'GET /service.txt answered 503'. */
+  words: string
+  /** Seconds that it took. */
+  duration: number
+  /** What a good answer says about the weight: 'set' it, or 'add' to the configured one. */
+  weight?: WeightWord
+}
+
+/**
+ * Checks a target once, from the network namespace of the calling thread.
+ *
+ *     await check({ address: '192.0.2.1', port: 80 }, { type: 'http', urls: [{ path: '/' }] })
+ *
+ * It never rejects because of what was found: the answer says it. How often a check runs, and how many answers decide (`interval`, `failures`, …), has no meaning here.
+ */
+export function check(target: Target, check: Check, { signal }: { signal?: AbortSignal } = {}): Promise<CheckAnswer> {
+  signal?.throwIfAborted()
+  const probe = prepare(target, check)
+  return new Promise((resolve, reject) => {
+    const finish = (): void => {
+      engine.close()
+      signal?.removeEventListener('abort', abort)
+    }
+    const abort = (): void => {
+      finish()
+      reject(signal!.reason as Error)
+    }
+    const engine: Engine = new Engine({ socket: 1, program: 1 }, () => undefined)
+    const answered: Engine['answered'] = (_, { outcome, words, weight }, __, attempt) => {
+      finish()
+      resolve({ outcome, check: probe.what, words, duration: attempt.took / 1_000, ...(weight === undefined ? {} : { weight }) })
+    }
+    signal?.addEventListener('abort', abort)
+    engine.ask(new Run('', probe, paceOf(check), { answered }))
+  })
+}
