@@ -193,9 +193,8 @@ class HttpAttempt extends Connecting {
   }
 
   received(bytes: Buffer): void {
-    if (this.over) return
-    if (this.#reading === undefined) this.settle(bad(`${this.#what}: the server spoke before it was asked`))
-    else if (!this.#reading.answer.push(bytes)) this.#complete(this.#reading)
+    const reading = this.#reading
+    if (!this.over && reading !== undefined && !reading.answer.push(bytes)) this.#complete(reading)
   }
 
   ended(): void {

@@ -74,7 +74,11 @@ class TlsAttempt extends Connecting {
   protected established(): void {
     const secured = secure(this.socket!, this.#endpoint.address, this.#context, this.#security)
     this.#secured = secured
-    secured.on('secureConnect', () => this.settle(good(`the TLS handshake was done with ${secured.getProtocol()}`)))
+    secured.on('secureConnect', () => {
+      // A server that is hung up on in the middle of its part of the handshake complains in its log.
+      secured.destroySoon()
+      this.settle(good(`the TLS handshake was done with ${secured.getProtocol()}`))
+    })
     secured.on('error', (error: Error) => this.settle(handshakeFailure(error)))
     secured.on('close', () => this.settle(CLOSED))
   }
@@ -89,6 +93,7 @@ class TlsAttempt extends Connecting {
   }
 
   protected override close(): void {
+    if (this.#secured?.writableEnded === true) return
     this.#secured?.destroy()
     super.close()
   }

@@ -9,8 +9,6 @@ export class Loopback implements AsyncDisposable {
   readonly connections = new Set<Socket>()
   /** How many connections there were in all. */
   count = 0
-  /** Connections that are open at once, at most. */
-  most = 0
 
   private constructor(readonly server: Server) {}
 
@@ -23,7 +21,6 @@ export class Loopback implements AsyncDisposable {
     server.on('connection', (socket: Socket) => {
       loopback.count++
       loopback.connections.add(socket)
-      loopback.most = Math.max(loopback.most, loopback.connections.size)
       socket.on('error', () => undefined)
       socket.on('close', () => loopback.connections.delete(socket))
     })
