@@ -94,7 +94,8 @@ export class Checker extends EventEmitter<CheckerEvents> {
 
   #begin(): Promise<void> {
     const workerData: WorkerOptions = { ...this.#options, netns: this.#netns }
-    const worker = new Worker(workerFile(), { workerData, name: 'ipvs-checks' })
+    // Flags of the process are about its own program: `--input-type` would be refused.
+    const worker = new Worker(workerFile(), { workerData, name: 'ipvs-checks', execArgv: [] })
     this.#worker = worker
     let failure: Error | undefined
     return new Promise((started, refused) => {
