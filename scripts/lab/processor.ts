@@ -1,7 +1,5 @@
-import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
+import { inTurn } from '../setup/turn.js'
 
 /** The numbers in a kernel's list of processors: '0-2,5' has four. */
 export function processorsIn(list: string): number[] {
@@ -40,23 +38,7 @@ export function processorForGuest(processors = allowed(), guests = taken()): num
 }
 
 /**
- * Starts a guest on a processor of its own, as far as there are enough. `start` must have the guest's process running when it returns. Labs that start at once
- * take turns: the turn is a socket's name, which the kernel frees when its holder is gone.
+ * Starts a guest on a processor of its own, as far as there are enough. `start` must have the guest's process running when it returns: labs that start at once
+ * take turns, so that each sees those before it.
  */
-export async function onOwnProcessor<T>(start: (processor: number) => T, turn = '\0ipvs-lab-processor'): Promise<T> {
-  for (;;) {
-    const holder = createServer().listen(turn)
-    try {
-      await once(holder, 'listening')
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-      await setTimeout(10)
-      continue
-    }
-    try {
-      return start(processorForGuest())
-    } finally {
-      holder.close()
-    }
-  }
-}
+export const onOwnProcessor = <T>(start: (processor: number) => T): Promise<T> => inTurn('processor', () => start(processorForGuest()))

@@ -1,6 +1,5 @@
-import { setTimeout } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { guestName, onOwnProcessor, pinnedTo, processorForGuest, processorsIn } from '../../../scripts/lab/processor.js'
+import { guestName, pinnedTo, processorForGuest, processorsIn } from '../../../scripts/lab/processor.js'
 
 test.each([
   ['0', [0]],
@@ -27,20 +26,5 @@ describe('guests in user-mode Linux', () => {
     const guest = (folder: string, processor: number): string => ['/cache/kernel', 'mem=2048M', `uml_dir=${folder}/`, guestName(processor), 'seccomp=on', ''].join('\0')
     const starting = ['taskset', '--cpu-list', '1', guest('/tmp/c', 1)].join('\0')
     expect(pinnedTo([guest('/tmp/a', 1), guest('/tmp/a', 1), 'vi\0umid=lab-0\0', guest('/tmp/b', 0), starting]).sort()).toEqual([0, 1, 1])
-  })
-
-  test('that start at once take turns, so that each sees those before it', async () => {
-    const turn = `\0ipvs-lab-test-${process.pid}`
-    const order: string[] = []
-    await Promise.all(['first', 'second', 'third'].map(name => onOwnProcessor(() => { order.push(`${name} begins`, `${name} has begun`) }, turn)))
-    expect(order.filter((_, index) => index % 2 === 0).map(text => text.split(' ')[0])).toEqual(order.filter((_, index) => index % 2 === 1).map(text => text.split(' ')[0]))
-    expect(order).toHaveLength(6)
-  })
-
-  test('whose start fails leave the turn to others', async () => {
-    const turn = `\0ipvs-lab-test-failing-${process.pid}`
-    await expect(onOwnProcessor(() => { throw new Error('no such program') }, turn)).rejects.toThrow('no such program')
-    await setTimeout(0)
-    expect(await onOwnProcessor(() => 'started', turn)).toBe('started')
   })
 })
