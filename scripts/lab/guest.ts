@@ -14,6 +14,8 @@ export interface GuestKind {
   mountCheckout: string
   /** The devices that carry the command's stdout, its stderr, and what the lab must know; shell patterns of one match. */
   channels: { stdout: string, stderr: string, control: string }
+  /** What this kind needs before the command starts. */
+  prepare?: string
 }
 
 /** What a guest reports on its control channel. */
@@ -64,6 +66,7 @@ export PATH=${quoted(job.environment.PATH)}
 $b hostname lab
 $b ifconfig lo up
 echo /run/lab/modprobe > /proc/sys/kernel/modprobe
+${kind.prepare ?? ''}
 ${job.withoutIpvs ? '' : `$b mkdir -p /lib/modules
 [ -e /lib/modules/${kernel.release} ] || $b ln -s ${quoted(kernel.modules)} /lib/modules/${kernel.release}`}
 ulimit -n 65536

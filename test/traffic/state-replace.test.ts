@@ -93,7 +93,7 @@ describe('under steady traffic through NAT', () => {
     await until(addresses, (list) => list.length === 2)
     const held = await stage.workshop.client.connect({ transport: 'tcp', address: service.address, port: service.port })
     const [holder] = await held.say()
-    reconciler.set([desired(service, green)])
+    void reconciler.set([desired(service, green)])
     await until(addresses, (list) => list.length === 3)
     expect(await held.say()).toEqual([holder])
     expect((await stage.ask(service, 4)).every((name) => green.includes(name))).toBe(true)
