@@ -1,4 +1,9 @@
+import { integer, object, string } from '../arguments/validate.js'
 import type { Check } from '../configuration/types.js'
+import { checkOfTarget } from '../configuration/validate.js'
+import { addressFamily } from '../model/address.js'
+import { invalidValue } from '../model/errors.js'
+import { PORT } from '../model/limits.js'
 import type { Outcome, WeightWord } from './answer.js'
 import { Engine } from './engine.js'
 import { paceOf, prepare, type Target } from './prepare.js'
@@ -23,11 +28,16 @@ export interface CheckAnswer {
  *
  *     await check({ address: '192.0.2.1', port: 80 }, { type: 'http', urls: [{ path: '/' }] })
  *
- * It never rejects because of what was found: the answer says it. How often a check runs, and how many answers decide (`interval`, `failures`, …), has no meaning here.
+ * What was found is in the answer, and never rejects. How often a check runs, and how many answers decide (`interval`, `failures`, …), has no meaning here.
+ *
+ * @throws ArgumentError naming the field of the target, or of the check, that is wrong; the signal's reason
  */
-export function check(target: Target, check: Check, { signal }: { signal?: AbortSignal } = {}): Promise<CheckAnswer> {
+export async function check(target: Target, check: Check, { signal }: { signal?: AbortSignal } = {}): Promise<CheckAnswer> {
+  const { address, port } = object(target, 'target')
+  if (addressFamily(string(address, 'target.address')) === 0) throw invalidValue('target.address', 'an IPv4 or IPv6 address', address)
+  const to: Target = { address: target.address, port: integer(port, 'target.port', PORT) }
+  const probe = prepare(to, checkOfTarget(check, to))
   signal?.throwIfAborted()
-  const probe = prepare(target, check)
   return new Promise((resolve, reject) => {
     const finish = (): void => {
       engine.close()

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { completeCheck } from '../configuration/complete.js'
 import type { Check, CheckTarget, HttpCheck, TlsOptions, UdpCheck, Url } from '../configuration/types.js'
 import { untried } from './answer.js'
 import { Attempt, type Asker, type Probe } from './attempt.js'
@@ -25,9 +26,6 @@ export interface Target {
   port: number
 }
 
-/** Seconds, and numbers of answers, of what a check does not say. */
-export const PACE = { interval: 10, timeout: 5, failures: 2, successes: 1, retryInterval: 1 } as const
-
 /** A file tells by itself when it changes; this is for those that cannot be watched. */
 const FILE_PACE: Pace = { interval: 5_000, retryInterval: 5_000, warmup: 0, failures: 1, successes: 1 }
 
@@ -36,7 +34,7 @@ const milliseconds = (seconds: number): number => seconds * 1_000
 /** When a check runs, and how many answers decide. */
 export function paceOf(check: Check): Pace {
   if (check.type === 'file') return FILE_PACE
-  const { interval = PACE.interval, failures = PACE.failures, successes = PACE.successes, retryInterval = PACE.retryInterval, warmup = interval } = check
+  const { interval, failures, successes, retryInterval, warmup } = completeCheck(check, false)
   return { interval: milliseconds(interval), retryInterval: milliseconds(retryInterval), warmup: milliseconds(warmup), failures, successes }
 }
 
@@ -54,54 +52,58 @@ const hostOf = ({ address, port }: Endpoint): string => address.includes(':') ? 
 
 const content = (path: string | undefined): string | undefined => path === undefined ? undefined : readFileSync(path, 'latin1')
 
-const securityOf = ({ serverName, verify = true, authorities, certificate, key, passphrase }: TlsOptions): Security =>
-  ({ serverName, verify, authorities: content(authorities), certificate: content(certificate), key: content(key), passphrase })
+function securityOf({ serverName, verify, authorities, certificate, key, passphrase, requireClose }: TlsOptions): Security {
+  // Node tells the end of a TLS session with a closing message and one without it alike.
+  if (requireClose === true) throw new Error('requireClose is not possible here: leave it out. An answer that is cut off is noticed where it has a Content-Length, or chunks')
+  return { serverName, verify: verify!, authorities: content(authorities), certificate: content(certificate), key: content(key), passphrase }
+}
 
 const pageOf = (url: Url, check: HttpCheck, endpoint: Endpoint): Page => ({
   path: url.path,
   host: url.host ?? check.host ?? hostOf(endpoint),
-  status: (url.status ?? [[200, 299]]).map((status) => typeof status === 'number' ? [status, status] : status),
+  status: url.status!.map((status) => typeof status === 'number' ? [status, status] : status),
   digest: url.digest,
   text: url.text,
   pattern: url.pattern === undefined
     ? undefined
-    : { expression: new RegExp(url.pattern, url.patternFlags), forbidden: url.patternForbidden ?? false, from: url.patternFrom ?? 0, until: url.patternUntil ?? Infinity },
+    : { expression: new RegExp(url.pattern, url.patternFlags), forbidden: url.patternForbidden!, from: url.patternFrom!, until: url.patternUntil ?? Infinity },
 })
 
-function versionOf({ version = '1.0', close }: HttpCheck): HttpVersion {
+function versionOf({ version, close }: HttpCheck): HttpVersion {
   if (version === '1.1') return '1.1'
   return close === true ? '1.0C' : '1.0'
 }
 
-function expectedOf({ reply, requireReply = reply !== undefined, minReply = 0, maxReply = 65_535 }: UdpCheck): Expected | undefined {
-  if (!requireReply) return undefined
-  return { ...(reply === undefined ? {} : hexPattern(reply)), min: minReply, max: maxReply }
+function expectedOf({ reply, requireReply, minReply, maxReply }: UdpCheck): Expected | undefined {
+  if (requireReply !== true) return undefined
+  return { ...(reply === undefined ? {} : hexPattern(reply)), min: minReply!, max: maxReply! }
 }
 
 /** @throws Error where something that the check names cannot be read */
-function make(target: Target, check: Check): Probe {
-  const timeout = milliseconds(check.type === 'file' ? PACE.timeout : check.timeout ?? PACE.timeout)
+function make(target: Target, given: Check): Probe {
+  const check = completeCheck(given, false)
+  const timeout = milliseconds(check.timeout)
   switch (check.type) {
     case 'tcp': return tcp(endpointOf(target, check), timeout)
-    case 'tls': return tls(endpointOf(target, check), { security: securityOf(check.tls ?? {}), timeout })
+    case 'tls': return tls(endpointOf(target, check), { security: securityOf(check.tls!), timeout })
     case 'http': {
       const endpoint = endpointOf(target, check)
       return http(endpoint, {
         pages: check.urls.map((url) => pageOf(url, check, endpoint)),
         version: versionOf(check),
-        maxSize: check.maxSize ?? 1_048_576,
+        maxSize: check.maxSize!,
         security: check.tls === undefined ? undefined : securityOf(check.tls),
         timeout,
       })
     }
-    case 'smtp': return smtp(endpointOf(target, check), { hello: check.hello ?? 'localhost', timeout })
-    case 'dns': return dns(endpointOf(target, check), { name: check.name ?? '.', type: check.recordType ?? 'SOA', timeout })
-    case 'udp': return udp(endpointOf(target, check), { payload: hexPattern(check.payload ?? '').value, expected: expectedOf(check), timeout })
+    case 'smtp': return smtp(endpointOf(target, check), { hello: check.hello!, timeout })
+    case 'dns': return dns(endpointOf(target, check), { name: check.name!, type: check.recordType!, timeout })
+    case 'udp': return udp(endpointOf(target, check), { payload: hexPattern(check.payload!).value, expected: expectedOf(check), timeout })
     case 'ping': return ping(endpointOf(target, check), timeout)
-    case 'script': return script({ command: check.command, ...identityOf(check.user, check.group), dynamicWeight: check.dynamicWeight ?? false, timeout })
+    case 'script': return script({ command: check.command, ...identityOf(check.user, check.group), dynamicWeight: check.dynamicWeight!, timeout })
     case 'file': {
-      const { path, factor = 0, reverse = false, initial, overwrite = false } = check
-      return file({ path, factor, reverse, initial, overwrite, timeout })
+      const { path, factor, reverse, initial, overwrite } = check
+      return file({ path, factor: factor!, reverse: reverse!, initial, overwrite: overwrite!, timeout })
     }
   }
 }

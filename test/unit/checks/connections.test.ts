@@ -40,6 +40,18 @@ describe('a TCP check', () => {
     expect(server.count).toBe(0)
   })
 
+  test.each([
+    [{ address: 'localhost', port: 80 }, { type: 'tcp' }, 'target.address'],
+    [{ address: '127.0.0.1', port: 65_536 }, { type: 'tcp' }, 'target.port'],
+    [{ address: '127.0.0.1', port: 0 }, { type: 'tcp' }, 'check.port'],
+    [{ address: '127.0.0.1', port: 80 }, { type: 'telnet' }, 'check.type'],
+    [{ address: '127.0.0.1', port: 80 }, { type: 'http', urls: [{ path: '/', pattern: '(' }] }, 'check.urls[0].pattern'],
+    [{ address: '127.0.0.1', port: 80 }, { type: 'script', command: ['ls'] }, 'check.command[0]'],
+    [{ address: 'fe80::1', port: 80 }, { type: 'tcp' }, 'check.bindInterface'],
+  ])('is not begun with what is wrong in %j %j', async (target, wrong, field) => {
+    expect(await refusal(() => check(target, wrong as never))).toMatchObject({ field })
+  })
+
   test('can be taken back', async () => {
     await using server = await tcpServer((socket) => socket.resume().on('end', () => socket.end()))
     const before = new AbortController()
