@@ -19,14 +19,16 @@ export interface Addon {
    */
   enterNamespace(descriptor: number): number
   /**
-   * Opens a socket that Node cannot open by itself: with a firewall mark (0 for none), bound to an interface ('' for none), or for ICMP.
+   * Opens a socket that Node cannot open by itself: with a firewall mark (0 for none), bound to an interface ('' for none) or to an address of 4 or 16 bytes, or for ICMP.
    * Returns a descriptor, which is the caller's, or a negative errno.
    */
-  openSocket(family: 4 | 6, type: 'stream' | 'datagram' | 'raw', protocol: number, mark: number, device: string): number
-  /** Sends a datagram to an address of 4 or 16 bytes (and 4 more with the number of an interface). Returns a number of bytes, or a negative errno. */
+  openSocket(family: 4 | 6, type: 'stream' | 'datagram' | 'raw', protocol: number, mark: number, device: string, address?: Uint8Array): number
+  /** Sends a datagram to port 0 of an address of 4 or 16 bytes. Returns a number of bytes, or a negative errno. */
   sendTo(descriptor: number, address: Uint8Array, bytes: Uint8Array): number
   /** Takes a datagram that is there. Returns a number of bytes, or a negative errno. */
   receiveFrom(descriptor: number, bytes: Uint8Array): number
+  /** Closes what {@link openSocket} opened, where Node has not taken it over. (`fs` warns in worker threads of what it has not opened itself.) */
+  closeSocket(descriptor: number): void
 }
 
 export interface NativeOpenOptions {

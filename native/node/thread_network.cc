@@ -36,6 +36,34 @@ int keepEchoReplies(int descriptor, bool v6) {
   return setsockopt(descriptor, IPPROTO_ICMPV6, icmp6FilterOption, filter, sizeof filter);
 }
 
+/// An address of 4 or 16 bytes, with port 0.
+class SocketAddress {
+ public:
+  explicit SocketAddress(const Napi::Uint8Array& bytes) : isV6_(bytes.ByteLength() >= 16) {
+    if (isV6_) {
+      v6_.sin6_family = AF_INET6;
+      memcpy(&v6_.sin6_addr, bytes.Data(), 16);
+    } else {
+      v4_.sin_family = AF_INET;
+      memcpy(&v4_.sin_addr, bytes.Data(), bytes.ByteLength() < 4 ? bytes.ByteLength() : 4);
+    }
+  }
+  const sockaddr* get() const {
+    return isV6_ ? reinterpret_cast<const sockaddr*>(&v6_) : reinterpret_cast<const sockaddr*>(&v4_);
+  }
+  socklen_t size() const { return isV6_ ? sizeof v6_ : sizeof v4_; }
+
+ private:
+  bool isV6_;
+  sockaddr_in v4_{};
+  sockaddr_in6 v6_{};
+};
+
+int bindTo(int descriptor, const Napi::Uint8Array& bytes) {
+  SocketAddress address(bytes);
+  return bind(descriptor, address.get(), address.size());
+}
+
 }  // namespace
 
 Napi::Value enterNamespace(const Napi::CallbackInfo& info) {
@@ -58,7 +86,8 @@ Napi::Value openSocket(const Napi::CallbackInfo& info) {
   std::string device = info[4].As<Napi::String>();
   int type = kind == "raw" ? SOCK_RAW : kind == "datagram" ? SOCK_DGRAM : SOCK_STREAM;
   netlink::Descriptor opened(socket(v6 ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
-  bool failed = !opened ||
+  auto local = info[5].IsTypedArray() ? info[5].As<Napi::Uint8Array>() : Napi::Uint8Array();
+  bool failed = !opened || (!local.IsEmpty() && bindTo(opened.number(), local) != 0) ||
                 (mark != 0 && setsockopt(opened.number(), SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0) ||
                 (!device.empty() && setsockopt(opened.number(), SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
                                                static_cast<socklen_t>(device.size() + 1)) != 0) ||
@@ -68,23 +97,9 @@ Napi::Value openSocket(const Napi::CallbackInfo& info) {
 
 Napi::Value sendTo(const Napi::CallbackInfo& info) {
   int descriptor = info[0].As<Napi::Number>().Int32Value();
-  auto address = info[1].As<Napi::Uint8Array>();
+  SocketAddress to(info[1].As<Napi::Uint8Array>());
   auto bytes = info[2].As<Napi::Uint8Array>();
-  sockaddr_in v4{};
-  sockaddr_in6 v6{};
-  size_t length = address.ByteLength();
-  bool isV6 = length >= 16;
-  if (isV6) {
-    v6.sin6_family = AF_INET6;
-    memcpy(&v6.sin6_addr, address.Data(), 16);
-    if (length >= 20) memcpy(&v6.sin6_scope_id, address.Data() + 16, 4);
-  } else {
-    v4.sin_family = AF_INET;
-    memcpy(&v4.sin_addr, address.Data(), length < 4 ? length : 4);
-  }
-  auto to = isV6 ? reinterpret_cast<sockaddr*>(&v6) : reinterpret_cast<sockaddr*>(&v4);
-  socklen_t size = isV6 ? sizeof v6 : sizeof v4;
-  ssize_t sent = sendto(descriptor, bytes.Data(), bytes.ByteLength(), MSG_DONTWAIT | MSG_NOSIGNAL, to, size);
+  ssize_t sent = sendto(descriptor, bytes.Data(), bytes.ByteLength(), MSG_DONTWAIT | MSG_NOSIGNAL, to.get(), to.size());
   return Napi::Number::New(info.Env(), sent < 0 ? -errno : static_cast<int>(sent));
 }
 
@@ -94,5 +109,7 @@ Napi::Value receiveFrom(const Napi::CallbackInfo& info) {
   ssize_t got = recv(descriptor, bytes.Data(), bytes.ByteLength(), MSG_DONTWAIT);
   return Napi::Number::New(info.Env(), got < 0 ? -errno : static_cast<int>(got));
 }
+
+void closeSocket(const Napi::CallbackInfo& info) { close(info[0].As<Napi::Number>().Int32Value()); }
 
 }  // namespace node_ipvs

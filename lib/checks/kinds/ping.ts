@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync } from 'node:fs'
 import { parseAddress } from '../../model/address.js'
 import { errnoName } from '../../model/errors.js'
 import { addon } from '../../wire/load.js'
@@ -46,6 +45,11 @@ export function checksum(bytes: Uint8Array): number {
   return ~sum & 0xffff
 }
 
+function bytesOf(address: string): Uint8Array {
+  const bytes = new Uint8Array(16)
+  return parseAddress(address, bytes, 0) === 6 ? bytes : bytes.subarray(0, 4)
+}
+
 /**
  * A socket for echo requests: raw where that is permitted (CAP_NET_RAW), otherwise the kernel's own for ping, which the groups of net.ipv4.ping_group_range may open.
  * Node has no handle for either, so it is looked at while answers are outstanding, and closed when none is.
@@ -66,11 +70,12 @@ class EchoSocket {
   constructor(family: Family, target: PingTarget, closed: () => void) {
     this.#family = family
     this.#closed = closed
+    const local = target.localAddress === undefined ? undefined : bytesOf(target.localAddress)
     try {
-      this.#descriptor = nativeSocket(target, 'raw', family.protocol)
+      this.#descriptor = nativeSocket(target, 'raw', family.protocol, local)
     } catch (error) {
       if (!['EPERM', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
-      this.#descriptor = nativeSocket(target, 'datagram', family.protocol)
+      this.#descriptor = nativeSocket(target, 'datagram', family.protocol, local)
     }
   }
 
@@ -106,7 +111,7 @@ class EchoSocket {
   #closeIfIdle(): void {
     if (this.#outstanding.size > 0) return
     clearTimeout(this.#timer)
-    closeSync(this.#descriptor)
+    addon.closeSocket(this.#descriptor)
     this.#closed()
   }
 
@@ -142,11 +147,11 @@ class EchoSocket {
   }
 }
 
-/** Open sockets by family, interface and mark. */
+/** Open sockets by what makes them different. */
 const sockets = new Map<string, EchoSocket>()
 
 function socketFor(family: Family, target: PingTarget): EchoSocket {
-  const id = `${family.number} ${target.device ?? ''} ${target.mark ?? ''}`
+  const id = `${family.number} ${target.device ?? ''} ${target.mark ?? ''} ${target.localAddress ?? ''}`
   let socket = sockets.get(id)
   if (socket === undefined) {
     socket = new EchoSocket(family, target, () => sockets.delete(id))
@@ -192,8 +197,7 @@ const UNREACHABLE = bad('the host is unreachable')
 
 /** Good when an echo request is answered. */
 export const ping = (target: PingTarget, timeout: number): Probe => {
-  const bytes = new Uint8Array(16)
-  const family = parseAddress(target.address, bytes, 0) === 6 ? IPV6 : IPV4
-  const address = family === IPV6 ? bytes : bytes.subarray(0, 4)
+  const address = bytesOf(target.address)
+  const family = address.length === 16 ? IPV6 : IPV4
   return { uses: 'socket', timeout, what: 'ping', start: (clock, asker) => new PingAttempt(clock, asker, timeout, family, target, address) }
 }

@@ -33,6 +33,8 @@ export function environment(of: NodeJS.ProcessEnv = process.env): NodeJS.Process
 class ScriptAttempt extends Attempt {
   readonly #options: ScriptOptions
   #child: ChildProcess | undefined
+  /** Number of the process group, while it is certain to be the program's. */
+  #group: number | undefined
   #output = ''
   #isLate = false
   #timer: NodeJS.Timeout | undefined
@@ -44,6 +46,7 @@ class ScriptAttempt extends Attempt {
     try {
       const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], uid, gid, env: environment(), cwd: '/' })
       this.#child = child
+      this.#group = child.pid
       const read = (bytes: Buffer): void => {
         if (this.#output.length < TOLD) this.#output += bytes.toString('utf8')
       }
@@ -65,8 +68,13 @@ class ScriptAttempt extends Attempt {
   #ended(child: ChildProcess, judge: () => Answer): void {
     clearTimeout(this.#timer)
     this.#killGroup('SIGKILL')
+    // From now on the number may become another's.
+    this.#group = undefined
     child.on('close', () => this.settle(judge()))
-    this.#timer = setTimeout(() => this.settle(judge()), LEFT_BEHIND)
+    this.#timer = setTimeout(() => {
+      child.stdout!.destroy()
+      child.stderr!.destroy()
+    }, LEFT_BEHIND)
   }
 
   #judge(status: number | null, signal: NodeJS.Signals | null): () => Answer {
@@ -83,10 +91,9 @@ class ScriptAttempt extends Attempt {
   }
 
   #killGroup(signal: NodeJS.Signals): void {
-    const pid = this.#child?.pid
-    if (pid === undefined) return
+    if (this.#group === undefined) return
     try {
-      process.kill(-pid, signal)
+      process.kill(-this.#group, signal)
     } catch {
       // All of it has ended.
     }
