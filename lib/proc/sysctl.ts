@@ -60,7 +60,10 @@ export type SysctlValue<Name extends SysctlName> = SysctlKinds[(typeof kinds)[Na
 export interface Sysctl {
   /** @throws IpvsError ENOENT where the kernel does not have it (yet). */
   get<Name extends SysctlName>(name: Name): Promise<SysctlValue<Name>>
-  /** @throws IpvsError EINVAL where the kernel does not accept the value, EACCES without permission, ENOENT as above. */
+  /**
+   * @throws IpvsError EINVAL where the kernel does not accept the value, EACCES without permission, EROFS where /proc/sys is mounted read-only (as Docker does:
+   * `docker run --sysctl net.ipv4.vs.NAME=VALUE`), ENOENT as above.
+   */
   set<Name extends SysctlName>(name: Name, value: SysctlValue<Name>): Promise<void>
 }
 
