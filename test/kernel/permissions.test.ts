@@ -46,6 +46,24 @@ describe.each(apis)('%s', label => {
     expect(await open(['nsenter', `--net=${scene.namespace.path}`, ...without('sys_admin')])).toEqual({ services: [] })
   })
 
+  test('CAP_NET_ADMIN alone is enough for everything in one\'s own namespace, /proc and the warnings of plans included', async () => {
+    const { stdout, stderr } = await program('everything.mjs', [label], {
+      wrapper: ['nsenter', `--net=${scene.namespace.path}`, 'setpriv', '--bounding-set=-all,+net_admin', '--inh-caps=-all,+net_admin'],
+    })
+    expect(stderr).toBe('')
+    expect(JSON.parse(stdout)).toEqual({
+      totals: ['stats', 'rates'], processorTotals: true, connections: 0, get: expect.any(Number) as unknown, set: 1,
+      ...label === 'Ipvs' ? { warnings: 1 } : {},
+    })
+    await scene.ipvs.flush()
+  })
+
+  test('whoever gives up CAP_SYS_ADMIN cannot enter the namespace of the handle for /proc any more, and is told so', async () => {
+    const { stdout, stderr } = await program('giving-up.mjs', [label, scene.namespace.name])
+    expect(stderr).toBe('')
+    expect(JSON.parse(stdout)).toEqual({ services: 0, name: 'IpvsError', code: 'EPERM', message: expect.stringContaining('CAP_SYS_ADMIN') as unknown })
+  })
+
   test('an ordinary user is refused like anyone without the capability', async () => {
     const { error } = await open(['setpriv', '--reuid=65534', '--clear-groups', '--inh-caps=-all'])
     expect(error).toMatchObject({ name: 'IpvsError', code: 'EPERM', reason: 'permission' })

@@ -79,7 +79,7 @@ const PlainStatistics = function (this: Statistics, connections: bigint, inPacke
 PlainStatistics.prototype = Object.prototype
 
 export function readStatistics(reply: Reply, at: number, layout: CounterLayout): Statistics {
-  const at8 = at >> 3
+  const at8 = at >>> 3
   return new PlainStatistics(
     counter(reply, at8 + layout.connections),
     counter(reply, at8 + layout.inPackets),
@@ -90,7 +90,7 @@ export function readStatistics(reply: Reply, at: number, layout: CounterLayout):
 }
 
 export function readRates({ u32 }: Reply, at: number, layout: CounterLayout): Rates {
-  const at8 = at >> 3
+  const at8 = at >>> 3
   return {
     connections: rate(u32, at8 + layout.rateConnections),
     inPackets: rate(u32, at8 + layout.rateInPackets),

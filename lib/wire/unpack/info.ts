@@ -9,14 +9,14 @@ const TCP_FIN = index('config', 'tcpFin', 'u32')
 const UDP = index('config', 'udp', 'u32')
 
 export function readInfo({ u32 }: Reply, at: number): Info {
-  const version = u32[(at >> 2) + VERSION]
+  const version = u32[(at >>> 2) + VERSION]
   return {
     version: `${version >> 16 & 255}.${version >> 8 & 255}.${version & 255}`,
-    connectionTableSize: u32[(at >> 2) + TABLE_SIZE],
+    connectionTableSize: u32[(at >>> 2) + TABLE_SIZE],
   }
 }
 
 export function readTimeouts({ u32 }: Reply, at: number): Timeouts {
-  const at4 = at >> 2
+  const at4 = at >>> 2
   return { tcp: u32[at4 + TCP], tcpFin: u32[at4 + TCP_FIN], udp: u32[at4 + UDP] }
 }
