@@ -1,18 +1,18 @@
 import { availableParallelism } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
-import { invalidType, invalidValue, isArgumentError, withOutcomes, withoutStack, AbortError, BatchError } from '../model/errors.js'
+import { invalidType, invalidValue, isArgumentError, telling, withoutStack, AbortError, BatchError } from '../model/errors.js'
 import { object, refuseUnknown, type Known } from '../arguments/validate.js'
 import { failureOf } from './failure.js'
 import type { BatchBuilder } from './methods.js'
 import { changes, packOperation, type Change } from './operations.js'
-import { returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
+import { compact, returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'
 import { PIECE_REQUESTS, UNDER_WAY, type Piece, type Place, type Queue } from './queue.js'
 import type {
   BatchOptions, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
 } from '../model/types.js'
 import { DONE, type Reply } from '../wire/unpack/reply.js'
-import { UntilAborted } from './until-aborted.js'
+import { onAbort, UntilAborted } from './until-aborted.js'
 
 /** What `IpvsSync.batch` takes. */
 export type BatchInput = ((batch: BatchBuilder) => void) | Iterable<Operation>
@@ -67,18 +67,15 @@ class Results {
 class BatchPiece implements Piece {
   readonly sealed = true
   readonly batch: number
+  /** When it is known what has become of it, whatever that is. */
   readonly answered: Promise<void>
+  /** Is told why it could not be sent. */
+  onFailure: ((error: unknown) => void) | undefined
   #settled!: () => void
-  #failed!: (error: unknown) => void
 
-  constructor(readonly requests: Requests, readonly first: number, readonly results: Results) {
+  constructor(public requests: Requests, readonly first: number, readonly results: Results) {
     this.batch = results.number
-    this.answered = new Promise((resolve, reject) => {
-      this.#settled = resolve
-      this.#failed = reject
-    })
-    // Whoever waits hears of it; nobody may be waiting yet.
-    this.answered.catch(() => {})
+    this.answered = new Promise((resolve) => { this.#settled = resolve })
   }
 
   /** Validates and packs. The index is named where an operation is not valid. */
@@ -113,13 +110,14 @@ class BatchPiece implements Piece {
   }
 
   fail(error: unknown): void {
-    this.#failed(error)
+    this.abandon()
+    this.onFailure?.(error)
   }
 }
 
 /** Tells which operation of a batch the error is about. */
 function located(error: unknown, index: number): unknown {
-  if (isArgumentError(error)) {
+  if (isArgumentError(error) && Object.isExtensible(error)) {
     error.message = `operation ${index} of the batch: ${error.message}`
     Object.assign(error, { index })
   }
@@ -154,10 +152,22 @@ class Packer {
     return piece
   }
 
-  /** Takes the piece that has begun, full or not; it is not among the {@link pieces} any more. */
-  take(): BatchPiece | undefined {
+  /** Takes the first piece, full or not; it is not among the {@link pieces} any more. */
+  takeFirst(): BatchPiece | undefined {
+    const piece = this.pieces.shift()
+    if (piece === this.#last) this.#last = undefined
+    return piece
+  }
+
+  takeAll(): BatchPiece[] {
     this.#last = undefined
-    return this.pieces.pop()
+    return this.pieces.splice(0)
+  }
+
+  /** No more is added: what has begun may have to wait in its place. */
+  compact(): void {
+    const last = this.pieces.at(-1)
+    if (last !== undefined) last.requests = compact(last.requests)
   }
 
   /** Bad input came: forgets what is not sent. */
@@ -225,20 +235,31 @@ class Sending {
   readonly #signal: AbortSignal | undefined
   readonly #unanswered: { piece: BatchPiece, place: Place }[] = []
   #withdrawn = false
-  readonly #withdraw = (): void => {
-    for (const { place } of this.#unanswered) this.#abandon(place.withdraw() as BatchPiece[])
-  }
+  /** Why a transaction could not be started. */
+  #failure: { error: unknown } | undefined
+  /** What the signal ended the batch with. */
+  aborted: AbortError | undefined
+  /** The signal means nothing any more. */
+  readonly close: () => void
 
   constructor(results: Results, signal: AbortSignal | undefined) {
     this.#results = results
     this.#signal = signal
     // A piece can wait for long behind other batches.
-    signal?.addEventListener('abort', this.#withdraw)
+    this.close = onAbort(signal, () => this.#withdraw())
   }
 
   send(place: Place, piece: BatchPiece): void {
     this.#unanswered.push({ piece, place })
+    piece.onFailure = (error) => {
+      this.#failure ??= { error }
+      this.#withdraw()
+    }
     place.push(piece)
+  }
+
+  #withdraw(): void {
+    for (const { place } of this.#unanswered) this.#abandon(place.withdraw() as BatchPiece[])
   }
 
   #abandon(pieces: readonly BatchPiece[]): void {
@@ -257,24 +278,23 @@ class Sending {
     }
   }
 
-  /** Throws if the signal has come; `rest` is what was packed and not handed over. */
-  async checkSignal(rest: () => readonly BatchPiece[] = () => []): Promise<void> {
-    if (this.#signal?.aborted !== true) return
-    this.#abandon(rest())
-    await this.until(0)
-    throw new AbortError(this.#signal.reason, this.#results.outcomes)
+  /** Whether no more is to be sent: the signal has come, or a transaction could not be started. */
+  get over(): boolean {
+    return this.#signal?.aborted === true || this.#failure !== undefined
   }
 
-  /** Waits for everything. Throws if the signal came before all of it was sent. */
+  /** Throws why no more is to be sent, once it is known what became of all that was; `rest` is what was packed and not handed over. */
+  async stop(rest: readonly BatchPiece[] = []): Promise<never> {
+    this.#abandon(rest)
+    await this.until(0)
+    if (this.#failure !== undefined) throw this.#failure.error
+    throw this.aborted = new AbortError(this.#signal!.reason, this.#results.outcomes)
+  }
+
+  /** Waits for everything. Throws if not all of it was sent. */
   async end(): Promise<void> {
     await this.until(0)
-    this.close()
-    if (this.#withdrawn) throw new AbortError(this.#signal!.reason, this.#results.outcomes)
-  }
-
-  /** The signal means nothing any more. */
-  close(): void {
-    this.#signal?.removeEventListener('abort', this.#withdraw)
+    if (this.#withdrawn || this.#failure !== undefined) await this.stop()
   }
 }
 
@@ -282,11 +302,11 @@ class Sending {
 const AHEAD = UNDER_WAY + 1
 
 /** Everything is packed, so everything is valid; send it. */
-async function sendAll(sending: Sending, place: Place, pieces: BatchPiece[]): Promise<void> {
-  for (let i = 0; i < pieces.length; i++) {
-    await sending.checkSignal(() => pieces.slice(i))
-    sending.send(place, pieces[i])
-    if (i < pieces.length - 1) await sending.until(AHEAD)
+async function sendAll(sending: Sending, place: Place, packer: Packer): Promise<void> {
+  for (let piece = packer.takeFirst(); piece !== undefined; piece = packer.takeFirst()) {
+    sending.send(place, piece)
+    if (packer.pieces.length > 0) await sending.until(AHEAD)
+    if (sending.over) await sending.stop(packer.takeAll())
   }
 }
 
@@ -294,22 +314,21 @@ async function sendAll(sending: Sending, place: Place, pieces: BatchPiece[]): Pr
 async function sendIterable(sending: Sending, place: Place, packer: Packer, operations: Iterable<Operation>): Promise<void> {
   for (const operation of operations) {
     if (packer.add(operation) === undefined) continue
-    await sending.checkSignal(() => packer.pieces)
-    sending.send(place, packer.take()!)
+    if (sending.over) await sending.stop(packer.takeAll())
+    sending.send(place, packer.takeFirst()!)
     await turn()
     await sending.until(AHEAD)
-    await sending.checkSignal()
+    if (sending.over) await sending.stop()
   }
-  const rest = packer.take()
-  if (rest === undefined) return
-  await sending.checkSignal(() => [rest])
-  sending.send(place, rest)
+  if (sending.over) await sending.stop(packer.takeAll())
+  const rest = packer.takeFirst()
+  if (rest !== undefined) sending.send(place, rest)
 }
 
 /** Takes a place in the order for each piece, so that whatever the iterable waits for can use the same handle. */
 async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer, operations: AsyncIterable<Operation>, signal: AbortSignal | undefined): Promise<void> {
   const flush = (): void => {
-    const piece = packer.take()
+    const piece = packer.takeFirst()
     if (piece === undefined) return
     const place = queue.lane()
     sending.send(place, piece)
@@ -321,7 +340,7 @@ async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer,
   let waiting: NodeJS.Immediate | undefined
   try {
     for (;;) {
-      await sending.checkSignal(() => packer.pieces)
+      if (sending.over) await sending.stop(packer.takeAll())
       const next = iterator.next()
       // What has come is sent when the iterable takes longer than a turn of the event loop for more.
       if (waiting === undefined && packer.pieces.length > 0) {
@@ -338,7 +357,11 @@ async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer,
         finished = true
         throw error
       }
-      if (result === undefined) continue
+      if (signal?.aborted === true) continue
+      if (typeof result !== 'object' || result === null) {
+        finished = true
+        throw new TypeError(`Iterator result ${String(result)} is not an object`)
+      }
       if (result.done === true) {
         finished = true
         break
@@ -375,17 +398,16 @@ async function packArray(packer: Packer, operations: readonly Operation[]): Prom
     from = to
     if (from < operations.length) await turn()
   }
+  packer.compact()
 }
 
-/** Bad input in the middle of an iterable, or an error of its own: says how much of it had been sent by then, and with what outcome. */
+/** What ended a batch early, telling what has become of its operations. Bad input in an array or a function has kept all from being sent. */
 function interrupted(error: unknown, packer: Packer): unknown {
-  if (error instanceof AbortError || !(error instanceof Error)) return error
   packer.discard()
   const { outcomes, count } = packer.results
   if (count === 0) return error
-  if (isArgumentError(error)) error.message += `. The first ${count} operations had been sent by then`
-  if (Object.isExtensible(error)) withOutcomes(error, outcomes)
-  return error
+  if (isArgumentError(error) && Object.isExtensible(error)) error.message += `. The first ${count} operations had been sent by then`
+  return telling(error, 'The batch ended early', 'outcomes', outcomes)
 }
 
 /** The promise API's `batch`. */
@@ -401,29 +423,34 @@ export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOption
       const builder = new Builder(packer)
       const patience = new UntilAborted(signal)
       try {
-        const result = (input as (batch: BatchBuilder) => void | Promise<void>)(builder)
+        const result: unknown = (input as (batch: BatchBuilder) => unknown)(builder)
         if (result !== undefined) await patience.wait(result)
       } finally {
         patience.close()
         builder.close()
       }
+      packer.compact()
     }
     const place = shape === 'async iterable' ? undefined : queue.lane()
     const sending = new Sending(results, signal)
     try {
-      await sending.checkSignal(() => packer.pieces)
-      await packArray(packer, array)
-      if (place === undefined) await sendAsyncIterable(sending, queue, packer, input as AsyncIterable<Operation>, signal)
-      else if (shape === 'iterable') await sendIterable(sending, place, packer, input as Iterable<Operation>)
-      else await sendAll(sending, place, packer.pieces)
+      try {
+        if (sending.over) await sending.stop(packer.takeAll())
+        if (shape === 'array') await packArray(packer, array)
+        if (place === undefined) await sendAsyncIterable(sending, queue, packer, input as AsyncIterable<Operation>, signal)
+        else if (shape === 'iterable') await sendIterable(sending, place, packer, input as Iterable<Operation>)
+        else await sendAll(sending, place, packer)
+      } finally {
+        place?.close()
+      }
+      await sending.end()
     } catch (error) {
+      if (error instanceof AbortError && error === sending.aborted) throw error
       await sending.until(0)
-      sending.close()
       throw interrupted(error, packer)
     } finally {
-      place?.close()
+      sending.close()
     }
-    await sending.end()
     return conclude(results, lenient)
   })
 }
@@ -434,38 +461,45 @@ export function batchSync(execute: (requests: Requests, batch: number) => Reply 
   const shape = shapeOf(input, false)
   const results = new Results(shape === 'array' ? (input as Operation[]).length : 0)
   const packer = new Packer(results, PIECE_REQUESTS)
+  let aborted: AbortError | undefined
   const send = (piece: BatchPiece): void => {
+    const stop = (): void => { for (const rest of [piece, ...packer.takeAll()]) rest.abandon() }
     if (signal?.aborted === true) {
-      for (const rest of new Set([piece, ...packer.pieces])) if (rest.first >= piece.first) rest.abandon()
-      throw new AbortError(signal.reason, results.outcomes)
+      stop()
+      throw aborted = new AbortError(signal.reason, results.outcomes)
     }
-    piece.settle(execute(piece.requests, results.number))
+    let reply: Reply | undefined
+    try {
+      reply = execute(piece.requests, results.number)
+    } catch (error) {
+      stop()
+      throw error
+    }
+    piece.settle(reply)
     returnBuffer(piece.requests)
   }
-  if (shape === 'callback') {
-    const builder = new Builder(packer)
-    try {
-      const result: unknown = (input as (batch: BatchBuilder) => void)(builder)
-      if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
-        // What becomes of it is nobody's trouble: it is refused.
-        Promise.resolve(result).catch(() => {})
-        throw invalidType('operations', 'a function that does not return a promise (IpvsSync does not wait)', result)
+  try {
+    if (shape === 'callback') {
+      const builder = new Builder(packer)
+      try {
+        const result: unknown = (input as (batch: BatchBuilder) => void)(builder)
+        if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
+          // What becomes of it is nobody's trouble: it is refused.
+          Promise.resolve(result).catch(() => {})
+          throw invalidType('operations', 'a function that does not return a promise (IpvsSync does not wait)', result)
+        }
+      } finally {
+        builder.close()
       }
-    } finally {
-      builder.close()
+    } else if (shape === 'array') {
+      for (const operation of input as Operation[]) packer.add(operation)
+    } else {
+      for (const operation of input as Iterable<Operation>) if (packer.add(operation) !== undefined) send(packer.takeFirst()!)
     }
-  } else if (shape === 'array') {
-    for (const operation of input as Operation[]) packer.add(operation)
-  } else {
-    try {
-      for (const operation of input as Iterable<Operation>) {
-        if (packer.add(operation) === undefined) continue
-        send(packer.take()!)
-      }
-    } catch (error) {
-      throw interrupted(error, packer)
-    }
+    for (let piece = packer.takeFirst(); piece !== undefined; piece = packer.takeFirst()) send(piece)
+  } catch (error) {
+    if (error instanceof AbortError && error === aborted) throw error
+    throw interrupted(error, packer)
   }
-  for (const piece of packer.pieces) send(piece)
   return conclude(results, lenient)
 }

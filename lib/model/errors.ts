@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { getSystemErrorMap, getSystemErrorName } from 'node:util'
+import { getSystemErrorMap, getSystemErrorName, types } from 'node:util'
 import type { Operation, Outcome, Request } from './types.js'
 
 const systemNames = new Map(Object.entries(constants.errno).map(([name, number]) => [-number, name]))
@@ -73,14 +73,28 @@ export class BatchError extends Error {
     const refusals = outcomes.filter((outcome): outcome is Refusal => outcome.error !== undefined)
     const [first] = refusals
     super(`${refusals.length} of ${outcomes.length} operations were not carried out; the first is number ${first.index}: ${first.error.message}`)
-    Object.defineProperty(this, 'refusals', { value: refusals, enumerable: false })
-    withOutcomes(this, outcomes)
+    hide(this, 'refusals', refusals)
+    hide(this, 'outcomes', outcomes)
   }
 }
 
-/** Outcomes can be thousands, refusals too: an error that is printed does not show them. */
-export function withOutcomes(error: Error, outcomes: Outcome[]): void {
-  Object.defineProperty(error, 'outcomes', { value: outcomes, enumerable: false, configurable: true, writable: true })
+/** What an error tells beside its message can be thousands of operations: where it is printed they are not shown. */
+export function hide(error: Error, name: 'outcomes' | 'refusals' | 'result', value: unknown): void {
+  Object.defineProperty(error, name, { value, enumerable: false, configurable: true, writable: true })
+}
+
+/** Whether this is an error, of this realm or another one. */
+const isError = (error: unknown): error is Error => error instanceof Error || types.isNativeError(error)
+
+/**
+ * The error, telling what had been done by then. What takes no property, since it is frozen or no error at all, and what tells this of
+ * another batch becomes the `cause` of one that does.
+ */
+export function telling(error: unknown, message: string, name: 'outcomes' | 'result', value: unknown): Error {
+  const taking = isError(error) && Object.isExtensible(error) && !(error instanceof BatchError || error instanceof AbortError)
+  const teller = taking ? error : new Error(isError(error) ? `${message}: ${error.message}` : message, { cause: error })
+  hide(teller, name, value)
+  return teller
 }
 
 /**
@@ -89,11 +103,12 @@ export function withOutcomes(error: Error, outcomes: Outcome[]): void {
  */
 export function withoutStack<Made>(make: () => Made): Made {
   const limit = Error.stackTraceLimit
-  Error.stackTraceLimit = 0
+  // Not by assignment, which throws where the intrinsics are frozen.
+  Reflect.set(Error, 'stackTraceLimit', 0)
   try {
     return make()
   } finally {
-    Error.stackTraceLimit = limit
+    Reflect.set(Error, 'stackTraceLimit', limit)
   }
 }
 
@@ -107,7 +122,7 @@ export class AbortError extends Error {
   constructor(reason: unknown, outcomes: Outcome[]) {
     const sent = outcomes.filter(({ outcome }) => outcome !== 'not-sent').length
     super(`The batch was aborted: ${sent} operations had been sent, which cannot be recalled`, { cause: reason })
-    withOutcomes(this, outcomes)
+    hide(this, 'outcomes', outcomes)
   }
 }
 
@@ -132,6 +147,11 @@ function argumentError(Kind: ErrorConstructor, code: ArgumentErrorCode, field: s
 /** Whether this is bad input that the library itself found, not an error that an argument's getter threw. */
 export const isArgumentError = (error: unknown): error is ArgumentError => typeof error === 'object' && error !== null && ours.has(error)
 
+function kindOf(value: object): string {
+  const { constructor } = value as { constructor?: unknown }
+  return typeof constructor === 'function' && !['', 'Object'].includes(constructor.name) ? `an instance of ${constructor.name}` : 'an object'
+}
+
 function shown(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   switch (typeof value) {
@@ -139,7 +159,7 @@ function shown(value: unknown): string {
     case 'bigint': return `${value}n`
     case 'number': return Object.is(value, -0) ? '-0' : String(value)
     case 'boolean': return String(value)
-    case 'object': return Array.isArray(value) ? 'an array' : 'an object'
+    case 'object': return Array.isArray(value) ? 'an array' : kindOf(value)
     default: return `a ${typeof value}`
   }
 }

@@ -1,3 +1,4 @@
+import { hasMark } from '../model/key.js'
 import type { DaemonInput, Destination, Protocol, Service, ServiceKey, Table, Timeouts, Tunnel } from '../model/types.js'
 import { asPrinted } from './address-text.js'
 import { limits } from './language.js'
@@ -61,13 +62,13 @@ const serviceOptionNames: Partial<Record<Protocol, string>> = { tcp: '-t', udp: 
 
 /** The options that stand for a service. */
 export function spellService(service: ServiceKey, names?: Names): string {
-  if ('fwmark' in service) return `-f ${service.fwmark}${service.family === 6 ? ' -6' : ''}`
+  if (hasMark(service)) return `-f ${service.fwmark}${service.family === 6 ? ' -6' : ''}`
   // The kernel takes services of protocols that it does not balance; ipvsadm's word for those is one that it does not read.
   const option = serviceOptionNames[service.protocol] ?? '--xxx-service'
   return `${option} ${spellEndpoint(service.address, service.port, service.protocol, names)}`
 }
 
-const familyOf = (service: ServiceKey): 4 | 6 => ('fwmark' in service ? service.family : service.address.includes(':') ? 6 : 4)
+const familyOf = (service: ServiceKey): 4 | 6 => (hasMark(service) ? service.family : service.address.includes(':') ? 6 : 4)
 
 function serviceOptions(service: Service): string {
   const { scheduler, persistence, persistenceEngine, onePacket, schedulerFlags } = service
@@ -105,14 +106,14 @@ function destinationOptions({ forward, weight, tunnel, upperThreshold, lowerThre
 function beyondService(service: ServiceKey & Partial<Service>): boolean {
   const { persistence, onePacket } = service
   if (persistence && persistence.timeout > limits.timeout) return true
-  if ('fwmark' in service) return false
+  if (hasMark(service)) return false
   return (service.port === 0 && persistence === null) || (onePacket === true && service.protocol !== 'udp')
 }
 
 /** Whether ipvsadm would refuse to add such a destination, or change it on the way. */
 function beyondDestination(service: ServiceKey, { forward, port, weight }: Destination): boolean {
   if (forward === 'local' || weight > limits.weight) return true
-  return forward !== 'nat' && !('fwmark' in service) && port !== service.port
+  return forward !== 'nat' && !hasMark(service) && port !== service.port
 }
 
 /** The command that starts a sync daemon. */

@@ -1,3 +1,4 @@
+import { hasMark } from '../model/key.js'
 import type { Destination, Protocol, Service } from '../model/types.js'
 import { PROTOCOLS } from '../model/vocabulary.js'
 import { sortWords } from './address-text.js'
@@ -44,7 +45,7 @@ function sorted<T>(items: readonly T[], key: (item: T) => Key, compare: (a: Key,
 /** Services in ipvsadm's order: firewall marks last, then by family, protocol, address and port. */
 export function sortServices<T extends Named<Service>>(services: readonly T[]): T[] {
   return sorted(services, (service) => {
-    if ('fwmark' in service) return [service.fwmark, service.family, 0, 0, 0, 0, 0, 0]
+    if (hasMark(service)) return [service.fwmark, service.family, 0, 0, 0, 0, 0, 0]
     const family = service.address.includes(':') ? 6 : 4
     return [0, family, protocolNumber(service.protocol), ...sortWords(service.address), Number(service.port)]
   }, compareKeys)

@@ -1,3 +1,4 @@
+import { hasMark } from '../model/key.js'
 import type { Table } from '../model/types.js'
 import { RulesError } from './error.js'
 import type { Named, NamedRuleOperation, NamedTable } from './types.js'
@@ -125,7 +126,7 @@ export class TableModel {
 
 /** What tells a service from others, in words. */
 const keyOf = (service: NamedServiceKey): string =>
-  'fwmark' in service ? `fwmark ${service.fwmark} IPv${service.family}` : `${service.protocol} ${service.address} ${service.port}`
+  hasMark(service) ? `fwmark ${service.fwmark} IPv${service.family}` : `${service.protocol} ${service.address} ${service.port}`
 
 function requireDestination(destinations: Entry['destinations'], { address, port }: Named<{ address: string, port: number }>, { line, column }: { line: number, column: number }): void {
   if (!destinations.has(`${address} ${port}`)) throw new RulesError(`no destination ${address} ${port}`, 'a line before that adds it (-a)', line, column)

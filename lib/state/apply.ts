@@ -1,8 +1,8 @@
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
-import { AbortError, isArgumentError } from '../model/errors.js'
+import { AbortError, hide, isArgumentError, telling } from '../model/errors.js'
 import type { BatchOptions, DestinationKey, ListedDestination, ListedTable, Operation, Outcome, ServiceKey } from '../model/types.js'
 import type { Sysctl } from '../proc/sysctl.js'
-import { configurationOf, destinationId, isOtherFamily, objection, serviceConfigurationOf, serviceId } from './complete.js'
+import { configurationOf, destinationId, isOtherFamily, keyOf, objection, serviceConfigurationOf, serviceId } from './complete.js'
 import { currentOf, type CurrentTable } from './current.js'
 import { readDesired, type DesiredState } from './desired.js'
 import { sysctlWarnings } from './draining.js'
@@ -154,7 +154,7 @@ class Sender {
 function inverse(operation: Operation, before: CurrentTable, indexOf: (service: ServiceKey) => number): Operation[] {
   const destinationsOf = (service: ServiceKey): ListedDestination[] => before.destinations[indexOf(service)].read()
   switch (operation.type) {
-    case 'addService': return [{ type: 'removeService', service: keyIn(operation.service) }]
+    case 'addService': return [{ type: 'removeService', service: keyOf(operation.service) }]
     case 'updateService': return [{ type: 'updateService', service: serviceConfigurationOf(before.services.at(indexOf(operation.service))!) }]
     case 'removeService': {
       const { service: key } = operation
@@ -180,10 +180,6 @@ function inverse(operation: Operation, before: CurrentTable, indexOf: (service: 
     default: return []
   }
 }
-
-const keyIn = (service: ServiceKey): ServiceKey => 'fwmark' in service
-  ? { fwmark: service.fwmark, family: service.family }
-  : { protocol: service.protocol, address: service.address, port: service.port }
 
 /** What undoes what is in force, and what may be, last first. */
 function inverses(outcomes: readonly Outcome[], before: CurrentTable): Operation[] {
@@ -243,9 +239,13 @@ export class Work {
       await steps()
       return this.result()
     } catch (error) {
-      if (signal?.aborted === true) throw Object.assign(new AbortError(signal.reason, this.#sender?.outcomes() ?? []), { result: this.result() })
+      if (signal?.aborted === true) {
+        const aborted = new AbortError(signal.reason, this.#sender?.outcomes() ?? [])
+        hide(aborted, 'result', this.result())
+        throw aborted
+      }
       if (this.#sender === undefined) throw error
-      throw Object.assign(error instanceof Error ? error : new Error('The work ended early, with operations in force', { cause: error }), { result: this.result() })
+      throw telling(error, 'The work ended early, with operations in force', 'result', this.result())
     }
   }
 

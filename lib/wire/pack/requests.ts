@@ -91,6 +91,15 @@ export class Requests {
     return this.#found + HEADER_SIZE
   }
 
+  /** The same requests in memory of just their size. */
+  copy(): Requests {
+    const copy = new Requests(this.length)
+    copy.u8.set(this.u8.subarray(0, this.length))
+    copy.length = this.length
+    copy.count = this.count
+    return copy
+  }
+
   /** Forgets everything; the memory stays. */
   clear(): void {
     if (this.#beingWritten) throw reentrantError()

@@ -40,6 +40,11 @@ export class Reply implements View {
     this.u64 = new BigUint64Array(buffer, 0, length(8))
   }
 
+  /** How many requests it answers. */
+  get requests(): number {
+    return this.u32[0]
+  }
+
   /** How the request with this number ended. */
   outcome(request: number): number {
     return this.i32[OUTCOME + request * ENTRY]

@@ -1,10 +1,13 @@
+import { getEventListeners } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { batch, FIRST_PIECE, type AsyncBatchInput } from '../../../lib/client/batch.js'
 import { records as layouts } from '../../../lib/wire/layout.js'
 import { changes, reads } from '../../../lib/client/operations.js'
 import { PIECE_REQUESTS, Queue, UNDER_WAY } from '../../../lib/client/queue.js'
 import type { BatchOptions, ListedService, Operation } from '../../../lib/model/types.js'
+import { BatchError, IpvsError } from '../../../lib/model/errors.js'
 import { batchChannel, type BatchTrace } from '../../../lib/client/tracing.js'
 import { Requests } from '../../../lib/wire/pack/requests.js'
 import { repeatedServices } from '../../../lib/wire/unpack/repeats.js'
@@ -324,10 +327,109 @@ describe('a batch', () => {
 
   it.each([
     [undefined, undefined, 'operations'], [null, undefined, 'operations'], ['text', undefined, 'operations'], [{}, undefined, 'operations'],
-    [[], null, 'options'], [[], { refusals: 'ignore' }, 'options.refusals'], [[], { signal: {} }, 'options.signal'], [[], { refusal: 'return' }, 'options.refusal'],
+    [[], null, 'options'], [[], { refusals: 'ignore' }, 'options.refusals'], [[], { signal: {} }, 'options.signal'], [[], { refusal: 'return' }, 'options.refusal'], [[], new Map(), 'options'], [[], Promise.resolve({}), 'options'],
   ])('refuses %o with options %o', async (input, options, field) => {
     const { batch } = setUp()
     await expect(batch(input as never, options as never)).rejects.toMatchObject({ field })
+  })
+
+  it('of a function that returns no promise takes a signal all the same', async () => {
+    const { kernel, batch, answerAll } = setUp()
+    const { signal } = new AbortController()
+    const sent = batch((b) => [1, 2].map((port) => b.addService(key(port))) as never, { signal })
+    await answerAll(sent)
+    expect((await sent).length).toBe(2)
+    expect(kernel.transactions).toEqual([{ commands: ['newService', 'newService'], ports: [1, 2] }])
+  })
+
+  it('of an async iterable whose next() returns no promise takes a signal all the same', async () => {
+    const { kernel, batch, answerAll } = setUp()
+    const { signal } = new AbortController()
+    const iterable = { [Symbol.asyncIterator]: () => operations(1, 3)[Symbol.iterator]() } as unknown as AsyncIterable<Operation>
+    const sent = batch(iterable, { signal })
+    await answerAll(sent)
+    expect((await sent).length).toBe(3)
+    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual([1, 2, 3])
+  })
+
+  it.each([undefined, null, 7])('of an async iterable whose next() gives %s rejects as `for await` does, and holds nothing up', async (result) => {
+    const { kernel, batch, answerAll } = setUp()
+    let asked = 0
+    const next = (): Promise<unknown> => {
+      // What asks again and again, without a turn of the event loop, would keep this test from ending.
+      if (++asked > 2) throw new Error('asked again')
+      return Promise.resolve(asked === 1 ? { done: false, value: operations(1, 1)[0] } : result)
+    }
+    const iterable = { [Symbol.asyncIterator]: () => ({ next }) } as unknown as AsyncIterable<Operation>
+    for (const options of [undefined, { signal: new AbortController().signal }]) {
+      asked = 0
+      const failed = batch(iterable, options).catch((error: unknown) => error)
+      await answerAll(failed)
+      expect(await failed).toMatchObject({ name: 'TypeError', message: `Iterator result ${result} is not an object` })
+      expect(kernel.transactions).toEqual([])
+    }
+  })
+
+  it('whose transaction cannot be started sends nothing after it, says what became of each operation, and lets go of its signal', async () => {
+    const { kernel, batch, answerAll } = setUp()
+    const { signal } = new AbortController()
+    const many = operations(0, PIECE_REQUESTS * 3)
+    for (const input of [many, new Set(many)]) {
+      kernel.failFrom(kernel.transactions.length + 1)
+      const failed = batch(input, { signal }).catch((error: unknown) => error)
+      await answerAll(failed)
+      const error = await failed as Error & { outcomes: { outcome: string }[] }
+      expect(error.message).toBe('no thread')
+      const outcomes = error.outcomes.map(({ outcome }) => outcome)
+      const sent = outcomes.indexOf('not-sent')
+      expect(sent).toBe(kernel.transactions.at(-1)!.ports.length)
+      expect(new Set(outcomes.slice(sent))).toEqual(new Set(['not-sent']))
+      expect(getEventListeners(signal, 'abort')).toEqual([])
+    }
+    expect(kernel.transactions.length).toBe(2)
+  })
+
+  it('is one of any number with the same signal, which is let go of after them', async () => {
+    const { batch, answerAll } = setUp()
+    const { signal } = new AbortController()
+    const warnings: Error[] = []
+    const hear = (warning: Error): void => { warnings.push(warning) }
+    process.on('warning', hear)
+    try {
+      async function* one(port: number): AsyncGenerator<Operation> { yield await Promise.resolve(operations(port, 1)[0]) }
+      const all = Promise.all(Array.from({ length: 50 }, (_, i) => batch(i % 2 === 0 ? one(i) : operations(i, 1), { signal })))
+      await answerAll(all)
+      await all
+      await turn()
+    } finally {
+      process.off('warning', hear)
+    }
+    expect(warnings).toEqual([])
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
+  it('gives an error of another realm, and one that takes no property, the outcomes too', async () => {
+    const { batch, answerAll } = setUp()
+    const foreign = runInNewContext('new RangeError("from elsewhere")') as Error
+    const frozen = Object.freeze(new Error('frozen'))
+    const ofAnother = new BatchError([{ index: 0, operation: { type: 'flush' }, outcome: 'refused', error: new IpvsError('no', { errno: -1, operation: { type: 'flush' } }) }])
+    const failing = function* (error: unknown): Generator<Operation> {
+      yield* operations(0, FIRST_PIECE)
+      throw error
+    }
+    const errorOf = async (thrown: unknown): Promise<Error & { outcomes: unknown[] }> => {
+      const failed = batch(failing(thrown)).catch((error: unknown) => error)
+      await answerAll(failed)
+      return await failed as Error & { outcomes: unknown[] }
+    }
+    expect(await errorOf(foreign)).toBe(foreign)
+    expect((foreign as Error & { outcomes: unknown[] }).outcomes.length).toBe(FIRST_PIECE)
+    for (const thrown of [frozen, ofAnother, 'text', undefined]) {
+      const error = await errorOf(thrown)
+      expect(error).toMatchObject({ name: 'Error', cause: thrown })
+      expect(error.outcomes.length).toBe(FIRST_PIECE)
+    }
+    expect(ofAnother.outcomes.length).toBe(1)
   })
 
   it('takes no more operations from its function once it is sent', async () => {
@@ -359,7 +461,101 @@ describe('closing', () => {
   })
 })
 
+describe('memory of what waits', () => {
+  it('is no more than a small multiple of what was packed, however many wait', async () => {
+    const { kernel, queue, batch, answerAll } = setUp()
+    const before = process.memoryUsage().arrayBuffers
+    const all: Promise<unknown>[] = []
+    for (let port = 0; port < 1000; port++) all.push(queue.list(reads.destinations, key(port)), batch(operations(port, 1)), batch((b) => b.addService(key(port))), batch(new Set(operations(port, 1))))
+    for (let microtasks = 0; microtasks < 20; microtasks++) await Promise.resolve()
+    expect((process.memoryUsage().arrayBuffers - before) / all.length).toBeLessThan(8192)
+    await answerAll(Promise.all(all))
+    expect(kernel.transactions.length).toBeGreaterThanOrEqual(all.length / 2)
+  })
+})
+
+describe('a refusal', () => {
+  it('is told where Error is frozen', async () => {
+    const { kernel, add } = setUp()
+    const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')!
+    Object.defineProperty(Error, 'stackTraceLimit', { writable: false })
+    try {
+      const refused = add(1).catch((error: unknown) => error)
+      await turn()
+      kernel.answer([{ outcome: EEXIST }])
+      expect(await refused).toMatchObject({ code: 'EEXIST' })
+    } finally {
+      Object.defineProperty(Error, 'stackTraceLimit', limit)
+    }
+  })
+})
+
 describe('the tracing channel', () => {
+  const events = ['start', 'end', 'asyncStart', 'asyncEnd'] as const
+
+  /** Calls something once, at the first event of this name. */
+  async function calling<Answer>(event: typeof events[number], call: () => unknown, work: () => Promise<Answer>): Promise<Answer> {
+    let called = false
+    const subscriber = {
+      [event]: () => {
+        if (called) return
+        called = true
+        call()
+      },
+    }
+    batchChannel.subscribe(subscriber as never)
+    try {
+      return await work()
+    } finally {
+      batchChannel.unsubscribe(subscriber as never)
+    }
+  }
+
+  it.each(events)('lets a subscriber of %s use the handle: what it calls comes after what was called before', async (event) => {
+    const { kernel, add, list, queue, answerAll, batch } = setUp()
+    const inner: Promise<unknown>[] = []
+    await calling(event, () => inner.push(add(50), list(), batch(operations(51, 1))), async () => {
+      const all = Promise.all([add(1), queue.list(reads.destinations, key(2)), add(3), list(), batch(operations(4, 1))])
+      await answerAll(all)
+      await all
+    })
+    await answerAll(Promise.all(inner))
+    await Promise.all(inner)
+    expect(inner.length).toBe(3)
+    // A listing is sent when it is called, so that it starts before the next call.
+    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(event.startsWith('async') ? [1, 2, 2, 3, 4, 50, 51] : [1, 2, 2, 50, 51, 3, 4])
+  })
+
+  it('lets a subscriber list while a list that has to be asked for again was called before', async () => {
+    const { kernel, add, list, answerAll } = setUp()
+    const inner: Promise<unknown>[] = []
+    await calling('asyncStart', () => inner.push(add(50), list()), async () => {
+      const listed = list()
+      await turn()
+      const requests = new Requests(1024)
+      changes.addService.pack(requests, key(7), undefined)
+      const record = echo(requests, FIRST, 'service')
+      kernel.answer([{ records: [record, record] }])
+      expect(kernel.transactions.map(({ commands }) => commands)).toEqual([['getService'], ['getService']])
+      await answerAll(listed)
+    })
+    await answerAll(Promise.all(inner))
+    expect(inner.length).toBe(2)
+  })
+
+  it('lets a subscriber close the handle: what was called before is finished', async () => {
+    const { kernel, queue, add, answerAll } = setUp()
+    let closed: Promise<void> | undefined
+    await calling('start', () => { closed = queue.close() }, async () => {
+      const added = add(1)
+      await answerAll(added)
+      await added
+    })
+    await closed
+    expect(kernel.closed).toBe(true)
+    expect(kernel.transactions.length).toBe(1)
+  })
+
   it('tells about each transaction', async () => {
     const { kernel, add } = setUp()
     const events: [string, BatchTrace][] = []

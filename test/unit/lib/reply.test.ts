@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { inEntry, reply as layout } from '../../../lib/wire/layout.js'
-import { changes, reads } from '../../../lib/operations.js'
+import { changes, reads } from '../../../lib/client/operations.js'
 import { Requests } from '../../../lib/wire/pack/requests.js'
 import { SERVICE_KEY_SIZE } from '../../../lib/wire/pack/service.js'
 import { readDestinationKey } from '../../../lib/wire/unpack/destination.js'

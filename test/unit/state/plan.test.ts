@@ -1,9 +1,11 @@
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import type { DaemonInput, Destination, Operation, Outcome } from 'ipvs'
 import { apply, plan, type TableHandle } from '../../../lib/state/apply.js'
 import { formatPlan } from '../../../lib/state/format.js'
 import type { ApplyOptions, Desired, DesiredService, DesiredTable, PlanOptions } from '../../../lib/state/types.js'
+import { refusal } from '../../support/errors.js'
 import { destinationId, Model, serviceId } from './support/model.js'
 import { table } from './support/tables.js'
 
@@ -198,6 +200,23 @@ describe('draining', () => {
     await expect(apply(model, desired, { ...options, signal: abort.signal, onProgress })).rejects.toMatchObject({ name: 'AbortError', result: { done: [{ operation: { type: 'updateDestination' } }] } })
     model.connect(web, a, {})
     expect(typesOf((await apply(model, desired, options)).done.map(({ operation }) => operation))).toEqual(['removeDestination'])
+  })
+
+  test('has what was done in its error, whatever was thrown, and prints none of it', async () => {
+    const desired = [{ ...web, destinations: [b] }]
+    const frozen = Object.freeze(new Error('mine'))
+    for (const [thrown, expected] of [[new Error('mine'), { message: 'mine' }], [frozen, { message: 'The work ended early, with operations in force: mine', cause: frozen }], ['text', { cause: 'text' }]] as const) {
+      const onProgress = (): void => {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- whatever a caller's function throws
+        throw thrown
+      }
+      const error = await refusal(async () => apply(await modelOf([{ ...web, destinations: [a, b] }]), desired, { ...options, onProgress }))
+      expect(error).toMatchObject({ ...expected, result: { done: [{ operation: { type: 'updateDestination' } }] } })
+      expect(inspect(error)).not.toContain('updateDestination')
+    }
+    const abort = new AbortController()
+    const aborted = await refusal(async () => apply(await modelOf([{ ...web, destinations: [a, b] }]), desired, { ...options, signal: abort.signal, onProgress: () => abort.abort() }))
+    expect(inspect(aborted)).not.toContain('updateDestination')
   })
 
   test('brings down again what another program revives meanwhile', async () => {
