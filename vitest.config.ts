@@ -14,6 +14,9 @@ export default defineConfig({
   test: {
     // A guest's console is not a terminal: a reporter that redraws would garble it.
     reporters: ['verbose'],
+    // Runs at the same time must not read each other's half-written notes.
+    cache: false,
+    setupFiles: process.env.IPVS_SANITIZED === undefined ? [] : [at('test/support/sanitized.ts')],
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       { extends: true, test: { name: 'lab', include: ['test/lab/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
