@@ -1,19 +1,28 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Ipvs } from 'ipvs'
 import { program } from '../support/program.js'
+import { ReadableCopy } from '../support/readable-copy.js'
 import { apis, Scene } from '../support/scene.js'
 
 let scene: Scene
+let copy: ReadableCopy
 beforeAll(async () => {
   scene = await Scene.create(Ipvs, 'permissions')
+  copy = await ReadableCopy.create()
 })
-afterAll(() => scene[Symbol.asyncDispose]())
+afterAll(async () => {
+  await copy[Symbol.asyncDispose]()
+  await scene[Symbol.asyncDispose]()
+})
+
+/** Another user than root, who may start Node wherever it lies, and has no other capability. */
+const ordinaryUser = ['setpriv', '--reuid=65534', '--clear-groups', '--inh-caps=-all,+dac_read_search', '--ambient-caps=-all,+dac_read_search', '--bounding-set=-all,+dac_read_search']
 
 interface Answer { services?: object[], error?: { name: string, code: string, errno: number, reason: string, message: string } }
 
 describe.each(apis)('%s', label => {
   const open = async (wrapper: string[], options: object = {}): Promise<Answer> => {
-    const { stdout, stderr } = await program('open.mjs', [label, JSON.stringify(options)], { wrapper })
+    const { stdout, stderr } = await program('open.mjs', [label, JSON.stringify(options)], { wrapper, checkout: copy.folder })
     expect(stderr).toBe('')
     return JSON.parse(stdout) as Answer
   }
@@ -65,7 +74,7 @@ describe.each(apis)('%s', label => {
   })
 
   test('an ordinary user is refused like anyone without the capability', async () => {
-    const { error } = await open(['setpriv', '--reuid=65534', '--clear-groups', '--inh-caps=-all'])
+    const { error } = await open(ordinaryUser)
     expect(error).toMatchObject({ name: 'IpvsError', code: 'EPERM', reason: 'permission' })
   })
 })
