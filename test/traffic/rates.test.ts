@@ -14,7 +14,7 @@ afterEach(() => stage.ipvs.flush())
 afterAll(() => stage[Symbol.asyncDispose]())
 
 /** Asks a service again and again, and remembers when: the witness of what its rates have to be. */
-class Traffic implements AsyncDisposable {
+class Traffic {
   /** When each connection was made, in seconds. */
   readonly made: number[] = []
   #ended = false
@@ -45,7 +45,7 @@ class Traffic implements AsyncDisposable {
     return [Math.min(...ends.map((end) => this.in(1.5, end))) / 2, Math.max(...ends.map((end) => this.in(2.5, end))) / 2]
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async end(): Promise<void> {
     this.#ended = true
     await this.#loop
   }
@@ -67,14 +67,17 @@ const within = (traffic: Traffic, interval: number): [number, number] => traffic
 
 test.each([0.25, 1, 3])('watch says how many connections are made in a second, looking every %d s, also after zeroing', async (interval) => {
   const { service, traffic } = await busy()
-  await using _ending = traffic
   const seen: { rate: number, least: number, most: number }[] = []
   const looks = Math.ceil(9 / interval)
-  for await (const { rates } of stage.ipvs.watch({ interval })) {
-    const [least, most] = within(traffic, interval)
-    for (const { perSecond } of rates) seen.push({ rate: perSecond.connections, least, most })
-    if (seen.length === 2 * Math.ceil(looks / 2)) await stage.ipvs.zero(service)
-    if (seen.length >= 2 * looks) break
+  try {
+    for await (const { rates } of stage.ipvs.watch({ interval })) {
+      const [least, most] = within(traffic, interval)
+      for (const { perSecond } of rates) seen.push({ rate: perSecond.connections, least, most })
+      if (seen.length === 2 * Math.ceil(looks / 2)) await stage.ipvs.zero(service)
+      if (seen.length >= 2 * looks) break
+    }
+  } finally {
+    await traffic.end()
   }
   // The first period of the service was a part of one, and until it ended there was the kernel's average.
   const settled = seen.slice(2 * Math.ceil(4.5 / interval))
@@ -85,15 +88,18 @@ test.each([0.25, 1, 3])('watch says how many connections are made in a second, l
 
 test('ipvs top shows it too, twenty looks in five seconds, and never 0', async () => {
   const { service, traffic } = await busy()
-  await using _ending = traffic
-  await until(() => Promise.resolve(traffic.in(Infinity, now())), () => traffic.made.at(-1)! - traffic.made[0] > 4.5)
-  const begun = now()
-  const text = await stage.workshop.director.namespace.must(process.execPath, [command, 'top', '--interval', '0.25', '--count', '20'])
-  const [least, most] = traffic.bounds(begun - 4.5, now())
-  const rates = text.split('\n').filter((line) => line.includes(`:${service.port} `)).map((line) => Number(/ rr +(\S+)/.exec(line)![1]))
-  expect(rates).toHaveLength(20)
-  expect(least).toBeGreaterThan(0)
-  // The first looks have the kernel's average, which is on its way.
-  expect(rates.slice(10).filter((rate) => rate < Math.floor(least) || rate > Math.ceil(most))).toEqual([])
-  expect(rates).not.toContain(0)
+  try {
+    await until(() => Promise.resolve(traffic.made.at(-1)! - traffic.made[0]), (seconds) => seconds > 4.5)
+    const begun = now()
+    const text = await stage.workshop.director.namespace.must(process.execPath, [command, 'top', '--interval', '0.25', '--count', '20'])
+    const [least, most] = traffic.bounds(begun - 4.5, now())
+    const rates = text.split('\n').filter((line) => line.includes(`:${service.port} `)).map((line) => Number(/ rr +(\S+)/.exec(line)![1]))
+    expect(rates).toHaveLength(20)
+    expect(least).toBeGreaterThan(0)
+    // The first looks have the kernel's average, which is on its way.
+    expect(rates.slice(10).filter((rate) => rate < Math.floor(least) || rate > Math.ceil(most))).toEqual([])
+    expect(rates).not.toContain(0)
+  } finally {
+    await traffic.end()
+  }
 })
