@@ -1,9 +1,11 @@
 import { setTimeout as wait, setImmediate as turn } from 'node:timers/promises'
 import { boolean } from '../arguments/validate.js'
+import { statisticsOf } from '../model/statistics.js'
 import type { Destination, DestinationKey, ListedDestination, ListedTable, ListedTableService, Rates, Service, ServiceKey, Statistics } from '../model/types.js'
 import { destinationDifferences, serviceDifferences } from './compare.js'
 import { configurationOf, destinationId, keyOf, serviceConfigurationOf, serviceId } from './complete.js'
 import { optionsObject, seconds, signalOption } from './options.js'
+import { RateMeter, type Counted } from './rates.js'
 
 /** Options of `watch`. */
 export interface WatchOptions {
@@ -24,18 +26,21 @@ export type Change =
   | { type: 'destinationRemoved', service: ServiceKey, destination: DestinationKey, before: Destination }
   | { type: 'destinationChanged', service: ServiceKey, destination: DestinationKey, before: Destination, after: Destination }
 
-/** What a service, or a destination of it, did in an interval. */
+/** What goes through a service, or a destination of it. */
 export interface Traffic {
   service: ServiceKey
   /** Missing where it is about the whole service. */
   destination?: DestinationKey
-  /** What the counters grew by, never below 0. A counter that fell was zeroed, and counts from there. */
+  /** What the counters grew by since the look before, never below 0. Counters that were zeroed count from there. All 0 where the kernel added nothing up in between. */
   difference: Statistics
-  /** The same per second. */
+  /**
+   * The rate of the last two-second periods that the kernel has added up: the same at any interval. The kernel's own average until one has been seen,
+   * 0 once one has passed without traffic.
+   */
   perSecond: Rates
 }
 
-/** What changed from one look at the table to the next. */
+/** What changed from one look at the table to the next. `JSON.stringify` writes its counters as decimal text, which keeps all 64 bits. */
 export interface Observation {
   /** When the table was read, in milliseconds as of `Date.now()`. */
   time: number
@@ -49,31 +54,11 @@ export interface Observation {
   table: ListedTable
 }
 
-const NAMES = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'] as const
-
 /** Destinations that are compared between two turns of the event loop. */
 const SLICE = 1000
 
 /** What of a handle is needed here. */
 interface Handle { snapshot(): Promise<ListedTable> }
-
-/** What the counters grew by. One of them fell: all were zeroed, or the entry is another one with the same key, and has counted from zero since. */
-function grown(before: Statistics, after: Statistics): Statistics {
-  const anew = NAMES.some((name) => after[name] < before[name])
-  const base = (name: keyof Statistics): bigint => anew ? 0n : before[name]
-  return {
-    connections: after.connections - base('connections'),
-    inPackets: after.inPackets - base('inPackets'),
-    outPackets: after.outPackets - base('outPackets'),
-    inBytes: after.inBytes - base('inBytes'),
-    outBytes: after.outBytes - base('outBytes'),
-  }
-}
-
-function perSecond(difference: Statistics, elapsed: number): Rates {
-  const rate = (name: keyof Statistics): number => Number(difference[name]) / elapsed
-  return { connections: rate('connections'), inPackets: rate('inPackets'), outPackets: rate('outPackets'), inBytes: rate('inBytes'), outBytes: rate('outBytes') }
-}
 
 /** The entries of two listings side by side: pairs, and those that one of them lacks. */
 function* pairs<Entry>(before: readonly Entry[], after: readonly Entry[], idOf: (entry: Entry) => string): Generator<[Entry | undefined, Entry | undefined]> {
@@ -95,30 +80,33 @@ class Observer {
   readonly changes: Change[] = []
   readonly rates: Traffic[] = []
 
-  constructor(readonly elapsed: number) {}
+  constructor(private readonly meter: RateMeter) {}
 
-  traffic(about: { service: ServiceKey, destination?: DestinationKey }, before: Statistics, after: Statistics): void {
-    const difference = grown(before, after)
-    this.rates.push({ ...about, difference, perSecond: perSecond(difference, this.elapsed) })
+  /** Measures what is there, and tells of it if it was there before too. */
+  traffic(name: string, about: { service: ServiceKey, destination?: DestinationKey }, before: Counted | undefined, after: Counted): void {
+    const { difference, perSecond } = this.meter.measure(name, after)
+    // Copies: the meter has what is still true at the next look.
+    if (before !== undefined) this.rates.push({ ...about, difference: statisticsOf((counter) => difference[counter]), perSecond: { ...perSecond } })
   }
 
   service(before: ListedTableService | undefined, after: ListedTableService | undefined): number {
     const service = keyOf((after ?? before)!)
+    const name = serviceId(service)
     if (before === undefined) this.changes.push({ type: 'serviceAdded', service, after: serviceConfigurationOf(after!) })
     else if (after !== undefined) {
       if (serviceDifferences(before, after).length > 0) {
         this.changes.push({ type: 'serviceChanged', service, before: serviceConfigurationOf(before), after: serviceConfigurationOf(after) })
       }
-      this.traffic({ service }, before.stats, after.stats)
     }
+    if (after !== undefined) this.traffic(name, { service }, before, after)
     const old = before?.destinations ?? []
     const present = after?.destinations ?? []
-    for (const [was, is] of pairs(old, present, destinationId)) this.destination(service, was, is)
+    for (const [was, is] of pairs(old, present, destinationId)) this.destination(name, service, was, is)
     if (after === undefined) this.changes.push({ type: 'serviceRemoved', service, before: serviceConfigurationOf(before!) })
     return 1 + old.length + present.length
   }
 
-  destination(service: ServiceKey, before: ListedDestination | undefined, after: ListedDestination | undefined): void {
+  destination(serviceName: string, service: ServiceKey, before: ListedDestination | undefined, after: ListedDestination | undefined): void {
     const { address, port } = (after ?? before)!
     const destination = { address, port }
     if (before === undefined) this.changes.push({ type: 'destinationAdded', service, destination, after: configurationOf(after!) })
@@ -127,14 +115,14 @@ class Observer {
       if (destinationDifferences(before, after).length > 0) {
         this.changes.push({ type: 'destinationChanged', service, destination, before: configurationOf(before), after: configurationOf(after) })
       }
-      this.traffic({ service, destination }, before.stats, after.stats)
     }
+    if (after !== undefined) this.traffic(`${serviceName} ${destinationId(after)}`, { service, destination }, before, after)
   }
 }
 
-/** What happened from one table to the next. In pieces: the event loop is never held for long. */
-export async function observe(before: ListedTable, after: ListedTable, elapsed: number): Promise<Pick<Observation, 'changes' | 'rates'>> {
-  const observer = new Observer(elapsed)
+/** What happened from one table to the next, which the meter now looks at. In pieces: the event loop is never held for long. */
+export async function observe(before: ListedTable, after: ListedTable, meter: RateMeter): Promise<Pick<Observation, 'changes' | 'rates'>> {
+  const observer = new Observer(meter)
   let seen = 0
   for (const [was, is] of pairs(before.services, after.services, serviceId)) {
     seen += observer.service(was, is)
@@ -159,9 +147,12 @@ export function watch(handle: Handle, options?: WatchOptions): AsyncGenerator<Ob
 async function* observations(handle: Handle, interval: number, initial: boolean, signal: AbortSignal | undefined): AsyncGenerator<Observation, void, undefined> {
   const ended = (): boolean => signal?.aborted === true
   if (ended()) return
+  const meter = new RateMeter()
   let last = await handle.snapshot()
   let at = performance.now()
-  if (initial) yield { time: Date.now(), elapsed: 0, ...await observe(EMPTY, last, 0), table: last }
+  meter.look(at / 1000)
+  const first = { time: Date.now(), elapsed: 0, ...await observe(EMPTY, last, meter), table: last }
+  if (initial) yield first
   for (let due = at + interval * 1000; ; due = Math.max(due + interval * 1000, performance.now())) {
     await wait(Math.max(0, due - performance.now()), undefined, { signal }).catch((error: unknown) => {
       if (!ended()) throw error
@@ -170,7 +161,8 @@ async function* observations(handle: Handle, interval: number, initial: boolean,
     const table = await handle.snapshot()
     const now = performance.now()
     const elapsed = (now - at) / 1000
-    const seen = await observe(last, table, elapsed)
+    meter.look(now / 1000)
+    const seen = await observe(last, table, meter)
     if (ended()) return
     last = table
     at = now
