@@ -14,7 +14,7 @@ import { operations } from '../workload.js'
 
 const [services, destinations] = process.argv.slice(2, 4).map(Number)
 const [way, cut] = process.argv.slice(4)
-const RUNS = 5
+const RUNS = 3
 
 const ofService: BackendLabel[] = ['local_address', 'local_port', 'proto', 'local_mark']
 const labels = cut === 'service' ? { labels: ofService } : {}

@@ -20,7 +20,7 @@ async function figures(way: Way, { services, destinations }: Shape, labels: stri
 
 /** What a scrape costs beside reading the table: the writer, the collector, and prom-client's part. Each in a process of its own. */
 export const metrics: Suite = {
-  title: 'Metrics: a scrape beyond the snapshot, medians of 5',
+  title: 'Metrics: a scrape beyond the snapshot, medians of 3',
   async measure(run) {
     const rows: Row[] = []
     const slow = run.place === 'tcg' ? 20 : 1

@@ -5,7 +5,7 @@ import { observe, watch } from '../../../lib/state/watch.js'
 import { Model } from './support/model.js'
 
 const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
-const a = { address: '10.0.0.101', port: 80, forward: 'nat' as const }
+const [a, b, c] = ['10.0.0.101', '10.0.0.102', '10.0.0.103'].map((address) => ({ address, port: 80, forward: 'nat' as const }))
 
 async function tableWith(counters: Partial<Statistics>, destinations = [a]): Promise<ListedTable> {
   const model = new Model()
@@ -60,6 +60,42 @@ test('an async iterable tells what is added, changed and removed', async () => {
   expect(seen).toEqual([['serviceAdded'], ['destinationAdded'], ['serviceChanged', 'destinationChanged'], ['destinationRemoved', 'serviceRemoved']])
 })
 
+test('only what has traffic has an entry', async () => {
+  const [before, after] = [await tableWith({ inBytes: 5n }, [a, b]), await tableWith({ inBytes: 5n }, [a, b])]
+  expect((await observe(before, after, 1)).rates).toEqual([])
+  after.services[0].destinations[1].stats = { ...after.services[0].stats, inPackets: 1n }
+  expect((await observe(before, after, 1)).rates).toMatchObject([{ service: web, destination: { address: after.services[0].destinations[1].address }, difference: { inPackets: 1n } }])
+})
+
+test('entries that the kernel lists in another order, or twice, are paired all the same', async () => {
+  const [before, after] = [await tableWith({}, [a, b, c]), await tableWith({ inBytes: 1n }, [b, c, a])]
+  after.services[0].destinations.push(after.services[0].destinations[0])
+  const { changes, rates } = await observe(before, after, 1)
+  expect(changes).toEqual([])
+  expect(rates).toHaveLength(4)
+  const { changes: gone } = await observe(before, await tableWith({}, [c]), 1)
+  expect(gone.map((change) => [change.type, (change as { destination: { address: string } }).destination.address]).sort()).toEqual([['destinationRemoved', a.address], ['destinationRemoved', b.address]])
+})
+
+test('without destinations it asks for none, and tells of services only', async () => {
+  const model = new Model()
+  await apply(model, [{ ...web, destinations: [a] }])
+  let requests = 0
+  const handle = {
+    snapshot: () => Promise.reject(new Error('nobody wants destinations')),
+    services: async () => (await model.snapshot()).services.map(({ destinations: _, ...service }) => ({ ...service, stats: { ...service.stats, connections: BigInt(++requests) } })),
+    timeouts: () => Promise.resolve(model.timeouts),
+    daemons: () => Promise.resolve(model.daemons),
+  }
+  const seen: unknown[] = []
+  for await (const { changes, rates, table } of watch(handle, { interval: 0.005, initial: true, destinations: false })) {
+    seen.push([changes.map(({ type }) => type), rates.map(({ service, destination }) => [service, destination]), table.services.map(({ destinations }) => destinations)])
+    if (seen.length === 1) await apply(model, [{ ...web, scheduler: 'rr', destinations: [b] }], { prune: 'all' })
+    else break
+  }
+  expect(seen).toEqual([[['serviceAdded'], [], [[]]], [['serviceChanged'], [[web, undefined]], [[]]]])
+})
+
 test('a signal ends the iteration without an error', async () => {
   const abort = new AbortController()
   const iteration = watch(new Model(), { interval: 1000, signal: abort.signal })
@@ -68,6 +104,6 @@ test('a signal ends the iteration without an error', async () => {
   expect(await next).toMatchObject({ done: true })
 })
 
-test.each([[{ interval: 0 }, 'options.interval'], [{ interval: '1' }, 'options.interval'], [{ initial: 1 }, 'options.initial'], [{ signal: {} }, 'options.signal'], [{ every: 1 }, 'options.every']])('%j is refused', (options, field) => {
+test.each([[{ interval: 0 }, 'options.interval'], [{ interval: '1' }, 'options.interval'], [{ initial: 1 }, 'options.initial'], [{ destinations: 1 }, 'options.destinations'], [{ signal: {} }, 'options.signal'], [{ every: 1 }, 'options.every']])('%j is refused', (options, field) => {
   expect(() => watch(new Model(), options as never)).toThrow(field)
 })
