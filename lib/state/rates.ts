@@ -140,12 +140,13 @@ function chosen(before: Counted, after: Counted, elapsed: number, fell: boolean)
   return 2 * anew.distance + DOUBT < on.distance ? anew.story : on.story
 }
 
-/** Measures everything that is listed at each look, by name. What is missing at a look is forgotten. */
-export class RateMeter {
-  #before = new Map<string, Measurement>()
-  #now = new Map<string, Measurement>()
+/** The time from one look at the table to the next, and what was measured at each. */
+class Looks<Key> {
+  before = new Map<Key, Measurement>()
+  now = new Map<Key, Measurement>()
+  /** Seconds since the look before, 0 at the first. */
+  elapsed = 0
   #time: number | undefined
-  #elapsed = 0
 
   /**
    * Begins another look.
@@ -153,16 +154,42 @@ export class RateMeter {
    * @param time When the table was read: seconds of a clock that only goes forward.
    */
   look(time: number): void {
-    this.#elapsed = this.#time === undefined ? 0 : time - this.#time
+    this.elapsed = this.#time === undefined ? 0 : time - this.#time
     this.#time = time
-    this.#before = this.#now
-    this.#now = new Map()
+    this.before = this.now
+    this.now = new Map()
   }
+}
 
+/** Measures everything that is listed at each look, by name. What is missing at a look is forgotten. */
+export class RateMeter extends Looks<string> {
   /** Measures an entry at this look. */
   measure(name: string, listed: Counted): Measurement {
-    const measurement = measure(this.#before.get(name), listed, this.#elapsed)
-    this.#now.set(name, measurement)
+    const measurement = measure(this.before.get(name), listed, this.elapsed)
+    this.now.set(name, measurement)
     return measurement
+  }
+}
+
+const isNothing = (rates: Rates): boolean => COUNTERS.every((name) => rates[name] === 0)
+
+/** Measures what has traffic. Most of a large table is idle: that is seen without making anything, and nothing is kept of it. */
+export class TrafficMeter extends Looks<Counted> {
+  /** Measures an entry by the objects that the look before and this one listed of it; `undefined` for one without traffic. */
+  compare(before: Counted, after: Counted): Pick<Measurement, 'difference' | 'perSecond'> | undefined {
+    let known = this.before.get(before)
+    if (known === undefined) {
+      const idle = isNothing(before.rates) && isNothing(after.rates) && COUNTERS.every((name) => before.stats[name] === after.stats[name])
+      if (idle) return undefined
+      known = measure(undefined, before, 0)
+    }
+    const measurement = measure(known, after, this.elapsed)
+    const { difference, perSecond } = measurement
+    const moves = !isNothing(perSecond)
+    // The kernel's average falls to 0 within some periods. Until then it must not be taken for traffic.
+    if (moves || !isNothing(after.rates)) this.now.set(after, measurement)
+    if (!moves && difference === NO_GROWTH) return undefined
+    // Copies: the measurement has what is still true at the next look.
+    return { difference: statisticsOf((name) => difference[name]), perSecond: { ...perSecond } }
   }
 }

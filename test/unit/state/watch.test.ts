@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import type { ListedTable, Observation } from 'ipvs'
 import { apply } from '../../../lib/state/apply.js'
-import { RateMeter } from '../../../lib/state/rates.js'
+import { TrafficMeter } from '../../../lib/state/rates.js'
 import { observe, watch } from '../../../lib/state/watch.js'
 import { Model } from './support/model.js'
 
 const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
-const a = { address: '10.0.0.101', port: 80, forward: 'nat' as const }
+const [a, b, c] = ['10.0.0.101', '10.0.0.102', '10.0.0.103'].map((address) => ({ address, port: 80, forward: 'nat' as const }))
 
 /** A table whose entries have counted, with the kernel's average of it: the first period of something adds a quarter of its rate. */
 async function tableWith(inBytes: bigint, average = 0, destinations = [a]): Promise<ListedTable> {
@@ -22,7 +22,7 @@ async function tableWith(inBytes: bigint, average = 0, destinations = [a]): Prom
 
 /** What is observed of tables that are looked at a second apart, the first one aside. */
 async function observed(...tables: ListedTable[]): Promise<Pick<Observation, 'changes' | 'rates'>[]> {
-  const meter = new RateMeter()
+  const meter = new TrafficMeter()
   const seen: Pick<Observation, 'changes' | 'rates'>[] = []
   let before: ListedTable = { ...tables[0], services: [] }
   for (const [second, table] of tables.entries()) {
@@ -44,7 +44,7 @@ test('rates are those of the last two seconds that the kernel has added up, and 
 })
 
 test('what a program does to an observation changes nothing in the next', async () => {
-  const meter = new RateMeter()
+  const meter = new TrafficMeter()
   const table = await tableWith(5_000n, 500)
   for (const [second, before] of [{ ...table, services: [] }, table, table].entries()) {
     meter.look(second)
@@ -85,6 +85,43 @@ test('an async iterable tells what is added, changed and removed', async () => {
   expect(seen).toEqual([['serviceAdded'], ['destinationAdded'], ['serviceChanged', 'destinationChanged'], ['destinationRemoved', 'serviceRemoved']])
 })
 
+test('only what has traffic has an entry', async () => {
+  const [before, idle, after] = [await tableWith(5n, 0, [a, b]), await tableWith(5n, 0, [a, b]), await tableWith(5n, 0, [a, b])]
+  after.services[0].destinations[1].stats = { ...after.services[0].stats, inPackets: 1n }
+  const [nothing, something] = await observed(before, idle, after)
+  expect(nothing.rates).toEqual([])
+  expect(something.rates).toMatchObject([{ service: web, destination: { address: after.services[0].destinations[1].address }, difference: { inPackets: 1n } }])
+})
+
+test('entries that the kernel lists in another order, or twice, are paired all the same', async () => {
+  const [before, after] = [await tableWith(0n, 0, [a, b, c]), await tableWith(1n, 0, [b, c, a])]
+  after.services[0].destinations.push(after.services[0].destinations[0])
+  const [{ changes, rates }] = await observed(before, after)
+  expect(changes).toEqual([])
+  expect(rates).toHaveLength(4)
+  const [{ changes: gone }] = await observed(before, await tableWith(0n, 0, [c]))
+  expect(gone.map((change) => [change.type, (change as { destination: { address: string } }).destination.address]).sort()).toEqual([['destinationRemoved', a.address], ['destinationRemoved', b.address]])
+})
+
+test('without destinations it asks for none, and tells of services only', async () => {
+  const model = new Model()
+  await apply(model, [{ ...web, destinations: [a] }])
+  let requests = 0
+  const handle = {
+    snapshot: () => Promise.reject(new Error('nobody wants destinations')),
+    services: async () => (await model.snapshot()).services.map(({ destinations: _, ...service }) => ({ ...service, stats: { ...service.stats, connections: BigInt(++requests) } })),
+    timeouts: () => Promise.resolve(model.timeouts),
+    daemons: () => Promise.resolve(model.daemons),
+  }
+  const seen: unknown[] = []
+  for await (const { changes, rates, table } of watch(handle, { interval: 0.005, initial: true, destinations: false })) {
+    seen.push([changes.map(({ type }) => type), rates.map(({ service, destination }) => [service, destination]), table.services.map(({ destinations }) => destinations)])
+    if (seen.length === 1) await apply(model, [{ ...web, scheduler: 'rr', destinations: [b] }], { prune: 'all' })
+    else break
+  }
+  expect(seen).toEqual([[['serviceAdded'], [], [[]]], [['serviceChanged'], [[web, undefined]], [[]]]])
+})
+
 test('a signal ends the iteration without an error', async () => {
   const abort = new AbortController()
   const iteration = watch(new Model(), { interval: 1000, signal: abort.signal })
@@ -93,6 +130,6 @@ test('a signal ends the iteration without an error', async () => {
   expect(await next).toMatchObject({ done: true })
 })
 
-test.each([[{ interval: 0 }, 'options.interval'], [{ interval: '1' }, 'options.interval'], [{ initial: 1 }, 'options.initial'], [{ signal: {} }, 'options.signal'], [{ every: 1 }, 'options.every']])('%j is refused', (options, field) => {
+test.each([[{ interval: 0 }, 'options.interval'], [{ interval: '1' }, 'options.interval'], [{ initial: 1 }, 'options.initial'], [{ destinations: 1 }, 'options.destinations'], [{ signal: {} }, 'options.signal'], [{ every: 1 }, 'options.every']])('%j is refused', (options, field) => {
   expect(() => watch(new Model(), options as never)).toThrow(field)
 })
