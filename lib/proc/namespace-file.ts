@@ -28,7 +28,8 @@ function fileError(errno: number, path: string, operation: Request): IpvsError {
     ENOENT: 'this kernel does not have it, or has not loaded IPVS',
     EACCES: 'it may not be opened: that needs root, or CAP_NET_ADMIN over the network namespace',
     EPERM: 'it may not be opened: that needs root, or CAP_NET_ADMIN over the network namespace',
-    EROFS: `it is mounted read-only, as in a container. Give it at the start: docker run --sysctl ${path.slice('/proc/sys/'.length).replaceAll('/', '.')}=VALUE, or set it on the host for --network host`,
+    EROFS: 'it is mounted read-only, as in a container. Give it when the container starts, '
+      + `docker run --sysctl ${path.slice('/proc/sys/'.length).replaceAll('/', '.')}=VALUE, or set it on the host for --network host`,
     EINVAL: 'the kernel does not accept the value',
   }
   const code = errnoName(errno)
