@@ -3,6 +3,7 @@ import { RulesError } from '../rules/error.js'
 import type { OptionGroup } from '../rules/language.js'
 import type { GivenOptions } from '../rules/read-command.js'
 import type { ListedTableService, ServiceKey } from '../model/types.js'
+import { sortTable } from '../rules/sort.js'
 import { formatDaemons, formatListing, timeoutsLine, versionLine, type ListingView } from './listing.js'
 import { complain, print } from './output.js'
 import type { OwnOptions } from './own-options.js'
@@ -42,7 +43,8 @@ function checkConflicts(options: GivenOptions): void {
 }
 
 async function listServices(ipvs: IpvsSync, options: GivenOptions, key: ServiceKey | undefined, own: OwnOptions): Promise<void> {
-  const services = key ? [oneService(ipvs, key)] : ipvs.snapshot().services
+  const found = key ? [oneService(ipvs, key)] : ipvs.snapshot().services
+  const services = options.has('nosort') ? found : sortTable(found)
   const info = ipvs.info()
   if (own.json) {
     print(json(key ? services[0] : { ...info, services }))
@@ -52,7 +54,6 @@ async function listServices(ipvs: IpvsSync, options: GivenOptions, key: ServiceK
   const listing = formatListing(services, {
     view: views.find((view) => options.has(view as OptionGroup)) ?? 'plain',
     exact: options.has('exact'),
-    sort: !options.has('nosort'),
     names: await reverse?.namesOf(reverse.addressesOf({ services })),
   })
   print(key ? listing : versionLine(info) + listing)

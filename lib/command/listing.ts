@@ -1,7 +1,6 @@
 import type { Daemon, Destination, Info, ListedDestination, ListedService, ListedTableService, ServiceKey, Timeouts, Tunnel } from '../model/types.js'
 import { asPrinted } from '../rules/address-text.js'
 import type { Names } from '../rules/names.js'
-import { sortDestinations, sortServices } from '../rules/sort.js'
 import { spellEndpoint, spellMask } from '../rules/spelling.js'
 
 /** What a listing shows beside the addresses. */
@@ -11,8 +10,6 @@ export interface ListingFormat {
   view: ListingView
   /** Large numbers in full (`--exact`) instead of in thousands, millions, …. */
   exact?: boolean
-  /** ipvsadm's order (the default), or the kernel's (`--nosort`). */
-  sort?: boolean
   /** Names for addresses and ports (without `-n`). */
   names?: Names
 }
@@ -20,15 +17,12 @@ export interface ListingFormat {
 /** The first line of a listing of the whole table. */
 export const versionLine = ({ version, connectionTableSize }: Info): string => `IP Virtual Server version ${version} (size=${connectionTableSize})\n`
 
-/** Services with their destinations as `ipvsadm -L` lists them, to the byte. */
+/** Services with their destinations as `ipvsadm -L` prints them, to the byte, in the order given. */
 export function formatListing(services: readonly ListedTableService[], format: ListingFormat): string {
-  const { sort = true } = format
   const lines = [titles[format.view]]
-  for (const service of sort ? sortServices(services) : services) {
+  for (const service of services) {
     lines.push(serviceLine(service, format))
-    for (const destination of sort ? sortDestinations(service.destinations) : service.destinations) {
-      lines.push(destinationLine(service, destination, format))
-    }
+    for (const destination of service.destinations) lines.push(destinationLine(service, destination, format))
   }
   return lines.map((line) => `${line}\n`).join('')
 }

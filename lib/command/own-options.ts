@@ -49,6 +49,7 @@ export function readCommandLine(args: readonly string[]): { read: ReadCommand, o
   const read = readCommand(wordsOf(args), 1, {
     spellings,
     beyond: false,
+    otherwise: 'list',
     takeOwn(given) {
       const entry = own.find(({ option }) => option === given.option)
       if (!entry) return false

@@ -17,7 +17,7 @@ import { refusal } from './refusals.js'
  */
 export async function run(args: readonly string[]): Promise<number> {
   try {
-    const { read, own } = readCommandLine(args.length === 0 ? ['-L'] : args)
+    const { read, own } = readCommandLine(args)
     return await carryOut(read, own)
   } catch (error) {
     if (error instanceof RulesError) return misused(error)
