@@ -54,7 +54,7 @@ export function systemWords(error: unknown): string {
   return words === undefined ? message : `${words} (${code})`
 }
 
-/** Control and format characters, except the end of a line. A terminal would obey them; messages quote files that anybody may have written. */
+/** Control and format characters, except the end of a line. Messages quote files of any origin, and a terminal would obey them. */
 const invisible = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 const visible = (text: string): string => text.replace(invisible, (character) => {

@@ -62,7 +62,8 @@ export function refusal(error: unknown): string {
   const { message, code, operation } = error as Error & { code?: string, operation?: { type: string } }
   if (isArgumentError(error)) return inOptions(message)
   // ipvsadm's sentence for EINVAL is about the table: a file that is no namespace has nothing to do with it.
-  const opening = operation?.type === 'open' && code !== 'EPERM'
-  const found = opening ? undefined : sentences.find(([types, of]) => of === code && (types === 'all' || types.includes(operation?.type as Operation['type'])))
+  if (operation?.type === 'open' && code !== 'EPERM') return message
+  const type = operation?.type as Operation['type']
+  const found = sentences.find(([types, of]) => of === code && (types === 'all' || types.includes(type)))
   return found ? `${found[2]}: ${message}` : message
 }

@@ -11,8 +11,8 @@ import type { OwnOptions } from './own-options.js'
 import { inOptions, refusal } from './refusals.js'
 
 /**
- * `ipvs -R`: carries out the commands on the standard input in one batch. What cannot be read keeps all of it from being carried out;
- * what the kernel refuses keeps nothing else. With `--replace` the table becomes what the commands make of an empty one.
+ * `ipvs -R`: carries out the commands on the standard input in one batch. Carries out none if a line cannot be read, and all others
+ * if the kernel refuses one. With `--replace` the table becomes what the commands make of an empty one.
  */
 export async function restore(own: OwnOptions): Promise<number> {
   const operations = await readOperations()
@@ -44,7 +44,7 @@ function nothingChanged<Status>(status: Status): Status {
   return status
 }
 
-/** The text on the standard input, `undefined` if there is none to be had; complains of that. */
+/** The text on the standard input; `undefined`, after complaining, if it cannot be read. */
 async function readStandardInput(): Promise<string | undefined> {
   const chunks: Buffer[] = []
   try {
@@ -54,7 +54,7 @@ async function readStandardInput(): Promise<string | undefined> {
     return undefined
   }
   const bytes = Buffer.concat(chunks)
-  // The byte-order mark of UTF-16, which other systems call "Unicode text".
+  // The byte-order marks of UTF-16, which some editors call "Unicode".
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
     complain('ipvs: the standard input is UTF-16 text; expected UTF-8')
     return undefined
@@ -73,7 +73,7 @@ function carryOut(ipvs: IpvsSync, operations: RuleOperation[]): boolean {
       }
       break
     } catch (error) {
-      // The library itself refuses what the kernel would (a lower threshold above the upper one), before anything is sent: without it, then.
+      // The package refuses some operations before it sends any (a lower threshold above the upper one). Goes on without this one.
       const { index, message } = error as Error & { index?: number }
       if (index === undefined) throw error
       const [{ line }] = sendable.splice(index, 1)
@@ -84,7 +84,7 @@ function carryOut(ipvs: IpvsSync, operations: RuleOperation[]): boolean {
   return refusals.length > 0
 }
 
-/** Says what would be done, and what would be refused. Returns whether anything would. */
+/** Prints what would be done, and complains of what would be refused. Returns whether anything would be refused. */
 function rehearse(ipvs: IpvsSync, operations: RuleOperation[]): boolean {
   const model = new TableModel(ipvs.snapshot())
   const accepted = operations.filter((operation) => {

@@ -32,7 +32,9 @@ export function formatRules(state: Table, { full = false, names: given }: Format
   const lines: string[] = []
   for (const service of sortServices(state.services)) {
     lines.push(serviceLine('-A', service, { full, names }))
-    for (const destination of sortDestinations(service.destinations)) lines.push(destinationLine('-a', service, destination, { full, names }))
+    for (const destination of sortDestinations(service.destinations)) {
+      lines.push(destinationLine('-a', service, destination, { full, names }))
+    }
   }
   if (full) {
     const { timeouts, daemons = [] } = state
@@ -95,7 +97,8 @@ function serviceOptions(service: Service): string {
   return words.join(' ')
 }
 
-const forwardingOptions: Partial<Record<Destination['forward'], string>> = { nat: '-m', tun: '-i', dr: '-g', local: '-g', bypass: '--bypass' }
+const forwardingOptions: Partial<Record<Destination['forward'], string>> =
+  { nat: '-m', tun: '-i', dr: '-g', local: '-g', bypass: '--bypass' }
 const checksumOptions: Partial<Record<Tunnel['checksum'], string>> = { none: '--tun-nocsum', csum: '--tun-csum', remcsum: '--tun-remcsum' }
 /** The types that have a name. ipvsadm leaves others out. */
 const tunnelTypes: Record<Tunnel['type'], true> = { ipip: true, gue: true, gre: true }

@@ -102,7 +102,8 @@ export class OptionReader {
     this.#dashed = false
     const equals = rest[0] === '='
     if (rest === '' || (option.argument === 'none' && !equals)) return this.#withArgument(option, { spelling, column })
-    return this.#withArgument(option, { spelling, column, attached: equals ? rest.slice(1) : rest, attachedColumn: equals ? after + 1 : after })
+    if (equals) return this.#withArgument(option, { spelling, column, attached: rest.slice(1), attachedColumn: after + 1 })
+    return this.#withArgument(option, { spelling, column, attached: rest, attachedColumn: after })
   }
 
   #withArgument(option: OptionSpelling, written: WrittenOption): GivenOption {
@@ -132,8 +133,8 @@ export class OptionReader {
 }
 
 /** The mistake that an option has a wrong value. */
-export const valueError = ({ spelling, argument = '', line, argumentColumn }: GivenOption, expected: string, exitStatus?: 2 | 255): RulesError =>
-  new RulesError(`${spelling} '${argument}'`, expected, line, argumentColumn, exitStatus)
+export const valueError = ({ spelling, argument = '', line, argumentColumn }: GivenOption, expected: string): RulesError =>
+  new RulesError(`${spelling} '${argument}'`, expected, line, argumentColumn)
 
 /** An option that does not exist. */
 export class UnknownOptionError extends RulesError {

@@ -84,15 +84,17 @@ export function readCommand(words: readonly Word[], line: number, dialect: Comma
   return result
 }
 
+const commandFirst =
+  'a command (-A, -E, -D, -C, -a, -e, -d, -L, -Z, -R, -S, --set, --start-daemon, --stop-daemon, -h, -v) as the first option'
+
 /** The command, which has to be the first option. */
 function requireCommand(first: GivenOption | undefined, leftOver: readonly Word[], line: number): GivenOption {
-  const expected = 'a command (-A, -E, -D, -C, -a, -e, -d, -L, -Z, -R, -S, --set, --start-daemon, --stop-daemon, -h, -v) as the first option'
   if (!first) {
     const word = leftOver.at(0)
-    throw new RulesError(word ? `'${word.text}' is no command` : 'nothing to do', expected, line, word?.column ?? 1, 255)
+    throw new RulesError(word ? `'${word.text}' is no command` : 'nothing to do', commandFirst, line, word?.column ?? 1, 255)
   }
   if (first.option.command) return first
-  throw new RulesError(`${first.spelling} comes before the command`, expected, line, first.column, 255)
+  throw new RulesError(`${first.spelling} comes before the command`, commandFirst, line, first.column, 255)
 }
 
 /** The role that a command about sync daemons speaks of. */

@@ -129,7 +129,8 @@ export class TableModel {
 const keyOf = (service: NamedServiceKey): string =>
   'fwmark' in service ? `fwmark ${service.fwmark} IPv${service.family}` : `${service.protocol} ${service.address} ${service.port}`
 
-function requireDestination(destinations: Entry['destinations'], { address, port }: Named<DestinationKey>, { line, column }: Position): void {
+function requireDestination(destinations: Entry['destinations'], key: Named<DestinationKey>, { line, column }: Position): void {
+  const { address, port } = key
   if (destinations.has(`${address} ${port}`)) return
   throw new RulesError(`no destination ${address} ${port}`, 'a line before that adds it (-a)', line, column)
 }
