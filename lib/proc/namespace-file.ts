@@ -16,7 +16,7 @@ export interface NamespaceFile {
   operation: Request
 }
 
-/** /proc shows the namespace of the thread that opens it: where that is not the handle's, a thread enters it, which needs CAP_SYS_ADMIN. */
+/** /proc shows the namespace of the thread that opens it. Where that is not the handle's, a thread enters it, which needs CAP_SYS_ADMIN. */
 function open(handle: NativeHandle, { path, operation }: NamespaceFile, flags: number): number {
   const descriptor = handle.openInNamespace(path, flags)
   if (descriptor < 0) throw fileError(descriptor, path, operation)
