@@ -50,6 +50,6 @@ const reconciler = ipvs.reconcile(tables(), { prune: 'all', drain: true, interva
 reconciler.on('applied', ({ plan }) => console.log(formatPlan(plan)))
 reconciler.on('settled', () => console.log('the table is as the file says'))
 reconciler.on('failed', ({ error, result, retryIn }) => {
-  console.error(`trying again in ${retryIn} seconds:`, error?.message ?? result.refused.map((outcome) => outcome.error.message))
+  console.error(`trying again in ${retryIn} seconds:`, error?.message ?? result.refused.map((refusal) => refusal.error.message))
 })
 reconciler.on('closed', () => ipvs.close())

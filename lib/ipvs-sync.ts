@@ -16,8 +16,8 @@ import type { Connection, ConnectionFilter, ProcessorTotals, Totals } from './pr
 import { snapshotSync } from './client/snapshot.js'
 import { batchChannel, type BatchTrace } from './client/tracing.js'
 import type {
-  BatchOptions, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
-  OpenOptions, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
+  BatchOptions, BatchResult, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
+  OpenOptions, Service, ServiceInput, ServiceKey, Timeouts,
 } from './model/types.js'
 import { ATTEMPTS } from './wire/unpack/repeats.js'
 import { DONE, replyOf, type Reply } from './wire/unpack/reply.js'
@@ -149,7 +149,7 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
   readonly sysctl: SysctlSync = sysctlSync(() => this.#open())
 
   /** As {@link Ipvs.batch}, with a function, an array or a plain iterable. */
-  batch(operations: BatchInput, options?: BatchOptions): Outcome[] {
+  batch(operations: BatchInput, options?: BatchOptions): BatchResult {
     this.#open()
     return batchSync((requests, batch) => this.#execute(requests, batch), operations, options)
   }

@@ -1,17 +1,17 @@
 import { availableParallelism } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
-import { invalidType, invalidValue, isArgumentError, telling, withoutStack, AbortError, BatchError } from '../model/errors.js'
+import { invalidType, invalidValue, isArgumentError, telling, withoutStack, AbortError, BatchError, type IpvsError } from '../model/errors.js'
 import { object, refuseUnknown, type Known } from '../arguments/validate.js'
 import { failureOf } from './failure.js'
 import type { BatchBuilder } from './methods.js'
-import { changes, packOperation, type Change } from './operations.js'
+import { changes, packOperation, readOperation, type Change } from './operations.js'
 import { compact, returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'
 import { PIECE_REQUESTS, UNDER_WAY, type Piece, type Place, type Queue } from './queue.js'
 import type {
-  BatchOptions, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
+  BatchOptions, BatchResult, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Refusal, Service, ServiceInput, ServiceKey, Timeouts,
 } from '../model/types.js'
-import { DONE, type Reply } from '../wire/unpack/reply.js'
+import { DONE, NOT_SENT, UNKNOWN, type Reply } from '../wire/unpack/reply.js'
 import { onAbort, UntilAborted } from './until-aborted.js'
 
 /** What `IpvsSync.batch` takes. */
@@ -29,41 +29,38 @@ function readOptions(options: BatchOptions | undefined): { lenient: boolean, sig
   const { refusals, signal } = options
   if (refusals !== undefined && refusals !== 'throw' && refusals !== 'return') throw invalidValue('options.refusals', '\'throw\' or \'return\'', refusals)
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidType('options.signal', 'an AbortSignal', signal)
-  if (signal?.aborted === true) throw new AbortError(signal.reason, [])
+  if (signal?.aborted === true) throw new Results(undefined).aborted(signal.reason)
   return { lenient: refusals === 'return', signal }
 }
 
 let batches = 0
 
-/** What becomes of a batch's operations. */
+/** What becomes of a batch's operations: numbers, and something to keep for those only that were not carried out. */
 class Results {
   /** Tells the batch from the others of this process. */
   readonly number = ++batches
-  /** One for each operation that was packed, in order: 'done' until something else is known, which nobody sees before. */
-  readonly outcomes: Outcome[]
   /** Operations that were packed. */
   count = 0
-  /** Whether an operation has failed. */
-  failed = false
+  done = 0
+  notSent = 0
+  readonly refused: Refusal[] = []
+  readonly unknown: Refusal[] = []
+  cause: IpvsError | undefined
 
-  /** @param expected how many operations there will be, if that is known: an array that grows is copied as often as it doubles */
-  constructor(expected: number) {
-    this.outcomes = new Array<Outcome>(expected)
+  /** @param given the array, if it is one: its elements are the operations of refusals */
+  constructor(readonly given: readonly Operation[] | undefined) {}
+
+  result(): BatchResult {
+    const { count, done, refused, unknown, notSent, cause } = this
+    return { total: count, done, refused, unknown, notSent, ...cause !== undefined && { cause } }
   }
 
-  add(operation: Operation): void {
-    const index = this.count++
-    this.outcomes[index] = { index, operation, outcome: 'done' }
-  }
-
-  /** Forgets the operations from this one on: they were packed and are not going to be sent. */
-  truncate(first: number): void {
-    if (first >= this.count) return
-    this.outcomes.length = this.count = first
+  aborted(reason: unknown): AbortError {
+    return new AbortError(reason, this.count - this.notSent, this.result())
   }
 }
 
-/** Some operations of a batch, packed; writes their outcomes where they belong. */
+/** Some operations of a batch, packed; notes what becomes of them. */
 class BatchPiece implements Piece {
   readonly sealed = true
   readonly batch: number
@@ -85,27 +82,37 @@ class BatchPiece implements Piece {
     } catch (error) {
       throw located(error, this.results.count)
     }
-    this.results.add(operation)
+    this.results.count++
   }
 
   settle(reply: Reply | undefined): void {
-    if (reply !== undefined) for (let i = 0; i < this.requests.count; i++) if (reply.outcome(i) !== DONE) this.#fail(reply, i)
+    const { results, requests: { count } } = this
+    if (reply === undefined) results.done += count
+    else for (let i = 0; i < count; i++) this.#note(reply, i)
     this.#settled()
   }
 
-  #fail(reply: Reply, i: number): void {
-    const { outcomes } = this.results
+  #note(reply: Reply, i: number): void {
+    const { results, requests } = this
+    const outcome = reply.outcome(i)
+    if (outcome === DONE) {
+      results.done++
+      return
+    }
+    if (outcome === NOT_SENT) {
+      results.notSent++
+      if (results.cause !== undefined) return
+    }
     const index = this.first + i
-    const { operation } = outcomes[index]
-    const error = withoutStack(() => failureOf(reply, this.requests, i, operation.type, () => operation))!
-    outcomes[index] = { index, operation, outcome: error.outcome, error }
-    this.results.failed = true
+    const operation = results.given?.[index] ?? readOperation(requests, i)
+    const error = withoutStack(() => failureOf(reply, requests, i, operation.type, () => operation))!
+    if (outcome === NOT_SENT) results.cause = error
+    else results[outcome === UNKNOWN ? 'unknown' : 'refused'].push({ index, operation, error })
   }
 
   /** The piece is not going to be sent. */
   abandon(): void {
-    const { outcomes } = this.results
-    for (let index = this.first; index < this.first + this.requests.count; index++) outcomes[index] = { index, operation: outcomes[index].operation, outcome: 'not-sent' }
+    this.results.notSent += this.requests.count
     this.#settled()
   }
 
@@ -170,14 +177,18 @@ class Packer {
     if (last !== undefined) last.requests = compact(last.requests)
   }
 
-  /** Bad input came: forgets what is not sent. */
-  discard(): void {
-    for (const { first, requests } of this.pieces) {
-      this.results.truncate(first)
-      returnBuffer(requests)
+  /** What is here is not going to be sent. */
+  abandon(): void {
+    for (const piece of this.takeAll()) {
+      piece.abandon()
+      returnBuffer(piece.requests)
     }
-    this.pieces.length = 0
-    this.#last = undefined
+  }
+
+  /** Bad input was found before anything was sent: there was no batch. */
+  forget(): void {
+    for (const { requests } of this.takeAll()) returnBuffer(requests)
+    this.results.count = 0
   }
 }
 
@@ -224,9 +235,10 @@ function shapeOf(input: unknown, asynchronous: boolean): Shape {
   throw invalidType('operations', `a function, an array${asynchronous ? ', an iterable or an async iterable' : ' or an iterable'} of operations`, input)
 }
 
-function conclude({ outcomes, failed }: Results, lenient: boolean): Outcome[] {
-  if (failed && !lenient) throw new BatchError(outcomes)
-  return outcomes
+function conclude(results: Results, lenient: boolean): BatchResult {
+  const result = results.result()
+  if (result.done < result.total && !lenient) throw new BatchError(result)
+  return result
 }
 
 /** Pieces of a batch that are on their way; its callers wait here for the kernel to catch up. */
@@ -288,7 +300,7 @@ class Sending {
     this.#abandon(rest)
     await this.until(0)
     if (this.#failure !== undefined) throw this.#failure.error
-    throw this.aborted = new AbortError(this.#signal!.reason, this.#results.outcomes)
+    throw this.aborted = this.#results.aborted(this.#signal!.reason)
   }
 
   /** Waits for everything. Throws if not all of it was sent. */
@@ -357,7 +369,7 @@ async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer,
         finished = true
         throw error
       }
-      if (signal?.aborted === true) continue
+      if (result === undefined && signal?.aborted === true) continue
       if (typeof result !== 'object' || result === null) {
         finished = true
         throw new TypeError(`Iterator result ${String(result)} is not an object`)
@@ -391,33 +403,38 @@ let packed = 0
 
 /** Packs a whole array before any of it is sent. */
 async function packArray(packer: Packer, operations: readonly Operation[]): Promise<void> {
-  for (let from = 0; from < operations.length;) {
-    const to = Math.min(from + (packed < WARM ? SLICE.cold : SLICE.warm), operations.length)
-    for (let i = from; i < to; i++) packer.add(operations[i])
-    packed += to - from
-    from = to
-    if (from < operations.length) await turn()
+  try {
+    for (let from = 0; from < operations.length;) {
+      const to = Math.min(from + (packed < WARM ? SLICE.cold : SLICE.warm), operations.length)
+      for (let i = from; i < to; i++) packer.add(operations[i])
+      packed += to - from
+      from = to
+      if (from < operations.length) await turn()
+    }
+  } catch (error) {
+    packer.forget()
+    throw error
   }
   packer.compact()
 }
 
 /** What ended a batch early, telling what has become of its operations. Bad input in an array or a function has kept all from being sent. */
 function interrupted(error: unknown, packer: Packer): unknown {
-  packer.discard()
-  const { outcomes, count } = packer.results
-  if (count === 0) return error
-  if (isArgumentError(error) && Object.isExtensible(error)) error.message += `. The first ${count} operations had been sent by then`
-  return telling(error, 'The batch ended early', 'outcomes', outcomes)
+  packer.abandon()
+  const { results } = packer
+  if (results.count === 0) return error
+  if (isArgumentError(error) && Object.isExtensible(error)) error.message += `. The first ${results.count - results.notSent} operations had been sent by then`
+  return telling(error, 'The batch ended early', results.result())
 }
 
 /** The promise API's `batch`. */
-export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOptions | undefined): Promise<Outcome[]> {
+export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOptions | undefined): Promise<BatchResult> {
   return queue.during(async () => {
     const { lenient, signal } = readOptions(options)
     const shape = shapeOf(input, true)
     // The caller may go on with the array before it is packed.
-    const array = shape === 'array' ? (input as Operation[]).slice() : []
-    const results = new Results(array.length)
+    const array = shape === 'array' ? (input as Operation[]).slice() : undefined
+    const results = new Results(array)
     const packer = new Packer(results, shape === 'iterable' || shape === 'async iterable' ? FIRST_PIECE : PIECE_REQUESTS)
     if (shape === 'callback') {
       const builder = new Builder(packer)
@@ -436,7 +453,7 @@ export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOption
     try {
       try {
         if (sending.over) await sending.stop(packer.takeAll())
-        if (shape === 'array') await packArray(packer, array)
+        if (array !== undefined) await packArray(packer, array)
         if (place === undefined) await sendAsyncIterable(sending, queue, packer, input as AsyncIterable<Operation>, signal)
         else if (shape === 'iterable') await sendIterable(sending, place, packer, input as Iterable<Operation>)
         else await sendAll(sending, place, packer)
@@ -455,47 +472,57 @@ export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOption
   })
 }
 
+/** Packs what a function calls, or an array, before any of it is sent. */
+function packSync(packer: Packer, input: ((batch: BatchBuilder) => unknown) | readonly Operation[]): void {
+  try {
+    if (typeof input !== 'function') {
+      for (const operation of input) packer.add(operation)
+      return
+    }
+    const builder = new Builder(packer)
+    try {
+      const result = input(builder)
+      if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
+        // What becomes of it is nobody's trouble: it is refused.
+        Promise.resolve(result).catch(() => {})
+        throw invalidType('operations', 'a function that does not return a promise (IpvsSync does not wait)', result)
+      }
+    } finally {
+      builder.close()
+    }
+  } catch (error) {
+    packer.forget()
+    throw error
+  }
+}
+
 /** `batch` of `IpvsSync`. */
-export function batchSync(execute: (requests: Requests, batch: number) => Reply | undefined, input: BatchInput, options: BatchOptions | undefined): Outcome[] {
+export function batchSync(execute: (requests: Requests, batch: number) => Reply | undefined, input: BatchInput, options: BatchOptions | undefined): BatchResult {
   const { lenient, signal } = readOptions(options)
   const shape = shapeOf(input, false)
-  const results = new Results(shape === 'array' ? (input as Operation[]).length : 0)
+  const results = new Results(shape === 'array' ? input as Operation[] : undefined)
   const packer = new Packer(results, PIECE_REQUESTS)
   let aborted: AbortError | undefined
   const send = (piece: BatchPiece): void => {
-    const stop = (): void => { for (const rest of [piece, ...packer.takeAll()]) rest.abandon() }
     if (signal?.aborted === true) {
-      stop()
-      throw aborted = new AbortError(signal.reason, results.outcomes)
+      piece.abandon()
+      packer.abandon()
+      throw aborted = results.aborted(signal.reason)
     }
     let reply: Reply | undefined
     try {
       reply = execute(piece.requests, results.number)
     } catch (error) {
-      stop()
+      piece.abandon()
       throw error
     }
     piece.settle(reply)
     returnBuffer(piece.requests)
   }
   try {
-    if (shape === 'callback') {
-      const builder = new Builder(packer)
-      try {
-        const result: unknown = (input as (batch: BatchBuilder) => void)(builder)
-        if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
-          // What becomes of it is nobody's trouble: it is refused.
-          Promise.resolve(result).catch(() => {})
-          throw invalidType('operations', 'a function that does not return a promise (IpvsSync does not wait)', result)
-        }
-      } finally {
-        builder.close()
-      }
-    } else if (shape === 'array') {
-      for (const operation of input as Operation[]) packer.add(operation)
-    } else {
+    if (shape === 'iterable') {
       for (const operation of input as Iterable<Operation>) if (packer.add(operation) !== undefined) send(packer.takeFirst()!)
-    }
+    } else packSync(packer, input as ((batch: BatchBuilder) => unknown) | Operation[])
     for (let piece = packer.takeFirst(); piece !== undefined; piece = packer.takeFirst()) send(piece)
   } catch (error) {
     if (error instanceof AbortError && error === aborted) throw error

@@ -68,9 +68,9 @@ function carryOut(ipvs: IpvsSync, operations: RuleOperation[]): boolean {
   const refusals: { line: number, words: string }[] = []
   for (;;) {
     try {
-      for (const { operation, outcome, error } of ipvs.batch(sendable, { refusals: 'return' })) {
-        if (outcome !== 'done') refusals.push({ line: (operation as RuleOperation).line, words: error ? refusal(error) : outcome })
-      }
+      const { refused, unknown, notSent, cause } = ipvs.batch(sendable, { refusals: 'return' })
+      for (const { operation, error } of [...refused, ...unknown]) refusals.push({ line: (operation as RuleOperation).line, words: refusal(error) })
+      for (const { line } of sendable.slice(sendable.length - notSent)) refusals.push({ line, words: cause === undefined ? 'not sent' : refusal(cause) })
       break
     } catch (error) {
       // The package refuses some operations before it sends any (a lower threshold above the upper one). Goes on without this one.

@@ -91,6 +91,16 @@ export class Requests {
     return this.#found + HEADER_SIZE
   }
 
+  /** Command of the request with this number. */
+  commandOf(index: number): number {
+    return this.u16[(this.recordsOf(index) - HEADER_SIZE >> 1) + 1]
+  }
+
+  /** Bytes of its records. */
+  sizeOf(index: number): number {
+    return this.u16[this.recordsOf(index) - HEADER_SIZE >> 1] - HEADER_SIZE
+  }
+
   /** The same requests in memory of just their size. */
   copy(): Requests {
     const copy = new Requests(this.length)

@@ -1,8 +1,8 @@
 import { formatIPv4, formatIPv6 } from '../../model/address.js'
 import { bits, index, records, textLength } from '../layout.js'
-import type { Daemon } from '../../model/types.js'
+import type { Daemon, DaemonInput } from '../../model/types.js'
 import { AF_INET6, ROLES } from '../../model/vocabulary.js'
-import type { Reply, View } from './reply.js'
+import type { View } from './reply.js'
 import { readText } from './text.js'
 
 /** Bytes of a listed sync daemon. */
@@ -30,17 +30,31 @@ export function readRole(view: View, at: number): Daemon['role'] {
 export const readInterface = (view: View, at: number): string => readText(view.u8, at + INTERFACE, INTERFACE_LENGTH)
 
 /** A listed sync daemon. */
-export function readDaemon(reply: Reply, at: number): Daemon {
-  const { u8, u16, u32 } = reply
+export function readDaemon(view: View, at: number): Daemon {
+  const { u8, u16, u32 } = view
   const group = !(u32[(at >>> 2) + PRESENT] & HAS_GROUP) ? ''
     : u16[(at >>> 1) + GROUP_FAMILY] === AF_INET6 ? formatIPv6(u8, at + GROUP) : formatIPv4(u8, at + GROUP)
   return {
-    role: readRole(reply, at),
-    interface: readInterface(reply, at),
+    role: readRole(view, at),
+    interface: readInterface(view, at),
     syncId: u32[(at >>> 2) + IDENTIFIER],
     maxLength: u16[(at >>> 1) + MAX_LENGTH],
     group,
     port: u16[(at >>> 1) + PORT],
     ttl: u8[at + TTL],
   }
+}
+
+/** The sync daemon that a request starts, or stops. */
+export function readGivenDaemon(view: View, at: number): DaemonInput {
+  const present = view.u32[(at >>> 2) + PRESENT]
+  const { maxLength, group, port, ttl, interface: name, ...key } = readDaemon(view, at)
+  return {
+    ...key,
+    ...present & bits('daemon', 'interface') && { interface: name },
+    ...present & bits('daemon', 'maxLength') && { maxLength },
+    ...present & bits('daemon', 'group') && { group },
+    ...present & bits('daemon', 'port') && { port },
+    ...present & bits('daemon', 'ttl') && { ttl },
+  } as DaemonInput
 }

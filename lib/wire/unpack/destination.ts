@@ -51,17 +51,17 @@ function tunnel(view: View, at: number): Tunnel {
 }
 
 /** What is configured of the destination at `at`, read into an object that is used again. */
-export function readConfiguration(reply: Reply, at: number, into: Destination): Destination {
-  const { u32 } = reply
+export function readConfiguration(view: View, at: number, into: Destination): Destination {
+  const { u32 } = view
   const at4 = at >>> 2
   const method = u32[at4 + FORWARD] & METHOD_MASK
-  into.address = address(reply, at)
-  into.port = reply.u16[(at >>> 1) + PORT]
+  into.address = address(view, at)
+  into.port = view.u16[(at >>> 1) + PORT]
   into.forward = METHODS[method]
-  into.weight = reply.i32[at4 + WEIGHT]
+  into.weight = view.i32[at4 + WEIGHT]
   into.upperThreshold = u32[at4 + UPPER_THRESHOLD]
   into.lowerThreshold = u32[at4 + LOWER_THRESHOLD]
-  into.tunnel = method === TUN ? tunnel(reply, at) : null
+  into.tunnel = method === TUN ? tunnel(view, at) : null
   return into
 }
 

@@ -65,15 +65,15 @@ function persistence(view: View, at: number): Persistence {
 }
 
 /** What is configured of a service. */
-export function readService(reply: Reply, at: number): Service {
-  const flags = reply.u32[(at >>> 2) + FLAGS]
-  const scheduler = readWord(reply.u8, at + SCHEDULER, SCHEDULER_LENGTH)
-  const present = reply.u32[(at >>> 2) + PRESENT]
+export function readService(view: View, at: number): Service {
+  const flags = view.u32[(at >>> 2) + FLAGS]
+  const scheduler = readWord(view.u8, at + SCHEDULER, SCHEDULER_LENGTH)
+  const present = view.u32[(at >>> 2) + PRESENT]
   const named = schedulerFlags(flags, scheduler)
   const onePacket = (flags & ONE_PACKET) !== 0
-  const affinity = flags & PERSISTENT ? persistence(reply, at) : null
-  const persistenceEngine = present & HAS_ENGINE ? readText(reply.u8, at + ENGINE, ENGINE_LENGTH) : null
-  const key = readServiceKey(reply, at)
+  const affinity = flags & PERSISTENT ? persistence(view, at) : null
+  const persistenceEngine = present & HAS_ENGINE ? readText(view.u8, at + ENGINE, ENGINE_LENGTH) : null
+  const key = readServiceKey(view, at)
   return 'fwmark' in key
     ? { fwmark: key.fwmark, family: key.family, scheduler, schedulerFlags: named, onePacket, persistence: affinity, persistenceEngine }
     : { protocol: key.protocol, address: key.address, port: key.port, scheduler, schedulerFlags: named, onePacket, persistence: affinity, persistenceEngine }
