@@ -13,6 +13,22 @@ export interface Addon {
   open(options: NativeOpenOptions): Promise<NativeHandle>
   /** Opens a handle and holds the calling thread meanwhile. Throws an {@link OpenFailure}. */
   openSync(options: NativeOpenOptions): NativeHandle
+  /**
+   * Moves the calling worker thread, and no other, into the network namespace of a descriptor, which stays the caller's. libuv's threads (`fs`, `dns.lookup`) stay
+   * where they are. Throws on the main thread. Returns 0 or a negative errno.
+   */
+  enterNamespace(descriptor: number): number
+  /**
+   * Opens a socket that Node cannot open by itself: with a firewall mark (0 for none), bound to an interface ('' for none) or to an address of 4 or 16 bytes, or for ICMP.
+   * Returns a descriptor, which is the caller's, or a negative errno.
+   */
+  openSocket(family: 4 | 6, type: 'stream' | 'datagram' | 'raw', protocol: number, mark: number, device: string, address?: Uint8Array): number
+  /** Sends a datagram to port 0 of an address of 4 or 16 bytes. Returns a number of bytes, or a negative errno. */
+  sendTo(descriptor: number, address: Uint8Array, bytes: Uint8Array): number
+  /** Takes a datagram that is there. Returns a number of bytes, or a negative errno. */
+  receiveFrom(descriptor: number, bytes: Uint8Array): number
+  /** Closes what {@link openSocket} opened, where Node has not taken it over. (`fs` warns in worker threads of what it has not opened itself.) */
+  closeSocket(descriptor: number): void
 }
 
 export interface NativeOpenOptions {

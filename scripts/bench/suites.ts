@@ -1,5 +1,6 @@
 import type { Suite } from './suite.js'
 import { bulk } from './suites/bulk.js'
+import { checks } from './suites/checks.js'
 import { cold } from './suites/cold.js'
 import { desiredState } from './suites/desired-state.js'
 import { eventLoop } from './suites/event-loop.js'
@@ -12,7 +13,7 @@ import { single } from './suites/single.js'
 
 /** Every part of the benchmark by the name that `--only` takes, in the order they run. */
 export const suites: Record<string, Suite> = {
-  single, 'in-force': inForce, bulk, cold, 'event-loop': eventLoop, memory, 'desired-state': desiredState, metrics, ipvsadm, growth,
+  single, 'in-force': inForce, bulk, cold, 'event-loop': eventLoop, memory, 'desired-state': desiredState, metrics, ipvsadm, growth, checks,
 }
 
 /** The parts that one shape of table makes sense for: what runs where the user names a shape. */
