@@ -15,7 +15,7 @@ export type { BatchBuilder, ChangeMethods, Promised, ReadMethods } from './clien
 export type { Connection, ConnectionEnd, ConnectionFilter, ProcessorTotals, Totals } from './proc/types.js'
 export type { Sysctl, SysctlName, SysctlSync, SysctlValue } from './proc/sysctl.js'
 export { formatPlan } from './state/format.js'
-export type { Reconciler, ReconcilerEvents, ReconcileOptions } from './state/reconcile.js'
+export type { InForce, Reconciler, ReconcilerEvents, ReconcileOptions } from './state/reconcile.js'
 export type * from './state/types.js'
 export type { Change, Observation, Traffic, WatchOptions } from './state/watch.js'
 export type { BatchTrace } from './client/tracing.js'

@@ -1,20 +1,22 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { IpvsSync } from '../ipvs-sync.js'
+import { RateMeter } from '../state/rates.js'
 import { status, withHandle } from './handle.js'
 import { complain, print } from './output.js'
 import { refusal } from './refusals.js'
 import { Terminal } from './terminal.js'
-import { ratesBetween, type Sample, type TopService } from './top-rates.js'
+import { measured, type TopService } from './top-rates.js'
 import { lastScroll, roomFor, screen, sortOrders, tableLines, titleLine, type SortOrder } from './top-screen.js'
 
 const help = `Usage: ipvs top [--interval SECONDS] [--sort ORDER] [--count N] [--netns NAME]
 
-Services and destinations with what goes through them in a second, the busiest first, measured from the kernel's counters.
+Services and destinations with what goes through them in a second, the busiest first. The kernel adds its counters up every two seconds: a rate is that of
+the last two seconds that it has added up, whatever the interval, and the kernel's own average until then.
 
-  --interval SECONDS   time between two measurements, 0.1 to 3600 (default: 1)
+  --interval SECONDS   time between two looks, 0.1 to 3600 (default: 1)
   --sort ORDER         ${Object.keys(sortOrders).join(', ')} (default: bytes)
-  --count N            end after N measurements; without a terminal the default is 1
+  --count N            end after N looks; without a terminal the default is 1
   --netns NAME         in another network namespace
 
 Keys: q quits, ${Object.entries(sortOrders).map(([name, { key }]) => `${key} sorts by ${name}`).join(', ')}, arrows scroll.
@@ -77,17 +79,24 @@ function readOptions(args: readonly string[]): Options | undefined {
   return { interval, order: values.sort as SortOrder, count, netns: values.netns }
 }
 
-const sample = (ipvs: IpvsSync): Sample => ({ table: ipvs.snapshot(), time: performance.now() })
+/** Looks at the table again and again. */
+function looksAt(ipvs: IpvsSync): () => TopService[] {
+  const meter = new RateMeter()
+  return () => {
+    const table = ipvs.snapshot()
+    meter.look(performance.now() / 1000)
+    return measured(table, meter)
+  }
+}
 
 /** Without a terminal: the table as text, as often as was asked for. */
 async function plain(ipvs: IpvsSync, { interval, order, count }: Options): Promise<void> {
   const columns = 100
-  let before = sample(ipvs)
-  for (let measured = 0; measured < count; measured++) {
+  const look = looksAt(ipvs)
+  look()
+  for (let looked = 0; looked < count; looked++) {
     await wait(interval * 1000)
-    const after = sample(ipvs)
-    print([titleLine(columns), ...tableLines(ratesBetween(before, after), order, columns), ''].join('\n'))
-    before = after
+    print([titleLine(columns), ...tableLines(look(), order, columns), ''].join('\n'))
   }
 }
 
@@ -119,16 +128,14 @@ async function live(ipvs: IpvsSync, options: Options): Promise<void> {
   const stop = (): void => quit.abort()
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   for (const signal of signals) process.once(signal, stop)
-  let before = sample(ipvs)
-  services = ratesBetween(before, before)
+  const look = looksAt(ipvs)
+  services = look()
   terminal.open()
   try {
     draw()
-    for (let measured = 0; measured < options.count; measured++) {
+    for (let looked = 0; looked < options.count; looked++) {
       await wait(options.interval * 1000, undefined, { signal: quit.signal })
-      const after = sample(ipvs)
-      services = ratesBetween(before, after)
-      before = after
+      services = look()
       draw()
     }
   } catch (error) {

@@ -12,6 +12,7 @@ export type Protocol = 'tcp' | 'udp' | 'sctp'
 
 /** A service that is recognised by protocol, virtual address and port. */
 export interface AddressServiceKey {
+  /** The transport protocol. */
   protocol: Protocol
   /** The virtual IP address, IPv4 or IPv6 text. Listed in its canonical form (RFC 5952). */
   address: string
@@ -165,6 +166,7 @@ export interface Timeouts {
 
 /** What tells one connection synchronisation daemon from the other: a namespace can run one of each role. */
 export interface DaemonKey {
+  /** Whether it sends connections or takes them over. */
   role: 'master' | 'backup'
   /** 0-255. A backup with another identifier than 0 listens to masters with its own only. To stop a daemon its role is enough. */
   syncId?: number

@@ -19,6 +19,7 @@ export interface GivenOption {
   option: OptionSpelling
   /** How it was spelled, dashes included. */
   spelling: string
+  line: number
   /** Column of the option. */
   column: number
   /** Its argument; absent if it takes none or the optional one was left out. */
@@ -94,16 +95,17 @@ export class OptionReader {
   }
 
   #withArgument(option: OptionSpelling, spelling: string, column: number, attached: string | undefined, attachedColumn: number): GivenOption {
+    const { line } = this
     if (attached !== undefined) {
       if (option.argument === 'none') throw this.#error(`option ${spelling} has a value`, 'none, it takes no value', attachedColumn)
-      return { option, spelling, column, argument: attached, argumentColumn: attachedColumn }
+      return { option, spelling, line, column, argument: attached, argumentColumn: attachedColumn }
     }
-    if (option.argument === 'none') return { option, spelling, column, argumentColumn: column }
+    if (option.argument === 'none') return { option, spelling, line, column, argumentColumn: column }
     const word = this.words.at(this.#next)
     if (word === undefined && option.argument === 'text') throw this.#error(`option ${spelling} is the last word`, 'its value after it', column)
-    if (word === undefined || (option.argument === 'optional' && word.text[0] === '-')) return { option, spelling, column, argumentColumn: column }
+    if (word === undefined || (option.argument === 'optional' && word.text[0] === '-')) return { option, spelling, line, column, argumentColumn: column }
     this.#next++
-    return { option, spelling, column, argument: word.text, argumentColumn: word.column }
+    return { option, spelling, line, column, argument: word.text, argumentColumn: word.column }
   }
 
   #unknown(spelling: string, column: number): RulesError {
@@ -114,6 +116,10 @@ export class OptionReader {
     return new RulesError(problem, expected, this.line, column, 255)
   }
 }
+
+/** The mistake that an option has a wrong value. */
+export const valueError = ({ spelling, argument = '', line, argumentColumn }: GivenOption, expected: string, exitStatus?: 2 | 255): RulesError =>
+  new RulesError(`${spelling} '${argument}'`, expected, line, argumentColumn, exitStatus)
 
 /** An option that does not exist. */
 export class UnknownOptionError extends RulesError {

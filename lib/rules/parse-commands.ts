@@ -1,6 +1,6 @@
 import { RulesError, firstOf } from './error.js'
-import { beyondDialect, plainDialect, readCommand, type NameReference } from './read-command.js'
-import type { NamedRuleOperation, ReadOptions, RuleOperation } from './types.js'
+import { beyondDialect, plainDialect, readCommand } from './read-command.js'
+import type { NamedRuleOperation, NameReference, ReadOptions, RuleOperation } from './types.js'
 import { ruleLines } from './words.js'
 
 /** Rules, read. */

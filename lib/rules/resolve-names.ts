@@ -3,9 +3,8 @@ import { canonicalAddress } from '../model/address.js'
 import type { Operation, Protocol, Table } from '../model/types.js'
 import { RulesError, firstOf } from './error.js'
 import { readLines } from './parse-commands.js'
-import type { NameReference } from './read-command.js'
 import { loadServices } from './services-database.js'
-import type { Named, NamedTable, Position } from './types.js'
+import type { Named, NamedTable, NameReference, Position } from './types.js'
 
 /**
  * Puts numbers in the place of host and service names: in a text before it is parsed, or in the operations or the table that came of it.

@@ -1,4 +1,4 @@
-import type { Operation, Table } from '../model/types.js'
+import type { Operation, Protocol, Table } from '../model/types.js'
 
 /** The same shape, with ports that may be names of the services database ('http'); addresses may be host names. */
 export type Named<T> = T extends (infer Element)[]
@@ -12,6 +12,16 @@ export interface Position {
   /** From 1. */
   line: number
   /** Column of the line's first word, from 1. */
+  column: number
+}
+
+/** A name in place of a number, and where it stands. */
+export interface NameReference {
+  kind: 'host' | 'service'
+  name: string
+  /** For services: the protocol whose entry in the services database is meant. */
+  protocol?: Protocol
+  line: number
   column: number
 }
 

@@ -4,7 +4,7 @@ import { hasMark } from '../model/key.js'
 import { changes, packOperation } from '../client/operations.js'
 import { Requests } from '../wire/pack/requests.js'
 import { SERVICE_KEY_SIZE } from '../wire/pack/service.js'
-import type { Daemon, DaemonInput, Destination, DestinationInput, ListedService, Operation, Service, ServiceInput, ServiceKey } from '../model/types.js'
+import type { Daemon, DaemonInput, Destination, DestinationInput, ListedService, Operation, Service, ServiceInput, ServiceKey, Tunnel } from '../model/types.js'
 import { readDaemon } from '../wire/unpack/daemon.js'
 import { LISTED_DESTINATION_SIZE, readListedDestination } from '../wire/unpack/destination.js'
 import { Reply } from '../wire/unpack/reply.js'
@@ -75,9 +75,15 @@ export function completeDestination(service: ServiceKey, destination: Destinatio
   return configurationOf(readListedDestination(record, 0))
 }
 
+/** A listed tunnel without what the kernel has no use for (`ip_vs_tunnel_xmit`): other programs can set a port for any type, and a checksum for IPIP. */
+function tunnelInUse(tunnel: Tunnel | null): Tunnel | null {
+  if (tunnel?.type === 'ipip') return { type: 'ipip', checksum: 'none' }
+  return tunnel?.type === 'gre' ? { type: 'gre', checksum: tunnel.checksum } : tunnel
+}
+
 /** A listed destination without what the kernel counts. */
 export const configurationOf = ({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel }: Destination): Destination =>
-  ({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel })
+  ({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel: tunnelInUse(tunnel) })
 
 /** A listed service without what the kernel counts, and without its destinations. */
 export const serviceConfigurationOf = (service: Service | ListedService): Service =>

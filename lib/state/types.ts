@@ -46,7 +46,8 @@ export type Ownership = ((service: ServiceKey) => boolean) | ServiceRange | read
 export interface DrainOptions {
   /**
    * 'all' (the default): until it has no connection of any kind. 'established': inactive ones do not count, which are all of UDP's, TCP connections that
-   * are still being opened, and those that are closed and remembered for a while.
+   * are still being opened, and those that are closed and remembered for a while: 120 seconds with 'nat', `timeouts.tcpFin` with 'dr' and 'tun'. With persistence it waits as
+   * long as 'all', because a template stays until the last of its connections is forgotten. Templates of a service that has persistence no more are not waited for.
    */
   until?: 'all' | 'established'
   /** Time limit in seconds, after which it is removed with the connections it has. 300 by default; 0 removes at once what was brought to weight 0. */
@@ -82,9 +83,9 @@ export type PlannedOperation = Operation & { reason: string }
 export interface PlanWarning {
   /**
    * 'left-over': the table has more than the desired state, and `prune` keeps it. 'refuses-clients': at weight 0 the scheduler turns clients away. 'sysctl': a setting
-   * decides what becomes of a drained destination's clients. 'cannot-remove': an entry of another program, of a kind that this library cannot name to the kernel.
+   * decides what becomes of a drained destination's clients. 'inactive-connections': draining waits for closed connections, for longer than the options make one expect. 'cannot-remove': an entry of another program, of a kind that this library cannot name to the kernel.
    */
-  code: 'left-over' | 'refuses-clients' | 'sysctl' | 'cannot-remove'
+  code: 'left-over' | 'refuses-clients' | 'sysctl' | 'inactive-connections' | 'cannot-remove'
   message: string
   service?: ServiceKey
 }

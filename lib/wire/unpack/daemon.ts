@@ -23,7 +23,7 @@ const HAS_GROUP = bits('daemon', 'group')
 
 /** Role of the daemon at `at`; a number where the kernel has a role that is not known here. */
 export function readRole(view: View, at: number): Daemon['role'] {
-  const state = view.u32[(at >> 2) + STATE]
+  const state = view.u32[(at >>> 2) + STATE]
   return ROLES.word.get(state) ?? state as unknown as Daemon['role']
 }
 
@@ -32,22 +32,22 @@ export const readInterface = (view: View, at: number): string => readText(view.u
 /** A listed sync daemon. */
 export function readDaemon(view: View, at: number): Daemon {
   const { u8, u16, u32 } = view
-  const group = !(u32[(at >> 2) + PRESENT] & HAS_GROUP) ? ''
-    : u16[(at >> 1) + GROUP_FAMILY] === AF_INET6 ? formatIPv6(u8, at + GROUP) : formatIPv4(u8, at + GROUP)
+  const group = !(u32[(at >>> 2) + PRESENT] & HAS_GROUP) ? ''
+    : u16[(at >>> 1) + GROUP_FAMILY] === AF_INET6 ? formatIPv6(u8, at + GROUP) : formatIPv4(u8, at + GROUP)
   return {
     role: readRole(view, at),
     interface: readInterface(view, at),
-    syncId: u32[(at >> 2) + IDENTIFIER],
-    maxLength: u16[(at >> 1) + MAX_LENGTH],
+    syncId: u32[(at >>> 2) + IDENTIFIER],
+    maxLength: u16[(at >>> 1) + MAX_LENGTH],
     group,
-    port: u16[(at >> 1) + PORT],
+    port: u16[(at >>> 1) + PORT],
     ttl: u8[at + TTL],
   }
 }
 
 /** The sync daemon that a request starts, or stops. */
 export function readGivenDaemon(view: View, at: number): DaemonInput {
-  const present = view.u32[(at >> 2) + PRESENT]
+  const present = view.u32[(at >>> 2) + PRESENT]
   const { maxLength, group, port, ttl, interface: name, ...key } = readDaemon(view, at)
   return {
     ...key,

@@ -30,13 +30,13 @@ const HAS_ENGINE = bits('service', 'persistenceEngine')
 const ALL_SCHEDULER_FLAGS = [...SCHEDULER_FLAGS.word.keys()].reduce((mask, bit) => mask | bit)
 
 /** Family of the service at `at`. */
-export const readServiceFamily = (view: View, at: number): 4 | 6 => view.u16[(at >> 1) + FAMILY] === AF_INET ? 4 : 6
+export const readServiceFamily = (view: View, at: number): 4 | 6 => view.u16[(at >>> 1) + FAMILY] === AF_INET ? 4 : 6
 
 /** What tells the service at `at` from others. */
 export function readServiceKey(view: View, at: number): ServiceKey {
-  const at2 = at >> 1
+  const at2 = at >>> 1
   const family = readServiceFamily(view, at)
-  if (view.u32[(at >> 2) + PRESENT] & HAS_FIREWALL_MARK) return { fwmark: view.u32[(at >> 2) + FWMARK], family }
+  if (view.u32[(at >>> 2) + PRESENT] & HAS_FIREWALL_MARK) return { fwmark: view.u32[(at >>> 2) + FWMARK], family }
   const protocol = view.u16[at2 + PROTOCOL]
   return {
     // A number is a protocol that another program has set and the kernel does not balance.
@@ -56,9 +56,9 @@ function schedulerFlags(flags: number, scheduler: string): string[] {
 }
 
 function persistence(view: View, at: number): Persistence {
-  const timeout = view.u32[(at >> 2) + TIMEOUT]
-  const mask = view.u32[(at >> 2) + NETMASK]
-  if (view.u16[(at >> 1) + FAMILY] !== AF_INET) return { timeout, prefixLength: mask }
+  const timeout = view.u32[(at >>> 2) + TIMEOUT]
+  const mask = view.u32[(at >>> 2) + NETMASK]
+  if (view.u16[(at >>> 1) + FAMILY] !== AF_INET) return { timeout, prefixLength: mask }
   const prefixLength = prefixOfMask(mask)
   // A mask whose bits are not contiguous has no length: the one case in which the property is not there.
   return prefixLength === undefined ? { timeout, netmask: formatMask(mask) } as Persistence : { timeout, prefixLength }
@@ -66,9 +66,9 @@ function persistence(view: View, at: number): Persistence {
 
 /** What is configured of a service. */
 export function readService(view: View, at: number): Service {
-  const flags = view.u32[(at >> 2) + FLAGS]
+  const flags = view.u32[(at >>> 2) + FLAGS]
   const scheduler = readWord(view.u8, at + SCHEDULER, SCHEDULER_LENGTH)
-  const present = view.u32[(at >> 2) + PRESENT]
+  const present = view.u32[(at >>> 2) + PRESENT]
   const named = schedulerFlags(flags, scheduler)
   const onePacket = (flags & ONE_PACKET) !== 0
   const affinity = flags & PERSISTENT ? persistence(view, at) : null
@@ -92,4 +92,4 @@ export const readScheduler = (view: View, at: number): string => readText(view.u
 
 /** Name of the persistence engine in a packed service, where there is one. */
 export const readEngine = (view: View, at: number): Service['persistenceEngine'] =>
-  view.u32[(at >> 2) + PRESENT] & HAS_ENGINE ? readText(view.u8, at + ENGINE, ENGINE_LENGTH) : null
+  view.u32[(at >>> 2) + PRESENT] & HAS_ENGINE ? readText(view.u8, at + ENGINE, ENGINE_LENGTH) : null

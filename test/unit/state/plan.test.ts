@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { DaemonInput, Destination, Operation } from 'ipvs'
 import { apply, plan } from '../../../lib/state/apply.js'
 import { formatPlan } from '../../../lib/state/format.js'
-import type { Desired, DesiredService, DesiredTable, PlanOptions } from '../../../lib/state/types.js'
+import type { ApplyOptions, Desired, DesiredService, DesiredTable, PlanOptions } from '../../../lib/state/types.js'
 import { refusal } from '../../support/errors.js'
 import { destinationId, Model, serviceId } from './support/model.js'
 import { table } from './support/tables.js'
@@ -256,6 +256,88 @@ describe('draining', () => {
     const handle = Object.assign(model, { sysctl: { get: (name: string) => Promise.resolve(settings[name] as never) } })
     const { warnings } = await plan(handle, [{ ...web, persistence: {}, destinations: [b] }], options)
     expect(warnings).toMatchObject([{ code: 'sysctl', message: expect.stringContaining('expire_quiescent_template') as unknown }, { code: 'sysctl', message: expect.stringContaining('expire_nodest_conn') as unknown }])
+  })
+})
+
+describe('what draining waits for and warns of', () => {
+  const options = { prune: 'all', drain: true } as const
+  const established = { prune: 'all', drain: { until: 'established' } } as const
+  const gone = [{ ...web, destinations: [b] }]
+
+  test('templates of a service whose persistence was switched off are no connections any more: nobody uses them', async () => {
+    const model = await modelOf([{ ...web, persistence: {}, destinations: [{ ...a, weight: 0 }, b] }])
+    model.connect(web, a, { persistent: 2 })
+    expect((await plan(model, [{ ...web, persistence: {}, destinations: [b] }], options)).operations).toEqual([])
+    expect(typesOf((await plan(model, gone, options)).operations)).toEqual(['updateService', 'removeDestination'])
+    model.carryOut({ type: 'updateService', service: { ...web, scheduler: 'wlc', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null } })
+    expect(typesOf((await plan(model, [], options)).operations)).toEqual(['updateDestination', 'removeDestination'])
+  })
+
+  const warningsOf = async (model: Model, settings: Record<string, number>, desired: Desired, planOptions: PlanOptions): Promise<string[]> => {
+    const handle = Object.assign(model, { sysctl: { get: (name: string) => Promise.resolve(settings[name] as never) } })
+    return (await plan(handle, desired, planOptions)).warnings.map(({ message }) => message)
+  }
+
+  test.each([
+    ['dr', 'established', 0, 1, true], ['tun', 'established', 0, 0, true], ['dr', 'established', 1, 1, false], ['dr', 'established', 0, 2, false], ['dr', 'established', 0, 3, false],
+    ['nat', 'established', 0, 1, false], ['local', 'established', 0, 1, false], ['dr', 'all', 0, 1, false],
+  ] as const)('with %s until %j, expire_nodest_conn %d and conn_reuse_mode %d, a warning of clients that come again from the same port: %s', async (forward, until, nodest, reuse, warns) => {
+    const model = await modelOf([{ ...web, destinations: [{ ...a, forward }, b] }])
+    const warnings = await warningsOf(model, { expire_nodest_conn: nodest, conn_reuse_mode: reuse }, gone, { prune: 'all', drain: { until } })
+    expect(warnings.some((message) => message.includes('same source port'))).toBe(warns)
+  })
+
+  test('no warning of it with UDP, whose connections do not end', async () => {
+    const dns = { ...web, protocol: 'udp' } as const
+    const model = await modelOf([{ ...dns, destinations: [{ ...a, forward: 'dr' }, b] }])
+    const warnings = await warningsOf(model, { expire_nodest_conn: 0, conn_reuse_mode: 1 }, [{ ...dns, destinations: [b] }], established)
+    expect(warnings.some((message) => message.includes('same source port'))).toBe(false)
+  })
+
+  test.each([[established, {}, true], [established, null, false], [options, {}, false]])('with %j and persistence %j, a warning that closed connections count all the same: %s', async (planOptions, persistence, warns) => {
+    const model = await modelOf([{ ...web, persistence, destinations: [a, b] }])
+    const { warnings } = await plan(model, [{ ...web, persistence, destinations: [b] }], planOptions)
+    expect(warnings.map(({ code, service }) => [code, service])).toEqual(warns ? [['inactive-connections', web]] : [])
+  })
+
+  test.each([
+    ['nat', 'tcp', 30, options, true], ['nat', 'tcp', 120, options, false], ['nat', 'tcp', 30, established, false], ['dr', 'tcp', 30, options, false], ['nat', 'udp', 30, options, false],
+  ] as const)('of %s over %s with tcpFin %d and %j, a warning that the kernel remembers closed connections for 120 s: %s', async (forward, protocol, tcpFin, planOptions, warns) => {
+    const model = await modelOf([{ ...web, protocol, destinations: [{ ...a, forward }, b] }])
+    model.timeouts.tcpFin = tcpFin
+    const { warnings } = await plan(model, [{ ...web, protocol, destinations: [b] }], planOptions)
+    expect(warnings.map(({ code, message }) => [code, message.includes('120 seconds')])).toEqual(warns ? [['inactive-connections', true]] : [])
+  })
+})
+
+test('plan takes the options that apply takes, and finds the mistakes in them', async () => {
+  const model = await modelOf([{ ...web, destinations: [a] }])
+  const options: ApplyOptions = { prune: 'all', batchSize: 5, rollback: true, concurrencyCheck: true, dryRun: false, onProgress() {} }
+  expect(typesOf((await plan(model, [web], options)).operations)).toEqual(['removeDestination'])
+  await expect(plan(model, [web], { batchSize: 0 } as PlanOptions)).rejects.toThrow('options.batchSize')
+  await expect(plan(model, [web], { size: 1 } as PlanOptions)).rejects.toThrow('options.size')
+})
+
+describe('a port and a checksum on another program\'s ipip tunnel, which the kernel ignores', () => {
+  const tunnel = { address: a.address, port: 80, forward: 'tun' } as const
+  const foreign: Destination = { ...tunnel, weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: { type: 'ipip', port: 7777, checksum: 'csum' } }
+
+  async function modelWithForeign(): Promise<Model> {
+    const model = await modelOf([{ ...web, destinations: [b] }])
+    model.carryOut({ type: 'addDestination', service: web, destination: foreign })
+    return model
+  }
+
+  test('are no difference', async () => {
+    expect((await plan(await modelWithForeign(), [{ ...web, destinations: [tunnel, b] }], { prune: 'all' })).operations).toEqual([])
+  })
+
+  test('are no obstacle to draining', async () => {
+    const model = await modelWithForeign()
+    model.connect(web, a, { active: 1 })
+    const { operations } = await plan(model, [{ ...web, destinations: [b] }], { prune: 'all', drain: true })
+    expect(operations).toMatchObject([{ type: 'updateDestination', destination: { weight: 0, tunnel: { type: 'ipip', checksum: 'none' } } }])
+    await model.batch(operations)
   })
 })
 
@@ -516,6 +598,22 @@ describe('apply', () => {
     edits = -100
     await expect(apply(handle, [{ ...web, destinations: [b] }], { prune: 'all', concurrencyCheck: { attempts: 2 } })).rejects.toMatchObject({ code: 'ERR_IPVS_TABLE_CHANGING' })
   })
+})
+
+test('a concurrency check is content with the same plan in another order: a kernel may reorder its table by itself', async () => {
+  const services = [1, 2, 3].map((port) => ({ ...web, port, destinations: [a, b] }))
+  const model = await modelOf(services)
+  let looks = 0
+  const handle = {
+    batch: model.batch.bind(model),
+    snapshot: async () => {
+      const table = await model.snapshot()
+      if (looks++ % 2 === 1) table.services.reverse()
+      return table
+    },
+  }
+  const { done } = await apply(handle, [{ ...web, port: 2, destinations: [a] }], { prune: 'all', concurrencyCheck: { attempts: 1 } })
+  expect(typesOf(done.map(({ operation }) => operation)).sort()).toEqual(['removeDestination', 'removeService', 'removeService'])
 })
 
 test('a plan reads as text', async () => {
