@@ -9,6 +9,12 @@ import { pipeline } from 'node:stream/promises'
 import { Ipvs } from 'ipvs'
 import { MetricsWriter } from 'ipvs/metrics'
 
+const port = process.argv[2] ?? '9101'
+if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
+  console.error('usage: node exporter.mjs [PORT]     PORT from 0 (any that is free) to 65535, 9101 by default')
+  process.exit(2)
+}
+
 const ipvs = await Ipvs.open()
 const writer = new MetricsWriter({ ipvs })
 
@@ -29,7 +35,12 @@ const server = createServer(async (request, response) => {
   // Prometheus may have hung up meanwhile.
   await pipeline(pieces, response).catch(() => {})
 })
-server.listen(Number(process.argv[2] ?? 9101), '127.0.0.1', () => console.log(`http://127.0.0.1:${server.address().port}/metrics`))
+server.on('error', ({ message }) => {
+  console.error(message)
+  process.exitCode = 1
+  ipvs.close()
+})
+server.listen(Number(port), '127.0.0.1', () => console.log(`http://127.0.0.1:${server.address().port}/metrics`))
 
 for (const name of ['SIGTERM', 'SIGINT']) {
   process.once(name, () => {

@@ -16,7 +16,7 @@ export interface NamespaceFile {
   operation: Request
 }
 
-/** /proc shows the namespace of the thread that opens it: where that is not the handle's, a thread enters it, which needs CAP_SYS_ADMIN. */
+/** /proc shows the namespace of the thread that opens it. Where that is not the handle's, a thread enters it, which needs CAP_SYS_ADMIN. */
 function open(handle: NativeHandle, { path, operation }: NamespaceFile, flags: number): number {
   const descriptor = handle.openInNamespace(path, flags)
   if (descriptor < 0) throw fileError(descriptor, path, operation)
@@ -34,7 +34,8 @@ const ADVICE: Partial<Record<string, string>> = {
 function fileError(errno: number, path: string, operation: Request): IpvsError {
   const code = errnoName(errno)
   const advice = code === 'EROFS'
-    ? `it is mounted read-only, as in a container. Give it at the start: docker run --sysctl ${path.slice('/proc/sys/'.length).replaceAll('/', '.')}=VALUE, or set it on the host for --network host`
+    ? 'it is mounted read-only, as in a container. Give it when the container starts, '
+      + `docker run --sysctl ${path.slice('/proc/sys/'.length).replaceAll('/', '.')}=VALUE, or set it on the host for --network host`
     : ADVICE[code] ?? 'it could not be read or written'
   return new IpvsError(`${path}: ${advice} (${code})`, { errno, operation })
 }

@@ -35,8 +35,8 @@ constexpr std::size_t usefulSend = 512 * 1024;
 constexpr std::uint32_t worthwhileSeries = 4;
 constexpr unsigned dumpsAfterShortSeries = 64;
 
-// So many batches of which something was lost are remembered. Parts of one batch follow each other, but for what the
-// program does between two of them.
+// So many batches of which something was lost are remembered. Parts of one batch follow each other, but for what
+// the program does between two of them.
 constexpr std::size_t mostLosses = 64;
 
 // Receives what is left of a conversation that went another way than expected.

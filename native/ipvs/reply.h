@@ -4,8 +4,8 @@
 //   one entry a request: { i32 outcome | u32 recordCount | u32 recordsOffset | u32 text }
 //   records, each request's own in a row · texts, NUL-terminated · zeros up to a multiple of 8
 //
-// Offsets are absolute, which bounds a reply to 4 GiB. Where every request was carried out and none answers with records, there is no reply
-// at all.
+// Offsets are absolute, which bounds a reply to 4 GiB. Where every request was carried out and none answers with
+// records, there is no reply at all.
 #pragma once
 
 #include <string_view>

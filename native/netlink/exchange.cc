@@ -4,8 +4,8 @@
 
 namespace netlink {
 
-ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& transaction, Listener& listener,
-                        const std::atomic<bool>& abandon) {
+ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& transaction,
+                        Listener& listener, const std::atomic<bool>& abandon) {
   if (int error = transport.send(requests)) return {ExchangeResult::notSent, error};
   // One request has one answer, for which the cheaper system call does.
   bool many = transaction.count() > 1 || transaction.ending() == Ending::dump;

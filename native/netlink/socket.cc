@@ -12,8 +12,8 @@ namespace {
 
 // In milliseconds: long enough for a kernel that is busy with something else.
 constexpr int longestWait = 10'000;
-// How often a wait looks whether it is abandoned. Answers are there when the send returns, so there is hardly ever a
-// wait at all, and no descriptor is spent on waking it.
+// How often a wait looks whether it is abandoned. Answers are there when the send returns, so there is hardly
+// ever a wait at all, and no descriptor is spent on waking it.
 constexpr int lookEvery = 20;
 
 // NLMSG_GOODSIZE, the least that the kernel takes for a datagram of a dump: a page less struct

@@ -1,4 +1,4 @@
-// A thread with a small stack of its own that leaves the process's signals to others, and whose failure to start is a
+// A thread with a small stack that leaves the process's signals to others, and whose failure to start is a
 // value.
 #pragma once
 
@@ -47,8 +47,8 @@ class Thread {
  private:
   static constexpr std::size_t stack = 256 * 1024;
 
-  // glibc takes the thread-local storage of all libraries that are loaded out of the stack, and tells how much that
-  // is in a function that is there for the runtimes of other languages only. musl adds it by itself.
+  // glibc takes the thread-local storage of all libraries that are loaded out of the stack, and tells how much
+  // that is in a function that is there for the runtimes of other languages only. musl adds it by itself.
   static std::size_t staticStorage(const pthread_attr_t& attributes) {
     using Least = std::size_t (*)(const pthread_attr_t*);
     static const auto least = reinterpret_cast<Least>(dlsym(RTLD_DEFAULT, "__pthread_get_minstack"));

@@ -76,7 +76,7 @@ Napi::FunctionReference Handle::define(Napi::Env env) {
 
 Napi::Value Handle::create(Napi::Env env, std::unique_ptr<Session> session) {
   Napi::Object object = env.GetInstanceData<Addon>()->handleClass.New({});
-  // A worker thread may be terminated at any moment, and then every call from here on fails without an exception.
+  // A worker thread may be terminated at any moment: every call from there on fails, without an exception.
   if (env.IsExceptionPending() || object.IsEmpty()) return {};
   Handle* handle = Unwrap(object);
   if (!handle) return {};
@@ -188,7 +188,8 @@ Napi::Value Handle::openInNamespace(const Napi::CallbackInfo& info) {
   }
   if (!session_) return Napi::Number::New(env, -EBADF);
   std::string path = info[0].As<Napi::String>();
-  return Napi::Number::New(env, session_->openInNamespace(path.c_str(), info[1].As<Napi::Number>().Int32Value()));
+  int flags = info[1].As<Napi::Number>().Int32Value();
+  return Napi::Number::New(env, session_->openInNamespace(path.c_str(), flags));
 }
 
 Napi::Value Handle::close(const Napi::CallbackInfo& info) {
@@ -231,9 +232,10 @@ void Handle::callJs(napi_env env, napi_value, void* context, void*) {
 }
 
 // The reply in the place that was offered, if it fits, otherwise in one of its own. Replies of more than
-// `mostCopied` bytes keep their memory then, which `reply` loses. Null where none can be made: while the environment is
-// being taken down, as V8 ends the process when it has no memory.
-napi_value Handle::toReply(Napi::Env env, ipvs::ReplyWriter& reply, napi_value space, std::size_t mostCopied) {
+// `mostCopied` bytes keep their memory then, which `reply` loses. Null where none can be made: while the
+// environment is being taken down, as V8 ends the process when it has no memory.
+napi_value Handle::toReply(Napi::Env env, ipvs::ReplyWriter& reply, napi_value space,
+                           std::size_t mostCopied) {
   netlink::Bytes& bytes = reply.bytes();
   if (bytes.empty()) return env.Null();
   napi_value buffer = nullptr;

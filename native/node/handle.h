@@ -9,9 +9,9 @@
 //                                                           `space` that is returned: memory that has been
 //                                                           touched before costs a tenth of new one. Its
 //                                                           header tells how much of it is used
-//   openInNamespace(path: string, flags: number): number    opens a file as a thread inside the session's network
-//                                                           namespace does: a descriptor, or a negative errno.
-//                                                           For what /proc shows by namespace
+//   openInNamespace(path: string, flags: number): number    opens a file as a thread inside the session's
+//                                                           network namespace does: a descriptor, or a
+//                                                           negative errno. For what /proc shows by namespace
 //   close(): void                                           after what is queued has been answered
 //   receiveBuffer, sendBuffer, requestsPerSend, namespace: number
 #pragma once
@@ -29,8 +29,8 @@ class Handle : public Napi::ObjectWrap<Handle> {
  public:
   /// Makes the class for one environment.
   static Napi::FunctionReference define(Napi::Env env);
-  /// Wraps an open session. Empty if that fails, with a pending exception unless the environment is being taken
-  /// down.
+  /// Wraps an open session. Empty if that fails, with a pending exception unless the environment is being
+  /// taken down.
   static Napi::Value create(Napi::Env env, std::unique_ptr<Session> session);
 
   explicit Handle(const Napi::CallbackInfo& info);

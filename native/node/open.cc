@@ -146,7 +146,7 @@ class Opening {
 Napi::Value openAsync(const Napi::CallbackInfo& info) {
   napi_deferred deferred;
   napi_value promise;
-  // Fails only where the environment is being taken down; Napi::Promise::Deferred is of no definite value then.
+  // Fails only where the environment is being taken down, and Napi::Promise::Deferred has no value then.
   if (napi_create_promise(info.Env(), &deferred, &promise) != napi_ok) return {};
   auto opening = new Opening(info.Env(), readOptions(info), deferred);
   opening->start();

@@ -35,8 +35,8 @@ class Session {
   netlink::Socket::BufferSizes bufferSizes() const { return sockets_->requests.bufferSizes(); }
   /// The descriptor of the session's network namespace, -1 where there is no /proc.
   int networkNamespace() const { return namespace_.number(); }
-  /// Opens a file as a thread inside the session's network namespace does. A descriptor, which is the caller's, or
-  /// a negative errno.
+  /// Opens a file as a thread inside the session's network namespace does. A descriptor, which is the caller's,
+  /// or a negative errno.
   int openInNamespace(const char* path, int flags) const;
 
  private:

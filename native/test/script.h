@@ -125,8 +125,12 @@ class Transport final : public netlink::Transport {
     return error;
   }
 
+  /// What `wait` does instead of giving up at once.
+  std::function<int(const std::atomic<bool>&)> onWait;
+
   int wait(const std::atomic<bool>& abandon) override {
     ++waits;
+    if (onWait) return onWait(abandon);
     return abandon ? -ECANCELED : -ETIMEDOUT;
   }
 

@@ -4,16 +4,17 @@ import type { LabArguments } from '../lab/arguments.js'
 import { quoted, type Outputs } from '../lab/job.js'
 import { checkout } from '../setup/checkout.js'
 import { must } from '../setup/run.js'
+import { inLab } from './lab.js'
 import { cmakeBuild } from './native.js'
 import type { Outcome } from './outcome.js'
-import { inLab } from './lab.js'
 
 /** The kernel tests that lead through every part of the addon: each verb, threads, namespaces, what is lost, what is left behind. */
 export const sanitizedFiles = ['batch', 'destinations', 'getters', 'handles', 'losses', 'namespaces', 'order', 'permissions', 'refusals', 'ring', 'services', 'settings', 'snapshot']
 
 /**
- * Unit tests and kernel tests with the addon compiled under AddressSanitizer and UBSan. It takes the addon's place in a mount namespace of the run's own;
- * the sanitizer must be in the process before it, so Node is started with it preloaded (test/support/sanitized.ts).
+ * Kernel tests with the addon compiled under AddressSanitizer and UBSan. It takes the addon's place in a mount namespace of the run's own;
+ * the sanitizer must be in the process before it, so Node is started with it preloaded (test/support/sanitized.ts). Unit tests ask the addon for its tables only, which
+ * these do too.
  */
 export async function sanitizedTests(lab: LabArguments, outputs: Outputs): Promise<Outcome> {
   const flags = '-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all'
@@ -31,5 +32,5 @@ export async function sanitizedTests(lab: LabArguments, outputs: Outputs): Promi
     UBSAN_OPTIONS: 'print_stacktrace=1',
   }
   const words = sanitizedFiles.map(file => `test/kernel/${file}.test.ts`)
-  return inLab('sanitized', ['unit', 'kernel'], { ...lab, env }, outputs, { node, words: ['test/unit/', ...words], wrapper: ['unshare', '--mount', 'sh', '-c', script, 'sanitized'] })
+  return inLab('sanitized', ['kernel'], { ...lab, env }, outputs, { node, words, wrapper: ['unshare', '--mount', 'sh', '-c', script, 'sanitized'] })
 }

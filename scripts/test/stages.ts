@@ -61,7 +61,7 @@ export const stages: Stage[] = [
   { name: 'lab', what: 'the lab itself', run: (_, outputs) => here('lab', 'lab', outputs) },
   { name: 'traffic', what: 'packets through NAT, DR and TUN, on a real kernel', run: (lab, outputs) => inLab('traffic', ['traffic'], lab, outputs) },
   { name: 'fuzz', extra: true, what: 'each decoder fuzzed for 60 s', run: (_, { stdout }) => fuzz({ seconds: 60, atOnce: 1 }, line => { stdout.write(`${line}\n`) }) },
-  { name: 'sanitized', extra: true, what: 'unit and kernel tests with the addon under AddressSanitizer and UBSan', run: sanitizedTests },
+  { name: 'sanitized', extra: true, what: 'kernel tests with the addon under AddressSanitizer and UBSan', run: sanitizedTests },
   { name: 'private', extra: true, what: 'kernel tests by an ordinary user, in a folder that others may not look into', run: (_, outputs) => privately(['kernel'], outputs) },
   ...others.map((release): Stage => ({
     name: `kernel@${release}`, extra: true, what: `kernel tests under Node ${release}`,

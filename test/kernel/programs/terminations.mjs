@@ -1,4 +1,4 @@
-// Worker threads that open and close handles without end, each ended from outside at another moment: half of them while they import the package,
+// Worker threads that open handles, ask for this and that, and close them, without end; each ended from outside at another moment: half of them while they import the package,
 // half of them among their handles. Arguments: how many, and perhaps a network namespace. Prints how many were ended.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { setTimeout } from 'node:timers/promises'
@@ -21,8 +21,16 @@ if (isMainThread) {
   parentPort.postMessage('imported')
   for (;;) {
     try {
-      if (form === 'sync') IpvsSync.open({ netns }).close()
-      else await (await Ipvs.open({ netns })).close()
+      if (form === 'sync') {
+        const ipvs = IpvsSync.open({ netns })
+        ipvs.services()
+        ipvs.totals()
+        ipvs.close()
+      } else {
+        const ipvs = await Ipvs.open({ netns })
+        await Promise.all([ipvs.services(), ipvs.totals(), ipvs.timeouts()])
+        await ipvs.close()
+      }
     } catch (error) {
       // A kernel without IPVS: opening fails, which is a way through the addon too.
       if (error.name !== 'IpvsError') throw error

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { inAddressOrder } from '../../../lib/command/address-order.js'
 import { measured, type TopService } from '../../../lib/command/top-rates.js'
-import { lastScroll, scaled, screen, tableLines } from '../../../lib/command/top-screen.js'
+import { lastScroll, scaled, screen, sortOrders, tableLines, titleLine, type SortOrder } from '../../../lib/command/top-screen.js'
 import type { ListedTable } from '../../../lib/model/types.js'
 import { RateMeter } from '../../../lib/state/rates.js'
 
@@ -49,6 +50,17 @@ describe('the table', () => {
   })
 })
 
+test('names are in the order of their numbers', () => {
+  const table = tableOf(0n)
+  const [mark, web] = table.services
+  const at = (address: string, port = 80): object => ({ ...web, address, port, destinations: [] })
+  const services = [at('10.5.0.19'), at('10.5.0.1', 443), at('10.5.0.1'), at('2001:db8::10'), at('2001:db8::a'), at('9.0.0.1'), { ...mark, fwmark: 10 }, { ...mark, fwmark: 9 }, { ...at('1.1.1.1'), protocol: 'udp' }]
+  const [rows] = looks(inAddressOrder({ ...table, services: services as never }))
+  expect(tableLines(rows, 'name', 100).map((line) => line.split(' rr')[0])).toEqual([
+    'FWM 9', 'FWM 10', 'TCP 9.0.0.1:80', 'TCP 10.5.0.1:80', 'TCP 10.5.0.1:443', 'TCP 10.5.0.19:80', 'TCP [2001:db8::a]:80', 'TCP [2001:db8::10]:80', 'UDP 1.1.1.1:80',
+  ])
+})
+
 describe('the screen', () => {
   const services = looks(tableOf(0n), tableOf(4_000_000n))[1]
 
@@ -61,6 +73,22 @@ describe('the screen', () => {
     const lines = screen(services, 1, { columns, rows, order: 'bytes', scroll: 0 })
     expect(lines).toHaveLength(rows)
     for (const line of lines.filter((text) => text !== '')) expect(line.length).toBe(columns)
+  })
+
+  test.each(['conns', 'packets', 'bytes', 'active'] satisfies SortOrder[])('is never without the column that it is sorted by: %s', (order) => {
+    const title = { conns: 'Conns/s', packets: 'InPkts/s', bytes: 'In B/s', active: 'Active' }[order]
+    for (let columns = 200; columns >= 10; columns--) expect(titleLine(order, columns).slice(0, columns), String(columns)).toContain(title)
+    for (const columns of [86, 60, 50]) {
+      const lines = screen(services, 1, { columns, rows: 10, order, scroll: 0 })
+      for (const line of lines.slice(0, 6)) expect(line.length).toBe(columns)
+    }
+  })
+
+  test('has both directions of what it is sorted by, while there is room for them', () => {
+    expect(titleLine('bytes', 50)).toMatch(/ In B\/s Out B\/s$/)
+    expect(titleLine('packets', 50)).toMatch(/ InPkts\/s OutPkts\/s$/)
+    expect(titleLine('active', 70)).toMatch(/ Conns\/s InPkts\/s OutPkts\/s +Active$/)
+    expect(Object.keys(sortOrders).map((order) => titleLine(order as SortOrder, 88))).toEqual(new Array(5).fill(titleLine('bytes', 88)))
   })
 
   test('scrolls to its end and no further', () => {
