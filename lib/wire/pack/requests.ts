@@ -93,12 +93,12 @@ export class Requests {
 
   /** Command of the request with this number. */
   commandOf(index: number): number {
-    return this.u16[(this.recordsOf(index) - HEADER_SIZE >> 1) + 1]
+    return this.u16[(this.recordsOf(index) - HEADER_SIZE >>> 1) + 1]
   }
 
   /** Bytes of its records. */
   sizeOf(index: number): number {
-    return this.u16[this.recordsOf(index) - HEADER_SIZE >> 1] - HEADER_SIZE
+    return this.u16[this.recordsOf(index) - HEADER_SIZE >>> 1] - HEADER_SIZE
   }
 
   /** The same requests in memory of just their size. */
