@@ -9,7 +9,7 @@
 export { Ipvs } from './ipvs.js'
 export { IpvsSync } from './ipvs-sync.js'
 export { AbortError, BatchError, IpvsError } from './model/errors.js'
-export type { ArgumentError, ArgumentErrorCode, Failure, OpenReason, Refusal } from './model/errors.js'
+export type { ArgumentError, ArgumentErrorCode, Failure, OpenReason } from './model/errors.js'
 export type { AsyncBatchInput, BatchInput } from './client/batch.js'
 export type { BatchBuilder, ChangeMethods, Promised, ReadMethods } from './client/methods.js'
 export type { Connection, ConnectionEnd, ConnectionFilter, ProcessorTotals, Totals } from './proc/types.js'

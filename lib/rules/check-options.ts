@@ -13,7 +13,9 @@ export type GivenGroups = ReadonlyMap<OptionGroup, GivenOption>
  * @param command where the command stands, which a missing option is reported at
  * @throws RulesError for the mistake that ipvsadm finds first.
  */
-export function checkOptions(given: GivenGroups, grammar: Grammar, groups: readonly OptionGroup[], whose: string, command: GivenOption): void {
+export function checkOptions(
+  given: GivenGroups, grammar: Grammar, groups: readonly OptionGroup[], whose: string, command: GivenOption,
+): void {
   if (!offends(given, grammar, groups)) return
   const { needs = [], takes = [], oneOf = [] } = grammar
   let last: OptionGroup | undefined

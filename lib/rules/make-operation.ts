@@ -60,7 +60,8 @@ export function serviceKey({ fwmark, family, protocol, address, port }: CommandS
 }
 
 /** `-Z` with address and port zero means all services. */
-const isAnyAddress = ({ fwmark, port, address }: CommandSettings): boolean => !fwmark && port === 0 && (address === '0.0.0.0' || address === '::')
+const isAnyAddress = ({ fwmark, port, address }: CommandSettings): boolean =>
+  !fwmark && port === 0 && (address === '0.0.0.0' || address === '::')
 
 function service({ settings, given, flags, beyond }: CheckedCommand): Named<Service> {
   if (!beyond && !settings.fwmark) checkService(settings, given)
@@ -86,7 +87,7 @@ function checkService({ port, persistent, onePacket, protocol }: CommandSettings
   }
 }
 
-/** Persistence in the shape that listing has: a mask with gaps has no prefix length. */
+/** Persistence in the shape that listings have: a mask with gaps has no prefix length. */
 function persistenceWith(timeout: number, mask: string | number): Persistence {
   if (typeof mask === 'number') return { timeout, prefixLength: mask }
   const bits = parseMask(mask)
@@ -105,7 +106,7 @@ function destination({ command, settings, given, beyond }: CheckedCommand): Full
   const tunnels = forward === 'tun'
   checkDestination(settings, given)
   checkOptions(given, tunnelGrammars[tunnelType], tunnelGroups, `'${tunnelType}' tunnel type`, command)
-  // Direct routing and tunnels leave the port of packets as it is: the service's port is the destination's.
+  // Direct routing and tunnels do not change the port of packets, so the destination's port is the service's.
   const keepsPort = (tunnels || forward === 'dr') && !settings.fwmark && !beyond
   return {
     address,
@@ -126,6 +127,7 @@ function checkDestination({ destination, family, forward }: CommandSettings, giv
   }
   for (const group of [...tunnelGroups, 'tun-type'] as const) {
     const option = given.get(group)
-    if (option) throw new RulesError(`option ${option.spelling} for a destination without a tunnel`, '-i as well', option.line, option.column)
+    if (!option) continue
+    throw new RulesError(`option ${option.spelling} for a destination without a tunnel`, '-i as well', option.line, option.column)
   }
 }

@@ -33,6 +33,8 @@ export interface CommandDialect {
   spellings: Spellings
   /** For rules that ipvsadm's language cannot say: the kernel's limits hold in place of ipvsadm's. */
   beyond: boolean
+  /** The command where there is neither a command nor anything else of ipvsadm's. Default: none, a mistake. */
+  otherwise?: CommandName
   /** Takes options that are not ipvsadm's. They may stand anywhere, before the command too. Returns whether it has taken this one. */
   takeOwn?: (given: GivenOption) => boolean
 }
@@ -48,16 +50,18 @@ export const beyondDialect: CommandDialect = { spellings: new Spellings(optionSp
  * @throws RulesError at the first mistake.
  */
 export function readCommand(words: readonly Word[], line: number, dialect: CommandDialect = plainDialect): ReadCommand {
-  const { beyond, takeOwn } = dialect
+  const { beyond, otherwise, takeOwn } = dialect
   const reader = new OptionReader(words, line, dialect.spellings)
   const next = (): GivenOption | undefined => {
     let option = reader.next()
     while (option && takeOwn?.(option)) option = reader.next()
     return option
   }
-  const command = requireCommand(next(), reader.leftOver, line)
-  const name = command.option.command!
   const given = new Map<OptionGroup, GivenOption>()
+  const first = next()
+  if (!first && otherwise && reader.leftOver.length === 0) return { name: otherwise, options: given }
+  const command = requireCommand(first, reader.leftOver, line)
+  const name = command.option.command!
   if (name === 'help' || name === 'version') return { name, options: given }
 
   const settings = initialSettings()
@@ -80,15 +84,17 @@ export function readCommand(words: readonly Word[], line: number, dialect: Comma
   return result
 }
 
+const commandFirst =
+  'a command (-A, -E, -D, -C, -a, -e, -d, -L, -Z, -R, -S, --set, --start-daemon, --stop-daemon, -h, -v) as the first option'
+
 /** The command, which has to be the first option. */
 function requireCommand(first: GivenOption | undefined, leftOver: readonly Word[], line: number): GivenOption {
-  const expected = 'a command (-A, -E, -D, -C, -a, -e, -d, -L, -Z, -R, -S, --set, --start-daemon, --stop-daemon, -h, -v) as the first option'
   if (!first) {
     const word = leftOver.at(0)
-    throw new RulesError(word ? `'${word.text}' is no command` : 'nothing to do', expected, line, word?.column ?? 1, 255)
+    throw new RulesError(word ? `'${word.text}' is no command` : 'nothing to do', commandFirst, line, word?.column ?? 1, 255)
   }
-  if (!first.option.command) throw new RulesError(`${first.spelling} comes before the command`, expected, line, first.column, 255)
-  return first
+  if (first.option.command) return first
+  throw new RulesError(`${first.spelling} comes before the command`, commandFirst, line, first.column, 255)
 }
 
 /** The role that a command about sync daemons speaks of. */

@@ -28,14 +28,15 @@ export function readSchedulerFlags(given: GivenOption, scheduler: string): numbe
     if (bit === undefined) throw valueError(given, `flags among ${[...bits.keys()].join(', ')}`)
     const owner = owners.get(name)
     if (owner !== undefined && owner !== scheduler) {
-      throw new RulesError(`scheduler flag ${name} with the scheduler ${scheduler}`, `-s ${owner}, or flags of ${scheduler}`, given.line, given.argumentColumn)
+      const problem = `scheduler flag ${name} with the scheduler ${scheduler}`
+      throw new RulesError(problem, `-s ${owner}, or flags of ${scheduler}`, given.line, given.argumentColumn)
     }
     flags |= bit
   }
   return flags
 }
 
-/** The names of flags with a scheduler: its own where it has one, otherwise the number. */
+/** The names of a scheduler's flags: its own name where it has one, otherwise the numbered one. */
 export function schedulerFlagNames(scheduler: string, flags: number): string[] {
   const own = NAMED_SCHEDULER_FLAGS.get(scheduler)?.word
   return [...SCHEDULER_FLAGS.word].filter(([bit]) => flags & bit).map(([bit, name]) => own?.get(bit) ?? name)

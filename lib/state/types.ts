@@ -1,6 +1,5 @@
-import type {
-  DaemonInput, DestinationInput, DestinationKey, Operation, Outcome, Protocol, ServiceInput, ServiceKey, Timeouts,
-} from '../model/types.js'
+import type { IpvsError } from '../model/errors.js'
+import type { DaemonInput, DestinationInput, DestinationKey, Operation, Protocol, ServiceInput, ServiceKey, Timeouts } from '../model/types.js'
 
 /** A service as it should be, with all its destinations. What is left out has the default of `addService` and `addDestination`. */
 export type DesiredService = ServiceInput & { destinations?: readonly DestinationInput[] }
@@ -144,6 +143,16 @@ export interface ApplyOptions extends PlanOptions {
   concurrencyCheck?: boolean | { attempts?: number }
   /** Most operations sent together. Without it: as many as the handle's socket takes. */
   batchSize?: number
+}
+
+/** How one operation of a plan ended. */
+export interface Outcome {
+  /** Its place in what was sent, from 0. */
+  index: number
+  operation: Operation
+  outcome: 'done' | 'refused' | 'unknown' | 'not-sent'
+  /** Why it was not carried out. */
+  error?: IpvsError
 }
 
 /**

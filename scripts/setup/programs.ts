@@ -25,6 +25,7 @@ const packages = {
   'strace': ['strace'],
   'taskset': ['util-linux'],
   'tcpdump': ['tcpdump'],
+  'tmux': ['tmux'],
   'unshare': ['util-linux'],
   'xz': ['xz-utils'],
   'zstd': ['zstd'],

@@ -1,9 +1,11 @@
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import type { DaemonInput, Destination, Operation, Outcome } from 'ipvs'
-import { apply, plan, type TableHandle } from '../../../lib/state/apply.js'
+import type { DaemonInput, Destination, Operation } from 'ipvs'
+import { apply, plan } from '../../../lib/state/apply.js'
 import { formatPlan } from '../../../lib/state/format.js'
 import type { ApplyOptions, Desired, DesiredService, DesiredTable, PlanOptions } from '../../../lib/state/types.js'
+import { refusal } from '../../support/errors.js'
 import { destinationId, Model, serviceId } from './support/model.js'
 import { table } from './support/tables.js'
 
@@ -23,14 +25,10 @@ async function modelOf(desired: Desired): Promise<Model> {
 }
 
 /** A handle on a model that refuses operations of this type. */
-const refusing = (model: Model, type: Operation['type']): TableHandle => ({
-  snapshot: () => model.snapshot(),
-  batch: async (operations: Iterable<Operation>) => {
-    const outcomes: Outcome[] = []
-    for (const operation of operations) outcomes.push(...operation.type === type ? [{ index: 0, operation, outcome: 'refused' as const }] : await model.batch([operation]))
-    return outcomes
-  },
-})
+const refusing = (model: Model, type: Operation['type']): Model => {
+  model.refuses = (operation) => operation.type === type
+  return model
+}
 
 const typesOf = (operations: readonly Operation[]): string[] => operations.map(({ type }) => type)
 
@@ -200,6 +198,23 @@ describe('draining', () => {
     expect(typesOf((await apply(model, desired, options)).done.map(({ operation }) => operation))).toEqual(['removeDestination'])
   })
 
+  test('has what was done in its error, whatever was thrown, and prints none of it', async () => {
+    const desired = [{ ...web, destinations: [b] }]
+    const frozen = Object.freeze(new Error('mine'))
+    for (const [thrown, expected] of [[new Error('mine'), { message: 'mine' }], [frozen, { message: 'The work ended early, with operations in force: mine', cause: frozen }], ['text', { cause: 'text' }]] as const) {
+      const onProgress = (): void => {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- whatever a caller's function throws
+        throw thrown
+      }
+      const error = await refusal(async () => apply(await modelOf([{ ...web, destinations: [a, b] }]), desired, { ...options, onProgress }))
+      expect(error).toMatchObject({ ...expected, result: { done: [{ operation: { type: 'updateDestination' } }] } })
+      expect(inspect(error)).not.toContain('updateDestination')
+    }
+    const abort = new AbortController()
+    const aborted = await refusal(async () => apply(await modelOf([{ ...web, destinations: [a, b] }]), desired, { ...options, signal: abort.signal, onProgress: () => abort.abort() }))
+    expect(inspect(aborted)).not.toContain('updateDestination')
+  })
+
   test('brings down again what another program revives meanwhile', async () => {
     const model = await modelOf([{ ...web, destinations: [a, b, c] }])
     model.connect(web, a, { active: 1 })
@@ -360,11 +375,7 @@ describe('entries of other programs that this library refuses to write', () => {
   test('bring no rollback to a halt', async () => {
     const model = await modelOf([{ ...web, persistence: {}, destinations: [a] }])
     model.carryOut({ type: 'updateService', service: { ...web, scheduler: 'wlc', schedulerFlags: [], onePacket: false, persistence: { timeout: 5_000_000, prefixLength: 32 }, persistenceEngine: null } })
-    const refuseLast = {
-      snapshot: () => model.snapshot(),
-      batch: (operations: Operation[]) => operations[0].type === 'addService' ? Promise.resolve([{ index: 0, operation: operations[0], outcome: 'refused' as const }]) : model.batch(operations),
-    }
-    const { rollback } = await apply(refuseLast, [{ ...web, scheduler: 'sh', destinations: [a, b] }, { ...web, port: 81 }], { rollback: true, batchSize: 1 })
+    const { rollback } = await apply(refusing(model, 'addService'), [{ ...web, scheduler: 'sh', destinations: [a, b] }, { ...web, port: 81 }], { rollback: true, batchSize: 1 })
     expect(typesOf(rollback!.undone.map(({ operation }) => operation))).toEqual(['removeDestination'])
     expect(typesOf(rollback!.notUndone.map(({ operation }) => operation))).toEqual(['updateService'])
   })
@@ -462,18 +473,8 @@ describe('apply', () => {
       const model = await modelOf(before)
       const start = await contents(model)
       let sent = 0
-      const handle = {
-        snapshot: () => model.snapshot(),
-        batch: async (operations: Iterable<Operation>) => {
-          const outcomes = []
-          for (const operation of operations) {
-            if (sent++ === refused) outcomes.push({ index: 0, operation, outcome: 'refused' as const })
-            else outcomes.push(...await model.batch([operation]))
-          }
-          return outcomes
-        },
-      }
-      const result = await apply(handle, after, { prune: 'all', rollback: true, batchSize: 2 })
+      model.refuses = () => sent++ === refused
+      const result = await apply(model, after, { prune: 'all', rollback: true, batchSize: 2 })
       if (result.rollback === undefined) expect(result.refused).toEqual([])
       else {
         expect(result.rollback.notUndone).toEqual([])
@@ -506,21 +507,18 @@ describe('apply', () => {
       }
       const applying = apply(model, swap, { prune: 'all', batchSize: 1, signal: abort.signal, onProgress })
       if (sends === 7) expect((await applying).done).toHaveLength(7)
-      else await expect(applying).rejects.toMatchObject({ name: 'AbortError', result: { plan: { operations: { length: 7 } }, done: { length: sends }, notSent: { length: 7 - sends } }, outcomes: { length: 7 } })
+      else await expect(applying).rejects.toMatchObject({ name: 'AbortError', result: { plan: { operations: { length: 7 } }, done: { length: sends }, notSent: { length: 7 - sends } } })
     }
   })
 
   test('names what it withheld when it is aborted after a refusal', async () => {
     const model = await modelOf([{ ...web, destinations: [a] }, { ...web, port: 81, destinations: [a, b] }])
     const abort = new AbortController()
-    const handle = {
-      snapshot: () => model.snapshot(),
-      batch: ([operation]: Operation[]): Promise<Outcome[]> => {
-        if (operation.type === 'removeDestination') abort.abort()
-        return operation.type === 'addDestination' && operation.destination.address === c.address ? Promise.resolve([{ index: 0, operation, outcome: 'refused' }]) : model.batch([operation])
-      },
+    model.refuses = (operation) => {
+      if (operation.type === 'removeDestination') abort.abort()
+      return operation.type === 'addDestination' && operation.destination.address === c.address
     }
-    await expect(apply(handle as TableHandle, [{ ...web, destinations: [c] }, { ...web, port: 81, scheduler: 'rr' }], { prune: 'all', batchSize: 1, signal: abort.signal })).rejects.toMatchObject({
+    await expect(apply(model, [{ ...web, destinations: [c] }, { ...web, port: 81, scheduler: 'rr' }], { prune: 'all', batchSize: 1, signal: abort.signal })).rejects.toMatchObject({
       result: {
         done: [{ operation: { type: 'updateService' } }, { operation: { type: 'removeDestination', service: { port: 81 } } }],
         refused: [{ operation: { type: 'addDestination' } }],
@@ -541,7 +539,7 @@ describe('apply', () => {
       },
     }
     await expect(apply(handle, desired, { signal: abort.signal, concurrencyCheck: true })).rejects.toMatchObject({
-      name: 'AbortError', cause: 'enough', outcomes: [],
+      name: 'AbortError', cause: 'enough',
       result: { plan: { operations: [], warnings: [] }, done: [], refused: [], unknown: [], notSent: [] },
     })
     expect(await contents(model)).toEqual([])

@@ -239,9 +239,7 @@ test('set answers when its state is in force, with what the kernel refused of it
   const [first, second] = [reconciler.set([web]), reconciler.set([{ ...web, destinations: [a] }])]
   await pass(0.2)
   expect(await Promise.all([first, second])).toEqual([{ generation: 2, refused: [] }, { generation: 2, refused: [] }])
-  const working = model.batch.bind(model)
-  model.batch = async (operations) => (await working([...operations].filter(({ type }) => type !== 'addDestination')))
-    .concat([...operations].filter(({ type }) => type === 'addDestination').map((operation) => ({ index: 0, operation, outcome: 'refused' as const })))
+  model.refuses = ({ type }) => type === 'addDestination'
   const third = reconciler.set([{ ...web, destinations: [a, b] }])
   await pass(0.06)
   expect(await third).toMatchObject({ generation: 3, refused: [{ operation: { type: 'addDestination' } }] })
