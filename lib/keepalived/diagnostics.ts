@@ -5,8 +5,13 @@ import type { Diagnostic } from './types.js'
 export class Diagnostics {
   readonly all: Diagnostic[] = []
   refused = false
+  readonly #told = new Set<string>()
 
+  /** Says everything once: a line that a sequence repeats has the same mistake each time. */
   private add(severity: Diagnostic['severity'], { file, line, column }: Place, message: string, advice: string): void {
+    const id = `${file}\0${line}\0${column}\0${message}`
+    if (this.#told.has(id)) return
+    this.#told.add(id)
     this.all.push({ file, line, column, severity, message, advice })
   }
 

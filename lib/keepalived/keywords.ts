@@ -119,8 +119,12 @@ export const isInterface = (name: string): boolean => /^(?!\.{1,2}$)[^\s/:\u0080
 
 const methods = new Map([['NAT', 'nat'], ['DR', 'dr'], ['TUN', 'tun']] as const)
 
-/** `lvs_method`, `lb_kind`: NAT, DR or TUN with its options; `undefined` where the line has no effect. */
-export function readMethod(statement: Statement, { diagnostics }: Context): Method | undefined {
+/**
+ * `lvs_method`, `lb_kind`: NAT, DR or TUN with its options; `undefined` where the line has no effect.
+ *
+ * @param before the method so far, whose options stay where those of the line have a mistake
+ */
+export function readMethod(statement: Statement, before: Method | undefined, { diagnostics }: Context): Method | undefined {
   const word = statement.need(1, 'NAT, DR or TUN')
   if (word === undefined) return undefined
   const forward = methods.get(word as 'NAT')
@@ -133,17 +137,18 @@ export function readMethod(statement: Statement, { diagnostics }: Context): Meth
     statement.only(2)
     return { forward }
   }
-  return { forward, ...readTunnel(statement, { diagnostics }) }
+  return { forward, ...readTunnel(statement, before, { diagnostics }) }
 }
 
-/** The options behind TUN. After a mistake none of them counts, and the tunnel is a plain one. */
-function readTunnel(statement: Statement, { diagnostics }: Pick<Context, 'diagnostics'>): Pick<Method, 'tunnel'> {
+/** The options behind TUN. After a mistake none of them counts. */
+function readTunnel(statement: Statement, before: Method | undefined, { diagnostics }: Pick<Context, 'diagnostics'>): Pick<Method, 'tunnel'> {
   let type: 'ipip' | 'gue' | 'gre' = 'ipip'
   let port: number | undefined
   let checksum: 'none' | 'csum' | 'remcsum' = 'none'
-  const plain = (index: number, problem: string): Record<string, never> => {
-    diagnostics.warning(statement.at(index), `${problem}. The options do not count, and packets are wrapped in plain IPIP`, 'Write TUN type ipip, TUN type gue port N [nocsum|csum|remcsum] or TUN type gre [nocsum|csum]')
-    return {}
+  const plain = (index: number, problem: string): Pick<Method, 'tunnel'> => {
+    const stays = before?.tunnel
+    diagnostics.warning(statement.at(index), `${problem}. The options do not count, and packets are wrapped in ${stays === undefined ? 'plain IPIP' : `${stays.type}, as was said before`}`, 'Write TUN type ipip, TUN type gue port N [nocsum|csum|remcsum] or TUN type gre [nocsum|csum]')
+    return stays === undefined ? {} : { tunnel: stays }
   }
   for (let index = 2; index < statement.words.length; index++) {
     const word = statement.text(index)!

@@ -13,7 +13,7 @@ const MOST_REPLACEMENTS = 1000
 const DEEPEST = 32
 /** Lines that may come out of all files, definitions and sequences; nothing that a person writes is near it. */
 const MOST_LINES = 5_000_000
-const MOST_REPEATED = 1_000_000
+const MOST_REPEATED = 100_000
 
 /** A file that is being read. */
 interface Frame {

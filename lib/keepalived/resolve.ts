@@ -61,6 +61,10 @@ function keysOf(decided: Decided): Key[] {
     return []
   }
   if (group !== undefined && entries.length === 0) diagnostics.warning(group.place, `The group ${group.name} is empty, so its virtual servers are nothing`, 'Write its addresses into it')
+  if (group !== undefined && entries.some(({ family }) => family !== undefined && virtual.family !== undefined && family !== virtual.family)) {
+    diagnostics.warning(place, `The service is IPv${virtual.family} by its ip_family, its persistence_granularity or its first server, and the group ${group.name} is not, so the virtual_server is left out`, 'Write ip_family as the group is, a netmask with dots for IPv4, and servers of the same family')
+    return []
+  }
   let protocol = virtual.protocol?.value
   if (protocol === undefined && entries.some((entry) => 'addresses' in entry)) {
     diagnostics.warning(place, `virtual_server ${wordsOf(virtual)} names no protocol, and is UDP therefore`, 'Write protocol TCP, if that is meant')

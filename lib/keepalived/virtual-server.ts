@@ -52,7 +52,7 @@ const script = <Name extends string>(name: Name, ours: string): Keyword<{ [Key i
 const methodOf = <Draft extends { method?: RealServer['method'] }>(): Keyword<Draft> => ({
   status: 'done', ours: '`forward` and `tunnel`',
   read(statement, draft, context) {
-    draft.method = readMethod(statement, context) ?? draft.method
+    draft.method = readMethod(statement, draft.method, context) ?? draft.method
   },
 })
 
@@ -178,7 +178,10 @@ const virtualLevel: Level<VirtualServer> = level<VirtualServer>('virtual_server'
     read(statement, draft) {
       statement.only(2)
       const value = statement.need(1, 'a netmask')
-      if (value !== undefined) draft.granularity = { value, place: statement.at(1) }
+      if (value === undefined) return
+      draft.granularity = { value, place: statement.at(1) }
+      // It decides the family of what has none yet.
+      draft.family ??= value.includes('.') ? 4 : 6
     },
   },
   persistence_engine: {
@@ -280,7 +283,7 @@ const virtualLevel: Level<VirtualServer> = level<VirtualServer>('virtual_server'
   sorry_server_lvs_method: {
     status: 'done', ours: '`fallback.forward`, `fallback.tunnel`',
     read: (statement, draft, context) => withSorry(statement, draft, context, (sorry) => {
-      sorry.method = readMethod(statement, context) ?? sorry.method
+      sorry.method = readMethod(statement, sorry.method ?? draft.method, context) ?? sorry.method
     }),
   },
   real_server: {
@@ -290,7 +293,7 @@ const virtualLevel: Level<VirtualServer> = level<VirtualServer>('virtual_server'
       if (endpoint === undefined) return undefined
       // The method is the one that was said until here, if any was.
       const server: RealServer = { place: statement.place, ...endpoint, portPlace: statement.at(2), ...draft.method !== undefined && { method: draft.method }, pace: {}, checks: [] }
-      return { level: realLevel, draft: server, close: () => draft.servers.push(server) }
+      return { level: realLevel, draft: server, close: () => accept(server, draft, context) }
     },
   },
 }, {
@@ -301,6 +304,18 @@ const virtualLevel: Level<VirtualServer> = level<VirtualServer>('virtual_server'
     laddr_group_name: 'Take it out: it is of another program\'s dialect', connect_port: 'It belongs into a checker of a real_server',
   },
 })
+
+/** A server that no tunnel reaches decides the family of what has none yet, or has to be of that family. Its method is the one that was said until its end. */
+function accept(server: RealServer, draft: VirtualServer, { diagnostics }: Context): void {
+  if (server.method?.forward !== 'tun') {
+    draft.family ??= server.family
+    if (server.family !== draft.family) {
+      diagnostics.warning(server.place, `${server.address} is IPv${server.family} and the service is IPv${draft.family}, so the server is left out: only TUN goes from one to the other, and has to be said before the server's end`, 'Write an address of the same family, or lvs_method TUN')
+      return
+    }
+  }
+  draft.servers.push(server)
+}
 
 function withSorry(statement: Statement, draft: VirtualServer, { diagnostics }: Context, change: (sorry: SorryServer) => void): void {
   if (draft.sorry !== undefined) change(draft.sorry)

@@ -18,7 +18,7 @@ export interface Stage {
 }
 
 /** Programs that tests start in the lab: the independent witness, and what networks are built with. */
-export const labPrograms = ['ip', 'ipvsadm', 'nft', 'iptables', 'strace', 'unshare'] as const
+export const labPrograms = ['ip', 'ipvsadm', 'keepalived', 'nft', 'iptables', 'strace', 'unshare'] as const
 
 /** Each check counts as one test. */
 async function checks(): Promise<Outcome> {
