@@ -125,7 +125,7 @@ export interface VirtualServer {
   method?: Method
   persistence?: number
   granularity?: Given<string>
-  engine?: string
+  engine?: Given<string>
   protocol?: Given<'tcp' | 'udp' | 'sctp'>
   haSuspend?: Place
   virtualhost?: string

@@ -1,8 +1,9 @@
 import { configurationMistakes, type DirectedDestination, type DirectedService, type DirectorConfiguration, type Fallback, type Program } from '../configuration/index.js'
-import { addressFamily, formatMask, prefixOfMask } from '../model/address.js'
+import { addressFamily, formatMask } from '../model/address.js'
 import type { DaemonInput, Persistence } from '../model/types.js'
 import type { Diagnostics } from './diagnostics.js'
 import type { FileDraft, GroupEntry, Method, RealServer, Script, VirtualServer } from './drafts.js'
+import { granularityOf, looseMask } from './granularity.js'
 import type { Place } from './line.js'
 import { resolveChecker } from './resolve-checks.js'
 
@@ -78,15 +79,6 @@ function keysOf(decided: Decided): Key[] {
 const mixed = (entries: readonly GroupEntry[]): boolean =>
   [4, 6].every((family) => entries.some((entry) => entry.family === family)) && entries.some((entry) => 'fwmark' in entry && entry.family === undefined)
 
-/** An IPv4 address as inet_aton(3) reads it: one to four numbers, the last of which fills what is left. */
-function looseMask(text: string): number | undefined {
-  const parts = text.split('.').map((part) => /^(?:0[xX][0-9A-Fa-f]+|0[0-7]*|[1-9][0-9]*)$/.test(part) ? Number(/^0[0-7]+$/.test(part) ? `0o${part.slice(1)}` : part) : NaN)
-  if (parts.length > 4 || parts.some((part) => Number.isNaN(part))) return undefined
-  const last = parts.pop()!
-  if (parts.some((part) => part > 255) || last >= 256 ** (4 - parts.length)) return undefined
-  return parts.reduce((sum, part, index) => sum + part * 256 ** (3 - index), last)
-}
-
 /** Client affinity. */
 function persistenceOf({ virtual, diagnostics }: Decided, family: 4 | 6, noPort: boolean): Partial<Persistence> | undefined {
   const { granularity } = virtual
@@ -102,14 +94,6 @@ function persistenceOf({ virtual, diagnostics }: Decided, family: 4 | 6, noPort:
   if (!noPort) return undefined
   diagnostics.warning(virtual.place, `virtual_server ${wordsOf(virtual)} names no port, which is all ports, and clients are kept at their server for ${PERSISTENCE} seconds therefore`, 'Write the port, or persistence_timeout')
   return { timeout: PERSISTENCE }
-}
-
-function granularityOf(text: string, family: 4 | 6): Partial<Persistence> | undefined {
-  if (family === 6) return /^\+?[0-9]+$/.test(text) && Number(text) >= 1 && Number(text) <= 128 ? { prefixLength: Number(text) } : undefined
-  const mask = looseMask(text)
-  if (mask === undefined) return undefined
-  const prefixLength = prefixOfMask(mask)
-  return prefixLength === undefined ? { netmask: formatMask(mask) } : { prefixLength }
 }
 
 const SPELLED: Record<string, Record<string, string>> = { sh: { 'flag-1': 'sh-fallback', 'flag-2': 'sh-port' }, mh: { 'flag-1': 'mh-fallback', 'flag-2': 'mh-port' } }
@@ -239,7 +223,6 @@ function settingsOf(decided: Decided): Partial<DirectedService> {
     scheduler,
     ...virtual.flags.size > 0 && { schedulerFlags: [...virtual.flags].sort().map((flag) => SPELLED[scheduler]?.[flag] ?? flag) },
     ...virtual.onePacket !== undefined && datagrams && { onePacket: true },
-    ...virtual.engine !== undefined && { persistenceEngine: virtual.engine },
     ...quorumOf(decided),
     ...virtual.inhibit === true && { whenDown: 'zero' as const },
     ...virtual.pace.alpha === true && { startDown: true },
@@ -264,6 +247,9 @@ function servicesOf(virtual: VirtualServer, file: FileDraft, diagnostics: Diagno
   const persistence = new Map(keys.map((key): [4 | 6, Partial<Persistence> | undefined] => [familyOf(key), undefined]))
   const noPort = keys.some((key) => !isMark(key) && key.port === 0)
   for (const family of persistence.keys()) persistence.set(family, persistenceOf(decided, family, noPort))
+  if (virtual.engine !== undefined && [...persistence.values()].every((one) => one === undefined)) {
+    diagnostics.warning(virtual.engine.place, 'persistence_engine says how clients are told apart that are kept at their server, and none are, so the line has no effect', 'Write persistence_timeout too, or take it out')
+  }
   const group = head.kind === 'group' ? `[${head.name}]:${uses.get(head.name) ?? 0}` : undefined
   if (head.kind === 'group') uses.set(head.name, (uses.get(head.name) ?? 0) + 1)
   return keys.map((key): DirectedService => {
@@ -271,7 +257,7 @@ function servicesOf(virtual: VirtualServer, file: FileDraft, diagnostics: Diagno
     const affinity = persistence.get(familyOf(key))
     return {
       ...key, ...settings,
-      ...affinity !== undefined && { persistence: affinity },
+      ...affinity !== undefined && { persistence: affinity, ...virtual.engine !== undefined && { persistenceEngine: virtual.engine.value } },
       ...group !== undefined && { group },
       ...virtual.haSuspend !== undefined && !isMark(key) && { onlyWhileHeld: true },
       ...fallback !== undefined && { fallback },

@@ -1,6 +1,7 @@
 import { addressFamily, canonicalAddress } from '../model/address.js'
 import { checkers } from './checkers.js'
 import type { FileDraft, Head, RealServer, SorryServer, VirtualServer } from './drafts.js'
+import { granularityOf } from './granularity.js'
 import { alpha, connectTimeout, mail, pacing, readMethod, retry } from './keywords.js'
 import type { Statement } from './statement.js'
 import { level, type Context, type Keyword, type Level } from './walk.js'
@@ -174,14 +175,15 @@ const virtualLevel: Level<VirtualServer> = level<VirtualServer>('virtual_server'
     },
   },
   persistence_granularity: {
-    status: 'done', ours: '`persistence.netmask`, `persistence.prefixLength`',
-    read(statement, draft) {
+    status: 'differs', ours: '`persistence.netmask`, `persistence.prefixLength`; for groups too, where keepalived forgets it',
+    read(statement, draft, { diagnostics }) {
       statement.only(2)
       const value = statement.need(1, 'a netmask')
       if (value === undefined) return
       draft.granularity = { value, place: statement.at(1) }
       // It decides the family of what has none yet.
-      draft.family ??= value.includes('.') ? 4 : 6
+      if (draft.family === undefined && granularityOf(value, value.includes('.') ? 4 : 6) !== undefined) draft.family = value.includes('.') ? 4 : 6
+      if (draft.head.kind === 'group') diagnostics.note(statement.place, 'The mask counts for every address of the group; keepalived 2.2 forgets it', 'Nothing, if that is meant')
     },
   },
   persistence_engine: {
@@ -191,7 +193,7 @@ const virtualLevel: Level<VirtualServer> = level<VirtualServer>('virtual_server'
       const word = statement.need(1, 'the name of a persistence engine')
       if (word === undefined) return
       if (word.length > 16) diagnostics.warning(statement.at(1), `'${word}' is longer than a name can be, and is cut to ${word.slice(0, 16)}`, 'Write a name of at most 16 characters: sip')
-      if (/^[\x21-\x7e]+$/.test(word)) draft.engine = word.slice(0, 16)
+      if (/^[\x21-\x7e]+$/.test(word)) draft.engine = { value: word.slice(0, 16), place: statement.place }
       else diagnostics.error(statement.at(1), `'${word}' is no name that the kernel knows`, 'Write sip, or take the line out')
     },
   },

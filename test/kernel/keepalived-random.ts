@@ -25,6 +25,8 @@ function method(random: Random, keyword: string): string {
 
 interface Setting {
   six: boolean
+  /** keepalived forgets the mask of a group. */
+  group: boolean
   /** Number that makes addresses of this virtual server differ from those of others. */
   index: number
 }
@@ -62,7 +64,7 @@ function body(random: Random, setting: Setting, protocols: readonly string[]): s
     ...sometimes(random, 0.2, () => 'ops'),
     ...sometimes(random, 0.1, () => 'nat_mask 255.255.255.0'),
     ...sometimes(random, 0.4, () => `persistence_timeout ${random.pick(['600', '1', '2678400', '2678401', '0', '50s', ''])}`),
-    ...sometimes(random, 0.25, () => `persistence_granularity ${random.pick(masks)}`),
+    ...sometimes(random, setting.group ? 0 : 0.25, () => `persistence_granularity ${random.pick(masks)}`),
     ...sometimes(random, 0.1, () => 'persistence_engine sip'),
     ...sometimes(random, 0.2, () => `weight ${random.pick(['3', '0', '5x'])}`),
     ...sometimes(random, 0.2, () => 'inhibit_on_failure'),
@@ -84,9 +86,9 @@ export function randomKeepalived(random: Random): string {
   const blocks: string[][] = [['virtual_server 10.255.255.1 80 {', 'lb_algo rr', 'lb_kind NAT', 'protocol TCP', 'real_server 10.255.255.2 80 {', '}', '}']]
   const count = random.integer(1, 6)
   for (let index = 1; index <= count; index++) {
-    const setting = { six: random.chance(0.3), index }
-    const address = setting.six ? `2001:db8:f${index}::1` : `10.1.${index}.1`
     const kind = random.next()
+    const setting = { six: random.chance(0.3), group: kind >= 0.8, index }
+    const address = setting.six ? `2001:db8:f${index}::1` : `10.1.${index}.1`
     const lines = body(random, setting, kind < 0.7 ? ['TCP', 'TCP', 'UDP', 'SCTP', 'tcp', 'ICMP'] : ['TCP', 'UDP'])
     if (kind < 0.6) blocks.push([`virtual_server ${address}${setting.six ? '' : random.pick(['', '', '', '/32', '-9'])}${random.pick([' 80', ' 80', ' 80', ''])} {`, ...lines, '}'])
     else if (kind < 0.8) blocks.push([`virtual_server fwmark ${index} {`, ...setting.six ? ['ip_family inet6'] : [], ...lines, '}'])
