@@ -53,6 +53,16 @@ const fifoScript: Global = notDone('the director\'s events', 'This program is no
 
 const flushOnStop: Global = notDone('`--remove-on-exit`', 'Nothing but the director\'s own services is ever flushed, and at its end they stay', 'Start the director with --remove-on-exit')
 
+const namespace = (name: 'netns' | 'ipvsNetns'): Global => ({
+  status: 'not done', ours: 'read for `vrrp`; `--netns` names the director\'s namespace',
+  read(statement, file, { diagnostics }) {
+    const value = statement.need(1, 'the name of a network namespace')
+    if (value === undefined) return
+    file.vrrp[name] = value
+    diagnostics.warning(statement.place, `The namespace ${value} is not entered because of this line`, `Start the director with --netns ${value}`)
+  },
+})
+
 const timeouts: Record<string, 'tcp' | 'tcpFin' | 'udp'> = { tcp: 'tcp', tcpfin: 'tcpFin', udp: 'udp' }
 
 const globalLevel: Level<FileDraft> = level<FileDraft>('global_defs', {
@@ -88,6 +98,8 @@ const globalLevel: Level<FileDraft> = level<FileDraft>('global_defs', {
   lvs_flush_on_stop: flushOnStop,
   lvs_flush_onstop: flushOnStop,
   lvs_sync_daemon: syncDaemon,
+  net_namespace: namespace('netns'),
+  net_namespace_ipvs: namespace('ipvsNetns'),
   checker_log_all_failures: {
     status: 'done', ours: '`logEachFailure` of checks',
     read(statement, file) {
@@ -181,16 +193,6 @@ const trackFile: Global = {
     return { level: trackFileLevel, draft, close: () => file.trackFiles.push(draft) }
   },
 }
-
-const namespace = (name: 'netns' | 'ipvsNetns'): Global => ({
-  status: 'not done', ours: 'read for `vrrp`; `--netns` names the director\'s namespace',
-  read(statement, file, { diagnostics }) {
-    const value = statement.need(1, 'the name of a network namespace')
-    if (value === undefined) return
-    file.vrrp[name] = value
-    diagnostics.warning(statement.place, `The namespace ${value} is not entered because of this line`, `Start the director with --netns ${value}`)
-  },
-})
 
 const rootOwn = [
   'static_ipaddress', 'static_routes', 'static_rules', 'track_group', 'garp_group', 'linkbeat_interfaces', 'vrrp_script', 'vrrp_track_process', 'track_process', 'bfd_instance', 'interface_up_down_delays',

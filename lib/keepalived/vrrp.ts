@@ -115,3 +115,5 @@ export const syncDaemon: Keyword<FileDraft> = {
     file.syncDaemon ??= { value: daemon, place: statement.at(1) }
   },
 }
+
+export const vrrpLevels = { vrrp_instance: instanceLevel, vrrp_sync_group: groupLevel }
