@@ -7,7 +7,7 @@ export type CompleteCheck = Check & Required<CheckCommon>
 
 export type CompleteProgram = Program & Required<Pick<Program, 'timeout'>>
 
-export type CompleteDestination = DirectedDestination & {
+export type CompleteDestination = Omit<DirectedDestination, 'checks'> & {
   checks: CompleteCheck[]
   whenDown: WhenDown
   startDown: boolean

@@ -274,6 +274,7 @@ const levels: Record<string, Level<CheckerDraft>> = {
       status: 'differs', ours: '`command` of a script check. A program that is missing is an error; keepalived drops the check, and its server counts as healthy',
       read(statement, draft) {
         draft.script = statement.program() ?? draft.script
+        if (draft.script === undefined) draft.scriptTold = true
       },
     },
     misc_timeout: {
@@ -339,13 +340,13 @@ const ours: Record<string, string> = {
   MISC_CHECK: 'a check of type `script`. The interval is from the end of one to the start of the next, from start to start in keepalived',
   UDP_CHECK: 'a check of type `udp`',
   PING_CHECK: 'a check of type `ping`',
-  FILE_CHECK: 'a check of type `file`',
+  FILE_CHECK: 'a check of type `file`. Its track_file may stand anywhere; keepalived drops the check of one that comes later',
 }
 
 /** The keywords of a real server that open a checker. */
 export const checkers: Record<string, Keyword<RealServer>> = {
   ...Object.fromEntries(Object.entries(levels).map(([keyword, inside]): [string, Keyword<RealServer>] => [keyword, {
-    status: ['HTTP_GET', 'SSL_GET', 'MISC_CHECK'].includes(keyword) ? 'differs' : 'done', ours: ours[keyword],
+    status: ['HTTP_GET', 'SSL_GET', 'MISC_CHECK', 'FILE_CHECK'].includes(keyword) ? 'differs' : 'done', ours: ours[keyword],
     open(statement, server) {
       statement.only(1)
       const draft: CheckerDraft = { keyword, place: statement.place, pace: {}, target: {}, urls: [], hosts: [] }

@@ -57,6 +57,8 @@ export interface CheckerDraft {
   urls: UrlDraft[]
   /** MISC_CHECK */
   script?: Script
+  /** Whether a misc_path could not be read, which was told. */
+  scriptTold?: true
   scriptTimeout?: number
   user?: string
   group?: string

@@ -159,8 +159,7 @@ function tls({ requireClose }: CheckerDraft, { ssl }: FileDraft, serverName: str
 function script(checker: CheckerDraft, home: Home): Check[] {
   const { file, virtual, diagnostics } = home
   if (checker.script === undefined) {
-    // A misc_path that could not be read was told already.
-    if (!diagnostics.refused) diagnostics.error(checker.place, 'MISC_CHECK has no misc_path, so nothing would be checked, and the server would count as healthy', 'Write misc_path "/path/of/program arguments"')
+    if (checker.scriptTold !== true) diagnostics.error(checker.place, 'MISC_CHECK has no misc_path, so nothing would be checked, and the server would count as healthy', 'Write misc_path "/path/of/program arguments"')
     return []
   }
   const { command, user = checker.user ?? file.scriptUser?.user, group = checker.user === undefined ? file.scriptUser?.group : checker.group } = checker.script.value

@@ -26,7 +26,8 @@ export class Keepalived implements AsyncDisposable {
     const started = new Promise<void>((resolve, reject) => {
       const listen = (chunk: Buffer): void => {
         log += chunk.toString()
-        if (log.includes('Startup complete')) resolve()
+        // The process that checks comes to its last line after the table is there, the one that started it has a line of its own.
+        if (log.includes('Startup complete') && log.includes('Activating BFD healthchecker')) resolve()
       }
       child.stdout.on('data', listen)
       child.stderr.on('data', listen)
