@@ -227,7 +227,7 @@ const levels: Record<string, Level<CheckerDraft>> = {
       open(statement, draft, { diagnostics }) {
         diagnostics.warning(statement.place, 'A host block is the old way to check another address; each is read as a check of its own', 'Write one SMTP_CHECK { connect_ip … } for each')
         const host: CheckerDraft = { keyword: 'host', place: statement.place, pace: {}, target: {}, urls: [], hosts: [] }
-        return { level: level('host', { ...targeting, connect_timeout: connectTimeout } as Record<string, Checker>, { checks: true }), draft: host, close() {
+        return { level: level('host', { ...targeting, connect_timeout: connectTimeout }, { checks: true }), draft: host, close() {
             draft.hosts.push(host.target)
             draft.pace.connectTimeout ??= host.pace.connectTimeout
           } }

@@ -121,9 +121,13 @@ export class Reader {
         this.#frames.length = 0
         return undefined
       }
-      const line = new Line(text.slice(at, last), frame.file, frame.number, 1)
+      let first = at
+      while (first < last && isBlank(text.charCodeAt(first))) first++
+      let behind = last
+      while (behind > first && isBlank(text.charCodeAt(behind - 1))) behind--
+      const line = new Line(text.slice(first, behind), frame.file, frame.number, first - at + 1)
       this.end = line
-      if (last === at) {
+      if (first === behind) {
         if (this.#open === undefined) continue
         return line
       }
@@ -131,8 +135,8 @@ export class Reader {
         this.diagnostics.warning(line.place(line.text.indexOf('\0')), 'A NUL character is in this line, which is left out, as keepalived 2.4 does it', 'Remove it')
         continue
       }
-      if (line.text.length > LINE_LENGTH / 4 && Buffer.byteLength(line.text) > LINE_LENGTH) {
-        this.diagnostics.warning(line.place(0), `The line is longer than ${LINE_LENGTH} bytes. It is read whole here; keepalived 2.2 reads what is beyond as another line, and 2.4 leaves the line out`, 'Write a shorter line')
+      if (last - at > LINE_LENGTH / 4 && Buffer.byteLength(text.slice(at, last)) > LINE_LENGTH) {
+        this.diagnostics.warning({ file: frame.file, line: frame.number, column: 1 }, `The line is longer than ${LINE_LENGTH} bytes. It is read whole here; keepalived 2.2 reads what is beyond as another line, and 2.4 leaves the line out`, 'Write a shorter line')
       }
       return decomment(line, this.diagnostics)
     }
