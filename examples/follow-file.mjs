@@ -8,11 +8,17 @@
  *
  * A file that cannot be read or does not make sense changes nothing: the last good state stays in force.
  */
+import { existsSync } from 'node:fs'
 import { readFile, watch } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { formatPlan, Ipvs } from 'ipvs'
 
 const file = resolve(process.argv[2] ?? 'table.json')
+if (!existsSync(dirname(file))) {
+  console.error(`usage: node follow-file.mjs [FILE]     there is no folder ${dirname(file)} to follow a file in`)
+  process.exit(2)
+}
+
 const stop = new AbortController()
 for (const name of ['SIGTERM', 'SIGINT']) process.once(name, () => stop.abort())
 
@@ -44,6 +50,6 @@ const reconciler = ipvs.reconcile(tables(), { prune: 'all', drain: true, interva
 reconciler.on('applied', ({ plan }) => console.log(formatPlan(plan)))
 reconciler.on('settled', () => console.log('the table is as the file says'))
 reconciler.on('failed', ({ error, result, retryIn }) => {
-  console.error(`trying again in ${retryIn} seconds:`, error?.message ?? result.refused.map((outcome) => outcome.error.message))
+  console.error(`trying again in ${retryIn} seconds:`, error?.message ?? result.refused.map((refusal) => refusal.error.message))
 })
 reconciler.on('closed', () => ipvs.close())

@@ -6,6 +6,10 @@
 import { Ipvs } from 'ipvs'
 
 const interval = Number(process.argv[2] ?? 1)
+if (!(interval >= 0.001 && interval <= 86_400)) {
+  console.error('usage: node rates.mjs [SECONDS]     SECONDS from 0.001 to 86400, 1 by default')
+  process.exit(2)
+}
 const stop = new AbortController()
 for (const name of ['SIGTERM', 'SIGINT']) process.once(name, () => stop.abort())
 
@@ -16,6 +20,7 @@ for await (const { changes, rates } of ipvs.watch({ interval, signal: stop.signa
   for (const { type, service, destination } of changes) console.log(type, nameOf(service), destination?.address ?? '')
   for (const { service, destination, perSecond } of rates) {
     if (destination !== undefined || perSecond.inPackets === 0) continue
+    // The rate of the last two seconds that the kernel has added up: it is the same at any interval.
     console.log(`${nameOf(service)}: ${perSecond.connections.toFixed(1)} connections, ${perSecond.inBytes.toFixed(0)} bytes in, ${perSecond.outBytes.toFixed(0)} bytes out each second`)
   }
 }

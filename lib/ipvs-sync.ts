@@ -16,17 +16,17 @@ import type { Connection, ConnectionFilter, ProcessorTotals, Totals } from './pr
 import { snapshotSync } from './client/snapshot.js'
 import { batchChannel, type BatchTrace } from './client/tracing.js'
 import type {
-  BatchOptions, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
-  OpenOptions, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
+  BatchOptions, BatchResult, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
+  OpenOptions, Service, ServiceInput, ServiceKey, Timeouts,
 } from './model/types.js'
 import { ATTEMPTS } from './wire/unpack/repeats.js'
 import { DONE, replyOf, type Reply } from './wire/unpack/reply.js'
 
 // Two functions of their own, for the closures in them: what a closure holds is allocated at each call of the function that it is in, needed or not.
 
-function executeTraced(handle: NativeHandle, requests: Requests, batch: number): Reply | undefined {
+function executeTraced(open: () => NativeHandle, requests: Requests, batch: number): Reply | undefined {
   const trace: BatchTrace = { requests: requests.count, bytes: requests.length }
-  return batchChannel.traceSync(() => replyOf(handle.executeSync(requests.u8, requests.length, requests.count, batch)), trace)
+  return batchChannel.traceSync(() => replyOf(open().executeSync(requests.u8, requests.length, requests.count, batch)), trace)
 }
 
 /** The reply, if nothing was refused. */
@@ -43,7 +43,7 @@ function checked(reply: Reply, requests: Requests, definition: Change | Single<u
  */
 export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
   #handle: NativeHandle | undefined
-  readonly #requests = new Requests(1024)
+  #requests = new Requests(1024)
 
   private constructor(handle: NativeHandle) {
     this.#handle = handle
@@ -66,7 +66,10 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
 
   #execute(requests: Requests, batch = 0): Reply | undefined {
     const handle = this.#open()
-    return batchChannel.hasSubscribers ? executeTraced(handle, requests, batch) : replyOf(handle.executeSync(requests.u8, requests.length, requests.count, batch))
+    if (!batchChannel.hasSubscribers) return replyOf(handle.executeSync(requests.u8, requests.length, requests.count, batch))
+    // What a subscriber calls on this handle is packed elsewhere: the request that it hears of stays as it is.
+    if (requests === this.#requests) this.#requests = new Requests(1024)
+    return executeTraced(() => this.#open(), requests, batch)
   }
 
   /** Packs an operation and runs it; what was refused is thrown. */
@@ -92,7 +95,7 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
     for (let attempt = 0; ; attempt++) {
       const reply = this.#run(definition, first, undefined)
       if (reply === undefined) return []
-      const request = this.#requests.count - 1
+      const request = reply.requests - 1
       const repeated = definition.repeats?.(reply, request)
       if (repeated === undefined || definition.lossy !== true || attempt === ATTEMPTS) return listAll(definition, reply, request, repeated)
     }
@@ -146,7 +149,7 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
   readonly sysctl: SysctlSync = sysctlSync(() => this.#open())
 
   /** As {@link Ipvs.batch}, with a function, an array or a plain iterable. */
-  batch(operations: BatchInput, options?: BatchOptions): Outcome[] {
+  batch(operations: BatchInput, options?: BatchOptions): BatchResult {
     this.#open()
     return batchSync((requests, batch) => this.#execute(requests, batch), operations, options)
   }

@@ -18,8 +18,8 @@ import { reconcile, type Reconciler, type ReconcileOptions } from './state/recon
 import type { ApplyOptions, ApplyResult, Desired, Plan, PlanOptions } from './state/types.js'
 import { watch, type Observation, type WatchOptions } from './state/watch.js'
 import type {
-  BatchOptions, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
-  OpenOptions, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
+  BatchOptions, BatchResult, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
+  OpenOptions, Service, ServiceInput, ServiceKey, Timeouts,
 } from './model/types.js'
 
 /**
@@ -79,21 +79,22 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   snapshot(): Promise<ListedTable> { return snapshot(this.#queue) }
 
   /**
-   * Carries out any number of operations in as few system calls as the socket's limits allow, in order, each with its own outcome.
+   * Carries out any number of operations in as few system calls as the socket's limits allow, in order.
+   * Nothing is kept of those that were carried out.
    *
    * The operations are given as a function that calls the methods of a builder, as an array, or as an iterable or async iterable. Of a
    * function and an array everything is validated before anything is sent; an iterable of any kind is sent in pieces of up to 4096 operations while
-   * it goes on, so bad input, or an error of the iterable's own, ends it with an error that has the `outcomes` of what was sent before. An array is copied when it is given; the operations in it must
+   * it goes on, so bad input, or an error of the iterable's own, ends it with an error that has the `result` up to there. An array is copied when it is given; the operations in it must
    * stay as they are until the promise settles. The kernel carries out every operation that it does not refuse, whatever was refused before it.
    *
    * The event loop is never held for long, except by the function while it runs: give very many operations as an iterable.
    * Operations called later on this handle wait until the batch has been sent, except with an async iterable, whose pieces take their turn as they come: what it
    * yields is sent within a turn of the event loop, so what it calls itself on the same handle, without waiting for anything else, comes before.
    *
-   * @returns the outcomes, in order. Rejects with a `BatchError` if an operation was not carried out, unless `refusals` is 'return';
+   * @returns how many were carried out, and what was not. Rejects with a `BatchError` if an operation was not carried out, unless `refusals` is 'return';
    * with an `AbortError` if the signal came before everything was sent
    */
-  batch(operations: AsyncBatchInput, options?: BatchOptions): Promise<Outcome[]> { return batch(this.#queue, operations, options) }
+  batch(operations: AsyncBatchInput, options?: BatchOptions): Promise<BatchResult> { return batch(this.#queue, operations, options) }
 
   /**
    * Compares the table with what it should be, and says what would have to be done: the smallest list of operations, in an order that serves traffic throughout,

@@ -20,6 +20,7 @@
       "native/node/open.cc",
       "native/node/schema.cc",
       "native/node/session.cc",
+      "native/node/thread_network.cc",
       "native/node/worker.cc"
     ],
     "test_sources": [

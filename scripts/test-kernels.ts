@@ -1,45 +1,50 @@
-/** `npm run test:kernels`: kernel and traffic tests on every kernel supported, in QEMU. `npm run test:kernels -- trixie sid` chooses. */
-import { PassThrough } from 'node:stream'
-import { text } from 'node:stream/consumers'
+/** `npm run test:kernels`: kernel and traffic tests on every kernel supported. `npm run test:kernels -- trixie sid` chooses. */
+import type { PlaceName } from './lab/arguments.js'
 import { UsageError } from './lab/arguments.js'
-import { distributionKernel } from './lab/kernels.js'
 import { suites, type Suite } from './lab/suites.js'
-import { readTestArguments, type TestArguments } from './test/arguments.js'
-import { good, inWords, outcome, type Outcome } from './test/outcome.js'
-import { inParallel } from './test/parallel.js'
-import { inLab } from './test/stages.js'
+import { readTestArguments } from './test/arguments.js'
+import { inLab } from './test/lab.js'
+import { good, summary, total } from './test/outcome.js'
+import { runStages } from './test/schedule.js'
+import type { Stage } from './test/stages.js'
 
 if (!process.stdout.isTTY && process.env.FORCE_COLOR === undefined) process.env.NO_COLOR = '1'
 
 /** Half an hour where code is emulated and the processor is the guest's own; others may have work to do. */
 const patience = ['--timeout', '7200']
 
+/** The newest kernel runs in user-mode Linux, natively; the others, which do not start there on every processor, are emulated: one processor each, in halves, so that no processor waits for another. */
+const ways: Record<Suite, { on: PlaceName, parts: number }> = {
+  bullseye: { on: 'qemu', parts: 2 },
+  bookworm: { on: 'qemu', parts: 2 },
+  trixie: { on: 'qemu', parts: 2 },
+  sid: { on: 'uml', parts: 1 },
+}
+
+const leftOut = 'left out: 7.2 in QEMU, where firewalls (nftables, iptables) and several processors are (npm run test:kernels -- sid --on qemu)'
+
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
 
-/** One kernel's tests. What they printed shows when one failed. */
-async function onKernel(suite: Suite, lab: TestArguments['lab']): Promise<{ release: string, result: Outcome }> {
-  try {
-    const { release } = await distributionKernel(suite)
-    const output = new PassThrough()
-    const printed = text(output)
-    const result = await inLab(`kernel-${suite}`, ['kernel', 'traffic'], { ...lab, on: 'qemu', suite }, { stdout: output, stderr: output })
-    output.end()
-    if (result.failed > 0) print(await printed)
-    return { release, result }
-  } catch (error) {
-    return { release: '-', result: outcome(0, 1, 0, (error as Error).message) }
-  }
+/** A kernel's tests: one stage for each part of them. */
+function stagesFor(suite: Suite, chosen: PlaceName | undefined): Stage[] {
+  const { on, parts } = { ...ways[suite], ...chosen === undefined ? {} : { on: chosen } }
+  return Array.from({ length: parts }, (_, index): Stage => {
+    const name = parts === 1 ? suite : `${suite}-${index + 1}`
+    return {
+      name,
+      what: `kernel and traffic tests on the kernel of ${suite}, ${on}${parts === 1 ? '' : `, part ${index + 1} of ${parts}`}`,
+      run: (lab, outputs) => inLab(`kernels-${name}`, ['kernel', 'traffic'], { ...lab, on, suite, processors: 1 }, outputs, parts === 1 ? {} : { words: [`--shard=${index + 1}/${parts}`] }),
+    }
+  })
 }
 
 try {
-  const { names, lab } = readTestArguments(process.argv.slice(2), [...suites], patience)
-  const outcomes = await inParallel(suites.filter(name => names.includes(name)), async suite => {
-    const begun = performance.now()
-    const { release, result } = await onKernel(suite, lab)
-    print(`${suite.padEnd(8)} ${release.padEnd(22)} ${inWords(result)} (${((performance.now() - begun) / 1000).toFixed(0)} s)${result.note === undefined ? '' : ` ${result.note}`}`)
-    return result
-  })
-  process.exitCode = outcomes.every(good) ? 0 : 1
+  const { names = suites, lab } = readTestArguments(process.argv.slice(2), [...suites], patience)
+  const done = await runStages(suites.filter(name => names.includes(name)).flatMap(suite => stagesFor(suite, lab.on)), lab, print)
+  print('')
+  if (names.includes('sid') && lab.on === undefined) print(leftOut)
+  print(summary(done))
+  process.exitCode = good(total(done.map(({ outcome }) => outcome))) ? 0 : 1
 } catch (error) {
   if (!(error instanceof UsageError)) throw error
   process.stderr.write(`test:kernels: ${error.message}\n`)

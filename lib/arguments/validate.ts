@@ -70,12 +70,24 @@ export interface Known {
   hints?: Readonly<Record<string, string>>
 }
 
-/** Throws at the first enumerable property that is not known and not `undefined`. */
+/** Whether this is an object and no more: of no class, of whatever realm. */
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value) as object | null
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+/**
+ * Throws at the first enumerable property that is not known and not `undefined`, and for an object of a class that has none of the known
+ * ones: where all can be left out, a `Map` or a promise that nobody awaited would be taken for that.
+ */
 export function refuseUnknown(properties: Properties, field: string, { what, names, hints }: Known): void {
   for (const property in properties) {
     if (names.has(property) || properties[property] === undefined) continue
     throw conflict(`${field}.${property}`, hints?.[property] ?? `is not a property of ${what}, which has ${[...names].join(', ')}`)
   }
+  if (isPlain(properties)) return
+  for (const name of names) if (name in properties) return
+  throw invalidType(field, `an object with properties of ${what}: ${[...names].join(', ')}`, properties)
 }
 
 /** Number of enumerable properties. Counting costs a few nanoseconds; looking at each name would cost every operation of a batch much more. */

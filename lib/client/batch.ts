@@ -1,18 +1,18 @@
 import { availableParallelism } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
-import { invalidType, invalidValue, isArgumentError, withOutcomes, withoutStack, AbortError, BatchError } from '../model/errors.js'
+import { invalidType, invalidValue, isArgumentError, telling, withoutStack, AbortError, BatchError, type IpvsError } from '../model/errors.js'
 import { object, refuseUnknown, type Known } from '../arguments/validate.js'
 import { failureOf } from './failure.js'
 import type { BatchBuilder } from './methods.js'
-import { changes, packOperation, type Change } from './operations.js'
-import { returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
+import { changes, packOperation, readOperation, type Change } from './operations.js'
+import { compact, returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'
 import { PIECE_REQUESTS, UNDER_WAY, type Piece, type Place, type Queue } from './queue.js'
 import type {
-  BatchOptions, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Outcome, Service, ServiceInput, ServiceKey, Timeouts,
+  BatchOptions, BatchResult, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Refusal, Service, ServiceInput, ServiceKey, Timeouts,
 } from '../model/types.js'
-import { DONE, type Reply } from '../wire/unpack/reply.js'
-import { UntilAborted } from './until-aborted.js'
+import { DONE, NOT_SENT, UNKNOWN, type Reply } from '../wire/unpack/reply.js'
+import { onAbort, UntilAborted } from './until-aborted.js'
 
 /** What `IpvsSync.batch` takes. */
 export type BatchInput = ((batch: BatchBuilder) => void) | Iterable<Operation>
@@ -29,56 +29,50 @@ function readOptions(options: BatchOptions | undefined): { lenient: boolean, sig
   const { refusals, signal } = options
   if (refusals !== undefined && refusals !== 'throw' && refusals !== 'return') throw invalidValue('options.refusals', '\'throw\' or \'return\'', refusals)
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidType('options.signal', 'an AbortSignal', signal)
-  if (signal?.aborted === true) throw new AbortError(signal.reason, [])
+  if (signal?.aborted === true) throw new Results(undefined).aborted(signal.reason)
   return { lenient: refusals === 'return', signal }
 }
 
 let batches = 0
 
-/** What becomes of a batch's operations. */
+/** What becomes of a batch's operations: numbers, and something to keep for those only that were not carried out. */
 class Results {
   /** Tells the batch from the others of this process. */
   readonly number = ++batches
-  /** One for each operation that was packed, in order: 'done' until something else is known, which nobody sees before. */
-  readonly outcomes: Outcome[]
   /** Operations that were packed. */
   count = 0
-  /** Whether an operation has failed. */
-  failed = false
+  done = 0
+  notSent = 0
+  readonly refused: Refusal[] = []
+  readonly unknown: Refusal[] = []
+  cause: IpvsError | undefined
 
-  /** @param expected how many operations there will be, if that is known: an array that grows is copied as often as it doubles */
-  constructor(expected: number) {
-    this.outcomes = new Array<Outcome>(expected)
+  /** @param given the array, if it is one: its elements are the operations of refusals */
+  constructor(readonly given: readonly Operation[] | undefined) {}
+
+  result(): BatchResult {
+    const { count, done, refused, unknown, notSent, cause } = this
+    return { total: count, done, refused, unknown, notSent, ...cause !== undefined && { cause } }
   }
 
-  add(operation: Operation): void {
-    const index = this.count++
-    this.outcomes[index] = { index, operation, outcome: 'done' }
-  }
-
-  /** Forgets the operations from this one on: they were packed and are not going to be sent. */
-  truncate(first: number): void {
-    if (first >= this.count) return
-    this.outcomes.length = this.count = first
+  aborted(reason: unknown): AbortError {
+    return new AbortError(reason, this.count - this.notSent, this.result())
   }
 }
 
-/** Some operations of a batch, packed; writes their outcomes where they belong. */
+/** Some operations of a batch, packed; notes what becomes of them. */
 class BatchPiece implements Piece {
   readonly sealed = true
   readonly batch: number
+  /** When it is known what has become of it, whatever that is. */
   readonly answered: Promise<void>
+  /** Is told why it could not be sent. */
+  onFailure: ((error: unknown) => void) | undefined
   #settled!: () => void
-  #failed!: (error: unknown) => void
 
-  constructor(readonly requests: Requests, readonly first: number, readonly results: Results) {
+  constructor(public requests: Requests, readonly first: number, readonly results: Results) {
     this.batch = results.number
-    this.answered = new Promise((resolve, reject) => {
-      this.#settled = resolve
-      this.#failed = reject
-    })
-    // Whoever waits hears of it; nobody may be waiting yet.
-    this.answered.catch(() => {})
+    this.answered = new Promise((resolve) => { this.#settled = resolve })
   }
 
   /** Validates and packs. The index is named where an operation is not valid. */
@@ -88,38 +82,49 @@ class BatchPiece implements Piece {
     } catch (error) {
       throw located(error, this.results.count)
     }
-    this.results.add(operation)
+    this.results.count++
   }
 
   settle(reply: Reply | undefined): void {
-    if (reply !== undefined) for (let i = 0; i < this.requests.count; i++) if (reply.outcome(i) !== DONE) this.#fail(reply, i)
+    const { results, requests: { count } } = this
+    if (reply === undefined) results.done += count
+    else for (let i = 0; i < count; i++) this.#note(reply, i)
     this.#settled()
   }
 
-  #fail(reply: Reply, i: number): void {
-    const { outcomes } = this.results
+  #note(reply: Reply, i: number): void {
+    const { results, requests } = this
+    const outcome = reply.outcome(i)
+    if (outcome === DONE) {
+      results.done++
+      return
+    }
+    if (outcome === NOT_SENT) {
+      results.notSent++
+      if (results.cause !== undefined) return
+    }
     const index = this.first + i
-    const { operation } = outcomes[index]
-    const error = withoutStack(() => failureOf(reply, this.requests, i, operation.type, () => operation))!
-    outcomes[index] = { index, operation, outcome: error.outcome, error }
-    this.results.failed = true
+    const operation = results.given?.[index] ?? readOperation(requests, i)
+    const error = withoutStack(() => failureOf(reply, requests, i, operation.type, () => operation))!
+    if (outcome === NOT_SENT) results.cause = error
+    else results[outcome === UNKNOWN ? 'unknown' : 'refused'].push({ index, operation, error })
   }
 
   /** The piece is not going to be sent. */
   abandon(): void {
-    const { outcomes } = this.results
-    for (let index = this.first; index < this.first + this.requests.count; index++) outcomes[index] = { index, operation: outcomes[index].operation, outcome: 'not-sent' }
+    this.results.notSent += this.requests.count
     this.#settled()
   }
 
   fail(error: unknown): void {
-    this.#failed(error)
+    this.abandon()
+    this.onFailure?.(error)
   }
 }
 
 /** Tells which operation of a batch the error is about. */
 function located(error: unknown, index: number): unknown {
-  if (isArgumentError(error)) {
+  if (isArgumentError(error) && Object.isExtensible(error)) {
     error.message = `operation ${index} of the batch: ${error.message}`
     Object.assign(error, { index })
   }
@@ -154,20 +159,36 @@ class Packer {
     return piece
   }
 
-  /** Takes the piece that has begun, full or not; it is not among the {@link pieces} any more. */
-  take(): BatchPiece | undefined {
-    this.#last = undefined
-    return this.pieces.pop()
+  /** Takes the first piece, full or not; it is not among the {@link pieces} any more. */
+  takeFirst(): BatchPiece | undefined {
+    const piece = this.pieces.shift()
+    if (piece === this.#last) this.#last = undefined
+    return piece
   }
 
-  /** Bad input came: forgets what is not sent. */
-  discard(): void {
-    for (const { first, requests } of this.pieces) {
-      this.results.truncate(first)
-      returnBuffer(requests)
-    }
-    this.pieces.length = 0
+  takeAll(): BatchPiece[] {
     this.#last = undefined
+    return this.pieces.splice(0)
+  }
+
+  /** No more is added: what has begun may have to wait in its place. */
+  compact(): void {
+    const last = this.pieces.at(-1)
+    if (last !== undefined) last.requests = compact(last.requests)
+  }
+
+  /** What is here is not going to be sent. */
+  abandon(): void {
+    for (const piece of this.takeAll()) {
+      piece.abandon()
+      returnBuffer(piece.requests)
+    }
+  }
+
+  /** Bad input was found before anything was sent: there was no batch. */
+  forget(): void {
+    for (const { requests } of this.takeAll()) returnBuffer(requests)
+    this.results.count = 0
   }
 }
 
@@ -214,9 +235,10 @@ function shapeOf(input: unknown, asynchronous: boolean): Shape {
   throw invalidType('operations', `a function, an array${asynchronous ? ', an iterable or an async iterable' : ' or an iterable'} of operations`, input)
 }
 
-function conclude({ outcomes, failed }: Results, lenient: boolean): Outcome[] {
-  if (failed && !lenient) throw new BatchError(outcomes)
-  return outcomes
+function conclude(results: Results, lenient: boolean): BatchResult {
+  const result = results.result()
+  if (result.done < result.total && !lenient) throw new BatchError(result)
+  return result
 }
 
 /** Pieces of a batch that are on their way; its callers wait here for the kernel to catch up. */
@@ -225,20 +247,31 @@ class Sending {
   readonly #signal: AbortSignal | undefined
   readonly #unanswered: { piece: BatchPiece, place: Place }[] = []
   #withdrawn = false
-  readonly #withdraw = (): void => {
-    for (const { place } of this.#unanswered) this.#abandon(place.withdraw() as BatchPiece[])
-  }
+  /** Why a transaction could not be started. */
+  #failure: { error: unknown } | undefined
+  /** What the signal ended the batch with. */
+  aborted: AbortError | undefined
+  /** The signal means nothing any more. */
+  readonly close: () => void
 
   constructor(results: Results, signal: AbortSignal | undefined) {
     this.#results = results
     this.#signal = signal
     // A piece can wait for long behind other batches.
-    signal?.addEventListener('abort', this.#withdraw)
+    this.close = onAbort(signal, () => this.#withdraw())
   }
 
   send(place: Place, piece: BatchPiece): void {
     this.#unanswered.push({ piece, place })
+    piece.onFailure = (error) => {
+      this.#failure ??= { error }
+      this.#withdraw()
+    }
     place.push(piece)
+  }
+
+  #withdraw(): void {
+    for (const { place } of this.#unanswered) this.#abandon(place.withdraw() as BatchPiece[])
   }
 
   #abandon(pieces: readonly BatchPiece[]): void {
@@ -257,24 +290,23 @@ class Sending {
     }
   }
 
-  /** Throws if the signal has come; `rest` is what was packed and not handed over. */
-  async checkSignal(rest: () => readonly BatchPiece[] = () => []): Promise<void> {
-    if (this.#signal?.aborted !== true) return
-    this.#abandon(rest())
-    await this.until(0)
-    throw new AbortError(this.#signal.reason, this.#results.outcomes)
+  /** Whether no more is to be sent: the signal has come, or a transaction could not be started. */
+  get over(): boolean {
+    return this.#signal?.aborted === true || this.#failure !== undefined
   }
 
-  /** Waits for everything. Throws if the signal came before all of it was sent. */
+  /** Throws why no more is to be sent, once it is known what became of all that was; `rest` is what was packed and not handed over. */
+  async stop(rest: readonly BatchPiece[] = []): Promise<never> {
+    this.#abandon(rest)
+    await this.until(0)
+    if (this.#failure !== undefined) throw this.#failure.error
+    throw this.aborted = this.#results.aborted(this.#signal!.reason)
+  }
+
+  /** Waits for everything. Throws if not all of it was sent. */
   async end(): Promise<void> {
     await this.until(0)
-    this.close()
-    if (this.#withdrawn) throw new AbortError(this.#signal!.reason, this.#results.outcomes)
-  }
-
-  /** The signal means nothing any more. */
-  close(): void {
-    this.#signal?.removeEventListener('abort', this.#withdraw)
+    if (this.#withdrawn || this.#failure !== undefined) await this.stop()
   }
 }
 
@@ -282,11 +314,11 @@ class Sending {
 const AHEAD = UNDER_WAY + 1
 
 /** Everything is packed, so everything is valid; send it. */
-async function sendAll(sending: Sending, place: Place, pieces: BatchPiece[]): Promise<void> {
-  for (let i = 0; i < pieces.length; i++) {
-    await sending.checkSignal(() => pieces.slice(i))
-    sending.send(place, pieces[i])
-    if (i < pieces.length - 1) await sending.until(AHEAD)
+async function sendAll(sending: Sending, place: Place, packer: Packer): Promise<void> {
+  for (let piece = packer.takeFirst(); piece !== undefined; piece = packer.takeFirst()) {
+    sending.send(place, piece)
+    if (packer.pieces.length > 0) await sending.until(AHEAD)
+    if (sending.over) await sending.stop(packer.takeAll())
   }
 }
 
@@ -294,22 +326,21 @@ async function sendAll(sending: Sending, place: Place, pieces: BatchPiece[]): Pr
 async function sendIterable(sending: Sending, place: Place, packer: Packer, operations: Iterable<Operation>): Promise<void> {
   for (const operation of operations) {
     if (packer.add(operation) === undefined) continue
-    await sending.checkSignal(() => packer.pieces)
-    sending.send(place, packer.take()!)
+    if (sending.over) await sending.stop(packer.takeAll())
+    sending.send(place, packer.takeFirst()!)
     await turn()
     await sending.until(AHEAD)
-    await sending.checkSignal()
+    if (sending.over) await sending.stop()
   }
-  const rest = packer.take()
-  if (rest === undefined) return
-  await sending.checkSignal(() => [rest])
-  sending.send(place, rest)
+  if (sending.over) await sending.stop(packer.takeAll())
+  const rest = packer.takeFirst()
+  if (rest !== undefined) sending.send(place, rest)
 }
 
 /** Takes a place in the order for each piece, so that whatever the iterable waits for can use the same handle. */
 async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer, operations: AsyncIterable<Operation>, signal: AbortSignal | undefined): Promise<void> {
   const flush = (): void => {
-    const piece = packer.take()
+    const piece = packer.takeFirst()
     if (piece === undefined) return
     const place = queue.lane()
     sending.send(place, piece)
@@ -321,7 +352,7 @@ async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer,
   let waiting: NodeJS.Immediate | undefined
   try {
     for (;;) {
-      await sending.checkSignal(() => packer.pieces)
+      if (sending.over) await sending.stop(packer.takeAll())
       const next = iterator.next()
       // What has come is sent when the iterable takes longer than a turn of the event loop for more.
       if (waiting === undefined && packer.pieces.length > 0) {
@@ -338,7 +369,11 @@ async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer,
         finished = true
         throw error
       }
-      if (result === undefined) continue
+      if (result === undefined && signal?.aborted === true) continue
+      if (typeof result !== 'object' || result === null) {
+        finished = true
+        throw new TypeError(`Iterator result ${String(result)} is not an object`)
+      }
       if (result.done === true) {
         finished = true
         break
@@ -368,84 +403,85 @@ let packed = 0
 
 /** Packs a whole array before any of it is sent. */
 async function packArray(packer: Packer, operations: readonly Operation[]): Promise<void> {
-  for (let from = 0; from < operations.length;) {
-    const to = Math.min(from + (packed < WARM ? SLICE.cold : SLICE.warm), operations.length)
-    for (let i = from; i < to; i++) packer.add(operations[i])
-    packed += to - from
-    from = to
-    if (from < operations.length) await turn()
+  try {
+    for (let from = 0; from < operations.length;) {
+      const to = Math.min(from + (packed < WARM ? SLICE.cold : SLICE.warm), operations.length)
+      for (let i = from; i < to; i++) packer.add(operations[i])
+      packed += to - from
+      from = to
+      if (from < operations.length) await turn()
+    }
+  } catch (error) {
+    packer.forget()
+    throw error
   }
+  packer.compact()
 }
 
-/** Bad input in the middle of an iterable, or an error of its own: says how much of it had been sent by then, and with what outcome. */
+/** What ended a batch early, telling what has become of its operations. Bad input in an array or a function has kept all from being sent. */
 function interrupted(error: unknown, packer: Packer): unknown {
-  if (error instanceof AbortError || !(error instanceof Error)) return error
-  packer.discard()
-  const { outcomes, count } = packer.results
-  if (count === 0) return error
-  if (isArgumentError(error)) error.message += `. The first ${count} operations had been sent by then`
-  if (Object.isExtensible(error)) withOutcomes(error, outcomes)
-  return error
+  packer.abandon()
+  const { results } = packer
+  if (results.count === 0) return error
+  if (isArgumentError(error) && Object.isExtensible(error)) error.message += `. The first ${results.count - results.notSent} operations had been sent by then`
+  return telling(error, 'The batch ended early', results.result())
 }
 
 /** The promise API's `batch`. */
-export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOptions | undefined): Promise<Outcome[]> {
+export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOptions | undefined): Promise<BatchResult> {
   return queue.during(async () => {
     const { lenient, signal } = readOptions(options)
     const shape = shapeOf(input, true)
     // The caller may go on with the array before it is packed.
-    const array = shape === 'array' ? (input as Operation[]).slice() : []
-    const results = new Results(array.length)
+    const array = shape === 'array' ? (input as Operation[]).slice() : undefined
+    const results = new Results(array)
     const packer = new Packer(results, shape === 'iterable' || shape === 'async iterable' ? FIRST_PIECE : PIECE_REQUESTS)
     if (shape === 'callback') {
       const builder = new Builder(packer)
       const patience = new UntilAborted(signal)
       try {
-        const result = (input as (batch: BatchBuilder) => void | Promise<void>)(builder)
+        const result: unknown = (input as (batch: BatchBuilder) => unknown)(builder)
         if (result !== undefined) await patience.wait(result)
       } finally {
         patience.close()
         builder.close()
       }
+      packer.compact()
     }
     const place = shape === 'async iterable' ? undefined : queue.lane()
     const sending = new Sending(results, signal)
     try {
-      await sending.checkSignal(() => packer.pieces)
-      await packArray(packer, array)
-      if (place === undefined) await sendAsyncIterable(sending, queue, packer, input as AsyncIterable<Operation>, signal)
-      else if (shape === 'iterable') await sendIterable(sending, place, packer, input as Iterable<Operation>)
-      else await sendAll(sending, place, packer.pieces)
+      try {
+        if (sending.over) await sending.stop(packer.takeAll())
+        if (array !== undefined) await packArray(packer, array)
+        if (place === undefined) await sendAsyncIterable(sending, queue, packer, input as AsyncIterable<Operation>, signal)
+        else if (shape === 'iterable') await sendIterable(sending, place, packer, input as Iterable<Operation>)
+        else await sendAll(sending, place, packer)
+      } finally {
+        place?.close()
+      }
+      await sending.end()
     } catch (error) {
+      if (error instanceof AbortError && error === sending.aborted) throw error
       await sending.until(0)
-      sending.close()
       throw interrupted(error, packer)
     } finally {
-      place?.close()
+      sending.close()
     }
-    await sending.end()
     return conclude(results, lenient)
   })
 }
 
-/** `batch` of `IpvsSync`. */
-export function batchSync(execute: (requests: Requests, batch: number) => Reply | undefined, input: BatchInput, options: BatchOptions | undefined): Outcome[] {
-  const { lenient, signal } = readOptions(options)
-  const shape = shapeOf(input, false)
-  const results = new Results(shape === 'array' ? (input as Operation[]).length : 0)
-  const packer = new Packer(results, PIECE_REQUESTS)
-  const send = (piece: BatchPiece): void => {
-    if (signal?.aborted === true) {
-      for (const rest of new Set([piece, ...packer.pieces])) if (rest.first >= piece.first) rest.abandon()
-      throw new AbortError(signal.reason, results.outcomes)
+/** Packs what a function calls, or an array, before any of it is sent. */
+function packSync(packer: Packer, input: ((batch: BatchBuilder) => unknown) | readonly Operation[]): void {
+  try {
+    if (typeof input !== 'function') {
+      for (const operation of input) packer.add(operation)
+      return
     }
-    piece.settle(execute(piece.requests, results.number))
-    returnBuffer(piece.requests)
-  }
-  if (shape === 'callback') {
     const builder = new Builder(packer)
     try {
-      const result: unknown = (input as (batch: BatchBuilder) => void)(builder)
+      const result = input(builder)
       if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
         // What becomes of it is nobody's trouble: it is refused.
         Promise.resolve(result).catch(() => {})
@@ -454,18 +490,43 @@ export function batchSync(execute: (requests: Requests, batch: number) => Reply 
     } finally {
       builder.close()
     }
-  } else if (shape === 'array') {
-    for (const operation of input as Operation[]) packer.add(operation)
-  } else {
-    try {
-      for (const operation of input as Iterable<Operation>) {
-        if (packer.add(operation) === undefined) continue
-        send(packer.take()!)
-      }
-    } catch (error) {
-      throw interrupted(error, packer)
-    }
+  } catch (error) {
+    packer.forget()
+    throw error
   }
-  for (const piece of packer.pieces) send(piece)
+}
+
+/** `batch` of `IpvsSync`. */
+export function batchSync(execute: (requests: Requests, batch: number) => Reply | undefined, input: BatchInput, options: BatchOptions | undefined): BatchResult {
+  const { lenient, signal } = readOptions(options)
+  const shape = shapeOf(input, false)
+  const results = new Results(shape === 'array' ? input as Operation[] : undefined)
+  const packer = new Packer(results, PIECE_REQUESTS)
+  let aborted: AbortError | undefined
+  const send = (piece: BatchPiece): void => {
+    if (signal?.aborted === true) {
+      piece.abandon()
+      packer.abandon()
+      throw aborted = results.aborted(signal.reason)
+    }
+    let reply: Reply | undefined
+    try {
+      reply = execute(piece.requests, results.number)
+    } catch (error) {
+      piece.abandon()
+      throw error
+    }
+    piece.settle(reply)
+    returnBuffer(piece.requests)
+  }
+  try {
+    if (shape === 'iterable') {
+      for (const operation of input as Iterable<Operation>) if (packer.add(operation) !== undefined) send(packer.takeFirst()!)
+    } else packSync(packer, input as ((batch: BatchBuilder) => unknown) | Operation[])
+    for (let piece = packer.takeFirst(); piece !== undefined; piece = packer.takeFirst()) send(piece)
+  } catch (error) {
+    if (error instanceof AbortError && error === aborted) throw error
+    throw interrupted(error, packer)
+  }
   return conclude(results, lenient)
 }

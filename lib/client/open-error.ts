@@ -21,7 +21,9 @@ const WORDS: Record<OpenStep, Words> = {
     if (code === 'EBADF') return ['namespace', `${place} is not an open descriptor`]
     return ['namespace', code === 'EINVAL' ? `${place} is not a network namespace, or none any more` : `${place} could not be entered`]
   },
-  socket: () => ['unavailable', 'no netlink socket could be opened'],
+  socket: (_, code) => ['unavailable', code === 'EMFILE'
+    ? 'this process has as many files open as it may: a handle takes three. Close some, or raise its limit (ulimit -n)'
+    : 'no netlink socket could be opened'],
   family: (_, code) => code === 'ENOENT'
     ? ['unavailable', 'this kernel has no IPVS, or has not loaded it. Load it: modprobe ip_vs (in a container, on its host)']
     : code === 'EPERM' ? ['permission', CAPABILITY] : ['unavailable', 'the kernel did not say where its IPVS is'],

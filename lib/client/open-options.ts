@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { conflict, invalidType, invalidValue } from '../model/errors.js'
 import { integer, object, refuseUnknown, type Known } from '../arguments/validate.js'
 import { SOCKET_BUFFER } from '../model/limits.js'
@@ -14,10 +15,10 @@ const EXPECTED = 'a name, a path, { pid } or { fd }'
 
 const NUMBER = { min: 0, max: 2 ** 31 - 1 }
 
-/** A string with a slash in it is a path, as names have none. */
+/** A string with a slash in it is a path, as names have none. A relative one is resolved at once: a thread opens it later, perhaps after a chdir(). */
 function byText(netns: string): string {
   if (netns === '' || netns === '.' || netns === '..' || netns.includes('\0')) throw invalidValue('netns', EXPECTED, netns)
-  return netns.includes('/') ? netns : `${NAMED}/${netns}`
+  return netns.includes('/') ? resolve(netns) : `${NAMED}/${netns}`
 }
 
 /** What the addon needs to find a network namespace. */

@@ -5,13 +5,13 @@ import { DESTINATION_REQUEST_SIZE, writeDestination, writeDestinationKey } from 
 import { HEADER_SIZE, type Requests } from '../wire/pack/requests.js'
 import { SERVICE_KEY_SIZE, SERVICE_SIZE, writeService, writeServiceKey } from '../wire/pack/service.js'
 import { TIMEOUTS_SIZE, writeTimeouts } from '../wire/pack/timeouts.js'
-import type { Daemon, Info, ListedDestination, ListedService, Operation, Request, ServiceKey, Timeouts } from '../model/types.js'
-import { LISTED_DAEMON_SIZE, readDaemon } from '../wire/unpack/daemon.js'
-import { LISTED_DESTINATION_SIZE, readListedDestination } from '../wire/unpack/destination.js'
-import { readInfo, readTimeouts } from '../wire/unpack/info.js'
+import type { Daemon, Destination, Info, ListedDestination, ListedService, Operation, Request, ServiceKey, Timeouts } from '../model/types.js'
+import { LISTED_DAEMON_SIZE, readDaemon, readGivenDaemon } from '../wire/unpack/daemon.js'
+import { LISTED_DESTINATION_SIZE, readConfiguration, readDestinationKey, readListedDestination } from '../wire/unpack/destination.js'
+import { readGivenTimeouts, readInfo, readTimeouts } from '../wire/unpack/info.js'
 import { repeatedDestinations, repeatedServices, type Repeats } from '../wire/unpack/repeats.js'
-import type { Reply } from '../wire/unpack/reply.js'
-import { LISTED_SERVICE_SIZE, readListedService } from '../wire/unpack/service.js'
+import type { Reply, View } from '../wire/unpack/reply.js'
+import { LISTED_SERVICE_SIZE, readListedService, readService, readServiceKey } from '../wire/unpack/service.js'
 
 /**
  * The one definition of each operation: what it is called, how it is packed, how its answer is read. `Ipvs`, `IpvsSync` and batches
@@ -27,6 +27,10 @@ export interface Change {
   packOperation(requests: Requests, operation: Operation): void
   /** The operation of these arguments. */
   describe(first: unknown, second: unknown): Operation
+  /** Number of the command in a packed request. */
+  readonly command: number
+  /** The operation of a packed request, whose records begin at `at` and are `size` bytes. */
+  readBack(view: View, at: number, size: number): Operation
 }
 
 /** An operation that reads one thing. */
@@ -58,7 +62,8 @@ export interface Listing<Element> {
 }
 
 const serviceChange = (
-  type: 'addService' | 'updateService' | 'removeService', command: number, size: number, write: (requests: Requests, at: number, service: unknown) => void,
+  type: 'addService' | 'updateService' | 'removeService', command: number, size: number,
+  write: (requests: Requests, at: number, service: unknown) => void, read: (view: View, at: number) => unknown,
 ): Change => {
   const pack = (requests: Requests, service: unknown): void => {
     write(requests, requests.reserve(size), service)
@@ -69,12 +74,14 @@ const serviceChange = (
     pack,
     packOperation: (requests, operation) => pack(requests, (operation as { service: unknown }).service),
     describe: (service) => ({ type, service }) as Operation,
+    command,
+    readBack: (view, at) => ({ type, service: read(view, at) }) as Operation,
   }
 }
 
 const destinationChange = (
   type: 'addDestination' | 'updateDestination' | 'removeDestination', command: number,
-  write: (requests: Requests, at: number, service: unknown, destination: unknown) => void,
+  write: (requests: Requests, at: number, service: unknown, destination: unknown) => void, read: (view: View, at: number) => unknown,
 ): Change => {
   const pack = (requests: Requests, service: unknown, destination: unknown): void => {
     write(requests, requests.reserve(DESTINATION_REQUEST_SIZE), service, destination)
@@ -88,47 +95,57 @@ const destinationChange = (
       pack(requests, service, destination)
     },
     describe: (service, destination) => ({ type, service, destination }) as Operation,
+    command,
+    readBack: (view, at) => ({ type, service: readServiceKey(view, at), destination: read(view, at + SERVICE_KEY_SIZE) }) as Operation,
   }
 }
 
 const otherChange = (
-  type: 'zero' | 'flush' | 'setTimeouts' | 'startDaemon' | 'stopDaemon', member: string, pack: (requests: Requests, value: unknown) => void,
-): Change => ({
-  type,
-  pack,
-  packOperation: (requests, operation) => pack(requests, (operation as unknown as Record<string, unknown>)[member]),
-  describe: (value) => (value === undefined ? { type } : { type, [member]: value }) as Operation,
-})
+  type: 'zero' | 'flush' | 'setTimeouts' | 'startDaemon' | 'stopDaemon', command: number, member: string,
+  pack: (requests: Requests, value: unknown) => void, read: (view: View, at: number) => unknown,
+): Change => {
+  const describe = (value: unknown): Operation => (value === undefined ? { type } : { type, [member]: value }) as Operation
+  return {
+    type,
+    pack,
+    packOperation: (requests, operation) => pack(requests, (operation as unknown as Record<string, unknown>)[member]),
+    describe,
+    command,
+    readBack: (view, at, size) => describe(size === 0 ? undefined : read(view, at)),
+  }
+}
+
+const readDestination = (view: View, at: number): Destination => readConfiguration(view, at, {} as Destination)
 
 export const changes = {
-  addService: serviceChange('addService', commands.newService, SERVICE_SIZE, (requests, at, service) => writeService(requests, at, service, false)),
-  updateService: serviceChange('updateService', commands.setService, SERVICE_SIZE, (requests, at, service) => writeService(requests, at, service, true)),
-  removeService: serviceChange('removeService', commands.delService, SERVICE_KEY_SIZE, writeServiceKey),
-  addDestination: destinationChange('addDestination', commands.newDest, (requests, at, service, destination) => writeDestination(requests, at, service, destination, false)),
-  updateDestination: destinationChange('updateDestination', commands.setDest, (requests, at, service, destination) => writeDestination(requests, at, service, destination, true)),
-  removeDestination: destinationChange('removeDestination', commands.delDest, writeDestinationKey),
-  zero: otherChange('zero', 'service', (requests, service) => {
+  addService: serviceChange('addService', commands.newService, SERVICE_SIZE, (requests, at, service) => writeService(requests, at, service, false), readService),
+  updateService: serviceChange('updateService', commands.setService, SERVICE_SIZE, (requests, at, service) => writeService(requests, at, service, true), readService),
+  removeService: serviceChange('removeService', commands.delService, SERVICE_KEY_SIZE, writeServiceKey, readServiceKey),
+  addDestination: destinationChange('addDestination', commands.newDest, (requests, at, service, destination) => writeDestination(requests, at, service, destination, false), readDestination),
+  updateDestination: destinationChange('updateDestination', commands.setDest, (requests, at, service, destination) => writeDestination(requests, at, service, destination, true), readDestination),
+  removeDestination: destinationChange('removeDestination', commands.delDest, writeDestinationKey, readDestinationKey),
+  zero: otherChange('zero', commands.zero, 'service', (requests, service) => {
     const size = service === undefined ? 0 : SERVICE_KEY_SIZE
     const at = requests.reserve(size)
     if (service !== undefined) writeServiceKey(requests, at, service)
     requests.commit(commands.zero, size)
-  }),
-  flush: otherChange('flush', '', (requests) => {
+  }, readServiceKey),
+  flush: otherChange('flush', commands.flush, '', (requests) => {
     requests.reserve(0)
     requests.commit(commands.flush, 0)
-  }),
-  setTimeouts: otherChange('setTimeouts', 'timeouts', (requests, timeouts) => {
+  }, () => undefined),
+  setTimeouts: otherChange('setTimeouts', commands.setConfig, 'timeouts', (requests, timeouts) => {
     writeTimeouts(requests, requests.reserve(TIMEOUTS_SIZE), timeouts)
     requests.commit(commands.setConfig, TIMEOUTS_SIZE)
-  }),
-  startDaemon: otherChange('startDaemon', 'daemon', (requests, daemon) => {
+  }, readGivenTimeouts),
+  startDaemon: otherChange('startDaemon', commands.newDaemon, 'daemon', (requests, daemon) => {
     writeDaemon(requests, requests.reserve(DAEMON_SIZE), daemon)
     requests.commit(commands.newDaemon, DAEMON_SIZE)
-  }),
-  stopDaemon: otherChange('stopDaemon', 'daemon', (requests, daemon) => {
+  }, readGivenDaemon),
+  stopDaemon: otherChange('stopDaemon', commands.delDaemon, 'daemon', (requests, daemon) => {
     writeDaemonKey(requests, requests.reserve(DAEMON_SIZE), daemon)
     requests.commit(commands.delDaemon, DAEMON_SIZE)
-  }),
+  }, readGivenDaemon),
 } satisfies { [Type in Operation['type']]: Change }
 
 /** Validates the arguments of a method and writes its request, or requests. */
@@ -154,6 +171,14 @@ export function packOperation(requests: Requests, operation: Operation): void {
   } finally {
     requests.end()
   }
+}
+
+const byCommand = new Map<number, Change>(Object.values(changes).map((change) => [change.command, change]))
+
+/** The operation that a packed request of a batch came from, with its defaults. */
+export function readOperation(requests: Requests, request: number): Operation {
+  const at = requests.recordsOf(request)
+  return byCommand.get(requests.commandOf(request))!.readBack(requests, at, requests.sizeOf(request))
 }
 
 const plain = (command: number, dump: boolean) => (requests: Requests): void => {

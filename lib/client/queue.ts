@@ -3,7 +3,7 @@ import { failureOf } from './failure.js'
 import { listInSlices } from './listing.js'
 import type { NativeHandle, NativeReply } from '../wire/addon.js'
 import { pack, type Change, type Listing, type Single } from './operations.js'
-import { returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
+import { compact, returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'
 import { batchChannel, type BatchTrace } from './tracing.js'
 import { ATTEMPTS } from '../wire/unpack/repeats.js'
@@ -22,7 +22,8 @@ export const UNDER_WAY = 4
 
 /** Requests that are sent together, and what to do with their answer. */
 export interface Piece {
-  readonly requests: Requests
+  /** Where a piece waits long, they may move to memory of their own size. */
+  requests: Requests
   /** Whether it can be sent whenever its turn comes; one that is still growing goes when the handle is idle. */
   sealed: boolean
   settle(reply: Reply | undefined): void
@@ -32,7 +33,7 @@ export interface Piece {
   readonly space?: ArrayBuffer
   /** Nothing is sent before it is answered: it may have to be sent again. */
   readonly alone?: boolean
-  /** The transaction could not be started. */
+  /** The transaction could not be started, or its answer cannot be read. */
   fail(error: unknown): void
 }
 
@@ -99,7 +100,7 @@ class Shared implements Piece {
    * @param askAgain puts a listing at the head of the queue, once more
    * @param attempts how often its operation has been asked before
    */
-  constructor(readonly requests: Requests, readonly askAgain: (waiting: Waiting) => Promise<unknown>, readonly attempts = 0) {
+  constructor(public requests: Requests, readonly askAgain: (waiting: Waiting) => Promise<unknown>, readonly attempts = 0) {
     this.#answered = new Promise((resolve, reject) => {
       this.#settled = resolve
       this.#failed = reject
@@ -180,6 +181,8 @@ export class Queue {
   readonly #underWay: { piece: Piece, trace: BatchTrace | undefined }[] = []
   #growing: Shared | undefined
   #busy = 0
+  /** Whether pieces are being sent, or an answer is being given out. Subscribers of the tracing channel hear of both, and may call anything. */
+  #occupied = false
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
 
@@ -245,6 +248,12 @@ export class Queue {
     this.#growing = undefined
     piece.sealed = true
     this.#pump()
+    Queue.#keep(this.#lanes.at(-1), piece)
+  }
+
+  /** Of thousands of pieces that wait none keeps a buffer for thousands of requests. */
+  static #keep(lane: Lane | undefined, piece: Piece): void {
+    if (lane?.pieces.at(-1) === piece) piece.requests = compact(piece.requests)
   }
 
   /** A place in the order for pieces to come. Everything called later waits until the lane is closed. */
@@ -256,6 +265,7 @@ export class Queue {
       push: (piece) => {
         lane.pieces.push(piece)
         this.#pump()
+        Queue.#keep(lane, piece)
       },
       withdraw: () => lane.pieces.splice(0),
       close: () => {
@@ -277,7 +287,16 @@ export class Queue {
     }
   }
 
+  /** Sends what can be sent. Called by what is called meanwhile, it leaves that to the one that goes on: the order is that of the calls. */
   #pump(): void {
+    if (this.#occupied) return
+    this.#occupied = true
+    this.#sendNext()
+    this.#occupied = false
+    this.#checkIdle()
+  }
+
+  #sendNext(): void {
     while (this.#underWay.length < UNDER_WAY && this.#underWay.at(-1)?.piece.alone !== true) {
       const lane = this.#lanes[0]
       if (lane === undefined) break
@@ -292,7 +311,6 @@ export class Queue {
       lane.pieces.shift()
       this.#send(piece)
     }
-    this.#checkIdle()
   }
 
   #send(piece: Piece): void {
@@ -320,21 +338,29 @@ export class Queue {
 
   #answered(answer: NativeReply): void {
     const { piece, trace } = this.#underWay.shift()!
-    const reply = replyOf(answer)
     if (piece.alone !== true) this.#pump()
-    if (trace !== undefined) {
-      trace.failed = 0
-      if (reply !== undefined) for (let i = 0; i < trace.requests; i++) if (reply.outcome(i) !== DONE) trace.failed++
-      batchChannel.asyncStart.publish(trace)
+    this.#occupied = true
+    try {
+      Queue.#giveOut(replyOf(answer), piece, trace)
+    } catch (error) {
+      piece.fail(error)
     }
-    piece.settle(reply)
+    this.#occupied = false
     returnBuffer(piece.requests)
-    if (trace !== undefined) batchChannel.asyncEnd.publish(trace)
     this.#pump()
   }
 
+  static #giveOut(reply: Reply | undefined, piece: Piece, trace: BatchTrace | undefined): void {
+    if (trace === undefined) return piece.settle(reply)
+    trace.failed = 0
+    if (reply !== undefined) for (let i = 0; i < trace.requests; i++) if (reply.outcome(i) !== DONE) trace.failed++
+    batchChannel.asyncStart.publish(trace)
+    piece.settle(reply)
+    batchChannel.asyncEnd.publish(trace)
+  }
+
   #checkIdle(): void {
-    if (this.#idle !== undefined && this.#busy === 0 && this.#lanes.length === 0 && this.#underWay.length === 0) this.#idle()
+    if (this.#idle !== undefined && !this.#occupied && this.#busy === 0 && this.#lanes.length === 0 && this.#underWay.length === 0) this.#idle()
   }
 
   /** Finishes what was called before, then closes the handle. */

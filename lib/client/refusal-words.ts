@@ -1,5 +1,6 @@
 import { getSystemErrorMap } from 'node:util'
 import { errnoName } from '../model/errors.js'
+import { hasMark } from '../model/key.js'
 import type { DestinationKey, ServiceKey } from '../model/types.js'
 import { SERVICE_KEY_SIZE } from '../wire/pack/service.js'
 import { readInterface, readRole } from '../wire/unpack/daemon.js'
@@ -16,7 +17,7 @@ const endpoint = (address: string, port: number): string => address.includes(':'
 
 /** 'service tcp 192.0.2.1:80', 'service fwmark 7 (IPv6)' */
 export const describeService = (key: ServiceKey): string =>
-  'fwmark' in key ? `service fwmark ${key.fwmark} (IPv${key.family})` : `service ${key.protocol} ${endpoint(key.address, key.port)}`
+  hasMark(key) ? `service fwmark ${key.fwmark} (IPv${key.family})` : `service ${key.protocol} ${endpoint(key.address, key.port)}`
 
 /** 'destination 192.0.2.2:80' */
 export const describeDestination = ({ address, port }: DestinationKey): string => `destination ${endpoint(address, port)}`

@@ -117,7 +117,7 @@ export function readTable(queue: Queue, lent: boolean, begin: (table: Reply) => 
           sealed: true,
           space,
           settle(reply) {
-            const error = firstFailure(reply!, requests)
+            const error = firstFailure(reply!, piece.requests)
             if (error === undefined) resolve(reply!)
             else reject(error)
           },

@@ -15,5 +15,8 @@ export interface BatchTrace {
 /**
  * Events of `tracingChannel('ipvs:batch')`: `start` and `end` around handing a transaction over (in `IpvsSync`: around the whole of it), `asyncStart` and
  * `asyncEnd` around settling its promises, `error` where it could not be started. Costs one check where nobody listens.
+ *
+ * A subscriber may use the handle that it hears of, and hears of that too. What it calls takes its place in the order of calls; with
+ * `IpvsSync` it runs at once, at `start` thus before the transaction that starts.
  */
 export const batchChannel = tracingChannel<unknown, BatchTrace>('ipvs:batch')

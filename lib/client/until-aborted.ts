@@ -1,3 +1,34 @@
+/** Those who wait for a signal, and the one listener that tells them. */
+interface Waiting {
+  readonly callbacks: Set<() => void>
+  readonly listener: () => void
+}
+
+const waiting = new WeakMap<AbortSignal, Waiting>()
+
+function listen(signal: AbortSignal): Waiting {
+  const callbacks = new Set<() => void>()
+  const made: Waiting = { callbacks, listener: () => { for (const callback of [...callbacks]) callback() } }
+  waiting.set(signal, made)
+  signal.addEventListener('abort', made.listener)
+  return made
+}
+
+/**
+ * Calls back when the signal comes; returns what takes that back. However many wait for a signal, it has one listener: Node warns of a leak
+ * from the eleventh on, and programs have one signal for all that is to end together.
+ */
+export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
+  if (signal === undefined) return () => {}
+  const { callbacks, listener } = waiting.get(signal) ?? listen(signal)
+  callbacks.add(callback)
+  return () => {
+    if (!callbacks.delete(callback) || callbacks.size > 0) return
+    signal.removeEventListener('abort', listener)
+    waiting.delete(signal)
+  }
+}
+
 /**
  * Waits for what may take for ever, until a signal comes. (`Promise.race` with one promise for the signal would keep a reaction to it for each wait, to the end
  * of them all.)
@@ -5,24 +36,20 @@
 export class UntilAborted {
   readonly #signal: AbortSignal | undefined
   #stop: (() => void) | undefined
-  readonly #aborted = (): void => this.#stop?.()
+  readonly close: () => void
 
   constructor(signal: AbortSignal | undefined) {
     this.#signal = signal
-    signal?.addEventListener('abort', this.#aborted)
+    this.close = onAbort(signal, () => this.#stop?.())
   }
 
-  /** What the promise is fulfilled with, or `undefined` once the signal has come. One wait at a time. */
-  wait<Value>(work: PromiseLike<Value>): PromiseLike<Value | undefined> {
+  /** What the promise, or a value that is none, is fulfilled with; `undefined` once the signal has come. One wait at a time. */
+  wait<Value>(work: Value | PromiseLike<Value>): Value | PromiseLike<Value | undefined> {
     if (this.#signal === undefined) return work
     return new Promise((resolve, reject) => {
       this.#stop = () => resolve(undefined)
       if (this.#signal!.aborted) this.#stop()
-      work.then(resolve, reject)
+      Promise.resolve(work).then(resolve, reject)
     })
-  }
-
-  close(): void {
-    this.#signal?.removeEventListener('abort', this.#aborted)
   }
 }

@@ -7,10 +7,10 @@ import { json } from './list.js'
 import { print } from './output.js'
 import type { OwnOptions } from './own-options.js'
 
-/** Connections that are held to be printed together. */
+/** How many connections are printed together. */
 const PAGE = 1000
 
-/** `ipvs -L -c`, to the byte of ipvsadm's. */
+/** `ipvs -L -c`: prints the same bytes as ipvsadm. */
 export async function listConnections(ipvs: IpvsSync, options: GivenOptions, own: OwnOptions): Promise<number> {
   if (own.json) {
     print(json([...ipvs.connections()]))
@@ -21,7 +21,8 @@ export async function listConnections(ipvs: IpvsSync, options: GivenOptions, own
   let page: Connection[] = []
   const flush = async (): Promise<void> => {
     const reverse = options.has('numeric') ? undefined : await import('./reverse-names.js')
-    const names = await reverse?.namesOf(page.flatMap(({ client, virtual, destination }) => [client.address, virtual.address, destination.address]))
+    const ends = page.flatMap(({ client, virtual, destination }) => [client, virtual, destination])
+    const names = await reverse?.namesOf(ends.map(({ address }) => address))
     print(page.map((connection) => line(connection, engines, names)).join(''))
     page = []
   }
@@ -34,15 +35,19 @@ export async function listConnections(ipvs: IpvsSync, options: GivenOptions, own
 }
 
 /** ipvsadm's columns of the persistence engine are one place off from their titles. */
-const title = (engines: boolean): string =>
-  `IPVS connection entries\npro expire ${'state'.padEnd(11)} ${'source'.padEnd(18)} ${'virtual'.padEnd(18)} ${engines ? `${'destination'.padEnd(18)} ${'pe name'.padEnd(16)} pe_data` : 'destination'}\n`
+function title(engines: boolean): string {
+  const start = `pro expire ${'state'.padEnd(11)} ${'source'.padEnd(18)} ${'virtual'.padEnd(18)}`
+  const end = engines ? `${'destination'.padEnd(18)} ${'pe name'.padEnd(16)} pe_data` : 'destination'
+  return `IPVS connection entries\n${start} ${end}\n`
+}
 
 function line(connection: Connection, engines: boolean, names?: Names): string {
   const { protocol, state, expires, persistenceEngine, persistenceData } = connection
   const spell = ({ address, port }: ConnectionEnd): string => spellEndpoint(address, port, protocol === 'ip' ? undefined : protocol, names)
   const two = (value: number): string => String(value).padStart(2, '0')
   const left = `${two(Math.floor(expires / 60))}:${two(expires % 60)}`
-  const start = `${protocol.toUpperCase().padEnd(3)} ${left.padEnd(6)} ${state.padEnd(11)} ${spell(connection.client).padEnd(18)} ${spell(connection.virtual).padEnd(18)}`
+  const ends = `${spell(connection.client).padEnd(18)} ${spell(connection.virtual).padEnd(18)}`
+  const start = `${protocol.toUpperCase().padEnd(3)} ${left.padEnd(6)} ${state.padEnd(11)} ${ends}`
   const destination = spell(connection.destination)
   if (!engines || persistenceEngine === null || persistenceData === null) return `${start} ${destination}\n`
   return `${start} ${destination.padEnd(16)} ${persistenceEngine.padEnd(18)} ${persistenceData.split(' ')[0]}\n`

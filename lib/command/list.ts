@@ -3,15 +3,16 @@ import { RulesError } from '../rules/error.js'
 import type { OptionGroup } from '../rules/language.js'
 import type { GivenOptions } from '../rules/read-command.js'
 import type { ListedTableService, ServiceKey } from '../model/types.js'
+import { sortTable } from '../rules/sort.js'
 import { formatDaemons, formatListing, timeoutsLine, versionLine, type ListingView } from './listing.js'
 import { complain, print } from './output.js'
 import type { OwnOptions } from './own-options.js'
 import { refusal } from './refusals.js'
 
-/** Of several views ipvsadm shows the first of these. */
+/** If several views are given, ipvsadm shows the first of these. */
 const views: readonly ListingView[] = ['stats', 'rate', 'thresholds', 'persistent-conn', 'tun-info']
 
-/** `ipvs -L`, with everything that ipvsadm lists. */
+/** `ipvs -L`: everything that ipvsadm lists. */
 export async function list(ipvs: IpvsSync, options: GivenOptions, service: ServiceKey | undefined, own: OwnOptions): Promise<number> {
   checkConflicts(options)
   try {
@@ -33,7 +34,7 @@ export async function list(ipvs: IpvsSync, options: GivenOptions, service: Servi
   }
 }
 
-/** ipvsadm's own rules for `-L`, beyond its table of commands and options. */
+/** ipvsadm's rules for `-L` that are not in its table of commands and options. */
 function checkConflicts(options: GivenOptions): void {
   const first = (groups: readonly OptionGroup[]): OptionGroup | undefined => groups.find((group) => options.has(group))
   const other = first(['connection', 'timeout', 'daemon'])
@@ -42,7 +43,8 @@ function checkConflicts(options: GivenOptions): void {
 }
 
 async function listServices(ipvs: IpvsSync, options: GivenOptions, key: ServiceKey | undefined, own: OwnOptions): Promise<void> {
-  const services = key ? [oneService(ipvs, key)] : ipvs.snapshot().services
+  const found = key ? [oneService(ipvs, key)] : ipvs.snapshot().services
+  const services = options.has('nosort') ? found : sortTable(found)
   const info = ipvs.info()
   if (own.json) {
     print(json(key ? services[0] : { ...info, services }))
@@ -52,19 +54,18 @@ async function listServices(ipvs: IpvsSync, options: GivenOptions, key: ServiceK
   const listing = formatListing(services, {
     view: views.find((view) => options.has(view as OptionGroup)) ?? 'plain',
     exact: options.has('exact'),
-    sort: !options.has('nosort'),
     names: await reverse?.namesOf(reverse.addressesOf({ services })),
   })
   print(key ? listing : versionLine(info) + listing)
 }
 
 function oneService(ipvs: IpvsSync, key: ServiceKey): ListedTableService {
-  // This one refuses a service that is not there.
+  // Unlike getService, this refuses a service that does not exist.
   const destinations = ipvs.destinations(key)
   const service = ipvs.getService(key)
-  // Without a service it was removed in between: asking again says so.
+  // Without a service it was removed in between. The second time the first request is refused.
   return service ? { ...service, destinations } : oneService(ipvs, key)
 }
 
-/** Counters are bigints, which their owner writes as decimal text. */
+/** JSON with bigints as decimal text. */
 export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`

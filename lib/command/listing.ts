@@ -1,42 +1,41 @@
-import type { Daemon, Destination, Info, ListedDestination, ListedService, ListedTableService, ServiceKey, Timeouts, Tunnel } from '../model/types.js'
+import type {
+  Daemon, Destination, Info, ListedDestination, ListedService, ListedTableService, ServiceKey, Statistics, Timeouts, Tunnel,
+} from '../model/types.js'
 import { asPrinted } from '../rules/address-text.js'
 import type { Names } from '../rules/names.js'
-import { sortDestinations, sortServices } from '../rules/sort.js'
 import { spellEndpoint, spellMask } from '../rules/spelling.js'
 
-/** What a listing shows beside the addresses. */
+/** The columns of a listing. */
 export type ListingView = 'plain' | 'stats' | 'rate' | 'thresholds' | 'persistent-conn' | 'tun-info'
 
 export interface ListingFormat {
   view: ListingView
-  /** Large numbers in full (`--exact`) instead of in thousands, millions, …. */
+  /** Large numbers in full (`--exact`), not in thousands, millions and so on. */
   exact?: boolean
-  /** ipvsadm's order (the default), or the kernel's (`--nosort`). */
-  sort?: boolean
   /** Names for addresses and ports (without `-n`). */
   names?: Names
 }
 
 /** The first line of a listing of the whole table. */
-export const versionLine = ({ version, connectionTableSize }: Info): string => `IP Virtual Server version ${version} (size=${connectionTableSize})\n`
+export const versionLine = ({ version, connectionTableSize }: Info): string =>
+  `IP Virtual Server version ${version} (size=${connectionTableSize})\n`
 
-/** Services with their destinations as `ipvsadm -L` lists them, to the byte. */
+/** Services with their destinations as `ipvsadm -L` prints them, to the byte, in the order given. */
 export function formatListing(services: readonly ListedTableService[], format: ListingFormat): string {
-  const { sort = true } = format
   const lines = [titles[format.view]]
-  for (const service of sort ? sortServices(services) : services) {
+  for (const service of services) {
     lines.push(serviceLine(service, format))
-    for (const destination of sort ? sortDestinations(service.destinations) : service.destinations) {
-      lines.push(destinationLine(service, destination, format))
-    }
+    for (const destination of service.destinations) lines.push(destinationLine(service, destination, format))
   }
   return lines.map((line) => `${line}\n`).join('')
 }
 
 const underTitle = '\n  -> RemoteAddress:Port'
 
+/** Titles of columns of the given widths; negative ones are aligned to the left. */
 function title(columns: string[], widths: number[]): string {
-  return ['Prot LocalAddress:Port'.padEnd(33), ...columns.map((column, index) => (widths[index] < 0 ? column.padEnd(-widths[index]) : column.padStart(widths[index])))].join(' ') + underTitle
+  const aligned = columns.map((column, index) => (widths[index] < 0 ? column.padEnd(-widths[index]) : column.padStart(widths[index])))
+  return ['Prot LocalAddress:Port'.padEnd(33), ...aligned].join(' ') + underTitle
 }
 
 const titles: Record<ListingView, string> = {
@@ -48,7 +47,7 @@ const titles: Record<ListingView, string> = {
   plain: `Prot LocalAddress:Port Scheduler Flags${underTitle}           Forward Weight ActiveConn InActConn`,
 }
 
-/** ipvsadm has no room for more of an address and a port; it cuts names that are longer, of IPv4 shorter than of IPv6. */
+/** ipvsadm cuts longer addresses and ports. It has less room for IPv4 than for IPv6. */
 const endpointRoom = 59
 const serviceRoom = 33
 const destinationRoom = 28
@@ -86,26 +85,28 @@ function destinationLine(service: ServiceKey, destination: ListedDestination, { 
   const room = address.includes(':') ? endpointRoom : destinationRoom
   const start = `  -> ${spellEndpoint(address, port, protocol, names).slice(0, room).padEnd(28)}`
   const left = (value: number | string, width: number): string => ` ${String(value).padEnd(width)}`
+  const connections = left(activeConnections, 10) + left(inactiveConnections, 10)
   switch (view) {
     case 'stats':
       return start + counters(destination.stats, exact)
     case 'rate': {
-      const { connections, inPackets, outPackets, inBytes, outBytes } = destination.rates
-      const packets = [connections, inPackets, outPackets].map((rate) => ` ${String(rate).padStart(8)}`).join('')
+      const { inPackets, outPackets, inBytes, outBytes } = destination.rates
+      const packets = [destination.rates.connections, inPackets, outPackets].map((rate) => ` ${String(rate).padStart(8)}`).join('')
       return start + packets + largeNumber(inBytes, exact) + largeNumber(outBytes, exact)
     }
     case 'thresholds':
-      return start + left(destination.upperThreshold, 10) + left(destination.lowerThreshold, 10) + left(activeConnections, 10) + left(inactiveConnections, 10)
+      return start + left(destination.upperThreshold, 10) + left(destination.lowerThreshold, 10) + connections
     case 'persistent-conn':
-      return start + left(weight, 9) + left(destination.persistentConnections, 11) + left(activeConnections, 10) + left(inactiveConnections, 10)
+      return start + left(weight, 9) + left(destination.persistentConnections, 11) + connections
     case 'tun-info':
-      return start + left(forwardingName(destination), 7) + left(tunnelInfo(destination), 13) + left(weight, 6) + left(activeConnections, 10) + left(inactiveConnections, 10)
+      return start + left(forwardingName(destination), 7) + left(tunnelInfo(destination), 13) + left(weight, 6) + connections
     case 'plain':
-      return start + left(forwardingName(destination), 7) + left(weight, 6) + left(activeConnections, 10) + left(inactiveConnections, 10)
+      return start + left(forwardingName(destination), 7) + left(weight, 6) + connections
   }
 }
 
-const forwardingNames: Partial<Record<Destination['forward'], string>> = { nat: 'Masq', local: 'Local', tun: 'Tunnel', dr: 'Route', bypass: 'Bypass' }
+const forwardingNames: Partial<Record<Destination['forward'], string>> =
+  { nat: 'Masq', local: 'Local', tun: 'Tunnel', dr: 'Route', bypass: 'Bypass' }
 
 const forwardingName = ({ forward }: Destination): string => forwardingNames[forward] ?? String(forward)
 
@@ -119,11 +120,12 @@ function tunnelInfo({ tunnel }: Destination): string {
   return [type, ...(type === 'gue' ? [port] : []), checksumMarks[checksum] ?? checksum].join(':')
 }
 
-function counters({ connections, inPackets, outPackets, inBytes, outBytes }: Record<'connections' | 'inPackets' | 'outPackets' | 'inBytes' | 'outBytes', bigint | number>, exact?: boolean): string {
+function counters(counted: Record<keyof Statistics, bigint | number>, exact?: boolean): string {
+  const { connections, inPackets, outPackets, inBytes, outBytes } = counted
   return [connections, inPackets, outPackets, inBytes, outBytes].map((value) => largeNumber(value, exact)).join('')
 }
 
-/** From where on a number is shown in a larger unit. */
+/** The numbers from which ipvsadm uses a larger unit. */
 const units = [
   { from: 100_000_000_000_000n, divisor: 1_000_000_000_000n, letter: 'T' },
   { from: 100_000_000_000n, divisor: 1_000_000_000n, letter: 'G' },
@@ -143,7 +145,7 @@ function largeNumber(value: bigint | number, exact = false): string {
 
 export const timeoutsLine = ({ tcp, tcpFin, udp }: Timeouts): string => `Timeout (tcp tcpfin udp): ${tcp} ${tcpFin} ${udp}\n`
 
-/** Sync daemons as `ipvsadm -L --daemon` lists them. */
+/** Sync daemons as `ipvsadm -L --daemon` prints them. */
 export function formatDaemons(daemons: readonly Daemon[]): string {
   return daemons.map(({ role, interface: name, syncId, maxLength, group, port, ttl }) => {
     const details = [`mcast=${name}`, `syncid=${syncId}`]

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-import { complain, OutputClosedError, print } from './output.js'
+import { complain, OutputClosedError, OutputError, print } from './output.js'
 
-/** What the shell reports of a program that a closed pipe has ended. */
+/** The exit status that a shell reports for a program ended by SIGPIPE. */
 const BROKEN_PIPE = 128 + 13
 
-/** A command is judged by its start: each loads what it needs. Help and the version need no addon, either. */
+/** Each command loads only what it needs, so that it starts quickly. Help and the version do not even need the addon. */
 async function main(args: readonly string[]): Promise<number> {
   switch (args[0]) {
     case 'top':
@@ -22,13 +22,18 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+function wordsOf(error: unknown): string {
+  const { code, stack, message } = error as Error & { code?: string }
+  if (code === 'ERR_IPVS_ADDON') return message
+  return `ipvs: ${error instanceof OutputError ? message : stack ?? String(error)}`
+}
+
 main(process.argv.slice(2)).then(
   (status) => {
     process.exitCode = status
   },
   (error: unknown) => {
-    const { code, stack, message } = error as Error & { code?: string }
     process.exitCode = error instanceof OutputClosedError ? BROKEN_PIPE : 1
-    if (!(error instanceof OutputClosedError)) complain(code === 'ERR_IPVS_ADDON' ? message : `ipvs: ${stack ?? String(error)}`)
+    if (!(error instanceof OutputClosedError)) complain(wordsOf(error))
   },
 )

@@ -4,7 +4,7 @@ import { Spellings, type GivenOption } from '../rules/options.js'
 import { readCommand, type ReadCommand } from '../rules/read-command.js'
 import type { Word } from '../rules/words.js'
 
-/** What the command line says beyond ipvsadm's language. */
+/** The options that ipvsadm does not have. */
 export interface OwnOptions {
   /** Name or path of a network namespace. */
   netns?: string
@@ -14,7 +14,7 @@ export interface OwnOptions {
   replace?: boolean
 }
 
-/** This command's own options: with which of ipvsadm's commands each goes ('all' without the ones that touch nothing), and what it sets. */
+/** This command's own options, with the commands that take each of them, and what it sets. */
 const own: readonly { option: OptionSpelling, with: readonly CommandName[] | 'all', set(options: OwnOptions, value: string): void }[] = [
   { option: { long: 'netns', argument: 'text' }, with: 'all', set: (options, value) => { options.netns = value } },
   { option: { long: 'json', argument: 'none' }, with: ['list'], set: (options) => { options.json = true } },
@@ -25,10 +25,10 @@ const own: readonly { option: OptionSpelling, with: readonly CommandName[] | 'al
 
 const spellings = new Spellings(optionSpellings, own.map(({ option }) => option))
 
-/** Every option that may stand on the command line, with its dashes. */
+/** Every long option of the command line, with its dashes. */
 export const knownSpellings = (): string[] => [...spellings.long.keys()].map((long) => `--${long}`)
 
-/** The words of a command line with the columns they have when it is written with single spaces. */
+/** The words of a command line, with their columns if single spaces separate them. */
 export function wordsOf(args: readonly string[]): Word[] {
   let column = 1
   return args.map((text) => {
@@ -39,7 +39,7 @@ export function wordsOf(args: readonly string[]): Word[] {
 }
 
 /**
- * Reads a command line in ipvsadm's language with this command's own options, which may stand anywhere in it.
+ * Reads a command line in ipvsadm's language. This command's own options may be anywhere in it.
  *
  * @throws RulesError
  */
@@ -49,6 +49,7 @@ export function readCommandLine(args: readonly string[]): { read: ReadCommand, o
   const read = readCommand(wordsOf(args), 1, {
     spellings,
     beyond: false,
+    otherwise: 'list',
     takeOwn(given) {
       const entry = own.find(({ option }) => option === given.option)
       if (!entry) return false
@@ -60,7 +61,8 @@ export function readCommandLine(args: readonly string[]): { read: ReadCommand, o
   })
   for (const { given, entry } of taken) {
     if (entry.with !== 'all' && !entry.with.includes(read.name)) {
-      throw new RulesError(`option ${given.spelling} with the '${read.name}' command`, `it with ${entry.with.map((name) => `'${name}'`).join(', ')}`, 1, given.column)
+      const commands = entry.with.map((name) => `'${name}'`).join(', ')
+      throw new RulesError(`option ${given.spelling} with the '${read.name}' command`, `it with ${commands}`, 1, given.column)
     }
   }
   return { read, own: options }

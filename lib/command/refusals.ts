@@ -1,6 +1,7 @@
+import { isArgumentError } from '../model/errors.js'
 import type { Operation } from '../model/types.js'
 
-/** ipvsadm's sentences for what the kernel refuses, for scripts that look for them: by what was asked (or for all), and the kernel's code. */
+/** ipvsadm's sentences for the kernel's refusals, for scripts that look for them: by request (or for all), and the kernel's code. */
 const sentences: readonly [readonly (Operation['type'] | 'getService' | 'destinations')[] | 'all', string, string][] = [
   [['addService'], 'EEXIST', 'Service already exists'],
   [['addService', 'updateService'], 'ENOENT', 'Scheduler or persistence engine not found'],
@@ -17,9 +18,52 @@ const sentences: readonly [readonly (Operation['type'] | 'getService' | 'destina
   ['all', 'EAFNOSUPPORT', 'Operation not supported with specified address family'],
 ]
 
-/** What the command says of an error: ipvsadm's sentence where it has one, and this library's words. */
+/** The options that stand for the fields of the package's own messages. */
+const options: Readonly<Record<string, string>> = {
+  'service.address': 'the address of the service',
+  'service.port': 'the port of the service',
+  'service.fwmark': '-f',
+  'service.scheduler': '-s',
+  'service.schedulerFlags': '-b',
+  'service.persistenceEngine': '--pe',
+  'service.persistence.timeout': '-p',
+  'service.persistence.prefixLength': '-M',
+  'service.persistence.netmask': '-M',
+  'service.onePacket': '-o',
+  'destination.address': 'the address of -r',
+  'destination.port': 'the port of -r',
+  'destination.forward': 'the forwarding method',
+  'destination.weight': '-w',
+  'destination.upperThreshold': '-x',
+  'destination.lowerThreshold': '-y',
+  'destination.tunnel.type': '--tun-type',
+  'destination.tunnel.port': '--tun-port',
+  'destination.tunnel.checksum': 'the checksum of the tunnel',
+  'daemon.interface': '--mcast-interface',
+  'daemon.syncId': '--syncid',
+  'daemon.maxLength': '--sync-maxlen',
+  'daemon.group': '--mcast-group',
+  'daemon.port': '--mcast-port',
+  'daemon.ttl': '--mcast-ttl',
+  'timeouts.tcp': 'the first timeout of --set',
+  'timeouts.tcpFin': 'the second timeout of --set',
+  'timeouts.udp': 'the third timeout of --set',
+}
+
+const forwarding: Readonly<Record<string, string>> = { nat: '-m', tun: '-i', dr: '-g' }
+
+/** The package's message about a value, with the options of the command line in place of its own words. */
+export const inOptions = (message: string): string => message
+  .replace(/\b(?:service|destination|daemon|timeouts)(?:\.[a-zA-Z]+)+/g, (field) => options[field] ?? field)
+  .replace(/\bforward '(nat|tun|dr)'/g, (_, method: string) => forwarding[method])
+
+/** What the command says about an error: ipvsadm's sentence where it has one, and the package's words. */
 export function refusal(error: unknown): string {
   const { message, code, operation } = error as Error & { code?: string, operation?: { type: string } }
-  const found = sentences.find(([types, of]) => of === code && (types === 'all' || types.includes(operation?.type as Operation['type'])))
+  if (isArgumentError(error)) return inOptions(message)
+  // ipvsadm's sentence for EINVAL is about the table: a file that is no namespace has nothing to do with it.
+  if (operation?.type === 'open' && code !== 'EPERM') return message
+  const type = operation?.type as Operation['type']
+  const found = sentences.find(([types, of]) => of === code && (types === 'all' || types.includes(type)))
   return found ? `${found[2]}: ${message}` : message
 }

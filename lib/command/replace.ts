@@ -12,9 +12,8 @@ import type { OwnOptions } from './own-options.js'
 import { refusal } from './refusals.js'
 
 /**
- * `ipvs -R --replace`: makes the table what the commands make of an empty one. What is new is added and what differs is changed first, what is
- * not there any more is removed last, so that traffic is served throughout. Timeouts and sync daemons are left alone unless the commands
- * speak of them.
+ * `ipvs -R --replace`: makes the table what the commands would make of an empty one. Adds and changes first and removes last, so that
+ * traffic is served throughout. Leaves timeouts and sync daemons alone unless the commands mention them.
  */
 export async function replace(ipvs: IpvsSync, operations: readonly RuleOperation[], { dryRun = false }: OwnOptions): Promise<number> {
   const desired = desiredBy(operations)
@@ -38,7 +37,7 @@ export async function replace(ipvs: IpvsSync, operations: readonly RuleOperation
   return failed.length > 0 ? status.refused : status.done
 }
 
-/** The table that the commands describe, or nothing if they contradict one another; that is complained of. */
+/** The table that the commands describe; `undefined`, after complaining, if they contradict one another. */
 function desiredBy(operations: readonly RuleOperation[]): DesiredTable | undefined {
   const model = new TableModel()
   const timeouts: Partial<Timeouts> = {}
@@ -53,8 +52,10 @@ function desiredBy(operations: readonly RuleOperation[]): DesiredTable | undefin
       contradictions++
       continue
     }
-    // What the commands leave to the kernel stays the kernel's to decide.
-    if (operation.type === 'setTimeouts') for (const [name, value] of Object.entries(operation.timeouts)) if (value !== 0) timeouts[name as keyof Timeouts] = value
+    // Only what the commands set is desired: 0 leaves a timeout as it is.
+    if (operation.type === 'setTimeouts') {
+      for (const [name, value] of Object.entries(operation.timeouts)) if (value !== 0) timeouts[name as keyof Timeouts] = value
+    }
     if (operation.type === 'startDaemon') daemons.set(operation.daemon.role, operation.daemon)
     if (operation.type === 'stopDaemon') daemons.delete(operation.daemon.role)
     speaksOfDaemons ||= operation.type === 'startDaemon' || operation.type === 'stopDaemon'
@@ -64,12 +65,18 @@ function desiredBy(operations: readonly RuleOperation[]): DesiredTable | undefin
     return undefined
   }
   const { services } = model.table() as Table
-  return { services, ...(Object.keys(timeouts).length > 0 && { timeouts }), ...(speaksOfDaemons && { daemons: [...daemons.values()] }) }
+  return {
+    services,
+    ...(Object.keys(timeouts).length > 0 && { timeouts }),
+    ...(speaksOfDaemons && { daemons: [...daemons.values()] }),
+  }
 }
 
-/** Which line last spoke of a service, a destination, …. */
-const linesOf = (operations: readonly RuleOperation[]): Map<string, number> => new Map(operations.map((operation) => [subject(operation), operation.line]))
+/** The last line about each service, destination and so on. */
+const linesOf = (operations: readonly RuleOperation[]): Map<string, number> =>
+  new Map(operations.map((operation) => [subject(operation), operation.line]))
 
+/** What an operation is about, as a key. */
 function subject(operation: Operation): string {
   switch (operation.type) {
     case 'addDestination':

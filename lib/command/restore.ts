@@ -6,17 +6,17 @@ import { resolveNames } from '../rules/resolve-names.js'
 import { TableModel } from '../rules/table-model.js'
 import type { RuleOperation } from '../rules/types.js'
 import { status, withHandle } from './handle.js'
-import { complain, print } from './output.js'
+import { complain, print, systemWords } from './output.js'
 import type { OwnOptions } from './own-options.js'
-import { refusal } from './refusals.js'
+import { inOptions, refusal } from './refusals.js'
 
 /**
- * `ipvs -R`: carries out the commands on the standard input in one batch. What cannot be read keeps all of it from being carried out;
- * what the kernel refuses keeps nothing else. With `--replace` the table becomes what the commands make of an empty one.
+ * `ipvs -R`: carries out the commands on the standard input in one batch. Carries out none if a line cannot be read, and all others
+ * if the kernel refuses one. With `--replace` the table becomes what the commands make of an empty one.
  */
 export async function restore(own: OwnOptions): Promise<number> {
   const operations = await readOperations()
-  if (!operations) return status.misused
+  if (typeof operations === 'number') return operations
   return withHandle(own, async (ipvs) => {
     if (own.replace) return (await import('./replace.js')).replace(ipvs, operations, own)
     const refused = own.dryRun ? rehearse(ipvs, operations) : carryOut(ipvs, operations)
@@ -24,9 +24,10 @@ export async function restore(own: OwnOptions): Promise<number> {
   })
 }
 
-/** The operations on the standard input; every line that is none is complained of. */
-async function readOperations(): Promise<RuleOperation[] | undefined> {
+/** The operations on the standard input. Complains of every line that cannot be read and returns ipvsadm's exit status for the first. */
+async function readOperations(): Promise<RuleOperation[] | typeof status.misused | typeof status.refused> {
   const text = await readStandardInput()
+  if (text === undefined) return nothingChanged(status.refused)
   const { operations, names, errors } = readLines(text)
   try {
     if (errors.length > 0) throw firstOf(errors)
@@ -34,15 +35,31 @@ async function readOperations(): Promise<RuleOperation[] | undefined> {
   } catch (error) {
     if (!(error instanceof RulesError)) throw error
     for (const { message } of error.errors) complain(`ipvs: ${message}`)
-    complain('ipvs: nothing was changed')
-    return undefined
+    return nothingChanged(error.exitStatus)
   }
 }
 
-async function readStandardInput(): Promise<string> {
+function nothingChanged<Status>(status: Status): Status {
+  complain('ipvs: nothing was changed')
+  return status
+}
+
+/** The text on the standard input; `undefined`, after complaining, if it cannot be read. */
+async function readStandardInput(): Promise<string | undefined> {
   const chunks: Buffer[] = []
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks).toString()
+  try {
+    for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  } catch (error) {
+    complain(`ipvs: the standard input could not be read: ${systemWords(error)}`)
+    return undefined
+  }
+  const bytes = Buffer.concat(chunks)
+  // The byte-order marks of UTF-16, which some editors call "Unicode".
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
+    complain('ipvs: the standard input is UTF-16 text; expected UTF-8')
+    return undefined
+  }
+  return bytes.toString()
 }
 
 /** Carries the operations out. Returns whether any was refused. */
@@ -51,23 +68,23 @@ function carryOut(ipvs: IpvsSync, operations: RuleOperation[]): boolean {
   const refusals: { line: number, words: string }[] = []
   for (;;) {
     try {
-      for (const { operation, outcome, error } of ipvs.batch(sendable, { refusals: 'return' })) {
-        if (outcome !== 'done') refusals.push({ line: (operation as RuleOperation).line, words: error ? refusal(error) : outcome })
-      }
+      const { refused, unknown, notSent, cause } = ipvs.batch(sendable, { refusals: 'return' })
+      for (const { operation, error } of [...refused, ...unknown]) refusals.push({ line: (operation as RuleOperation).line, words: refusal(error) })
+      for (const { line } of sendable.slice(sendable.length - notSent)) refusals.push({ line, words: cause === undefined ? 'not sent' : refusal(cause) })
       break
     } catch (error) {
-      // The library itself refuses what the kernel would (a lower threshold above the upper one), before anything is sent: without it, then.
+      // The package refuses some operations before it sends any (a lower threshold above the upper one). Goes on without this one.
       const { index, message } = error as Error & { index?: number }
       if (index === undefined) throw error
       const [{ line }] = sendable.splice(index, 1)
-      refusals.push({ line, words: message.replace(/^operation \d+ of the batch: /, '') })
+      refusals.push({ line, words: inOptions(message.replace(/^operation \d+ of the batch: /, '')) })
     }
   }
   for (const { line, words } of refusals.sort((a, b) => a.line - b.line)) complain(`ipvs: line ${line}: ${words}`)
   return refusals.length > 0
 }
 
-/** Says what would be done, and what would be refused. Returns whether anything would. */
+/** Prints what would be done, and complains of what would be refused. Returns whether anything would be refused. */
 function rehearse(ipvs: IpvsSync, operations: RuleOperation[]): boolean {
   const model = new TableModel(ipvs.snapshot())
   const accepted = operations.filter((operation) => {

@@ -3,17 +3,17 @@ import type { Table } from '../model/types.js'
 import type { Names } from '../rules/names.js'
 import { loadServices } from '../rules/services-database.js'
 
-/** Looks up the names of addresses, each once, all at the same time, as getnameinfo(3) does it; and of ports, in `/etc/services`. */
+/** The names of addresses, by getnameinfo(3), and of ports, from `/etc/services`. Looks up all addresses at the same time, each once. */
 export async function namesOf(addresses: Iterable<string>): Promise<Names> {
   const services = await loadServices()
   const hosts = new Map<string, string>()
   await Promise.all([...new Set(addresses)].map(async (address) => {
     try {
-      // The port plays no part; what comes back for it knows TCP only.
+      // The port does not matter. Its name is not used, because it is always TCP's.
       const { hostname } = await lookupService(address, 0)
       if (hostname !== address) hosts.set(address, hostname)
     } catch {
-      // It has no name, or nobody answers: the address stands.
+      // There is no name, or no answer. The address is printed.
     }
   }))
   return { host: (address) => hosts.get(address), service: (port, protocol) => services.name(port, protocol) }

@@ -10,14 +10,14 @@ import { readCommandLine, type OwnOptions } from './own-options.js'
 import { refusal } from './refusals.js'
 
 /**
- * Runs the command `ipvs`. What a listing does not need is loaded by those who do.
+ * Runs the command `ipvs`. Imports what a listing does not need only where it is needed, so that listings start quickly.
  *
  * @param args the command line without the program's name
  * @returns the exit status
  */
 export async function run(args: readonly string[]): Promise<number> {
   try {
-    const { read, own } = readCommandLine(args.length === 0 ? ['-L'] : args)
+    const { read, own } = readCommandLine(args)
     return await carryOut(read, own)
   } catch (error) {
     if (error instanceof RulesError) return misused(error)
@@ -47,7 +47,9 @@ async function carryOut(read: ReadCommand, own: OwnOptions): Promise<number> {
     case 'restore':
       return (await import('./restore.js')).restore(own)
   }
-  const { operation, service } = read.names ? await (await import('./resolve.js')).resolveCommand(read) : (read as { operation?: Operation, service?: ServiceKey })
+  const { operation, service } = read.names
+    ? await (await import('./resolve.js')).resolveCommand(read)
+    : (read as { operation?: Operation, service?: ServiceKey })
   return withHandle(own, async (ipvs) => {
     if (operation) return change(ipvs, operation)
     if (read.name === 'save') return (await import('./save.js')).save(ipvs, read.options.has('numeric'), own)

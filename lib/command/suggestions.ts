@@ -1,7 +1,7 @@
 import leven from 'leven'
 import { knownSpellings } from './own-options.js'
 
-/** Options that somebody who wrote this one may have meant: those that it begins, otherwise the fewest letters away. */
+/** The options that a mistyped one may stand for: those that begin with it, otherwise those that differ in the fewest letters. */
 export function closestOptions(spelling: string): string[] {
   const known = knownSpellings()
   if (spelling.length > 3) {
@@ -10,5 +10,6 @@ export function closestOptions(spelling: string): string[] {
   }
   const distances = known.map((option) => ({ option, distance: leven(spelling, option) }))
   const nearest = Math.min(...distances.map(({ distance }) => distance))
-  return nearest > Math.max(2, spelling.length / 4) || spelling.length < 4 ? [] : distances.filter(({ distance }) => distance === nearest).map(({ option }) => option)
+  if (nearest > Math.max(2, spelling.length / 4) || spelling.length < 4) return []
+  return distances.filter(({ distance }) => distance === nearest).map(({ option }) => option)
 }

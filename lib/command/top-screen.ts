@@ -1,6 +1,6 @@
 import type { TopRow, TopService } from './top-rates.js'
 
-/** What the live table can be sorted by, with the key that chooses it. Numbers go from large to small, names the other way. */
+/** What the live table can be sorted by, and the key for it. Numbers go from large to small. By name means in the order given. */
 export const sortOrders = {
   conns: { key: 'c', value: (row: TopRow) => row.rates.connections },
   packets: { key: 'p', value: (row: TopRow) => row.rates.inPackets + row.rates.outPackets },
@@ -15,23 +15,25 @@ export interface View {
   columns: number
   rows: number
   order: SortOrder
-  /** First line of the table that is shown. */
+  /** The first line of the table that is shown. */
   scroll: number
 }
 
 interface Column {
   title: string
   width: number
+  /** The order that goes by it. */
+  order?: SortOrder
   text(row: TopRow): string
 }
 
 const numbers: readonly Column[] = [
-  { title: 'Conns/s', width: 9, text: ({ rates }) => scaled(rates.connections) },
-  { title: 'InPkts/s', width: 9, text: ({ rates }) => scaled(rates.inPackets) },
-  { title: 'OutPkts/s', width: 10, text: ({ rates }) => scaled(rates.outPackets) },
-  { title: 'In B/s', width: 8, text: ({ rates }) => scaled(rates.inBytes) },
-  { title: 'Out B/s', width: 8, text: ({ rates }) => scaled(rates.outBytes) },
-  { title: 'Active', width: 8, text: ({ active }) => String(active) },
+  { title: 'Conns/s', width: 9, order: 'conns', text: ({ rates }) => scaled(rates.connections) },
+  { title: 'InPkts/s', width: 9, order: 'packets', text: ({ rates }) => scaled(rates.inPackets) },
+  { title: 'OutPkts/s', width: 10, order: 'packets', text: ({ rates }) => scaled(rates.outPackets) },
+  { title: 'In B/s', width: 8, order: 'bytes', text: ({ rates }) => scaled(rates.inBytes) },
+  { title: 'Out B/s', width: 8, order: 'bytes', text: ({ rates }) => scaled(rates.outBytes) },
+  { title: 'Active', width: 8, order: 'active', text: ({ active }) => String(active) },
   { title: 'Inact', width: 8, text: ({ inactive }) => String(inactive) },
 ]
 
@@ -45,15 +47,15 @@ export function scaled(rate: number): string {
 
 const digits = (value: number): string => (value >= 99.95 ? value.toFixed(0) : value.toFixed(1))
 
+/** Rows in an order. Equal ones stay in the order given. */
 export function sorted<Row extends TopRow>(rows: readonly Row[], order: SortOrder): Row[] {
   const { value } = sortOrders[order]
-  const byName = (a: Row, b: Row): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
-  return [...rows].sort((a, b) => (value ? value(b) - value(a) : 0) || byName(a, b))
+  return value ? [...rows].sort((a, b) => value(b) - value(a)) : [...rows]
 }
 
-/** All lines of the table, without titles, each as wide as there is room. */
+/** All lines of the table, without titles, each as wide as the screen. */
 export function tableLines(services: readonly TopService[], order: SortOrder, columns: number): string[] {
-  const layout = layoutFor(columns)
+  const layout = layoutFor(order, columns)
   const lines: string[] = []
   for (const service of sorted(services, order)) {
     lines.push(lineOf(`${service.name} ${service.scheduler}`, service, layout))
@@ -65,8 +67,8 @@ export function tableLines(services: readonly TopService[], order: SortOrder, co
 }
 
 /** The titles above the lines. */
-export function titleLine(columns: number): string {
-  const { name, shown } = layoutFor(columns)
+export function titleLine(order: SortOrder, columns: number): string {
+  const { name, shown } = layoutFor(order, columns)
   return fit('Service, scheduler / destination, method, weight', name) + shown.map(({ title, width }) => title.padStart(width)).join('')
 }
 
@@ -78,29 +80,36 @@ interface Layout {
 
 const narrowest = 28
 
-/** As many columns as leave room for the names. */
-function layoutFor(columns: number): Layout {
+/** As many columns as leave room for the names. Those that the table is sorted by stay longest. */
+function layoutFor(order: SortOrder, columns: number): Layout {
   let shown = numbers
   const width = (): number => shown.reduce((total, column) => total + column.width, 0)
-  while (shown.length > 1 && columns - width() < narrowest) shown = shown.slice(0, -1)
+  while (shown.length > 1 && columns - width() < narrowest) {
+    const least = shown.findLast((column) => column.order !== order) ?? shown.at(-1)
+    shown = shown.filter((column) => column !== least)
+  }
   return { name: Math.max(columns - width(), 1), shown }
 }
 
-const fit = (text: string, width: number): string => (text.length > width ? `${text.slice(0, Math.max(width - 1, 0))}…`.slice(0, width) : text.padEnd(width))
+const fit = (text: string, width: number): string =>
+  (text.length > width ? `${text.slice(0, Math.max(width - 1, 0))}…`.slice(0, width) : text.padEnd(width))
 
 const lineOf = (name: string, row: TopRow, { name: width, shown }: Layout): string =>
   fit(name, width) + shown.map((column) => column.text(row).padStart(column.width)).join('')
 
-/** The whole screen: a heading, the titles, as much of the table as fits, and the keys. */
+/** All lines of the screen: a heading, the titles, as much of the table as fits, and the keys. */
 export function screen(services: readonly TopService[], interval: number, { columns, rows, order, scroll }: View): string[] {
   const lines = tableLines(services, order, columns)
   const room = roomFor(rows)
   const shown = lines.slice(scroll, scroll + room)
   const destinations = services.reduce((total, service) => total + service.destinations.length, 0)
-  const heading = `ipvs top: ${several(services.length, 'service')}, ${several(destinations, 'destination')}, by ${order}, every ${interval} s`
+  const counts = `${several(services.length, 'service')}, ${several(destinations, 'destination')}`
+  const heading = `ipvs top: ${counts}, by ${order}, every ${interval} s`
   const rest = lines.length > room ? `, lines ${scroll + 1}-${scroll + shown.length} of ${lines.length}: arrows` : ''
   const keys = Object.entries(sortOrders).map(([name, { key }]) => `${key} ${name}`).join('  ')
-  return [fit(heading + rest, columns), titleLine(columns), ...shown, ...new Array<string>(Math.max(room - shown.length, 0)).fill(''), fit(`q quit  sort: ${keys}`, columns)].slice(0, rows).map((line) => line.slice(0, columns))
+  const empty = new Array<string>(Math.max(room - shown.length, 0)).fill('')
+  const screenful = [fit(heading + rest, columns), titleLine(order, columns), ...shown, ...empty, fit(`q quit  sort: ${keys}`, columns)]
+  return screenful.slice(0, rows).map((line) => line.slice(0, columns))
 }
 
 const several = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`

@@ -38,7 +38,8 @@ const filled = <Type extends object>(record: string, value: Type): Type => ({ ..
 const program = <Name extends string>(name: Name, value: Program | undefined): { [Key in Name]?: CompleteProgram } =>
   (value === undefined ? {} : { [name]: filled('Program', value) }) as { [Key in Name]?: CompleteProgram }
 
-function completeCheck(check: Check, startDown: boolean): CompleteCheck {
+/** A check with every default. */
+export function completeCheck(check: Check, startDown: boolean): CompleteCheck {
   const complete = { startDown, ...defaults.TcpCheck, ...filled(recordOf[check.type], check) } as CompleteCheck
   complete.warmup ??= complete.interval
   if (complete.type === 'http') completeHttp(complete)

@@ -1,7 +1,7 @@
 /**
  * What a director is told, as plain data: its types, its validation, its defaults.
  */
-export { completeConfiguration } from './complete.js'
+export { completeCheck, completeConfiguration } from './complete.js'
 export type { CompleteCheck, CompleteConfiguration, CompleteDestination, CompleteProgram, CompleteService } from './complete.js'
 export { ConfigurationError } from './error.js'
 export { configurationSchema } from './schema.js'
@@ -10,4 +10,4 @@ export type {
   Check, CheckCommon, CheckTarget, DestinationDirections, DirectedDestination, DirectedService, DirectorConfiguration, DnsCheck, Fallback, FileCheck, HttpCheck, PingCheck, Program,
   ScriptCheck, ServiceDirections, SmtpCheck, TcpCheck, TlsCheck, TlsOptions, UdpCheck, Url, WhenDown,
 } from './types.js'
-export { checkConfiguration, configurationMistakes, shapeMistakes } from './validate.js'
+export { checkConfiguration, checkOfTarget, configurationMistakes, shapeMistakes } from './validate.js'

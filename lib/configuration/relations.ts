@@ -110,7 +110,8 @@ function httpMistakes(check: HttpCheck, field: string, mistakes: Mistakes): void
   check.urls.forEach((url, index) => urlMistakes(url, `${field}.urls[${index}]`, mistakes))
 }
 
-function checkMistakes(check: Check, field: string, mistakes: Mistakes, home?: { address: string, port: number }): void {
+/** What is wrong with a check. @param home where it goes by itself */
+export function checkMistakes(check: Check, field: string, mistakes: Mistakes, home?: { address: string, port: number }): void {
   if (check.type !== 'script' && check.type !== 'file') targetMistakes(check, field, mistakes, home)
   // Said once, where the check stands.
   if (home !== undefined && !field.includes('.destinations[')) return

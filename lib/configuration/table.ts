@@ -142,7 +142,8 @@ export const CHECKS = {
 
 const CHECK_TYPES = oneWord(...Object.keys(CHECKS))
 
-const check = variants(Object.values(CHECKS), (properties, field) => {
+/** Any check. */
+export const CHECK = variants(Object.values(CHECKS), (properties, field) => {
   const found = typeof properties.type === 'string' && Object.hasOwn(CHECKS, properties.type) ? CHECKS[properties.type as keyof typeof CHECKS] : undefined
   if (found !== undefined) return found
   // The words about a wrong type name all that there are.
@@ -151,7 +152,7 @@ const check = variants(Object.values(CHECKS), (properties, field) => {
   throw mistakes[0]
 })
 
-const checks: Field = { shape: list(check, 'checks') }
+const checks: Field = { shape: list(CHECK, 'checks') }
 
 const tunnel = record('Tunnel', 'a tunnel', {
   type: { shape: oneWord('ipip', 'gue', 'gre'), default: DEFAULTS.tunnelType },

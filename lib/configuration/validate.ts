@@ -1,9 +1,9 @@
 import { conflict, type ArgumentError } from '../model/errors.js'
 import { ConfigurationError } from './error.js'
-import { daemonMistakes, idOf, serviceMistakes } from './relations.js'
+import { checkMistakes, daemonMistakes, idOf, serviceMistakes } from './relations.js'
 import type { Mistakes } from './shape.js'
-import { CONFIGURATION } from './table.js'
-import type { DirectorConfiguration } from './types.js'
+import { CHECK, CONFIGURATION } from './table.js'
+import type { Check, DirectorConfiguration } from './types.js'
 
 /** What no JSON schema can say too: what values have to do with one another. */
 function relations({ services, daemons }: DirectorConfiguration, wrong: ReadonlySet<string>, mistakes: Mistakes): void {
@@ -49,4 +49,20 @@ export function checkConfiguration(value: unknown): DirectorConfiguration {
   const mistakes = configurationMistakes(value)
   if (mistakes.length > 0) throw new ConfigurationError(mistakes)
   return value as DirectorConfiguration
+}
+
+/**
+ * One check of a target, once nothing is wrong with it.
+ *
+ * @throws ArgumentError about the first mistake
+ */
+export function checkOfTarget(value: unknown, target: { address: string, port: number }): Check {
+  const mistakes: Mistakes = []
+  CHECK.check(value, 'check', mistakes)
+  if (mistakes.length === 0) {
+    checkMistakes(value as Check, 'check', mistakes)
+    checkMistakes(value as Check, 'check', mistakes, target)
+  }
+  if (mistakes.length > 0) throw mistakes[0]
+  return value as Check
 }

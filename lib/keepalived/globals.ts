@@ -26,7 +26,12 @@ const fifo = (name: 'all' | 'vrrp' | 'lvs', note: boolean): Global => ({
   },
 })
 
-const tuning = (name: string): [string, Global] => [name, { status: 'not done', ours: 'the unit file of the director has the like (Nice=, CPUSchedulingPolicy=, CPUAffinity=, LimitRTTIME=)', read: () => {} }]
+const tuning = (name: string): [string, Global] => [name, {
+  status: 'not done', ours: 'the unit file of the director has the like (Nice=, CPUSchedulingPolicy=, CPUAffinity=, LimitRTTIME=)',
+  read(statement, _file, { diagnostics, once }) {
+    once('tuning', () => diagnostics.note(statement.place, `${statement.keyword} is about keepalived's checker process, which does not run here`, 'Say the like for the director in its unit file: Nice=, CPUSchedulingPolicy=, CPUAffinity=, LimitRTTIME='))
+  },
+}]
 
 const vrrpOwn = [
   'process_names', 'vrrp_process_name', 'checker_process_name', 'lvs_process_name', 'bfd_process_name', 'startup_script', 'startup_script_timeout', 'shutdown_script', 'shutdown_script_timeout',

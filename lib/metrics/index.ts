@@ -1,8 +1,12 @@
 /**
- * Metrics for Prometheus, by way of prom-client (an optional peer dependency: `npm install prom-client`).
+ * Metrics for Prometheus: written as text, which needs no package, or by way of prom-client (an optional peer dependency: `npm install prom-client`).
  *
  * @module ipvs/metrics
  */
 
 export { IpvsCollector } from './collector.js'
-export type { BackendLabel, CollectorOptions } from './collector.js'
+export type { CollectorOptions, MetricsRegistry } from './collector.js'
+export type { BackendLabel } from './families.js'
+export type { MetricsOptions } from './options.js'
+export { MetricsWriter } from './writer.js'
+export type { WriterOptions } from './writer.js'

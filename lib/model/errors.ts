@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
-import { getSystemErrorMap, getSystemErrorName } from 'node:util'
-import type { Operation, Outcome, Request } from './types.js'
+import { getSystemErrorMap, getSystemErrorName, types } from 'node:util'
+import type { BatchResult, Request } from './types.js'
 
 const systemNames = new Map(Object.entries(constants.errno).map(([name, number]) => [-number, name]))
 
@@ -27,7 +27,7 @@ interface Details {
  */
 export class IpvsError extends Error {
   override readonly name = 'IpvsError'
-  /** Name of the errno: 'EEXIST'. */
+  /** Name of the errno: 'EEXIST'. 'ERR_IPVS_ANSWER_LOST' where the outcome is 'unknown'. */
   readonly code: string
   /** The errno, negative as in `node:fs`. */
   readonly errno: number
@@ -42,7 +42,7 @@ export class IpvsError extends Error {
 
   constructor(message: string, { errno, operation, outcome = 'refused', reason, text }: Details) {
     super(text === undefined ? message : `${message} (kernel: ${text})`)
-    this.code = errnoName(errno)
+    this.code = outcome === 'unknown' ? 'ERR_IPVS_ANSWER_LOST' : errnoName(errno)
     this.errno = errno
     this.operation = operation
     this.outcome = outcome
@@ -51,36 +51,39 @@ export class IpvsError extends Error {
   }
 }
 
-/** An operation of a batch that was refused. */
-export interface Refusal {
-  /** Its place in the batch, from 0. */
-  index: number
-  operation: Operation
-  outcome: Failure
-  error: IpvsError
-}
-
 /** Some operations of a batch were not carried out; the kernel has carried out all others. */
 export class BatchError extends Error {
   override readonly name = 'BatchError'
   readonly code = 'ERR_IPVS_BATCH'
-  /** Every operation that was not carried out, with its place and its error: refused ones and, after an overrun of the receive buffer, 'unknown' and 'not-sent' ones. */
-  declare readonly refusals: Refusal[]
-  /** The outcome of every operation, in order. */
-  declare readonly outcomes: Outcome[]
+  /** What became of the batch. */
+  declare readonly result: BatchResult
 
-  constructor(outcomes: Outcome[]) {
-    const refusals = outcomes.filter((outcome): outcome is Refusal => outcome.error !== undefined)
-    const [first] = refusals
-    super(`${refusals.length} of ${outcomes.length} operations were not carried out; the first is number ${first.index}: ${first.error.message}`)
-    Object.defineProperty(this, 'refusals', { value: refusals, enumerable: false })
-    withOutcomes(this, outcomes)
+  constructor(result: BatchResult) {
+    const { total, done, refused, unknown, cause } = result
+    const [first] = [...refused.slice(0, 1), ...unknown.slice(0, 1)].sort((a, b) => a.index - b.index)
+    const why = first === undefined ? `: ${cause?.message}` : `; the first is number ${first.index}: ${first.error.message}`
+    super(`${total - done} of ${total} operations were not carried out${why}`)
+    hide(this, result)
   }
 }
 
-/** Outcomes can be thousands, refusals too: an error that is printed does not show them. */
-export function withOutcomes(error: Error, outcomes: Outcome[]): void {
-  Object.defineProperty(error, 'outcomes', { value: outcomes, enumerable: false, configurable: true, writable: true })
+/** What an error tells beside its message can be thousands of operations: where it is printed they are not shown. */
+export function hide(error: Error, result: unknown): void {
+  Object.defineProperty(error, 'result', { value: result, enumerable: false, configurable: true, writable: true })
+}
+
+/** Whether this is an error, of this realm or another one. */
+const isError = (error: unknown): error is Error => error instanceof Error || types.isNativeError(error)
+
+/**
+ * The error, telling what had been done by then. What takes no property, since it is frozen or no error at all, and what tells this of
+ * another batch becomes the `cause` of one that does.
+ */
+export function telling(error: unknown, message: string, result: unknown): Error {
+  const taking = isError(error) && Object.isExtensible(error) && !(error instanceof BatchError || error instanceof AbortError)
+  const teller = taking ? error : new Error(isError(error) ? `${message}: ${error.message}` : message, { cause: error })
+  hide(teller, result)
+  return teller
 }
 
 /**
@@ -89,25 +92,26 @@ export function withOutcomes(error: Error, outcomes: Outcome[]): void {
  */
 export function withoutStack<Made>(make: () => Made): Made {
   const limit = Error.stackTraceLimit
-  Error.stackTraceLimit = 0
+  // Not by assignment, which throws where the intrinsics are frozen.
+  Reflect.set(Error, 'stackTraceLimit', 0)
   try {
     return make()
   } finally {
-    Error.stackTraceLimit = limit
+    Reflect.set(Error, 'stackTraceLimit', limit)
   }
 }
 
-/** A batch was ended by its `AbortSignal`, whose reason is the `cause`. What had been sent by then was carried out. */
-export class AbortError extends Error {
+/** A batch, or an `apply`, was ended by its `AbortSignal`, whose reason is the `cause`. What had been sent by then was carried out. */
+export class AbortError<Result = BatchResult> extends Error {
   override readonly name = 'AbortError'
   readonly code = 'ABORT_ERR'
-  /** The outcomes of the operations taken from the batch so far, in order; 'not-sent' for those that were not sent. */
-  declare readonly outcomes: Outcome[]
+  /** What became of it; of an `apply` its `ApplyResult`. */
+  declare readonly result: Result
 
-  constructor(reason: unknown, outcomes: Outcome[]) {
-    const sent = outcomes.filter(({ outcome }) => outcome !== 'not-sent').length
-    super(`The batch was aborted: ${sent} operations had been sent, which cannot be recalled`, { cause: reason })
-    withOutcomes(this, outcomes)
+  /** @param sent how many operations had been sent */
+  constructor(reason: unknown, sent: number, result: Result) {
+    super(`Aborted: ${sent} operations had been sent, which cannot be recalled`, { cause: reason })
+    hide(this, result)
   }
 }
 
@@ -132,6 +136,11 @@ function argumentError(Kind: ErrorConstructor, code: ArgumentErrorCode, field: s
 /** Whether this is bad input that the library itself found, not an error that an argument's getter threw. */
 export const isArgumentError = (error: unknown): error is ArgumentError => typeof error === 'object' && error !== null && ours.has(error)
 
+function kindOf(value: object): string {
+  const { constructor } = value as { constructor?: unknown }
+  return typeof constructor === 'function' && !['', 'Object'].includes(constructor.name) ? `an instance of ${constructor.name}` : 'an object'
+}
+
 function shown(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   switch (typeof value) {
@@ -139,7 +148,7 @@ function shown(value: unknown): string {
     case 'bigint': return `${value}n`
     case 'number': return Object.is(value, -0) ? '-0' : String(value)
     case 'boolean': return String(value)
-    case 'object': return Array.isArray(value) ? 'an array' : 'an object'
+    case 'object': return Array.isArray(value) ? 'an array' : kindOf(value)
     default: return `a ${typeof value}`
   }
 }

@@ -241,29 +241,45 @@ export type Request =
   | { type: 'connections' | 'totals' | 'processorTotals' }
   | { type: 'getSysctl' | 'setSysctl', name: string }
 
-/** How one operation of a batch ended. */
-export interface Outcome {
+/** An operation of a batch that the kernel refused, or whose answer was lost. */
+export interface Refusal {
   /** Its place in the batch, from 0. */
   index: number
-  /** The object that was given. */
-  operation: Operation
   /**
-   * 'refused': by the kernel. 'unknown': the answer was lost to an overrun of the receive buffer, so it may or may not have been carried out.
-   * 'not-sent': because of such an overrun before it, or of an `AbortSignal`.
+   * Of an array the element that was given. A function's calls and what an iterable yielded are not kept: theirs is read back from what was
+   * sent, so that defaults are filled in and addresses are in their canonical form.
    */
-  outcome: 'done' | 'refused' | 'unknown' | 'not-sent'
-  /** Why it was not carried out. */
-  error?: IpvsError
+  operation: Operation
+  error: IpvsError
+}
+
+/** What became of a batch: each operation was done, refused, is unknown, or was not sent. There is no object for one that was done. */
+export interface BatchResult {
+  /** Operations in the batch; of an iterable that did not come to its end, those that were taken from it. */
+  total: number
+  /** Operations that were carried out. */
+  done: number
+  /** Those that the kernel refused, in order. A refusal keeps nothing after it from being carried out. */
+  refused: Refusal[]
+  /** Those whose answer was lost, in order: they may have been carried out. Their error's code is 'ERR_IPVS_ANSWER_LOST'. */
+  unknown: Refusal[]
+  /**
+   * How many of the last ones were not sent, since an answer before them was lost, the socket did not take them, a signal came, or the batch
+   * ended with an error: always a tail of what was given.
+   */
+  notSent: number
+  /** Why they were not sent, where the socket is the reason. */
+  cause?: IpvsError
 }
 
 /** Options of `batch`. */
 export interface BatchOptions {
   /**
-   * 'throw' (the default): if an operation was not carried out, a `BatchError` that lists all of those. 'return': the outcomes, whatever they are.
+   * 'throw' (the default): if an operation was not carried out, a `BatchError` with the result. 'return': the result, whatever it is.
    * In both cases a refusal does not keep the kernel from carrying out the operations after it.
    */
   refusals?: 'throw' | 'return'
-  /** Takes back what has not been sent when it comes. What was sent cannot be recalled; the `AbortError` has the outcomes. */
+  /** Takes back what has not been sent when it comes. What was sent cannot be recalled; the `AbortError` has the result. */
   signal?: AbortSignal
 }
 

@@ -1,9 +1,10 @@
 import { canonicalAddress } from '../model/address.js'
-import { integer, object, oneOf, refuseUnknown, string, type Known } from '../arguments/validate.js'
-import { conflict, invalidValue } from '../model/errors.js'
-import { PORT } from '../model/limits.js'
+import { object, refuseUnknown, type Known } from '../arguments/validate.js'
+import { conflict } from '../model/errors.js'
+import type { AddressServiceKey } from '../model/types.js'
 import type { NativeHandle } from '../wire/addon.js'
-import { PROTOCOLS } from '../model/vocabulary.js'
+import { Requests } from '../wire/pack/requests.js'
+import { SERVICE_KEY_SIZE, writeServiceKey } from '../wire/pack/service.js'
 import { connectionOf, connectionsFile, identity, isTitle, originOf, originsFile, words } from './connection-line.js'
 import { readPieces, readPiecesSync, type NamespaceFile } from './namespace-file.js'
 import type { Connection, ConnectionFilter } from './types.js'
@@ -16,15 +17,25 @@ const FILTER: Known = { what: 'the options of connections', names: new Set(['ser
  * Lists the connections that match. Two files have to be put together: what a persistence engine knows of a connection (few have any)
  * is read first and kept, then all connections with their origin pass by, so that memory does not grow with the table.
  *
+ * The filter is checked at once, the files are opened when the first connection is asked for. A list that is dropped before its end closes its file
+ * when the garbage collector finds it.
+ *
  * @param open gives the handle, or throws if it is closed
  */
-export async function* connections(open: () => NativeHandle, filter?: ConnectionFilter): AsyncGenerator<Connection, void, undefined> {
+export function connections(open: () => NativeHandle, filter?: ConnectionFilter): AsyncGenerator<Connection, void, undefined> {
   const matches = matcher(filter)
+  const reading: Reading<AsyncGenerator<string>> = {}
+  const list = listed(open, matches, reading)
+  dropped.register(list, reading)
+  return list
+}
+
+async function* listed(open: () => NativeHandle, matches: Matcher, reading: Reading<AsyncGenerator<string>>): AsyncGenerator<Connection, void, undefined> {
   const engines = new Engines()
   const first = new Lines()
-  for await (const piece of readPieces(open(), file(connectionsFile))) for (const line of first.take(piece)) engines.note(line)
+  for await (const piece of reading.pieces = readPieces(open(), file(connectionsFile))) for (const line of first.take(piece)) engines.note(line)
   const second = new Lines()
-  for await (const piece of readPieces(open(), file(originsFile))) {
+  for await (const piece of reading.pieces = readPieces(open(), file(originsFile))) {
     for (const line of second.take(piece)) {
       const connection = engines.complete(line)
       if (matches(connection)) yield connection
@@ -33,19 +44,34 @@ export async function* connections(open: () => NativeHandle, filter?: Connection
 }
 
 /** The same on the calling thread. */
-export function* connectionsSync(open: () => NativeHandle, filter?: ConnectionFilter): Generator<Connection, void, undefined> {
+export function connectionsSync(open: () => NativeHandle, filter?: ConnectionFilter): Generator<Connection, void, undefined> {
   const matches = matcher(filter)
+  const reading: Reading<Generator<string>> = {}
+  const list = listedSync(open, matches, reading)
+  dropped.register(list, reading)
+  return list
+}
+
+function* listedSync(open: () => NativeHandle, matches: Matcher, reading: Reading<Generator<string>>): Generator<Connection, void, undefined> {
   const engines = new Engines()
   const first = new Lines()
-  for (const piece of readPiecesSync(open(), file(connectionsFile))) for (const line of first.take(piece)) engines.note(line)
+  for (const piece of reading.pieces = readPiecesSync(open(), file(connectionsFile))) for (const line of first.take(piece)) engines.note(line)
   const second = new Lines()
-  for (const piece of readPiecesSync(open(), file(originsFile))) {
+  for (const piece of reading.pieces = readPiecesSync(open(), file(originsFile))) {
     for (const line of second.take(piece)) {
       const connection = engines.complete(line)
       if (matches(connection)) yield connection
     }
   }
 }
+
+/** The file that a list is reading. It must not know the list, or that would never be garbage. */
+interface Reading<Pieces> { pieces?: Pieces }
+
+/** A generator that nobody finishes never gets to its `finally`; ending the one that reads the file for it closes the file. */
+const dropped = new FinalizationRegistry<Reading<Generator<string> | AsyncGenerator<string>>>(({ pieces }) => {
+  void pieces?.return(undefined)
+})
 
 /** Cuts pieces of text into lines of words, without the title. */
 class Lines {
@@ -73,17 +99,18 @@ class Engines {
   }
 }
 
+type Matcher = (connection: Connection) => boolean
+
 /** Checks a filter, and makes the question of it that a connection has to answer. */
-function matcher(filter: ConnectionFilter | undefined): (connection: Connection) => boolean {
+function matcher(filter: ConnectionFilter | undefined): Matcher {
   if (filter === undefined) return () => true
   refuseUnknown(object(filter, 'options'), 'options', FILTER)
   const { service } = filter
   if (service === undefined) return () => true
-  const { protocol, address, port, fwmark } = object(service, 'service')
+  // A key is checked where keys are written.
+  writeServiceKey(new Requests(SERVICE_KEY_SIZE), 0, service)
+  const { fwmark, protocol, address, port } = service as AddressServiceKey & { fwmark?: unknown }
   if (fwmark !== undefined) throw conflict('service.fwmark', 'is not known of a connection: the kernel does not list it')
-  oneOf(protocol, 'service.protocol', PROTOCOLS.number)
-  const wanted = canonicalAddress(string(address, 'service.address'))
-  if (wanted === undefined) throw invalidValue('service.address', 'an IPv4 or IPv6 address', address)
-  const ports = integer(port, 'service.port', PORT)
-  return ({ protocol: its, virtual }) => its === protocol && virtual.address === wanted && (ports === 0 || virtual.port === ports)
+  const wanted = canonicalAddress(address)
+  return ({ protocol: its, virtual }) => its === protocol && virtual.address === wanted && (port === 0 || virtual.port === port)
 }

@@ -16,22 +16,28 @@ export interface NamespaceFile {
   operation: Request
 }
 
-/** /proc shows the namespace of the thread that opens it. */
+/** /proc shows the namespace of the thread that opens it. Where that is not the handle's, a thread enters it, which needs CAP_SYS_ADMIN. */
 function open(handle: NativeHandle, { path, operation }: NamespaceFile, flags: number): number {
   const descriptor = handle.openInNamespace(path, flags)
   if (descriptor < 0) throw fileError(descriptor, path, operation)
   return descriptor
 }
 
+const ADVICE: Partial<Record<string, string>> = {
+  ENOENT: 'this kernel does not have it, or has not loaded IPVS',
+  EACCES: 'it may not be opened: that needs root, or CAP_NET_ADMIN over the network namespace',
+  EPERM: 'it may not be opened: it belongs to another network namespace than that of the process, and entering one needs CAP_SYS_ADMIN',
+  EINVAL: 'the kernel does not accept the value',
+  EMFILE: 'this process has as many files open as it may: raise its limit (ulimit -n)',
+}
+
 function fileError(errno: number, path: string, operation: Request): IpvsError {
-  const advice: Partial<Record<string, string>> = {
-    ENOENT: 'this kernel does not have it, or has not loaded IPVS',
-    EACCES: 'it may not be opened: that needs root, or CAP_NET_ADMIN over the network namespace',
-    EPERM: 'it may not be opened: that needs root, or CAP_NET_ADMIN over the network namespace',
-    EINVAL: 'the kernel does not accept the value',
-  }
   const code = errnoName(errno)
-  return new IpvsError(`${path}: ${advice[code] ?? 'it could not be read or written'} (${code})`, { errno, operation })
+  const advice = code === 'EROFS'
+    ? 'it is mounted read-only, as in a container. Give it when the container starts, '
+      + `docker run --sysctl ${path.slice('/proc/sys/'.length).replaceAll('/', '.')}=VALUE, or set it on the host for --network host`
+    : ADVICE[code] ?? 'it could not be read or written'
+  return new IpvsError(`${path}: ${advice} (${code})`, { errno, operation })
 }
 
 /** The text of a file, piece by piece, without holding the event loop. */

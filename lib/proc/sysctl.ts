@@ -1,19 +1,22 @@
-import { invalidType, invalidValue } from '../model/errors.js'
-import { integer } from '../arguments/validate.js'
+import { invalidType, invalidValue, outOfRange } from '../model/errors.js'
 import type { NativeHandle } from '../wire/addon.js'
 import { readText, readTextSync, writeText, writeTextSync, type NamespaceFile } from './namespace-file.js'
 
 /** What a setting holds. */
 interface SysctlKinds {
+  /** A C `int`: 32 bits with a sign. */
   integer: number
+  /** A C `unsigned long`. As a number, it is exact up to 2⁵³-1. */
+  count: number
   /** Two numbers: a packet count and a period. */
   pair: [number, number]
   text: string
 }
 
 /**
- * The settings under `net.ipv4.vs`, from `net/netfilter/ipvs/ip_vs_ctl.c`. What they mean is told in the kernel's
- * Documentation/networking/ipvs-sysctl.rst; a kernel that lacks one answers ENOENT.
+ * The settings under `net.ipv4.vs`, from `net/netfilter/ipvs/ip_vs_ctl.c`, `ip_vs_lblc.c` and `ip_vs_lblcr.c`. What they mean is told in the kernel's
+ * Documentation/networking/ipvs-sysctl.rst. A kernel that lacks one answers ENOENT: `debug_level` is only there where the kernel was built with
+ * CONFIG_IP_VS_DEBUG (one level for all, written from the initial namespace only), `lblc_expiration` and `lblcr_expiration` (seconds) once the scheduler's module is loaded.
  */
 const kinds = {
   amemthresh: 'integer',
@@ -24,6 +27,7 @@ const kinds = {
   conn_max: 'integer',
   conn_reuse_mode: 'integer',
   conntrack: 'integer',
+  debug_level: 'integer',
   drop_entry: 'integer',
   drop_packet: 'integer',
   est_cpulist: 'text',
@@ -31,6 +35,8 @@ const kinds = {
   expire_nodest_conn: 'integer',
   expire_quiescent_template: 'integer',
   ignore_tunneled: 'integer',
+  lblc_expiration: 'integer',
+  lblcr_expiration: 'integer',
   nat_icmp_send: 'integer',
   pmtu_disc: 'integer',
   run_estimation: 'integer',
@@ -42,7 +48,7 @@ const kinds = {
   svc_lfactor: 'integer',
   sync_persist_mode: 'integer',
   sync_ports: 'integer',
-  sync_qlen_max: 'integer',
+  sync_qlen_max: 'count',
   sync_refresh_period: 'integer',
   sync_retries: 'integer',
   sync_sock_size: 'integer',
@@ -60,7 +66,12 @@ export type SysctlValue<Name extends SysctlName> = SysctlKinds[(typeof kinds)[Na
 export interface Sysctl {
   /** @throws IpvsError ENOENT where the kernel does not have it (yet). */
   get<Name extends SysctlName>(name: Name): Promise<SysctlValue<Name>>
-  /** @throws IpvsError EINVAL where the kernel does not accept the value, EACCES without permission, ENOENT as above. */
+  /**
+   * What `get` reads can be written back. `set('est_cpulist', '')`, an empty list of processors, stops the kernel's counting of traffic (Linux 6.2).
+   *
+   * @throws IpvsError EINVAL where the kernel does not accept the value, EACCES without permission, EROFS where /proc/sys is mounted read-only
+   * (as in a Docker container), ENOENT as above.
+   */
   set<Name extends SysctlName>(name: Name, value: SysctlValue<Name>): Promise<void>
 }
 
@@ -93,18 +104,31 @@ function fileOf(name: SysctlName, access: 'get' | 'set'): NamespaceFile {
 
 function valueOf<Name extends SysctlName>(name: Name, text: string): SysctlValue<Name> {
   const words = text.trim()
-  const values: SysctlKinds = { integer: Number(words), pair: words.split(/\s+/).map(Number) as [number, number], text: words }
+  const number = Number(words)
+  const values: SysctlKinds = { integer: number, count: number, pair: words.split(/\s+/).map(Number) as [number, number], text: words }
   return values[kinds[name]]
 }
 
-const RANGE = { min: -(2 ** 31), max: 2 ** 31 - 1 }
+const INTEGER = { min: -(2 ** 31), max: 2 ** 31 - 1 }
+const COUNT = { min: 0, max: Number.MAX_SAFE_INTEGER }
 
-function textOf(name: SysctlName, value: unknown): string {
-  const kind: keyof SysctlKinds = kinds[name]
-  if (kind === 'integer') return String(integer(value, 'value', RANGE))
+/** The text of a whole number. The checks of single values elsewhere know no number below 0. */
+function digits(value: unknown, field: string, { min, max }: typeof INTEGER): string {
+  const expected = `an integer from ${min} to ${max}`
+  if (typeof value !== 'number') throw invalidType(field, expected, value)
+  if (!Number.isInteger(value) || value < min || value > max || Object.is(value, -0)) throw outOfRange(field, expected, value)
+  return String(value)
+}
+
+/** What is written. It ends with a line feed because the kernel is not asked at all to write nothing, and an empty text is a value too. */
+const textOf = (name: SysctlName, value: unknown): string => `${wordsOf(kinds[name], value)}\n`
+
+function wordsOf(kind: keyof SysctlKinds, value: unknown): string {
+  if (kind === 'integer') return digits(value, 'value', INTEGER)
+  if (kind === 'count') return digits(value, 'value', COUNT)
   if (kind === 'pair') {
     if (!Array.isArray(value) || value.length !== 2) throw invalidType('value', 'an array of two integers', value)
-    return value.map((part, index) => integer(part, `value[${index}]`, RANGE)).join(' ')
+    return value.map((part, index) => digits(part, `value[${index}]`, INTEGER)).join(' ')
   }
   if (typeof value !== 'string') throw invalidType('value', 'a string', value)
   if (/[\0\n]/.test(value)) throw invalidValue('value', 'one line of text', value)

@@ -1,4 +1,5 @@
 import type { NativeHandle } from '../wire/addon.js'
+import { COUNTERS, ratesOf, statisticsOf } from '../model/statistics.js'
 import type { Rates, Statistics } from '../model/types.js'
 import { readText, readTextSync, type NamespaceFile } from './namespace-file.js'
 import type { ProcessorTotals, Totals } from './types.js'
@@ -17,11 +18,9 @@ export const processorTotalsSync = (handle: NativeHandle): ProcessorTotals[] => 
 /** Lines that are numbers, all hexadecimal. */
 const rows = (text: string): string[][] => text.split('\n').filter((line) => /^[ 0-9A-F]*[0-9A-F][ 0-9A-F]*$/.test(line)).map((line) => line.trim().split(/ +/))
 
-const five = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'] as const
+const statistics = (numbers: string[]): Statistics => statisticsOf((name) => BigInt(`0x${numbers[COUNTERS.indexOf(name)]}`))
 
-const statistics = (numbers: string[]): Statistics => withJson(Object.fromEntries(five.map((name, index) => [name, BigInt(`0x${numbers[index]}`)])) as unknown as Statistics)
-
-const rates = (numbers: string[]): Rates => Object.fromEntries(five.map((name, index) => [name, parseInt(numbers[index], 16)])) as Rates
+const rates = (numbers: string[]): Rates => ratesOf((name) => parseInt(numbers[COUNTERS.indexOf(name)], 16))
 
 /** Reads `ip_vs_stats`: a row of counters, then a row of rates, each under its title. */
 export function parseTotals(text: string): Totals {
@@ -32,16 +31,4 @@ export function parseTotals(text: string): Totals {
 /** Reads `ip_vs_stats_percpu`: a row for each processor, which it begins with; the sums have no number before them. */
 export function parseProcessorTotals(text: string): ProcessorTotals[] {
   return rows(text).filter((row) => row.length === 6).map(([processor, ...numbers]) => ({ processor: parseInt(processor, 16), stats: statistics(numbers) }))
-}
-
-/** As listed statistics do, these bring words for `JSON.stringify`, which has none for a bigint. */
-function withJson(stats: Statistics): Statistics {
-  return Object.defineProperty(stats, 'toJSON', {
-    value(this: Statistics) {
-      return Object.fromEntries(five.map((name) => [name, String(this[name])]))
-    },
-    enumerable: false,
-    configurable: true,
-    writable: true,
-  })
 }

@@ -1,14 +1,14 @@
 /**
- * Addresses as ipvsadm reads and writes them, where the C library's ways differ from the canonical text of this library:
- * IPv4 in all the spellings of inet_aton(3), IPv6 as inet_ntop(3) prints it.
+ * Addresses as ipvsadm reads and writes them. It uses the C library, which differs from this library's canonical text:
+ * inet_aton(3) reads IPv4 in many spellings, inet_ntop(3) prints some IPv6 addresses differently.
  */
 import { canonicalAddress, formatMask, parseAddress } from '../model/address.js'
 
 const loosePart = /^(?:0[xX]([0-9a-fA-F]+)|0([0-7]*)|([1-9][0-9]*))$/
 
 /**
- * Reads IPv4 text as inet_aton(3) does: one to four parts, each decimal, octal (leading 0) or hexadecimal (leading 0x), the last one
- * filling what is left; what follows white space is passed over.
+ * Reads IPv4 text as inet_aton(3) does: one to four parts, each decimal, octal (leading 0) or hexadecimal (leading 0x). The last part
+ * fills the remaining bytes. Ignores what follows white space.
  *
  * @returns The canonical text, or `undefined` if the text is no address.
  */
@@ -32,7 +32,7 @@ export function looseIPv4(text: string): string | undefined {
 
 const embedded = /^::([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
 
-/** A canonical address as inet_ntop(3) prints it: it writes a dotted quad after 96 zero bits, RFC 5952 does not. */
+/** A canonical address as inet_ntop(3) prints it. After 96 zero bits it writes a dotted quad, unlike RFC 5952. */
 export function asPrinted(address: string): string {
   const match = embedded.exec(address)
   return match ? `::${formatMask(parseInt(match[1], 16) * 65_536 + parseInt(match[2], 16))}` : address
@@ -41,7 +41,7 @@ export function asPrinted(address: string): string {
 const bytes = new Uint8Array(16)
 const view = new DataView(bytes.buffer)
 
-/** What ipvsadm sorts addresses by: the 32-bit words of its union of both families. Host names count as 0. */
+/** The 32-bit words of an address that ipvsadm sorts by. An IPv4 address has one, followed by zeros. Host names count as 0. */
 export function sortWords(address: string): [number, number, number, number] {
   if (parseAddress(address, bytes, 0) === 0) bytes.fill(0)
   return [view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12)]

@@ -1,17 +1,17 @@
-/** What is wrong with a rule, where, and what was expected instead. */
+/** A mistake in a rule: what is wrong, where, and what was expected instead. */
 export class RulesError extends Error {
   readonly code = 'ERR_IPVS_RULES'
   /** What is wrong, without the place. */
   readonly problem: string
   /** What was expected in its place. */
   readonly expected: string
-  /** Line of the text, from 1. */
+  /** Line in the text, from 1. */
   readonly line: number
   /** Column in that line, from 1, counted in UTF-16 units as editors do. */
   readonly column: number
-  /** Exit status that ipvsadm ends with at such a mistake: 255 where it does not understand its command line, 2 for a bad value. */
+  /** ipvsadm's exit status for such a mistake: 255 if it does not understand its command line, 2 for a bad value. */
   readonly exitStatus: 2 | 255
-  /** All that is wrong with the text, this first mistake included, in the order of its lines. Not enumerable. */
+  /** All mistakes in the text, this one first, in the order of the lines. Not enumerable. */
   declare readonly errors: readonly RulesError[]
 
   constructor(problem: string, expected: string, line: number, column: number, exitStatus: 2 | 255 = 2) {
@@ -22,16 +22,16 @@ export class RulesError extends Error {
     this.line = line
     this.column = column
     this.exitStatus = exitStatus
-    tellAll(this, [this])
+    setErrors(this, [this])
   }
 }
 
-/** Makes the first of several mistakes carry them all. */
+/** Sets the `errors` of the first of several mistakes to all of them, and returns it. */
 export function firstOf(errors: readonly RulesError[]): RulesError {
-  tellAll(errors[0], errors)
+  setErrors(errors[0], errors)
   return errors[0]
 }
 
-function tellAll(error: RulesError, errors: readonly RulesError[]): void {
+function setErrors(error: RulesError, errors: readonly RulesError[]): void {
   Object.defineProperty(error, 'errors', { value: errors, enumerable: false, configurable: true })
 }

@@ -10,8 +10,8 @@ const destination: Omit<Destination, 'address' | 'port'> =
 const tunnel = { type: 'ipip', checksum: 'none' } as const
 
 /**
- * Writes operations as commands in ipvsadm's language, one a line, in their order: what `ipvs -R` or `parseCommands` makes the same
- * operations of. Lines that ipvsadm cannot carry out begin with `#ipvs:`, as in a full save.
+ * Writes operations as commands in ipvsadm's language, one a line, in their order. `parseCommands` and `ipvs -R` read the same
+ * operations back. Lines that ipvsadm cannot carry out begin with `#ipvs:`, as in a full save.
  */
 export function formatCommands(operations: Iterable<Operation>): string {
   let text = ''
@@ -23,8 +23,8 @@ function formatCommand(operation: Operation): string {
   switch (operation.type) {
     case 'addService':
     case 'updateService': {
-      const { persistence } = operation.service
-      const complete = { ...service, ...operation.service, persistence: persistence ? { timeout: defaults.persistenceTimeout, ...persistence } : null } as Service
+      const persistence = operation.service.persistence ? { timeout: defaults.persistenceTimeout, ...operation.service.persistence } : null
+      const complete = { ...service, ...operation.service, persistence } as Service
       return serviceLine(operation.type === 'addService' ? '-A' : '-E', complete, { full: true })
     }
     case 'removeService':
@@ -32,11 +32,13 @@ function formatCommand(operation: Operation): string {
     case 'addDestination':
     case 'updateDestination': {
       const given = operation.destination
-      const wrapped = given.forward === 'tun' ? { ...tunnel, ...given.tunnel } : null
-      return destinationLine(operation.type === 'addDestination' ? '-a' : '-e', operation.service, { ...destination, ...given, tunnel: wrapped }, { full: true })
+      const complete = { ...destination, ...given, tunnel: given.forward === 'tun' ? { ...tunnel, ...given.tunnel } : null }
+      return destinationLine(operation.type === 'addDestination' ? '-a' : '-e', operation.service, complete, { full: true })
     }
-    case 'removeDestination':
-      return `-d ${spellService(operation.service)} -r ${spellEndpoint(operation.destination.address, operation.destination.port, undefined)}`
+    case 'removeDestination': {
+      const { address, port } = operation.destination
+      return `-d ${spellService(operation.service)} -r ${spellEndpoint(address, port, undefined)}`
+    }
     case 'zero':
       return operation.service ? `-Z ${spellService(operation.service)}` : '-Z'
     case 'flush':

@@ -1,6 +1,7 @@
 /**
- * ipvsadm's language, both ways: commands and saved rules read into operations and tables, tables written as rules. Pure functions,
- * without the native part: they work on any machine. Only `resolveNames` looks at the system (host names, `/etc/services`).
+ * Reads and writes ipvsadm's language: commands and saved rules become operations and tables, and the other way round. The functions
+ * are pure and do not load the native part, so they work on any machine. Only `resolveNames` uses the system (host names,
+ * `/etc/services`).
  *
  * @module ipvs/rules
  */

@@ -1,12 +1,12 @@
 /**
- * ipvsadm's language as tables: its commands, its options, and which option goes with which command.
+ * ipvsadm's language as tables: its commands, its options, and which options each command takes.
  *
- * Facts are from the source of ipvsadm 1.31 where its manual says otherwise.
+ * Where the manual and the source of ipvsadm 1.31 differ, the facts are the source's.
  */
 
 import { DEFAULTS } from '../model/limits.js'
 
-/** What ipvsadm calls its options in "multiple '…' options" and the like. It checks them in this order. */
+/** The names of options in ipvsadm's messages ("multiple '…' options"), in the order in which it checks them. */
 export const optionGroups = [
   'numeric', 'connection', 'service-address', 'scheduler', 'persistent', 'netmask', 'real-server', 'forwarding-method', 'weight',
   'u-threshold', 'l-threshold', 'mcast-interface', 'timeout', 'daemon', 'stats', 'rate', 'thresholds', 'persistent-conn', 'nosort',
@@ -16,12 +16,12 @@ export const optionGroups = [
 
 export type OptionGroup = (typeof optionGroups)[number]
 
-/** ipvsadm's commands, under the names of its own messages. */
+/** ipvsadm's commands, by their names in its messages. */
 export type CommandName =
   | 'add-service' | 'edit-service' | 'delete-service' | 'flush' | 'list' | 'add-server' | 'delete-server' | 'edit-server'
   | 'set' | 'start-daemon' | 'stop-daemon' | 'restore' | 'save' | 'zero' | 'help' | 'version'
 
-/** Which options a command needs, takes, and takes at most one of. All others are refused. */
+/** The options that a command needs, takes, and takes at most one of. All others are refused. */
 export interface Grammar {
   needs?: readonly OptionGroup[]
   takes?: readonly OptionGroup[]
@@ -56,7 +56,7 @@ export const grammars: Record<CommandName, Grammar> = {
   version: {},
 }
 
-/** Which tunnel options go with which tunnel type. */
+/** The tunnel options of each tunnel type. */
 export const tunnelGrammars: Record<'ipip' | 'gue' | 'gre', Grammar> = {
   ipip: {},
   gue: { needs: ['tun-port'], oneOf: ['tun-nocsum', 'tun-csum', 'tun-remcsum'] },
@@ -65,19 +65,20 @@ export const tunnelGrammars: Record<'ipip' | 'gue' | 'gre', Grammar> = {
 
 export const tunnelGroups = ['tun-port', 'tun-nocsum', 'tun-csum', 'tun-remcsum'] as const
 
-/** An option as popt(3) sees it. */
+/** An option as popt(3) defines it. */
 export interface OptionSpelling {
   long: string
   short?: string
   argument: 'none' | 'text' | 'optional'
-  /** Set for the options that are commands: one of them has to come first. */
+  /** For options that are commands. The first option has to be one of them. */
   command?: CommandName
-  /** The name by which ipvsadm judges it; options without one may come any number of times. */
+  /** Of the options of a group only one may be given. Options without a group may be repeated. */
   group?: OptionGroup
 }
 
 const flag = (long: string, short?: string, group?: OptionGroup): OptionSpelling => ({ long, short, argument: 'none', group })
-const valued = (long: string, short?: string, group: OptionGroup = long as OptionGroup): OptionSpelling => ({ long, short, argument: 'text', group })
+const valued = (long: string, short?: string, group: OptionGroup = long as OptionGroup): OptionSpelling =>
+  ({ long, short, argument: 'text', group })
 const command = (long: string, short: string | undefined, name: CommandName, argument: 'none' | 'text' = 'none'): OptionSpelling =>
   ({ long, short, argument, command: name })
 
@@ -142,16 +143,16 @@ export const optionSpellings: readonly OptionSpelling[] = [
   flag('tun-remcsum', undefined, 'tun-remcsum'),
 ]
 
-/** Words of this library's own, for rules that ipvsadm's language cannot say: only in lines that ipvsadm-restore passes over. */
+/** This library's own options, for rules that ipvsadm's language cannot say. Only lines that ipvsadm-restore skips have them. */
 export const beyondSpellings: readonly OptionSpelling[] = [
   flag('local', undefined, 'forwarding-method'),
   flag('bypass', undefined, 'forwarding-method'),
 ]
 
-/** Defaults, from ipvsadm's source. The manual says 300 seconds of persistence; the program has always used 360. */
+/** ipvsadm's defaults, from its source. Its manual gives 300 seconds of persistence, but the program uses 360. */
 export const defaults = { ...DEFAULTS, daemonInterface: 'eth0' } as const
 
-/** Largest values that ipvsadm accepts. */
+/** The largest values that ipvsadm accepts. */
 export const limits = {
   /** Seconds: 31 days. */
   timeout: 86_400 * 31,
@@ -162,11 +163,11 @@ export const limits = {
   syncMaxLength: 65_507,
   port: 65_535,
   ttl: 255,
-  /** Bytes that ipvsadm keeps of a name; it drops the rest. */
+  /** Bytes of a name that ipvsadm keeps. It drops the rest without a word. */
   schedulerName: 15,
   engineName: 16,
   interfaceName: 15,
 } as const
 
-/** Largest values that the kernel accepts, for the lines of {@link beyondSpellings}. */
+/** The largest values that the kernel accepts, for lines that ipvsadm-restore skips. */
 export const kernelLimits = { ...limits, timeout: 2 ** 32 - 1, weight: 2 ** 31 - 1 } as const

@@ -2,7 +2,7 @@ import { RulesError } from './error.js'
 import type { OptionSpelling } from './language.js'
 import type { Word } from './words.js'
 
-/** The options of a command line by name, for look-up. */
+/** The options of a language by their names. */
 export class Spellings {
   readonly long: ReadonlyMap<string, OptionSpelling>
   readonly short: ReadonlyMap<string, OptionSpelling>
@@ -17,29 +17,41 @@ export class Spellings {
 /** An option as it was given. */
 export interface GivenOption {
   option: OptionSpelling
-  /** How it was spelled, dashes included. */
+  /** As it was written, with its dashes. */
   spelling: string
+  line: number
   /** Column of the option. */
   column: number
-  /** Its argument; absent if it takes none or the optional one was left out. */
+  /** Its argument. Absent if it takes none, or if the optional one was left out. */
   argument?: string
   /** Column of the argument. */
   argumentColumn: number
 }
 
+/** An option and, if its word has one, the value attached to it. */
+interface WrittenOption {
+  spelling: string
+  column: number
+  attached?: string
+  attachedColumn?: number
+}
+
 /**
- * Takes the options out of a command line, one after the other, by the rules of popt(3): long options in full with `=value` or the
- * next word, short ones combined and with their value attached, after `=` or in the next word; an optional value is the next word
- * unless that begins with a dash; all else is left over, in any place; `--` ends the options.
+ * Reads the options of a command line one after the other, by the rules of popt(3):
+ * - Long options are written in full. Their value follows `=` or is the next word.
+ * - Short options can be combined. Their value is attached, follows `=` or is the next word.
+ * - An optional value is the next word unless that begins with a dash.
+ * - `--` ends the options.
+ * - All other words, wherever they are, are left over.
  */
 export class OptionReader {
-  /** Words that are no options and belong to none. */
+  /** Words that are neither options nor their values. */
   readonly leftOver: Word[] = []
   #next = 0
-  /** Short options still to be read from a word, and the column of the first letter. */
+  /** Combined short options that are still to be read, and the column of the first of them. */
   #cluster = ''
   #letterColumn = 0
-  /** Whether that letter still has the dash before it. */
+  /** Whether that letter directly follows the dash. */
   #dashed = false
   #ended = false
 
@@ -74,8 +86,8 @@ export class OptionReader {
     const spelling = equals < 0 ? text : text.slice(0, equals)
     const option = this.spellings.long.get(spelling.slice(2))
     if (!option) throw this.#unknown(spelling, column)
-    const attached = equals < 0 ? undefined : text.slice(equals + 1)
-    return this.#withArgument(option, spelling, column, attached, column + equals + 1)
+    if (equals < 0) return this.#withArgument(option, { spelling, column })
+    return this.#withArgument(option, { spelling, column, attached: text.slice(equals + 1), attachedColumn: column + equals + 1 })
   }
 
   #short(): GivenOption {
@@ -89,21 +101,26 @@ export class OptionReader {
     this.#cluster = option.argument === 'none' ? rest : ''
     this.#dashed = false
     const equals = rest[0] === '='
-    if (rest === '' || (option.argument === 'none' && !equals)) return this.#withArgument(option, spelling, column, undefined, column)
-    return this.#withArgument(option, spelling, column, equals ? rest.slice(1) : rest, equals ? after + 1 : after)
+    if (rest === '' || (option.argument === 'none' && !equals)) return this.#withArgument(option, { spelling, column })
+    if (equals) return this.#withArgument(option, { spelling, column, attached: rest.slice(1), attachedColumn: after + 1 })
+    return this.#withArgument(option, { spelling, column, attached: rest, attachedColumn: after })
   }
 
-  #withArgument(option: OptionSpelling, spelling: string, column: number, attached: string | undefined, attachedColumn: number): GivenOption {
+  #withArgument(option: OptionSpelling, written: WrittenOption): GivenOption {
+    const { line } = this
+    const { spelling, column, attached, attachedColumn = column } = written
     if (attached !== undefined) {
       if (option.argument === 'none') throw this.#error(`option ${spelling} has a value`, 'none, it takes no value', attachedColumn)
-      return { option, spelling, column, argument: attached, argumentColumn: attachedColumn }
+      return { option, spelling, line, column, argument: attached, argumentColumn: attachedColumn }
     }
-    if (option.argument === 'none') return { option, spelling, column, argumentColumn: column }
+    if (option.argument === 'none') return { option, spelling, line, column, argumentColumn: column }
     const word = this.words.at(this.#next)
-    if (word === undefined && option.argument === 'text') throw this.#error(`option ${spelling} is the last word`, 'its value after it', column)
-    if (word === undefined || (option.argument === 'optional' && word.text[0] === '-')) return { option, spelling, column, argumentColumn: column }
+    if (word === undefined || (option.argument === 'optional' && word.text[0] === '-')) {
+      if (option.argument === 'text') throw this.#error(`option ${spelling} is the last word`, 'its value after it', column)
+      return { option, spelling, line, column, argumentColumn: column }
+    }
     this.#next++
-    return { option, spelling, column, argument: word.text, argumentColumn: word.column }
+    return { option, spelling, line, column, argument: word.text, argumentColumn: word.column }
   }
 
   #unknown(spelling: string, column: number): RulesError {
@@ -114,6 +131,10 @@ export class OptionReader {
     return new RulesError(problem, expected, this.line, column, 255)
   }
 }
+
+/** The mistake that an option has a wrong value. */
+export const valueError = ({ spelling, argument = '', line, argumentColumn }: GivenOption, expected: string): RulesError =>
+  new RulesError(`${spelling} '${argument}'`, expected, line, argumentColumn)
 
 /** An option that does not exist. */
 export class UnknownOptionError extends RulesError {

@@ -1,25 +1,26 @@
 import { RulesError, firstOf } from './error.js'
-import { beyondDialect, plainDialect, readCommand, type NameReference } from './read-command.js'
-import type { NamedRuleOperation, ReadOptions, RuleOperation } from './types.js'
+import type { CommandName } from './language.js'
+import { beyondDialect, plainDialect, readCommand } from './read-command.js'
+import type { NamedRuleOperation, NameReference, ReadOptions, RuleOperation } from './types.js'
 import { ruleLines } from './words.js'
 
-/** Rules, read. */
+/** The result of reading rules. */
 export interface ReadRules {
   operations: NamedRuleOperation[]
   /** Names in the operations, in the order of the text. */
   names: NameReference[]
-  /** The mistakes of the lines that could not be read. */
+  /** The mistakes in lines that could not be read. */
   errors: RulesError[]
 }
 
-/** Reads each line by itself. */
+/** Reads each line by itself, whatever mistakes the others have. */
 export function readLines(text: string): ReadRules {
   const rules: ReadRules = { operations: [], names: [], errors: [] }
   for (const { line, words, beyond } of ruleLines(text)) {
     const { column } = words[0]
     try {
       const { name, operation, names } = readCommand(words, line, beyond ? beyondDialect : plainDialect)
-      if (!operation) throw new RulesError(`command '${name}' among rules`, 'commands that change the table', line, column)
+      if (!operation) throw changesNothing(name, line, column)
       rules.operations.push(Object.assign(operation, { line, column }))
       if (names) rules.names.push(...names)
     } catch (error) {
@@ -30,16 +31,20 @@ export function readLines(text: string): ReadRules {
   return rules
 }
 
+/** The mistake that a command among rules changes nothing. Of these `ipvsadm -R` itself refuses only another `-R`. */
+const changesNothing = (name: CommandName, line: number, column: number): RulesError =>
+  new RulesError(`command '${name}' among rules`, 'commands that change the table', line, column, name === 'restore' ? 255 : 2)
+
 /**
- * Reads commands in ipvsadm's language, one a line, as `ipvsadm -R` does, with or without the word `ipvsadm` before them. Lines that
- * begin with `#` are comments, as they are to ipvsadm-restore, unless they begin with `#ipvs:`: those are rules that ipvsadm has no
- * words for (see `formatRules`).
+ * Reads commands in ipvsadm's language, one a line, as `ipvsadm -R` does, with or without the word `ipvsadm` before them. As for
+ * ipvsadm-restore, lines that begin with `#` are comments. Lines that begin with `#ipvs:` are rules that ipvsadm has no words for
+ * (see `formatRules`). A byte-order mark is skipped.
  *
- * Defaults are those of ipvsadm 1.31 (scheduler wlc, weight 1, direct routing, 360 seconds of persistence), and so are the ranges.
- * Like it, direct routing and tunnels take the service's port whatever was given.
+ * Defaults and ranges are those of ipvsadm 1.31: scheduler wlc, weight 1, direct routing, 360 seconds of persistence. With direct
+ * routing and tunnels a destination takes the service's port, whatever port was given.
  *
- * @returns One operation for each line, with the line and the column where it stands.
- * @throws RulesError for the first mistake; its `errors` has those of all lines.
+ * @returns One operation for each line, with its line and column.
+ * @throws RulesError for the first mistake. Its `errors` has the mistakes of all lines.
  */
 export function parseCommands(text: string, options: ReadOptions & { names: 'refuse' }): RuleOperation[]
 export function parseCommands(text: string, options?: ReadOptions): NamedRuleOperation[]
@@ -50,7 +55,7 @@ export function parseCommands(text: string, { names = 'keep' }: ReadOptions = {}
   return rules.operations
 }
 
-/** The mistake that a name is where only numbers are wanted. */
+/** The mistake of a name where names are refused. */
 export function nameError({ kind, name, line, column }: NameReference): RulesError {
   return new RulesError(`'${name}' is the name of a ${kind}`, 'a number, or resolveNames before', line, column)
 }

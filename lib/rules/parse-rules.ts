@@ -5,12 +5,12 @@ import { TableModel } from './table-model.js'
 import type { NamedTable, ReadOptions } from './types.js'
 
 /**
- * Reads rules in ipvsadm's language and carries them out on an empty table, in memory. Timeouts and sync daemons are there if the
- * rules speak of them; what they leave open has the kernel's defaults.
+ * Reads rules in ipvsadm's language and carries them out on an empty table, in memory. The result has timeouts and sync daemons if
+ * the rules mention them, with the kernel's defaults for what they leave open.
  *
- * @returns The table that the kernel would have, services and destinations in the order in which they were added.
+ * @returns The table that the kernel would have. Services and destinations are in the order in which they were added.
  * @throws RulesError for a line that cannot be read, or that the kernel would refuse after the lines before it (a service added
- * twice, a destination of a service that is not there); its `errors` has all of them.
+ * twice, a destination of a service that does not exist). Its `errors` has all of them.
  */
 export function parseRules(text: string, options: ReadOptions & { names: 'refuse' }): Table
 export function parseRules(text: string, options?: ReadOptions): NamedTable

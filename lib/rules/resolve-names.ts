@@ -3,17 +3,18 @@ import { canonicalAddress } from '../model/address.js'
 import type { Operation, Protocol, Table } from '../model/types.js'
 import { RulesError, firstOf } from './error.js'
 import { readLines } from './parse-commands.js'
-import type { NameReference } from './read-command.js'
 import { loadServices } from './services-database.js'
-import type { Named, NamedTable, Position } from './types.js'
+import { withoutByteOrderMark } from './words.js'
+import type { Named, NamedTable, NameReference, Position } from './types.js'
 
 /**
- * Puts numbers in the place of host and service names: in a text before it is parsed, or in the operations or the table that came of it.
- * Hosts are looked up as the system does it (getaddrinfo(3), IPv4 only, like ipvsadm), services in `/etc/services` under the
- * protocol of their virtual service. Each name is looked up once. What is given is not changed.
+ * Replaces host and service names with numbers: in a text before it is parsed, in operations, or in a table. Returns a copy.
  *
- * @throws RulesError for names that do not exist in a text or in operations of `parseCommands`, with the place of the first and in
- * `errors` all of them; an `Error` with the code `ERR_IPVS_NAME` for names elsewhere.
+ * Looks up hosts with getaddrinfo(3), IPv4 only, like ipvsadm, and services in `/etc/services` under the protocol of their virtual
+ * service. Looks up each name once.
+ *
+ * @throws RulesError if a text, or operations of `parseCommands`, have unknown names. It has the place of the first one, and its `errors`
+ * has all of them. For unknown names elsewhere an `Error` with the code `ERR_IPVS_NAME`.
  */
 export function resolveNames(text: string): Promise<string>
 export function resolveNames<T extends Position>(operations: readonly (Named<Operation> & T)[]): Promise<(Operation & T)[]>
@@ -31,11 +32,9 @@ const isTable = (from: readonly Named<Operation>[] | NamedTable): from is NamedT
 async function resolveText(text: string, resolver: Resolver): Promise<string> {
   const { names, errors } = readLines(text)
   if (errors.length > 0) throw firstOf(errors)
-  const found = await Promise.all(names.map((reference) => resolver.find(reference)))
-  const missing = names.filter((_, index) => found[index] === undefined).map((reference) => missingError(reference, resolver))
-  if (missing.length > 0) throw firstOf(missing)
-  const rows = text.split('\n')
-  // From the end of each line to its beginning, so that the columns of what is still to come stay right.
+  const found = await resolver.findAll(names)
+  const rows = withoutByteOrderMark(text).split('\n')
+  // Goes from the end of each line to its beginning, so that the columns of the names still to be replaced stay valid.
   for (const [index, { line, column, name }] of [...names.entries()].sort(([, a], [, b]) => b.column - a.column)) {
     const row = rows[line - 1]
     rows[line - 1] = `${row.slice(0, column - 1)}${found[index]}${row.slice(column - 1 + name.length)}`
@@ -59,10 +58,11 @@ async function resolveOperations(operations: readonly Named<Operation>[], resolv
 type Name = Pick<NameReference, 'kind' | 'name' | 'protocol'>
 
 function missingError({ line, column, ...name }: NameReference, resolver: Resolver): RulesError {
-  return new RulesError(resolver.problem(name), name.kind === 'host' ? 'a host name with an IPv4 address' : `a name that /etc/services has for ${name.protocol}`, line, column)
+  const expected = name.kind === 'host' ? 'a host name with an IPv4 address' : `a name that /etc/services has for ${name.protocol}`
+  return new RulesError(resolver.problem(name), expected, line, column)
 }
 
-/** A name that stands in no text. */
+/** An unknown name that is not in a text. */
 class NameError extends Error {
   readonly code = 'ERR_IPVS_NAME'
   constructor(readonly reference: Name, problem: string) {
@@ -71,21 +71,34 @@ class NameError extends Error {
 }
 
 /** Looks names up, each once. */
-class Resolver {
+export class Resolver {
   readonly #hosts = new Map<string, Promise<string | undefined>>()
-  /** Why hosts were not found. */
+  /** Codes of the look-ups that failed, by host. */
   readonly #failures = new Map<string, string>()
 
-  /** What is the matter with a name that was not found. */
+  /** Why a name was not found, in words. */
   problem({ kind, name, protocol }: Name): string {
     if (kind === 'service') return `service '${name}' is not known for ${protocol}`
-    return this.#failures.get(name) === 'ENOTFOUND' ? `host '${name}' is not known` : `host '${name}' could not be looked up (${this.#failures.get(name)})`
+    const code = this.#failures.get(name)
+    return code === 'ENOTFOUND' ? `host '${name}' is not known` : `host '${name}' could not be looked up (${code})`
   }
 
-  /** Text that stands for the name; `undefined` if it is not known. */
+  /** The address or port of a name; `undefined` if it is not known. */
   async find({ kind, name, protocol }: Name): Promise<string | number | undefined> {
     if (kind === 'host') return this.#host(name)
     return (await loadServices()).port(name, protocol!)
+  }
+
+  /**
+   * The addresses and ports of names in a text.
+   *
+   * @throws RulesError for unknown names.
+   */
+  async findAll(names: readonly NameReference[]): Promise<(string | number)[]> {
+    const found = await Promise.all(names.map((reference) => this.find(reference)))
+    const missing = names.filter((_, index) => found[index] === undefined).map((reference) => missingError(reference, this))
+    if (missing.length > 0) throw firstOf(missing)
+    return found as (string | number)[]
   }
 
   #host(name: string): Promise<string | undefined> {
@@ -118,14 +131,14 @@ class Resolver {
     return found
   }
 
-  /** Address and port of anything that may have them. */
+  /** Resolves address and port of an object that may have them. */
   async #endpoint<T extends object>(endpoint: T, protocol: Protocol): Promise<T> {
     const { address, port } = endpoint as { address?: string, port?: number | string }
     if (address === undefined || port === undefined) return endpoint
     return { ...endpoint, address: await this.#address(address), port: await this.#port(port, protocol) }
   }
 
-  async #service<T extends object>(service: T): Promise<T> {
+  async service<T extends object>(service: T): Promise<T> {
     const { protocol = 'tcp', persistence } = service as { protocol?: Protocol, persistence?: { netmask?: string } | null }
     const resolved = await this.#endpoint(service, protocol)
     if (persistence?.netmask === undefined || canonicalAddress(persistence.netmask) !== undefined) return resolved
@@ -135,7 +148,7 @@ class Resolver {
   async operation(operation: Named<Operation>): Promise<Operation> {
     const { service, destination } = operation as { service?: object, destination?: object }
     const resolved: Record<string, unknown> = { ...operation }
-    if (service) resolved.service = await this.#service(service)
+    if (service) resolved.service = await this.service(service)
     if (destination) resolved.destination = await this.#endpoint(destination, (service as { protocol?: Protocol }).protocol ?? 'tcp')
     return resolved as unknown as Operation
   }
@@ -143,6 +156,6 @@ class Resolver {
   async tableService(service: NamedTable['services'][number]): Promise<Table['services'][number]> {
     const protocol = 'protocol' in service ? service.protocol : 'tcp'
     const destinations = await Promise.all(service.destinations.map((destination) => this.#endpoint(destination, protocol)))
-    return { ...(await this.#service(service)), destinations } as Table['services'][number]
+    return { ...(await this.service(service)), destinations } as Table['services'][number]
   }
 }

@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import type { Protocol } from '../model/types.js'
 
-/** Names of ports, for each protocol by itself. */
+/** The names of ports. Each protocol has its own. */
 export interface ServicesDatabase {
-  /** Port of a name or alias, `undefined` if there is none. */
+  /** The port of a name or alias, `undefined` if there is none. */
   port(name: string, protocol: Protocol): number | undefined
-  /** Name of a port, `undefined` if there is none. */
+  /** The name of a port, `undefined` if there is none. */
   name(port: number, protocol: Protocol): string | undefined
 }
 
-/** Reads the text of services(5); the first entry counts, as it does for getservbyname(3) and getservbyport(3). */
+/** Reads the text of services(5). Of several entries the first one counts, as for getservbyname(3) and getservbyport(3). */
 export function parseServices(text: string): ServicesDatabase {
   const ports = new Map<string, number>()
   const names = new Map<string, string>()
@@ -31,7 +31,7 @@ export function parseServices(text: string): ServicesDatabase {
 
 let loaded: Promise<ServicesDatabase> | undefined
 
-/** The machine's services database, `/etc/services`, read once. Empty where there is none. */
+/** The machine's services database, `/etc/services`, which is read once. Empty if there is none. */
 export function loadServices(): Promise<ServicesDatabase> {
   loaded ??= readFile('/etc/services', 'latin1').then(parseServices, (error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return parseServices('')

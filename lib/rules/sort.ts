@@ -1,12 +1,13 @@
+import { hasMark } from '../model/key.js'
 import type { Destination, Protocol, Service } from '../model/types.js'
 import { PROTOCOLS } from '../model/vocabulary.js'
 import { sortWords } from './address-text.js'
 import type { Named } from './types.js'
 
-/** What the kernel lists and this library has no name for is a number already. */
+/** Protocols that this library has no name for are listed as numbers. */
 const protocolNumber = (protocol: Protocol): number => PROTOCOLS.number.get(protocol) ?? Number(protocol)
 
-/** ipvsadm subtracts 32-bit numbers and looks at the sign of what fits an int: 192.168.0.1 comes before 10.0.0.1. */
+/** ipvsadm subtracts 32-bit numbers as ints, which overflow: 192.168.0.1 comes before 10.0.0.1. */
 const difference = (a: number, b: number): number => (a - b) | 0
 
 type Key = number[]
@@ -20,8 +21,8 @@ function compareKeys(a: Key, b: Key): number {
 }
 
 /**
- * Sorts as the C library's qsort(3) does, by merging halves. Any sort would do if ipvsadm's comparison were an order; it goes round in
- * circles (its differences overflow), so that the result depends on which pairs are compared.
+ * Sorts like the C library's qsort(3), by merging halves. ipvsadm's comparison is not transitive, because its differences overflow, so
+ * the result depends on which pairs are compared.
  */
 function mergeSort<T>(items: T[], compare: (a: T, b: T) => number): T[] {
   if (items.length < 2) return items
@@ -41,16 +42,16 @@ function sorted<T>(items: readonly T[], key: (item: T) => Key, compare: (a: Key,
   return mergeSort(items.map((item) => ({ item, key: key(item) })), (a, b) => compare(a.key, b.key)).map(({ item }) => item)
 }
 
-/** Services in ipvsadm's order: firewall marks last, then by family, protocol, address and port. */
+/** Services in ipvsadm's order: by family, protocol, address and port, firewall marks last. */
 export function sortServices<T extends Named<Service>>(services: readonly T[]): T[] {
   return sorted(services, (service) => {
-    if ('fwmark' in service) return [service.fwmark, service.family, 0, 0, 0, 0, 0, 0]
+    if (hasMark(service)) return [service.fwmark, service.family, 0, 0, 0, 0, 0, 0]
     const family = service.address.includes(':') ? 6 : 4
     return [0, family, protocolNumber(service.protocol), ...sortWords(service.address), Number(service.port)]
   }, compareKeys)
 }
 
-/** Destinations in ipvsadm's order: by address and port, IPv4 ones by the first word of the other's address. */
+/** Destinations in ipvsadm's order: by address and port. It compares an IPv4 address with the first word of an IPv6 one. */
 export function sortDestinations<T extends Named<Destination>>(destinations: readonly T[]): T[] {
   return sorted(destinations, ({ address, port }) => [address.includes(':') ? 6 : 4, ...sortWords(address), Number(port)], (a, b) => {
     const words = a[0] === 6 ? 4 : 1
@@ -61,3 +62,7 @@ export function sortDestinations<T extends Named<Destination>>(destinations: rea
     return difference(a[5], b[5])
   })
 }
+
+/** Services and their destinations in ipvsadm's order. */
+export const sortTable = <T extends Named<Service> & { destinations: readonly Named<Destination>[] }>(services: readonly T[]): T[] =>
+  sortServices(services).map((service) => ({ ...service, destinations: sortDestinations(service.destinations) }))

@@ -10,7 +10,7 @@ export function spellEndpoint(address: string, port: number, protocol: Protocol 
   return address.includes(':') ? `[${host}]:${service ?? port}` : `${host}:${service ?? port}`
 }
 
-/** The mask of a service's persistence as ipvsadm writes it, `undefined` where it is the full one, which ipvsadm leaves out. */
+/** The mask of a service's persistence as ipvsadm writes it. `undefined` for the full mask, which ipvsadm leaves out. */
 export function spellMask({ prefixLength, netmask }: Partial<Persistence>, family: 4 | 6): string | undefined {
   if (family === 6) return prefixLength === undefined || prefixLength === 128 ? undefined : String(prefixLength)
   const mask = prefixLength === undefined ? netmask : formatMask(maskOfPrefix(prefixLength))

@@ -1,32 +1,33 @@
-import type { Table } from '../model/types.js'
+import { hasMark } from '../model/key.js'
+import type { Destination, DestinationKey, Table } from '../model/types.js'
 import { RulesError } from './error.js'
-import type { Named, NamedRuleOperation, NamedTable } from './types.js'
+import type { Named, NamedRuleOperation, NamedTable, Position } from './types.js'
 
 type NamedService = NamedTable['services'][number]
 type NamedDaemon = NonNullable<NamedTable['daemons']>[number]
 type NamedServiceKey = Extract<NamedRuleOperation, { type: 'removeService' }>['service']
 
-/** What the kernel starts with, where `--set` gives 0 for "as it is". */
+/** The kernel's initial timeouts, which `--set` keeps where it has a 0. */
 const initialTimeouts = { tcp: 900, tcpFin: 120, udp: 300 }
-/** What the kernel gives a daemon; the length is that of an interface with the usual MTU of 1500 bytes. */
+/** The kernel's defaults for daemons. The length is the one for an interface with the usual MTU of 1500 bytes. */
 const daemonDefaults = { group: '224.0.0.81', port: 8848, ttl: 1 }
 const daemonMaxLength = (group: string): number => 1500 - (group.includes(':') ? 40 : 20) - 8
 
-/** A service on its way into a table. */
+/** A service of the table that is being made. */
 interface Entry {
   service: NamedService
   destinations: Map<string, NamedService['destinations'][number]>
-  /** Line that added it; none if it was there before. */
+  /** The line that added it; `undefined` if it was there before. */
   line?: number
 }
 
-/** An IPVS table as the kernel would keep it, as far as one refusal or another depends on it. */
+/** An IPVS table that refuses what the kernel would refuse. */
 export class TableModel {
   readonly #services = new Map<string, Entry>()
   readonly #daemons = new Map<string, NamedDaemon>()
   #timeouts: Table['timeouts']
 
-  /** @param table what is there to begin with; without it nothing */
+  /** @param table the initial table; empty by default */
   constructor({ services = [], timeouts, daemons = [] }: Partial<NamedTable> = {}) {
     for (const { destinations, ...service } of services) {
       const byKey = new Map(destinations.map((destination) => [`${destination.address} ${destination.port}`, destination]))
@@ -103,7 +104,9 @@ export class TableModel {
         break
       }
       case 'stopDaemon':
-        if (!this.#daemons.delete(operation.daemon.role)) throw new RulesError(`no ${operation.daemon.role} daemon runs`, '--start-daemon before', line, column)
+        if (!this.#daemons.delete(operation.daemon.role)) {
+          throw new RulesError(`no ${operation.daemon.role} daemon runs`, '--start-daemon before', line, column)
+        }
     }
   }
 
@@ -116,23 +119,27 @@ export class TableModel {
     return table
   }
 
-  #entry(service: NamedServiceKey, { line, column }: { line: number, column: number }): Entry {
+  #entry(service: NamedServiceKey, { line, column }: Position): Entry {
     const entry = this.#services.get(keyOf(service))
     if (!entry) throw new RulesError(`no service ${keyOf(service)}`, 'a line before that adds it (-A)', line, column)
     return entry
   }
 }
 
-/** What tells a service from others, in words. */
+/** A service's key, in words. */
 const keyOf = (service: NamedServiceKey): string =>
-  'fwmark' in service ? `fwmark ${service.fwmark} IPv${service.family}` : `${service.protocol} ${service.address} ${service.port}`
+  hasMark(service) ? `fwmark ${service.fwmark} IPv${service.family}` : `${service.protocol} ${service.address} ${service.port}`
 
-function requireDestination(destinations: Entry['destinations'], { address, port }: Named<{ address: string, port: number }>, { line, column }: { line: number, column: number }): void {
-  if (!destinations.has(`${address} ${port}`)) throw new RulesError(`no destination ${address} ${port}`, 'a line before that adds it (-a)', line, column)
+function requireDestination(destinations: Entry['destinations'], key: Named<DestinationKey>, { line, column }: Position): void {
+  const { address, port } = key
+  if (destinations.has(`${address} ${port}`)) return
+  throw new RulesError(`no destination ${address} ${port}`, 'a line before that adds it (-a)', line, column)
 }
 
-function checkThresholds({ upperThreshold, lowerThreshold }: { upperThreshold: number, lowerThreshold: number }, { line, column }: { line: number, column: number }): void {
-  if (lowerThreshold > upperThreshold) {
-    throw new RulesError(`lower threshold ${lowerThreshold} above the upper threshold ${upperThreshold}`, 'at most the upper one', line, column)
-  }
+type Thresholds = Pick<Destination, 'upperThreshold' | 'lowerThreshold'>
+
+function checkThresholds({ upperThreshold, lowerThreshold }: Thresholds, { line, column }: Position): void {
+  if (lowerThreshold <= upperThreshold) return
+  const problem = `lower threshold ${lowerThreshold} above the upper threshold ${upperThreshold}`
+  throw new RulesError(problem, 'at most the upper one', line, column)
 }

@@ -1,28 +1,32 @@
-/** A word of a rule and where it stands. */
+/** A word of a rule and its place. */
 export interface Word {
   text: string
   /** From 1. */
   column: number
 }
 
-/** A line of rules, split at white space. */
+/** A line of rules, split into words. */
 export interface RuleLine {
   /** From 1. */
   line: number
   words: Word[]
 }
 
-/** Starts a line that ipvsadm-restore passes over and this library reads: a rule that ipvsadm's language has no words for. */
+/** Begins a rule that ipvsadm's language has no words for. ipvsadm-restore skips the line, this library reads it. */
 export const beyondPrefix = '#ipvs:'
+
+/** Rules without the byte-order mark that some editors write before them. */
+export const withoutByteOrderMark = (text: string): string => (text.startsWith('\ufeff') ? text.slice(1) : text)
 
 const newline = 10
 const isSpace = (code: number): boolean => code === 32 || code === 9 || code === 13
 
 /**
- * Splits rules as `ipvsadm -R` does: at blanks, tabs and carriage returns, without any quoting, the word `ipvsadm` left out wherever
- * it stands. Empty lines and comments are left out too; a comment that begins with {@link beyondPrefix} counts as a rule.
+ * Splits rules as `ipvsadm -R` does: at blanks, tabs and carriage returns, without any quoting. Leaves out the word `ipvsadm`,
+ * wherever it is. Leaves out empty lines, comments and a byte-order mark too. A comment that begins with {@link beyondPrefix} is a rule.
  */
-export function* ruleLines(text: string): Generator<RuleLine & { beyond: boolean }> {
+export function* ruleLines(rules: string): Generator<RuleLine & { beyond: boolean }> {
+  const text = withoutByteOrderMark(rules)
   let line = 0
   for (let at = 0; at < text.length;) {
     line++

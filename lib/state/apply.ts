@@ -1,20 +1,19 @@
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
-import { isDeepStrictEqual } from 'node:util'
-import { AbortError, isArgumentError } from '../model/errors.js'
-import type { BatchOptions, DestinationKey, ListedDestination, ListedTable, Operation, Outcome, ServiceKey } from '../model/types.js'
+import { AbortError, isArgumentError, telling } from '../model/errors.js'
+import type { BatchOptions, BatchResult, DestinationKey, ListedDestination, ListedTable, Operation, ServiceKey } from '../model/types.js'
 import type { Sysctl } from '../proc/sysctl.js'
-import { configurationOf, destinationId, isOtherFamily, objection, serviceConfigurationOf, serviceId } from './complete.js'
+import { configurationOf, destinationId, isOtherFamily, keyOf, objection, serviceConfigurationOf, serviceId } from './complete.js'
 import { currentOf, type CurrentTable } from './current.js'
 import { readDesired, type DesiredState } from './desired.js'
 import { sysctlWarnings } from './draining.js'
-import { applySettings, planSettings, type ApplySettings, type PlanSettings } from './options.js'
+import { applySettings, type ApplySettings, type PlanSettings } from './options.js'
 import { operationsOf, planTable, type Expired, type StagedPlan } from './plan.js'
-import type { ApplyOptions, ApplyResult, Desired, DrainingDestination, Plan, PlanOptions } from './types.js'
+import type { ApplyOptions, ApplyResult, Desired, DrainingDestination, Outcome, Plan, PlanOptions } from './types.js'
 
 /** What of a handle is needed here. */
 export interface TableHandle {
   snapshot(): Promise<ListedTable>
-  batch(operations: Iterable<Operation>, options: BatchOptions): Promise<Outcome[]>
+  batch(operations: Iterable<Operation>, options: BatchOptions): Promise<BatchResult>
   sysctl?: Pick<Sysctl, 'get'>
   /** Reads the table for a plan, where that takes less than a snapshot. */
   current?: (desired: DesiredState) => Promise<CurrentTable>
@@ -25,14 +24,14 @@ const readCurrent = async (handle: TableHandle, desired: DesiredState): Promise<
 const idOf = (service: ServiceKey, destination: DestinationKey): string => `${serviceId(service)} ${destinationId(destination)}`
 
 async function planOf(handle: TableHandle, staged: StagedPlan, settings: PlanSettings): Promise<Plan> {
-  const { draining, affinity } = staged
-  const warnings = draining.length === 0 ? staged.warnings : [...staged.warnings, ...await sysctlWarnings(handle.sysctl, affinity)]
+  const { draining } = staged
+  const warnings = draining.length === 0 ? staged.warnings : [...staged.warnings, ...await sysctlWarnings(handle.sysctl, staged)]
   return { operations: operationsOf(staged), warnings, ...settings.drain && { draining } }
 }
 
 /** `Ipvs.plan`. */
 export async function plan(handle: TableHandle, desired: Desired, options?: PlanOptions): Promise<Plan> {
-  const settings = planSettings(options)
+  const settings = applySettings(options, 'plan')
   const state = readDesired(desired)
   const current = await readCurrent(handle, state)
   return planOf(handle, await planTable(state, current, settings), settings)
@@ -50,10 +49,17 @@ class TableChangingError extends Error {
 /** Operations that are compared between two turns of the event loop. */
 const SLICE = 500
 
+/** Whether two plans are the same, in whatever order: Linux 7.2 reorders its table of services by itself. */
 async function sameOperations(some: readonly Operation[], others: readonly Operation[]): Promise<boolean> {
   if (some.length !== others.length) return false
+  // Nothing is in a plan twice, and equal operations are written alike, by the same planner.
+  const texts = new Set<string>()
   for (let i = 0; i < some.length; i++) {
-    if (!isDeepStrictEqual(some[i], others[i])) return false
+    texts.add(JSON.stringify(some[i]))
+    if (i % SLICE === SLICE - 1) await turn()
+  }
+  for (let i = 0; i < others.length; i++) {
+    if (!texts.has(JSON.stringify(others[i]))) return false
     if (i % SLICE === SLICE - 1) await turn()
   }
   return true
@@ -79,6 +85,15 @@ async function settle(handle: TableHandle, desired: DesiredState, settings: Appl
 /** Whether an error of `batch` says that nothing of it has been sent. */
 const nothingSent = (error: unknown): boolean => isArgumentError(error) || (error as { code?: unknown } | null | undefined)?.code === 'ERR_IPVS_CLOSED'
 
+/** The same for each operation of a batch. */
+function outcomesOf(operations: readonly Operation[], { total, refused, unknown, notSent, cause }: BatchResult): Outcome[] {
+  const outcomes = operations.map((operation, index): Outcome => index < total - notSent ? { index, operation, outcome: 'done' }
+    : { index, operation, outcome: 'not-sent', ...cause !== undefined && { error: cause } })
+  for (const { index, operation, error } of refused) outcomes[index] = { index, operation, outcome: 'refused', error }
+  for (const { index, operation, error } of unknown) outcomes[index] = { index, operation, outcome: 'unknown', error }
+  return outcomes
+}
+
 /** Sends operations in batches and knows what has become of each of them, whatever ends it. */
 class Sender {
   readonly #outcomes: Outcome[] = []
@@ -101,17 +116,18 @@ class Sender {
     for (let from = 0; from < operations.length; from += batchSize) {
       signal?.throwIfAborted()
       const some = operations.slice(from, from + batchSize)
-      let outcomes: Outcome[]
+      let result: BatchResult
       try {
-        outcomes = await this.handle.batch(some, { refusals: 'return', signal })
+        result = await this.handle.batch(some, { refusals: 'return', signal })
       } catch (error) {
-        if (error instanceof AbortError) this.#take(error.outcomes)
+        const { result: known } = Object(error) as { result?: BatchResult }
+        if (known !== undefined) this.#take(outcomesOf(some, known))
         else if (!nothingSent(error)) this.#end(some, 'unknown')
         throw error
       }
-      this.#take(outcomes)
+      this.#take(outcomesOf(some, result))
       onProgress({ phase: this.phase, completed: this.completed, total: this.planned.length, draining: [] })
-      if (outcomes.some(({ outcome }) => outcome === 'not-sent')) {
+      if (result.notSent > 0) {
         this.#end(operations.slice(from + some.length), 'not-sent')
         return
       }
@@ -148,7 +164,7 @@ class Sender {
 function inverse(operation: Operation, before: CurrentTable, indexOf: (service: ServiceKey) => number): Operation[] {
   const destinationsOf = (service: ServiceKey): ListedDestination[] => before.destinations[indexOf(service)].read()
   switch (operation.type) {
-    case 'addService': return [{ type: 'removeService', service: keyIn(operation.service) }]
+    case 'addService': return [{ type: 'removeService', service: keyOf(operation.service) }]
     case 'updateService': return [{ type: 'updateService', service: serviceConfigurationOf(before.services.at(indexOf(operation.service))!) }]
     case 'removeService': {
       const { service: key } = operation
@@ -174,10 +190,6 @@ function inverse(operation: Operation, before: CurrentTable, indexOf: (service: 
     default: return []
   }
 }
-
-const keyIn = (service: ServiceKey): ServiceKey => 'fwmark' in service
-  ? { fwmark: service.fwmark, family: service.family }
-  : { protocol: service.protocol, address: service.address, port: service.port }
 
 /** What undoes what is in force, and what may be, last first. */
 function inverses(outcomes: readonly Outcome[], before: CurrentTable): Operation[] {
@@ -237,9 +249,12 @@ export class Work {
       await steps()
       return this.result()
     } catch (error) {
-      if (signal?.aborted === true) throw Object.assign(new AbortError(signal.reason, this.#sender?.outcomes() ?? []), { result: this.result() })
+      if (signal?.aborted === true) {
+        const result = this.result()
+        throw new AbortError(signal.reason, result.done.length + result.refused.length + result.unknown.length, result)
+      }
       if (this.#sender === undefined) throw error
-      throw Object.assign(error instanceof Error ? error : new Error('The work ended early, with operations in force', { cause: error }), { result: this.result() })
+      throw telling(error, 'The work ended early, with operations in force', this.result())
     }
   }
 

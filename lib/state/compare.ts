@@ -1,6 +1,7 @@
 import { countOf, type Properties } from '../arguments/validate.js'
 import { DEFAULTS } from '../model/limits.js'
 import type { Counted, Destination, DestinationInput, ListedDestination, Persistence, Service } from '../model/types.js'
+import { configurationOf } from './complete.js'
 import type { DesiredService } from './types.js'
 
 /**
@@ -65,4 +66,6 @@ function differences<Configuration extends object>(names: readonly (keyof Config
 export const serviceDifferences = (before: Service, after: Service): string[] => differences(SERVICE_OPTIONS, before, after)
 
 /** What differs between two canonical configurations of a destination, in words; empty where nothing does. */
-export const destinationDifferences = (before: Destination, after: Destination): string[] => differences(DESTINATION_OPTIONS, before, after)
+export const destinationDifferences = (before: Destination, after: Destination): string[] =>
+  before.forward === after.forward && before.weight === after.weight && before.upperThreshold === after.upperThreshold && before.lowerThreshold === after.lowerThreshold
+  && before.tunnel === null && after.tunnel === null ? [] : differences(DESTINATION_OPTIONS, configurationOf(before), configurationOf(after))

@@ -1,9 +1,10 @@
 import { object, type Properties } from '../arguments/validate.js'
 import { isArgumentError } from '../model/errors.js'
+import { hasMark } from '../model/key.js'
 import { changes, packOperation } from '../client/operations.js'
 import { Requests } from '../wire/pack/requests.js'
 import { SERVICE_KEY_SIZE } from '../wire/pack/service.js'
-import type { Daemon, DaemonInput, Destination, DestinationInput, ListedService, Operation, Service, ServiceInput, ServiceKey } from '../model/types.js'
+import type { Daemon, DaemonInput, Destination, DestinationInput, ListedService, Operation, Service, ServiceInput, ServiceKey, Tunnel } from '../model/types.js'
 import { readDaemon } from '../wire/unpack/daemon.js'
 import { LISTED_DESTINATION_SIZE, readListedDestination } from '../wire/unpack/destination.js'
 import { Reply } from '../wire/unpack/reply.js'
@@ -58,7 +59,7 @@ export function located<Made>(path: string, prefix: string, make: () => Made): M
 
 /** The key alone, without anything that was beside it. Its values stay as they are. */
 export const keyOf = (service: ServiceKey): ServiceKey =>
-  'fwmark' in service && service.fwmark !== undefined
+  hasMark(service)
     ? { fwmark: service.fwmark, family: service.family }
     : { protocol: (service as { protocol: 'tcp' }).protocol, address: (service as { address: string }).address, port: (service as { port: number }).port }
 
@@ -74,9 +75,15 @@ export function completeDestination(service: ServiceKey, destination: Destinatio
   return configurationOf(readListedDestination(record, 0))
 }
 
+/** A listed tunnel without what the kernel has no use for (`ip_vs_tunnel_xmit`): other programs can set a port for any type, and a checksum for IPIP. */
+function tunnelInUse(tunnel: Tunnel | null): Tunnel | null {
+  if (tunnel?.type === 'ipip') return { type: 'ipip', checksum: 'none' }
+  return tunnel?.type === 'gre' ? { type: 'gre', checksum: tunnel.checksum } : tunnel
+}
+
 /** A listed destination without what the kernel counts. */
 export const configurationOf = ({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel }: Destination): Destination =>
-  ({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel })
+  ({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel: tunnelInUse(tunnel) })
 
 /** A listed service without what the kernel counts, and without its destinations. */
 export const serviceConfigurationOf = (service: Service | ListedService): Service =>
@@ -99,13 +106,13 @@ export const destinationId = ({ address, port }: { address: string, port: number
 
 /** What tells a service from others, as text for maps. The key must be canonical. */
 export const serviceId = (service: ServiceKey): string =>
-  'fwmark' in service && service.fwmark !== undefined
+  hasMark(service)
     ? `fwmark ${service.fwmark} ${service.family}`
     : `${(service as { protocol: string }).protocol} ${(service as { address: string }).address} ${(service as { port: number }).port}`
 
 /** Whether a destination is reached by the other address family than its service's, through a tunnel. */
 export const isOtherFamily = (service: ServiceKey, { address }: { address: string }): boolean =>
-  address.includes(':') !== ('fwmark' in service && service.fwmark !== undefined ? service.family === 6 : (service as { address: string }).address.includes(':'))
+  address.includes(':') !== (hasMark(service) ? service.family === 6 : (service as { address: string }).address.includes(':'))
 
 const isText = (...values: unknown[]): boolean => values.every((value) => typeof value === 'string' || typeof value === 'number')
 
@@ -118,7 +125,7 @@ export function isSpelled(service: unknown): service is ServiceKey {
 
 /** A service in words, as messages have it: 'tcp 10.0.0.1:80', 'fwmark 7 (IPv6)'. */
 export function serviceWords(service: ServiceKey): string {
-  if ('fwmark' in service && service.fwmark !== undefined) return `fwmark ${service.fwmark} (IPv${service.family})`
+  if (hasMark(service)) return `fwmark ${service.fwmark} (IPv${service.family})`
   const { protocol, address, port } = service as { protocol: string, address: string, port: number }
   return `${protocol} ${endpointWords({ address, port })}`
 }

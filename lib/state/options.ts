@@ -63,13 +63,12 @@ export function optionsObject(options: unknown, method: string, names: readonly 
   return given
 }
 
-function read(given: PlanOptions): PlanSettings {
+function planSettings(given: PlanOptions): PlanSettings {
   const prune = given.prune === undefined ? 'none' : oneOf(given.prune, 'options.prune', PRUNE)
   if (prune === 'owned' && given.owns === undefined) throw conflict('options.owns', 'is missing: prune \'owned\' removes what is this program\'s, and owns says what that is')
   return { prune: prune !== 'none', owns: ownership(given.owns), shared: given.owns !== undefined, drain: drainSettings(given.drain) }
 }
 
-export const planSettings = (options: PlanOptions | undefined): PlanSettings => read(optionsObject(options, 'plan', PLAN_NAMES))
 
 export function signalOption(signal: unknown): AbortSignal | undefined {
   if (signal === undefined || signal instanceof AbortSignal) return signal
@@ -90,7 +89,7 @@ export function applySettings(options: ApplyOptions | undefined, method = 'apply
   const { onProgress } = given
   if (onProgress !== undefined && typeof onProgress !== 'function') throw invalidType('options.onProgress', 'a function', onProgress)
   return {
-    ...read(given),
+    ...planSettings(given),
     dryRun: given.dryRun === undefined ? false : boolean(given.dryRun, 'options.dryRun'),
     signal: signalOption(given.signal),
     onProgress: onProgress ?? (() => {}),

@@ -12,7 +12,7 @@ import {
 } from './complete.js'
 import type { CurrentTable } from './current.js'
 import type { DesiredState } from './desired.js'
-import { connectionsGone, connectionsOf, turnsClientsAway } from './draining.js'
+import { connectionsGone, connectionsOf, TIME_WAIT, turnsClientsAway, type DrainingServices } from './draining.js'
 import type { PlanSettings } from './options.js'
 import type { DesiredService, DrainingDestination, PlannedOperation, PlanWarning } from './types.js'
 
@@ -23,7 +23,7 @@ const SLICE = 1000
 const FEW = 16
 
 /** A plan in the stages it is carried out in. */
-export interface StagedPlan {
+export interface StagedPlan extends DrainingServices {
   /** Adds and changes, and everything that must come before them. */
   build: PlannedOperation[]
   /** What takes capacity away. */
@@ -32,8 +32,6 @@ export interface StagedPlan {
   finish: PlannedOperation[]
   warnings: PlanWarning[]
   draining: DrainingDestination[]
-  /** A service with persistence that has a draining destination, if there is one. */
-  affinity: ServiceKey | undefined
 }
 
 /** Spreading a list of any length into a call would overflow the stack. */
@@ -72,7 +70,7 @@ function spelledAlike(desired: DesiredService, listed: Service): boolean {
 
 /** Compares a desired table with a listed one, service by service. */
 class Planner {
-  readonly staged: StagedPlan = { build: [], retire: [], finish: [], warnings: [], draining: [], affinity: undefined }
+  readonly staged: StagedPlan = { build: [], retire: [], finish: [], warnings: [], draining: [], affinity: undefined, oneWay: undefined }
   readonly #removals: PlannedOperation[] = []
   readonly #claims = new Claims()
   readonly #serviceClaims = new Claims()
@@ -81,9 +79,14 @@ class Planner {
   #next = 0
   #leftServices = 0
   #leftDestinations = 0
+  /** A service over TCP with a draining destination whose closed connections are waited for, and seen to be in TIME_WAIT. */
+  #timeWait: ServiceKey | undefined
+  /** The timeout for closed connections, as it will be. */
+  #tcpFin: number
 
   constructor(readonly current: CurrentTable, readonly settings: PlanSettings, readonly expired: Expired) {
     this.#serviceClaims.reset(current.services.length)
+    this.#tcpFin = current.timeouts.tcpFin
   }
 
   /** Whether services will have to be looked for. The kernel lists them in the order of its hash table, so that where the first is another, all are. */
@@ -283,7 +286,7 @@ class Planner {
     if (drain === undefined) return 'the destination is not desired'
     if (this.expired(key, destination)) return 'the destination is not desired, and its time to drain has passed'
     if (destination.weight === 0) {
-      if (connectionsGone(destination, drain.until)) return 'the destination is not desired, and drained'
+      if (connectionsGone(destination, drain.until, service.persistence)) return 'the destination is not desired, and drained'
     } else {
       const lowered: PlannedOperation = {
         type: 'updateDestination', service: key, destination: { ...configurationOf(destination), weight: 0 },
@@ -294,9 +297,37 @@ class Planner {
       this.staged.retire.push(lowered)
     }
     this.#warnOfRefusedClients(service, key, endpointWords(destination))
-    if (service.persistence !== null) this.staged.affinity ??= key
+    this.#note(key, service, destination, drain.until)
     this.staged.draining.push({ service: key, destination: { address: destination.address, port: destination.port }, ...connectionsOf(destination) })
     return undefined
+  }
+
+  /** Keeps in mind what there is to say about a draining destination. */
+  #note(key: ServiceKey, { persistence }: Service, { forward }: ListedDestination, until: 'all' | 'established'): void {
+    const { staged } = this
+    if (persistence !== null) staged.affinity ??= key
+    if ('protocol' in key && key.protocol !== 'tcp') return
+    const waitsForClosed = until === 'all' || persistence !== null
+    if (waitsForClosed && forward === 'nat') this.#timeWait ??= key
+    if (!waitsForClosed && (forward === 'dr' || forward === 'tun')) staged.oneWay ??= key
+  }
+
+  #warnOfInactiveConnections(): void {
+    const { affinity, warnings } = this.staged
+    if (affinity !== undefined && this.settings.drain?.until === 'established') {
+      warnings.push({
+        code: 'inactive-connections', service: affinity,
+        message: `${serviceWords(affinity)}: a persistence template stays until the last of its connections is forgotten, closed ones too; until 'established' waits as long as 'all' where a service has persistence`,
+      })
+    }
+    const timeWait = this.#timeWait
+    if (timeWait !== undefined && this.#tcpFin !== TIME_WAIT) {
+      warnings.push({
+        code: 'inactive-connections', service: timeWait,
+        message: `${serviceWords(timeWait)}: with nat, the kernel remembers closed connections for ${TIME_WAIT} seconds, whatever timeouts.tcpFin says (${this.#tcpFin}); `
+          + 'until \'established\' does not wait for them where a service has no persistence',
+      })
+    }
   }
 
   #warnOfZeroWeights(service: Service, key: ServiceKey, destinations: DestinationInput[]): void {
@@ -347,6 +378,7 @@ class Planner {
 
   timeouts(desired: Partial<Timeouts>): void {
     located('desired.timeouts', 'timeouts', () => changes.setTimeouts.pack(new Requests(256), desired, undefined))
+    if (desired.tcpFin !== undefined && desired.tcpFin !== 0) this.#tcpFin = desired.tcpFin
     const changed = (['tcp', 'tcpFin', 'udp'] as const).filter((name) => desired[name] !== undefined && desired[name] !== 0 && desired[name] !== this.current.timeouts[name])
     if (changed.length === 0) return
     this.staged.build.push({
@@ -383,6 +415,7 @@ class Planner {
   finish(): StagedPlan {
     const { retire, warnings } = this.staged
     append(retire, this.#removals)
+    this.#warnOfInactiveConnections()
     const left = [[this.#leftServices, 'service'], [this.#leftDestinations, 'destination']] as const
     const words = left.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}${count === 1 ? '' : 's'}`)
     if (words.length > 0) warnings.push({ code: 'left-over', message: `${words.join(' and ')} of the table not in the desired state, kept because options.prune is 'none'` })

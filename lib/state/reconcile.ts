@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
+import { setImmediate as turn } from 'node:timers/promises'
 import { object, refuseUnknown, type Known } from '../arguments/validate.js'
-import { invalidType, outOfRange } from '../model/errors.js'
+import { invalidType, isArgumentError, outOfRange } from '../model/errors.js'
 import { Work, type TableHandle } from './apply.js'
 import { destinationId, serviceId } from './complete.js'
 import { readDesired, type DesiredState } from './desired.js'
@@ -19,20 +20,54 @@ export interface ReconcileOptions extends Omit<ApplyOptions, 'dryRun'> {
   backOff?: { min?: number, max?: number }
 }
 
-/** Events of a {@link Reconciler} and their arguments. */
+/** Events of a {@link Reconciler} and their arguments. `generation` is the number of the state that it is about: each state that is set has the next one, from 1. */
 export interface ReconcilerEvents {
   /** Something was done, or refused: what, and why. Of work that an error or `close()` ended too. */
-  applied: [result: ApplyResult]
+  applied: [result: ApplyResult & { generation: number }]
   /** The table is as desired, and nothing drains. */
-  settled: []
+  settled: [state: { generation: number }]
   /**
-   * It did not work: the error, or the refusals; the next attempt comes after so many seconds. `Infinity`: a state of the async iterable cannot be read, or the iterable has
-   * failed, and the last state stays. It has no consequences if nobody listens.
+   * It did not work: the error, or the refusals; the next attempt comes after so many seconds. `Infinity`: the state has a mistake and is refused whole, or the async iterable
+   * of states has failed; the last good state stays in force. It has no consequences if nobody listens.
    */
-  failed: [failure: { error?: unknown, result?: ApplyResult, retryIn: number }]
+  failed: [failure: { error?: unknown, result?: ApplyResult, generation: number, retryIn: number }]
   /** The loop has ended. */
   closed: []
 }
+
+/** What has become of a state that was set. */
+export interface InForce {
+  /** Number of the state that is in force: the state's own, or that of a later one which was set meanwhile. */
+  generation: number
+  /** What the kernel refused of it. It is tried again, with longer and longer waits. */
+  refused: ApplyResult['refused']
+}
+
+/** A state that was set. */
+class Wanted {
+  /** Whether it was compared with the table and had no mistake. */
+  good = false
+  readonly inForce: Promise<InForce>
+  resolve!: (answer: InForce) => void
+  reject!: (error: unknown) => void
+
+  constructor(readonly generation: number, readonly desired: DesiredState) {
+    this.inForce = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+    // Prevents an unhandled rejection if nobody awaits it.
+    this.inForce.catch(() => {})
+  }
+}
+
+/** States of a burst that are kept until one of them is known to be good. More would only take memory. */
+const KEPT = 100
+
+/** Whether an error says that the desired state itself has a mistake, which is there at the next look too. */
+const isMistake = (error: unknown): boolean => isArgumentError(error) && error.field.startsWith('desired')
+
+const closedError = (): Error => Object.assign(new Error('This reconciler is closed'), { code: 'ERR_IPVS_CLOSED' })
 
 interface Pace {
   interval: number
@@ -71,7 +106,16 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   readonly #stop = new AbortController()
   /** When a destination was first seen to drain, by the clock of `performance.now()`. */
   readonly #drainingSince = new Map<string, number>()
-  #desired: DesiredState | undefined
+  /** What is wanted: the last one. Those before it are there for the case that it has a mistake: first one that is good, if there is one. */
+  #states: Wanted[] = []
+  /** States whose promise is not settled. */
+  #unanswered: Wanted[] = []
+  /** Number of the last state that was set. */
+  #generation = 0
+  /** Number of the last state that was looked at. */
+  #seen = 0
+  /** Called when a look has ended. */
+  #looked = (): void => {}
   #timer: NodeJS.Timeout | undefined
   #due = 0
   #running: Promise<void> | undefined
@@ -93,7 +137,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     const { signal } = settings
     this.#settings = { ...settings, signal: this.#stop.signal }
     if (typeof desired === 'object' && desired !== null && Symbol.asyncIterator in desired) this.#follow(desired)
-    else if (desired !== undefined) this.set(desired)
+    else if (desired !== undefined) this.#want(readDesired(desired))
     this.#alive = setInterval(() => {}, LONGEST * 1000)
     if (signal !== undefined) {
       const close = (): void => void this.close()
@@ -103,17 +147,45 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     if (signal?.aborted === true) void this.close()
   }
 
-  /** Says anew what the table should be. Bad input throws at the next look at the table, as a 'failed' event; until then, and after, the last state that was set counts. */
-  set(desired: Desired): void {
-    if (this.#closing !== undefined) throw Object.assign(new Error('This reconciler is closed'), { code: 'ERR_IPVS_CLOSED' })
-    this.#desired = readDesired(desired)
+  /**
+   * Says anew what the table should be. A state with a mistake is refused whole, and the last good one stays in force.
+   *
+   * Fulfilled when the state, or a later one that was set meanwhile, is in force; what drains is not waited for. An error of the way to the kernel is no answer: it is tried
+   * again. Rejects with the mistake, or with ERR_IPVS_CLOSED where `close()` came before. Nobody has to wait for it: a mistake is a 'failed' event too.
+   */
+  set(desired: Desired): Promise<InForce> {
+    const rejected = (error: unknown): Promise<never> => {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever reading the state throws
+      const answer = Promise.reject(error)
+      // Prevents an unhandled rejection if nobody awaits it.
+      answer.catch(() => {})
+      return answer
+    }
+    if (this.#closing !== undefined) return rejected(closedError())
+    let state: DesiredState
+    try {
+      state = readDesired(desired)
+    } catch (error) {
+      this.#fail(error, ++this.#generation)
+      return rejected(error)
+    }
+    return this.#want(state).inForce
+  }
+
+  #want(desired: DesiredState): Wanted {
+    const states = this.#states
+    const state = new Wanted(++this.#generation, desired)
+    states.push(state)
+    if (states.length > KEPT) states.splice(states[0].good ? 1 : 0, 1)
+    this.#unanswered.push(state)
     this.#schedule(this.#pace.coalesce)
+    return state
   }
 
   /** Looks at the table now; fulfilled when that is done. Its outcome is an event, as always. */
   async look(): Promise<void> {
-    if (this.#desired === undefined || this.#closing !== undefined) return this.#closing
     if (this.#running !== undefined) await this.#running
+    if (this.#states.length === 0 || this.#closing !== undefined) return this.#closing
     clearTimeout(this.#timer)
     this.#timer = undefined
     await (this.#running ??= this.#cycle())
@@ -126,11 +198,13 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
         const next = await iterator.next()
         // The last state stays desired when nobody has another.
         if (next.done === true || this.#closing !== undefined) return
-        try {
-          this.set(next.value)
-        } catch (error) {
-          this.#fail(error)
-        }
+        void this.set(next.value)
+        const generation = this.#generation
+        // The iterable may never wait by itself. It would be asked for state after state, and nothing else in the process had its turn.
+        if (this.#states.at(-1)?.generation !== generation) await turn()
+        else while (this.#seen < generation) await new Promise<void>((resolve) => {
+          this.#looked = resolve
+        })
       }
     }
     // Whoever knows what is desired has failed.
@@ -138,8 +212,8 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   }
 
   /** There is no new state: the last one stays. */
-  #fail(error: unknown): void {
-    if (this.#closing === undefined) this.#tell('failed', { error, retryIn: Infinity })
+  #fail(error: unknown, generation = this.#generation): void {
+    if (this.#closing === undefined) this.#tell('failed', { error, generation, retryIn: Infinity })
   }
 
   /** Emits an event. A listener that throws does to the process what it does anywhere in an async function, and nothing to the loop. */
@@ -174,36 +248,68 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   async #cycle(): Promise<void> {
     this.#again = false
     let delay: number
-    const work = new Work(this.#handle, this.#desired!, this.#settings)
+    const state = this.#states.at(-1)!
+    const { generation } = state
+    const work = new Work(this.#handle, state.desired, this.#settings)
     try {
-      delay = this.#report(await work.once((service, destination) => this.#expired(`${serviceId(service)} ${destinationId(destination)}`)))
+      const result = await work.once((service, destination) => this.#expired(`${serviceId(service)} ${destinationId(destination)}`))
+      state.good = true
+      this.#states = [state, ...this.#states.filter((other) => other.generation > generation)]
+      delay = this.#report(result, generation)
     } catch (error) {
-      delay = this.#retryIn()
-      // What was done before it ended, by an error or by `close`.
-      const result = work.result()
-      if (result.notSent.length < result.plan.operations.length) this.#tell('applied', result)
-      if (this.#closing === undefined) this.#tell('failed', { error, retryIn: delay })
+      if (!state.good && isMistake(error)) {
+        this.#refuse(state, error)
+        delay = this.#pace.coalesce
+      } else {
+        delay = this.#retryIn()
+        // What was done before it ended, by an error or by `close`.
+        const result = work.result()
+        if (result.notSent.length < result.plan.operations.length) this.#tell('applied', { ...result, generation })
+        if (this.#closing === undefined) this.#tell('failed', { error, generation, retryIn: delay })
+      }
     } finally {
       this.#running = undefined
     }
-    this.#schedule(this.#again ? this.#pace.coalesce : delay)
+    this.#seen = Math.max(this.#seen, generation)
+    this.#looked()
+    if (this.#states.length > 0) this.#schedule(this.#again ? this.#pace.coalesce : delay)
+  }
+
+  /** A state with a mistake is as if it had never been set. */
+  #refuse(state: Wanted, error: unknown): void {
+    this.#states = this.#states.filter((other) => other !== state)
+    this.#unanswered = this.#unanswered.filter((other) => other !== state)
+    state.reject(error)
+    this.#fail(error, state.generation)
+  }
+
+  /** A state is in force, and with it those that it has superseded. */
+  #answer(answer: InForce): void {
+    const open: Wanted[] = []
+    for (const state of this.#unanswered) {
+      if (state.generation <= answer.generation) state.resolve(answer)
+      else open.push(state)
+    }
+    this.#unanswered = open
   }
 
   /** Emits what a look led to; returns the seconds until the next one. */
-  #report(result: ApplyResult): number {
+  #report(result: ApplyResult, generation: number): number {
     const { plan, rollback } = result
     const draining = plan.draining ?? []
     const ids = new Set(draining.map(({ service, destination }) => `${serviceId(service)} ${destinationId(destination)}`))
     for (const id of this.#drainingSince.keys()) if (!ids.has(id)) this.#drainingSince.delete(id)
     if (rollback === undefined) for (const id of ids) if (!this.#drainingSince.has(id)) this.#drainingSince.set(id, performance.now())
-    if (plan.operations.length > 0) this.#tell('applied', result)
-    if (result.done.length < plan.operations.length) {
+    if (plan.operations.length > 0) this.#tell('applied', { ...result, generation })
+    const complete = result.done.length === plan.operations.length
+    if (complete || result.refused.length > 0) this.#answer({ generation, refused: result.refused })
+    if (!complete) {
       const retryIn = this.#retryIn()
-      this.#tell('failed', { result, retryIn })
+      this.#tell('failed', { result, generation, retryIn })
       return retryIn
     }
     this.#failures = 0
-    if (plan.operations.length === 0 && draining.length === 0) this.#tell('settled')
+    if (plan.operations.length === 0 && draining.length === 0) this.#tell('settled', { generation })
     const { interval, jitter } = this.#pace
     const next = draining.length > 0 ? Math.min(interval, this.#settings.drain!.interval) : plan.operations.length > 0 ? Math.min(interval, this.#pace.coalesce) : interval
     return next * (1 + jitter * (2 * Math.random() - 1))
@@ -229,6 +335,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
       const leave = async (): Promise<unknown> => this.#iterator?.return?.()
       leave().catch(() => {})
       await this.#running
+      for (const { reject } of this.#unanswered.splice(0)) reject(closedError())
       this.#tell('closed')
     })()
   }

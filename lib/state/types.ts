@@ -1,6 +1,5 @@
-import type {
-  DaemonInput, DestinationInput, DestinationKey, Operation, Outcome, Protocol, ServiceInput, ServiceKey, Timeouts,
-} from '../model/types.js'
+import type { IpvsError } from '../model/errors.js'
+import type { DaemonInput, DestinationInput, DestinationKey, Operation, Protocol, ServiceInput, ServiceKey, Timeouts } from '../model/types.js'
 
 /** A service as it should be, with all its destinations. What is left out has the default of `addService` and `addDestination`. */
 export type DesiredService = ServiceInput & { destinations?: readonly DestinationInput[] }
@@ -47,7 +46,8 @@ export type Ownership = ((service: ServiceKey) => boolean) | ServiceRange | read
 export interface DrainOptions {
   /**
    * 'all' (the default): until it has no connection of any kind. 'established': inactive ones do not count, which are all of UDP's, TCP connections that
-   * are still being opened, and those that are closed and remembered for a while.
+   * are still being opened, and those that are closed and remembered for a while: 120 seconds with 'nat', `timeouts.tcpFin` with 'dr' and 'tun'. With persistence it waits as
+   * long as 'all', because a template stays until the last of its connections is forgotten. Templates of a service that has persistence no more are not waited for.
    */
   until?: 'all' | 'established'
   /** Time limit in seconds, after which it is removed with the connections it has. 300 by default; 0 removes at once what was brought to weight 0. */
@@ -83,9 +83,9 @@ export type PlannedOperation = Operation & { reason: string }
 export interface PlanWarning {
   /**
    * 'left-over': the table has more than the desired state, and `prune` keeps it. 'refuses-clients': at weight 0 the scheduler turns clients away. 'sysctl': a setting
-   * decides what becomes of a drained destination's clients. 'cannot-remove': an entry of another program, of a kind that this library cannot name to the kernel.
+   * decides what becomes of a drained destination's clients. 'inactive-connections': draining waits for closed connections, for longer than the options make one expect. 'cannot-remove': an entry of another program, of a kind that this library cannot name to the kernel.
    */
-  code: 'left-over' | 'refuses-clients' | 'sysctl' | 'cannot-remove'
+  code: 'left-over' | 'refuses-clients' | 'sysctl' | 'inactive-connections' | 'cannot-remove'
   message: string
   service?: ServiceKey
 }
@@ -143,6 +143,16 @@ export interface ApplyOptions extends PlanOptions {
   concurrencyCheck?: boolean | { attempts?: number }
   /** Most operations sent together. Without it: as many as the handle's socket takes. */
   batchSize?: number
+}
+
+/** How one operation of a plan ended. */
+export interface Outcome {
+  /** Its place in what was sent, from 0. */
+  index: number
+  operation: Operation
+  outcome: 'done' | 'refused' | 'unknown' | 'not-sent'
+  /** Why it was not carried out. */
+  error?: IpvsError
 }
 
 /**

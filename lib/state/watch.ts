@@ -1,9 +1,12 @@
 import { setTimeout as wait, setImmediate as turn } from 'node:timers/promises'
 import { boolean } from '../arguments/validate.js'
-import type { Destination, DestinationKey, ListedDestination, ListedTable, ListedTableService, Rates, Service, ServiceKey, Statistics } from '../model/types.js'
+import type {
+  Daemon, Destination, DestinationKey, ListedDestination, ListedService, ListedTable, ListedTableService, Rates, Service, ServiceKey, Statistics, Timeouts,
+} from '../model/types.js'
 import { destinationDifferences, serviceDifferences } from './compare.js'
 import { configurationOf, destinationId, keyOf, serviceConfigurationOf, serviceId } from './complete.js'
 import { optionsObject, seconds, signalOption } from './options.js'
+import { TrafficMeter, type Counted } from './rates.js'
 
 /** Options of `watch`. */
 export interface WatchOptions {
@@ -13,6 +16,8 @@ export interface WatchOptions {
   signal?: AbortSignal
   /** Whether everything that is there at the beginning is reported as added, in a first observation without rates. Without it (the default) the first observation comes after an interval. */
   initial?: boolean
+  /** Whether destinations are looked at too. True by default; without them a look at a large table costs a fraction, and `table` has services without destinations. */
+  destinations?: boolean
 }
 
 /** Something about the configuration that is not what it was. */
@@ -29,13 +34,18 @@ export interface Traffic {
   service: ServiceKey
   /** Missing where it is about the whole service. */
   destination?: DestinationKey
-  /** What the counters grew by, never below 0. A counter that fell was zeroed, and counts from there. */
+  /**
+   * What the counters grew by since the look before, never below 0. Counters that were zeroed count from there. All 0 where the kernel added nothing up in
+   * between.
+   */
   difference: Statistics
-  /** The same per second. */
+  /**
+   * The rate of the last two-second periods that the kernel has added up: the same at any interval. The kernel's own average until one has been seen.
+   */
   perSecond: Rates
 }
 
-/** What changed from one look at the table to the next. */
+/** What changed from one look at the table to the next. `JSON.stringify` writes its counters as decimal text, which keeps all 64 bits. */
 export interface Observation {
   /** When the table was read, in milliseconds as of `Date.now()`. */
   time: number
@@ -43,13 +53,14 @@ export interface Observation {
   elapsed: number
   /** Services and destinations added, removed and changed. What was removed and added again in between is not seen. */
   changes: Change[]
-  /** One entry for each service and destination that was there before too, in the kernel's order. What is new has no rate yet, so that old counters the kernel revives are no traffic. */
+  /**
+   * One entry for each service and destination that has traffic and was there before too, in the kernel's order. What is new has no rate yet, so that old
+   * counters the kernel revives are no traffic.
+   */
   rates: Traffic[]
   /** The table itself. */
   table: ListedTable
 }
-
-const NAMES = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'] as const
 
 /** Destinations that are compared between two turns of the event loop. */
 const SLICE = 1000
@@ -57,29 +68,35 @@ const SLICE = 1000
 /** What of a handle is needed here. */
 interface Handle { snapshot(): Promise<ListedTable> }
 
-/** What the counters grew by. One of them fell: all were zeroed, or the entry is another one with the same key, and has counted from zero since. */
-function grown(before: Statistics, after: Statistics): Statistics {
-  const anew = NAMES.some((name) => after[name] < before[name])
-  const base = (name: keyof Statistics): bigint => anew ? 0n : before[name]
-  return {
-    connections: after.connections - base('connections'),
-    inPackets: after.inPackets - base('inPackets'),
-    outPackets: after.outPackets - base('outPackets'),
-    inBytes: after.inBytes - base('inBytes'),
-    outBytes: after.outBytes - base('outBytes'),
-  }
+/** What of a handle is needed to look at services alone. */
+interface ServicesHandle {
+  services(): Promise<ListedService[]>
+  timeouts(): Promise<Timeouts>
+  daemons(): Promise<Daemon[]>
 }
 
-function perSecond(difference: Statistics, elapsed: number): Rates {
-  const rate = (name: keyof Statistics): number => Number(difference[name]) / elapsed
-  return { connections: rate('connections'), inPackets: rate('inPackets'), outPackets: rate('outPackets'), inBytes: rate('inBytes'), outBytes: rate('outBytes') }
+/** What tells the entries of a listing apart: as text, and of two of them without making any. */
+interface Kind<Entry> {
+  idOf: (entry: Entry) => string
+  same: (one: Entry, other: Entry) => boolean
 }
 
-/** The entries of two listings side by side: pairs, and those that one of them lacks. */
-function* pairs<Entry>(before: readonly Entry[], after: readonly Entry[], idOf: (entry: Entry) => string): Generator<[Entry | undefined, Entry | undefined]> {
-  const old = new Map(before.map((entry) => [idOf(entry), entry]))
-  const seen = new Set<string>()
-  for (const entry of after) {
+const SERVICE: Kind<ServiceKey> = {
+  idOf: serviceId,
+  same: (one, other) => 'fwmark' in one ? 'fwmark' in other && one.fwmark === other.fwmark && one.family === other.family
+    : !('fwmark' in other) && one.port === other.port && one.address === other.address && one.protocol === other.protocol,
+}
+
+const DESTINATION: Kind<DestinationKey> = { idOf: destinationId, same: (one, other) => one.port === other.port && one.address === other.address }
+
+/** The entries of two listings side by side: pairs, and those that one of them lacks. The kernel mostly lists them in the same order, and then no map is needed. */
+function* pairs<Entry>(before: readonly Entry[], after: readonly Entry[], { idOf, same }: Kind<Entry>): Generator<[Entry | undefined, Entry | undefined]> {
+  let alike = 0
+  for (const most = Math.min(before.length, after.length); alike < most && same(before[alike], after[alike]); alike++) yield [before[alike], after[alike]]
+  if (alike === before.length && alike === after.length) return
+  const old = new Map(before.slice(alike).map((entry) => [idOf(entry), entry]))
+  const seen = new Set(after.slice(0, alike).map(idOf))
+  for (const entry of after.slice(alike)) {
     const id = idOf(entry)
     // A dump that was edited while it was read can have an entry twice.
     if (seen.has(id)) continue
@@ -95,11 +112,11 @@ class Observer {
   readonly changes: Change[] = []
   readonly rates: Traffic[] = []
 
-  constructor(readonly elapsed: number) {}
+  constructor(private readonly meter: TrafficMeter) {}
 
-  traffic(about: { service: ServiceKey, destination?: DestinationKey }, before: Statistics, after: Statistics): void {
-    const difference = grown(before, after)
-    this.rates.push({ ...about, difference, perSecond: perSecond(difference, this.elapsed) })
+  traffic(service: ServiceKey, destination: DestinationKey | undefined, before: Counted, after: Counted): void {
+    const traffic = this.meter.compare(before, after)
+    if (traffic !== undefined) this.rates.push({ service, ...destination === undefined ? {} : { destination }, ...traffic })
   }
 
   service(before: ListedTableService | undefined, after: ListedTableService | undefined): number {
@@ -109,11 +126,11 @@ class Observer {
       if (serviceDifferences(before, after).length > 0) {
         this.changes.push({ type: 'serviceChanged', service, before: serviceConfigurationOf(before), after: serviceConfigurationOf(after) })
       }
-      this.traffic({ service }, before.stats, after.stats)
+      this.traffic(service, undefined, before, after)
     }
     const old = before?.destinations ?? []
     const present = after?.destinations ?? []
-    for (const [was, is] of pairs(old, present, destinationId)) this.destination(service, was, is)
+    for (const [was, is] of pairs(old, present, DESTINATION)) this.destination(service, was, is)
     if (after === undefined) this.changes.push({ type: 'serviceRemoved', service, before: serviceConfigurationOf(before!) })
     return 1 + old.length + present.length
   }
@@ -127,16 +144,16 @@ class Observer {
       if (destinationDifferences(before, after).length > 0) {
         this.changes.push({ type: 'destinationChanged', service, destination, before: configurationOf(before), after: configurationOf(after) })
       }
-      this.traffic({ service, destination }, before.stats, after.stats)
+      this.traffic(service, destination, before, after)
     }
   }
 }
 
-/** What happened from one table to the next. In pieces: the event loop is never held for long. */
-export async function observe(before: ListedTable, after: ListedTable, elapsed: number): Promise<Pick<Observation, 'changes' | 'rates'>> {
-  const observer = new Observer(elapsed)
+/** What happened from one table to the next, whose look the meter has begun. In pieces: the event loop is never held for long. */
+export async function observe(before: ListedTable, after: ListedTable, meter: TrafficMeter): Promise<Pick<Observation, 'changes' | 'rates'>> {
+  const observer = new Observer(meter)
   let seen = 0
-  for (const [was, is] of pairs(before.services, after.services, serviceId)) {
+  for (const [was, is] of pairs(before.services, after.services, SERVICE)) {
     seen += observer.service(was, is)
     if (seen >= SLICE) {
       seen = 0
@@ -149,28 +166,38 @@ export async function observe(before: ListedTable, after: ListedTable, elapsed: 
 const EMPTY: ListedTable = { services: [], timeouts: { tcp: 0, tcpFin: 0, udp: 0 }, daemons: [] }
 
 /** `Ipvs.watch`. */
-export function watch(handle: Handle, options?: WatchOptions): AsyncGenerator<Observation, void, undefined> {
-  const given = optionsObject(options, 'watch', ['interval', 'signal', 'initial']) as WatchOptions
+export function watch(handle: Handle | Handle & ServicesHandle, options?: WatchOptions): AsyncGenerator<Observation, void, undefined> {
+  const given = optionsObject(options, 'watch', ['interval', 'signal', 'initial', 'destinations']) as WatchOptions
   const interval = given.interval === undefined ? 1 : seconds(given.interval, 'options.interval', 0.001)
   const initial = given.initial === undefined ? false : boolean(given.initial, 'options.initial')
-  return observations(handle, interval, initial, signalOption(given.signal))
+  const destinations = given.destinations === undefined ? true : boolean(given.destinations, 'options.destinations')
+  return observations(destinations ? () => handle.snapshot() : () => withoutDestinations(handle as Handle & ServicesHandle), interval, initial, signalOption(given.signal))
 }
 
-async function* observations(handle: Handle, interval: number, initial: boolean, signal: AbortSignal | undefined): AsyncGenerator<Observation, void, undefined> {
+async function withoutDestinations(handle: ServicesHandle): Promise<ListedTable> {
+  const [services, timeouts, daemons] = await Promise.all([handle.services(), handle.timeouts(), handle.daemons()])
+  for (const service of services as ListedTableService[]) service.destinations = []
+  return { services: services as ListedTableService[], timeouts, daemons }
+}
+
+async function* observations(look: () => Promise<ListedTable>, interval: number, initial: boolean, signal: AbortSignal | undefined): AsyncGenerator<Observation, void, undefined> {
   const ended = (): boolean => signal?.aborted === true
   if (ended()) return
-  let last = await handle.snapshot()
+  const meter = new TrafficMeter()
+  let last = await look()
   let at = performance.now()
-  if (initial) yield { time: Date.now(), elapsed: 0, ...await observe(EMPTY, last, 0), table: last }
+  meter.look(at / 1000)
+  if (initial) yield { time: Date.now(), elapsed: 0, ...await observe(EMPTY, last, meter), table: last }
   for (let due = at + interval * 1000; ; due = Math.max(due + interval * 1000, performance.now())) {
     await wait(Math.max(0, due - performance.now()), undefined, { signal }).catch((error: unknown) => {
       if (!ended()) throw error
     })
     if (ended()) return
-    const table = await handle.snapshot()
+    const table = await look()
     const now = performance.now()
     const elapsed = (now - at) / 1000
-    const seen = await observe(last, table, elapsed)
+    meter.look(now / 1000)
+    const seen = await observe(last, table, meter)
     if (ended()) return
     last = table
     at = now

@@ -13,6 +13,22 @@ export interface Addon {
   open(options: NativeOpenOptions): Promise<NativeHandle>
   /** Opens a handle and holds the calling thread meanwhile. Throws an {@link OpenFailure}. */
   openSync(options: NativeOpenOptions): NativeHandle
+  /**
+   * Moves the calling worker thread, and no other, into the network namespace of a descriptor, which stays the caller's. libuv's threads (`fs`, `dns.lookup`) stay
+   * where they are. Throws on the main thread. Returns 0 or a negative errno.
+   */
+  enterNamespace(descriptor: number): number
+  /**
+   * Opens a socket that Node cannot open by itself: with a firewall mark (0 for none), bound to an interface ('' for none) or to an address of 4 or 16 bytes, or for ICMP.
+   * Returns a descriptor, which is the caller's, or a negative errno.
+   */
+  openSocket(family: 4 | 6, type: 'stream' | 'datagram' | 'raw', protocol: number, mark: number, device: string, address?: Uint8Array): number
+  /** Sends a datagram to port 0 of an address of 4 or 16 bytes. Returns a number of bytes, or a negative errno. */
+  sendTo(descriptor: number, address: Uint8Array, bytes: Uint8Array): number
+  /** Takes a datagram that is there. Returns a number of bytes, or a negative errno. */
+  receiveFrom(descriptor: number, bytes: Uint8Array): number
+  /** Closes what {@link openSocket} opened, where Node has not taken it over. (`fs` warns in worker threads of what it has not opened itself.) */
+  closeSocket(descriptor: number): void
 }
 
 export interface NativeOpenOptions {
@@ -59,7 +75,8 @@ export interface NativeHandle {
   /** Descriptor of the handle's network namespace, open until `close`. */
   readonly namespace: number
   /**
-   * Opens a file on a thread inside the handle's network namespace, for what /proc shows by namespace. `flags` are those of open(2), in `fs.constants`.
+   * Opens a file as a thread inside the handle's network namespace does, for what /proc shows by namespace: without any capability where that is the calling
+   * thread's own, otherwise with CAP_SYS_ADMIN. `flags` are those of open(2), in `fs.constants`.
    * Returns a descriptor, which is the caller's to close, or a negative errno.
    */
   openInNamespace(path: string, flags: number): number
@@ -94,15 +111,43 @@ export type RecordName = 'service' | 'destination' | 'daemon' | 'config' | 'info
 export type CommandName = 'newService' | 'setService' | 'delService' | 'getService' | 'newDest' | 'setDest' | 'delDest' | 'getDest'
   | 'newDaemon' | 'delDaemon' | 'getDaemon' | 'setConfig' | 'getConfig' | 'getInfo' | 'zero' | 'flush'
 
+export interface RequestLayout {
+  headerSize: number
+  /** `size`: of the whole request; `flags`: {@link dump} or 0. */
+  header: Record<'size' | 'command' | 'flags' | 'reserved', Member>
+  /** The flag of a request that is a dump. */
+  dump: number
+}
+
+export interface ReplyLayout {
+  headerSize: number
+  entrySize: number
+  /** `total`: bytes of the reply, where its place is larger. */
+  header: Record<'requestCount' | 'recordsOffset' | 'textsOffset' | 'total', Member>
+  /**
+   * `outcome`: one of {@link outcomes}, or a negative errno. `recordsOffset`: where the records begin; of what was lost or not sent, the errno of the cause.
+   * `text`: where the kernel's text begins, 0 for none.
+   */
+  entry: Record<'outcome' | 'recordCount' | 'recordsOffset' | 'text', Member>
+  outcomes: Record<'done' | 'unknown' | 'notSent', number>
+}
+
+/** A number in a header, or in an entry of a reply. */
+export interface Member {
+  /** Bytes from the start of the header or entry. */
+  offset: number
+  type: FieldType
+}
+
 /** Where things are in packed requests and replies. */
 export interface Schema {
   commands: Record<CommandName, number>
   records: Record<RecordName, RecordLayout>
   /**
-   * A request: a header of `size`, `command` and `flags` (u16 each), then the records of the command: a service (`newService`, `setService`),
+   * A request: its header, then the records of the command: a service (`newService`, `setService`),
    * its key (`delService`, `getService`, `zero`, `getDest`), a service's key and a destination (`newDest`, `setDest`, `delDest`), a daemon, a config, or nothing.
    */
-  request: { headerSize: number, dump: number }
-  /** A reply: header, one entry for each request, records, texts. */
-  reply: { headerSize: number, entrySize: number }
+  request: RequestLayout
+  /** A reply: header, one entry for each request, records, texts. Its size is a multiple of eight. */
+  reply: ReplyLayout
 }

@@ -34,7 +34,7 @@ class Transport final : public netlink::Transport {
     left_ -= length;
     return 0;
   }
-  int wait() override { return -ETIMEDOUT; }
+  int wait(const std::atomic<bool>&) override { return -ETIMEDOUT; }
   int dumpSeries(std::span<const netlink::ByteView> requests, netlink::ShortAnswer* answers) override {
     series_.clear();
     series_.reserve(2 * requests.size());
@@ -84,7 +84,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   netlink::ByteView bytes = reply.bytes().view();
   if (bytes.empty()) return 0;
   auto header = netlink::load<ipvs::ReplyHeader>(bytes.data());
-  if (header.total != bytes.size() || header.textsOffset > header.total ||
+  if (header.total != bytes.size() || header.total % 8 || header.textsOffset > header.total ||
       header.requestCount != count)
     std::abort();
   for (std::uint32_t i = 0; i < header.requestCount; ++i) {

@@ -35,6 +35,10 @@ constexpr std::size_t usefulSend = 512 * 1024;
 constexpr std::uint32_t worthwhileSeries = 4;
 constexpr unsigned dumpsAfterShortSeries = 64;
 
+// So many batches of which something was lost are remembered. Parts of one batch follow each other, but for what
+// the program does between two of them.
+constexpr std::size_t mostLosses = 64;
+
 // Receives what is left of a conversation that went another way than expected.
 void drain(netlink::Transport& transport) {
   for (;;) {
@@ -88,7 +92,8 @@ class AnswerListener final : public netlink::Listener {
         add<DaemonRecord, decodeDaemon>(index, nested(attributes, IPVS_CMD_ATTR_DAEMON));
         break;
       case Answer::config:
-        add<ConfigRecord, decodeConfig>(index, attributes);
+        // Without attributes where the kernel balances neither TCP nor UDP.
+        add<ConfigRecord, decodeConfig>(index, attributes, true);
         break;
       case Answer::info:
         add<InfoRecord, decodeInfo>(index, attributes);
@@ -106,12 +111,18 @@ class AnswerListener final : public netlink::Listener {
   }
 
   template <class Record, void (*decode)(ByteView, Record&)>
-  void add(std::uint32_t index, ByteView attributes) {
+  void add(std::uint32_t index, ByteView attributes, bool mayBeEmpty = false) {
+    if (reply_.outcome(index) != Outcome::done) return;
     // An answer without its nest tells nothing.
-    if (attributes.empty()) return;
+    bool told = mayBeEmpty || !attributes.empty();
     // Its address is aligned: header, entries and records are multiples of 8 in a buffer from malloc.
-    if (auto record = reinterpret_cast<Record*>(reply_.addRecord(index, sizeof(Record))))
+    auto record = told ? reinterpret_cast<Record*>(reply_.addRecord(index, sizeof(Record))) : nullptr;
+    if (record) {
       decode(attributes, *record);
+    } else {
+      // Never a list that lacks something without a word.
+      reply_.setLost(index, Outcome::unknown, -EBADMSG);
+    }
   }
 
   ReplyWriter& reply_;
@@ -119,8 +130,8 @@ class AnswerListener final : public netlink::Listener {
   const std::vector<Answer>& answers_;
 };
 
-bool Client::open(OpenFailure& failure) {
-  netlink::FamilyAnswer answer = resolveFamily(transport_, IPVS_GENL_NAME, sequence_++);
+bool Client::open(OpenFailure& failure, const std::atomic<bool>& abandon) {
+  netlink::FamilyAnswer answer = resolveFamily(transport_, IPVS_GENL_NAME, sequence_++, abandon);
   if (answer.error) {
     failure = {OpenStep::family, answer.error, answer.text};
     return false;
@@ -130,7 +141,6 @@ bool Client::open(OpenFailure& failure) {
   std::byte packed[sizeof(RequestHeader)];
   netlink::store(packed, RequestHeader{sizeof packed, IPVS_CMD_GET_INFO, 0, 0});
   ReplyWriter reply;
-  std::atomic<bool> abandon = false;
   execute(packed, 1, reply, abandon);
   int outcome = reply.outcome(0);
   if (outcome == Outcome::done) return true;
@@ -254,11 +264,24 @@ bool Client::executeSeries(RequestReader& reader, ReplyWriter& reply) {
 }
 
 // Asks for the family again. Whether its number is another one now: the module was unloaded and loaded again.
-bool Client::familyMoved() {
-  netlink::FamilyAnswer answer = resolveFamily(transport_, IPVS_GENL_NAME, sequence_++);
+bool Client::familyMoved(const std::atomic<bool>& abandon) {
+  netlink::FamilyAnswer answer = resolveFamily(transport_, IPVS_GENL_NAME, sequence_++, abandon);
   if (answer.error || answer.number == family_) return false;
   family_ = answer.number;
   return true;
+}
+
+// Why a part of this batch was lost, 0 for none.
+int Client::lossOf(std::uint32_t batch) const {
+  for (const Loss& loss : losses_)
+    if (loss.batch == batch) return loss.error;
+  return 0;
+}
+
+void Client::noteLoss(std::uint32_t batch, int error) {
+  if (batch == 0 || lossOf(batch)) return;
+  if (losses_.size() == mostLosses) losses_.erase(losses_.begin());
+  losses_.push_back({batch, error});
 }
 
 void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
@@ -268,9 +291,8 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
   std::size_t mostRequests = limits_.requestsPerSend();
   std::size_t mostBytes = limits_.bytesPerSend();
   std::uint32_t unsent = 0;
-  bool held = batch != 0 && batch == lostBatch_;
-  int lost = held ? lostError_ : 0;
-  while (!held && reader.index() < count && !abandon.load(std::memory_order_relaxed)) {
+  int lost = lossOf(batch);
+  while (!lost && reader.index() < count && !abandon.load(std::memory_order_relaxed)) {
     if (series_ && dumpsUntilSeries_ == 0 && executeSeries(reader, reply)) continue;
     RequestReader::Position position = reader.position();
     Group group;
@@ -279,7 +301,7 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
       Transaction transaction(group.firstSequence, group.count, group.ending);
       AnswerListener listener(reply, group, answers_);
       netlink::Transport& transport = group.longDump ? dumps_ : transport_;
-      ExchangeResult result = exchange(transport, message_.view(), transaction, listener);
+      ExchangeResult result = exchange(transport, message_.view(), transaction, listener, abandon);
 
       if (result.state == ExchangeResult::notSent) {
         reader.rewind(position);
@@ -313,7 +335,7 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
         break;
       }
 
-      if (transaction.notFound() == group.count && familyMoved()) {
+      if (transaction.notFound() == group.count && familyMoved(abandon)) {
         for (std::uint32_t i = group.first; i < group.first + group.count; ++i) reply.forget(i);
         reader.rewind(position);
         continue;
@@ -334,10 +356,7 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
   }
   for (std::uint32_t i = std::max(unsent, reader.index()); i < count; ++i)
     reply.setLost(i, Outcome::notSent, lost);
-  if (lost) {
-    lostBatch_ = batch;
-    lostError_ = lost;
-  }
+  if (lost) noteLoss(batch, lost);
   reply.finish();
 }
 

@@ -40,7 +40,8 @@ class Client {
 
   /// Resolves the family (which makes Linux 5.16 and later load the module) and asks it for its version, so
   /// that a missing CAP_NET_ADMIN is known at once. False with the reason.
-  bool open(OpenFailure& failure);
+  /// An answer that is waited for is given up when `abandon` is set.
+  bool open(OpenFailure& failure, const std::atomic<bool>& abandon);
 
   /// Executes `count` packed requests in order, in as few sends as the limits allow. The reply is complete
   /// afterwards; it is empty where every request was carried out and none answers with records. `abandon` is
@@ -61,7 +62,9 @@ class Client {
 
   bool encodeGroup(RequestReader& reader, Group& group, std::size_t mostRequests, std::size_t mostBytes);
   bool isLong(const PackedRequest& dump) const;
-  bool familyMoved();
+  bool familyMoved(const std::atomic<bool>& abandon);
+  int lossOf(std::uint32_t batch) const;
+  void noteLoss(std::uint32_t batch, int error);
   bool executeSeries(RequestReader& reader, ReplyWriter& reply);
 
   netlink::Transport& transport_;
@@ -71,10 +74,13 @@ class Client {
   std::uint32_t sequence_ = 1;
   bool shortDumpsFit_ = true;      ///< false once a datagram on the first transport was cut
   bool lastDumpWasShort_ = false;  ///< of a service's destinations; how the next one is guessed
-  std::uint32_t lostBatch_ = 0;    ///< the batch of which anything was lost last
-  int lostError_ = 0;              ///< and why
   bool series_ = true;             ///< false where the transport has no series
   unsigned dumpsUntilSeries_ = 0;  ///< dumps that are asked for by themselves first
+  struct Loss {
+    std::uint32_t batch;
+    int error;
+  };
+  std::vector<Loss> losses_;  ///< batches of which anything was lost, the last ones
   netlink::Bytes message_;
   std::vector<Answer> answers_;
 };

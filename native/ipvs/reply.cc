@@ -4,6 +4,9 @@ namespace ipvs {
 
 namespace {
 
+// Where no record ends any more: what is left are texts.
+constexpr std::size_t mostRecords = UINT32_MAX - (std::size_t{256} << 20);
+
 std::size_t entryOffset(std::uint32_t request) { return sizeof(ReplyHeader) + request * sizeof(ReplyEntry); }
 
 }  // namespace
@@ -69,6 +72,7 @@ std::byte* ReplyWriter::addRecord(std::uint32_t request, std::size_t size) {
   expectRecords(request);
   ReplyEntry changed = entry(request);
   if (changed.recordsOffset + changed.recordCount * size != bytes_.size()) return nullptr;
+  if (bytes_.size() + size > mostRecords) return nullptr;
   ++changed.recordCount;
   setEntry(request, changed);
   return bytes_.extend(size);
@@ -94,7 +98,12 @@ void ReplyWriter::finish() {
     bytes_.clear();
     return;
   }
-  if (!texts_.empty()) std::memcpy(bytes_.extend(texts_.size()), texts_.data(), texts_.size());
+  if (!texts_.empty()) {
+    // JavaScript looks at the whole as numbers of up to eight bytes.
+    std::size_t padding = netlink::alignUp(texts_.size(), 8) - texts_.size();
+    std::memset(texts_.extend(padding), 0, padding);
+    std::memcpy(bytes_.extend(texts_.size()), texts_.data(), texts_.size());
+  }
   netlink::store(bytes_.data(),
                  ReplyHeader{count_, recordsOffset, textsOffset, static_cast<std::uint32_t>(bytes_.size())});
 }

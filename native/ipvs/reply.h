@@ -2,10 +2,10 @@
 //
 //   header: { u32 requestCount | u32 recordsOffset | u32 textsOffset | u32 total }
 //   one entry a request: { i32 outcome | u32 recordCount | u32 recordsOffset | u32 text }
-//   records, each request's own in a row · texts, NUL-terminated
+//   records, each request's own in a row · texts, NUL-terminated · zeros up to a multiple of 8
 //
-// Offsets are absolute. Where every request was carried out and none answers with records, there is no reply
-// at all.
+// Offsets are absolute, which bounds a reply to 4 GiB. Where every request was carried out and none answers with
+// records, there is no reply at all.
 #pragma once
 
 #include <string_view>
@@ -48,7 +48,7 @@ class ReplyWriter {
   /// There will be an answer in records, even if there are none.
   void expectRecords(std::uint32_t request);
   /// A record of `size` bytes without a value, valid until the next call. Null where it would not be in a row
-  /// with the request's other ones.
+  /// with the request's other ones, or beyond what offsets reach.
   std::byte* addRecord(std::uint32_t request, std::size_t size);
   /// Takes back all that was said about a request.
   void forget(std::uint32_t request);

@@ -5,7 +5,7 @@
 namespace netlink {
 
 ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& transaction,
-                        Listener& listener) {
+                        Listener& listener, const std::atomic<bool>& abandon) {
   if (int error = transport.send(requests)) return {ExchangeResult::notSent, error};
   // One request has one answer, for which the cheaper system call does.
   bool many = transaction.count() > 1 || transaction.ending() == Ending::dump;
@@ -14,13 +14,12 @@ ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& tr
   while (!transaction.complete()) {
     int error = transport.receive(datagrams, many);
     many = true;
-    if (error == 0) {
+    if (error == 0 || error == -EMSGSIZE) {
       for (std::size_t i = 0; i < datagrams.count; ++i) {
         if (!transaction.take(datagrams.items[i], listener) && !lost) lost = -EBADMSG;
       }
-      continue;
     }
-    if (error == -EINTR) continue;
+    if (error == 0 || error == -EINTR) continue;
     if (error == -EAGAIN) {
       // The kernel answers within the send, so nothing to receive means that there will be nothing, unless it
       // comes to answer later one day.
@@ -29,7 +28,7 @@ ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& tr
       // (netlink_rcv_skb). In IPVS that is the stop of a sync daemon whose thread has not begun to run:
       // kthread_stop() says EINTR then, and the daemon is stopped.
       if (transaction.ending() == Ending::acknowledgement) break;
-      if (int waited = transport.wait()) lost = waited;
+      if (int waited = transport.wait(abandon)) lost = waited;
       continue;
     }
     bool overrun = error == -ENOBUFS || error == -EMSGSIZE;

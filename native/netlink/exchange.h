@@ -15,8 +15,9 @@ struct ExchangeResult {
   int error;  ///< of the send or the receive, a negative errno; 0 where answered
 };
 
-/// Sends a group of requests and receives until its transaction is complete, or nothing more can come.
+/// Sends a group of requests and receives until its transaction is complete, or nothing more can come. An
+/// answer that is waited for is given up as lost, with ECANCELED, when `abandon` is set.
 ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& transaction,
-                        Listener& listener);
+                        Listener& listener, const std::atomic<bool>& abandon);
 
 }  // namespace netlink

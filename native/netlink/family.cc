@@ -17,7 +17,8 @@ std::uint16_t readFamilyNumber(ByteView attributes) {
   return number;
 }
 
-FamilyAnswer resolveFamily(Transport& transport, std::string_view name, std::uint32_t sequence) {
+FamilyAnswer resolveFamily(Transport& transport, std::string_view name, std::uint32_t sequence,
+                           const std::atomic<bool>& abandon) {
   struct : Listener {
     void refused(std::uint32_t, int error, std::string_view text) override {
       answer = {error, 0, std::string(text)};
@@ -37,7 +38,7 @@ FamilyAnswer resolveFamily(Transport& transport, std::string_view name, std::uin
 
   Transaction transaction(sequence, 1, Ending::message);
   ExchangeResult result =
-      exchange(transport, {request, static_cast<std::size_t>(end - request)}, transaction, listener);
+      exchange(transport, {request, static_cast<std::size_t>(end - request)}, transaction, listener, abandon);
   if (result.error) return {result.error, 0, {}};
   return listener.answer;
 }

@@ -15,7 +15,8 @@ struct FamilyAnswer {
 };
 
 /// Asks the kernel for a family's number. Since about Linux 5.16 this loads the family's module.
-FamilyAnswer resolveFamily(Transport& transport, std::string_view name, std::uint32_t sequence);
+FamilyAnswer resolveFamily(Transport& transport, std::string_view name, std::uint32_t sequence,
+                           const std::atomic<bool>& abandon);
 
 /// Reads the family's number from the attributes of an answer; 0 where there is none.
 std::uint16_t readFamilyNumber(ByteView attributes);

@@ -2,12 +2,19 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 
 #include "netlink/thread.h"
 
 namespace netlink {
+
+namespace {
+
+constexpr char ownNamespace[] = "/proc/thread-self/ns/net";
+
+}  // namespace
 
 NamespaceResult runInNamespace(const NamespaceChoice& choice, const std::function<void()>& inside) {
   if (choice.path.empty() && choice.descriptor < 0) {
@@ -45,6 +52,17 @@ NamespaceResult runInNamespace(const NamespaceChoice& choice, const std::functio
   return visit.result;
 }
 
-Descriptor currentNamespace() { return Descriptor(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)); }
+int currentNamespace(Descriptor& current) {
+  current = Descriptor(open(ownNamespace, O_RDONLY | O_CLOEXEC));
+  if (current) return 0;
+  bool exhausted = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+  return exhausted ? -errno : 0;
+}
+
+bool isCurrentNamespace(const Descriptor& networkNamespace) {
+  struct stat own, other;
+  return stat(ownNamespace, &own) == 0 && fstat(networkNamespace.number(), &other) == 0 &&
+         own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+}
 
 }  // namespace netlink

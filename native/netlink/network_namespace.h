@@ -25,7 +25,11 @@ struct NamespaceResult {
 /// own; returns after its end. Entering needs CAP_SYS_ADMIN.
 NamespaceResult runInNamespace(const NamespaceChoice& choice, const std::function<void()>& inside);
 
-/// A descriptor of the calling thread's network namespace; none where /proc is not mounted.
-Descriptor currentNamespace();
+/// A descriptor of the calling thread's network namespace; none where /proc is not mounted or does not show it.
+/// 0, or a negative errno where the process or the system has no descriptor left.
+int currentNamespace(Descriptor& current);
+
+/// Whether it is the calling thread's own. Needs no capability.
+bool isCurrentNamespace(const Descriptor& networkNamespace);
 
 }  // namespace netlink

@@ -10,8 +10,11 @@ namespace netlink {
 
 namespace {
 
-// Long enough for a kernel that is busy with something else, short enough for a program to end.
+// In milliseconds: long enough for a kernel that is busy with something else.
 constexpr int longestWait = 10'000;
+// How often a wait looks whether it is abandoned. Answers are there when the send returns, so there is hardly
+// ever a wait at all, and no descriptor is spent on waking it.
+constexpr int lookEvery = 20;
 
 // NLMSG_GOODSIZE, the least that the kernel takes for a datagram of a dump: a page less struct
 // skb_shared_info. Where pages are larger, or that struct is another size, a datagram is cut, which shows; so
@@ -62,6 +65,7 @@ int Socket::send(ByteView datagram) {
 
 int Socket::receive(Datagrams& datagrams, bool many) {
   storage_.reserve(Datagrams::most * datagramLength_);
+  datagrams.count = 0;
   return many ? receiveMany(datagrams) : receiveOne(datagrams);
 }
 
@@ -73,7 +77,6 @@ int Socket::receiveOne(Datagrams& datagrams) {
                             reinterpret_cast<sockaddr*>(&sender), &senderLength);
   if (length < 0) return -errno;
   if (static_cast<std::size_t>(length) > datagramLength_) return -EMSGSIZE;
-  datagrams.count = 0;
   // Port 0 is the kernel. Other processes may write to this socket too, and are not listened to.
   if (sender.nl_pid == 0)
     datagrams.items[datagrams.count++] = {storage_.data(), static_cast<std::size_t>(length)};
@@ -93,11 +96,13 @@ int Socket::receiveMany(Datagrams& datagrams) {
   }
   int count = recvmmsg(descriptor_.number(), headers, Datagrams::most, MSG_DONTWAIT, nullptr);
   if (count < 0) return -errno;
-  datagrams.count = 0;
   bool cut = false;
   for (int i = 0; i < count; ++i) {
     if (senders[i].nl_pid != 0) continue;
-    if (headers[i].msg_hdr.msg_flags & MSG_TRUNC) cut = true;
+    if (headers[i].msg_hdr.msg_flags & MSG_TRUNC) {
+      cut = true;
+      continue;
+    }
     datagrams.items[datagrams.count++] = {storage_.data() + static_cast<std::size_t>(i) * datagramLength_,
                                           headers[i].msg_len};
   }
@@ -142,11 +147,15 @@ int Socket::dumpSeries(std::span<const ByteView> requests, ShortAnswer* answers)
   return answered;
 }
 
-int Socket::wait() {
+int Socket::wait(const std::atomic<bool>& abandon) {
   pollfd entry{descriptor_.number(), POLLIN, 0};
-  int ready = poll(&entry, 1, longestWait);
-  if (ready < 0) return errno == EINTR ? 0 : -errno;
-  return ready == 0 ? -ETIMEDOUT : 0;
+  for (int waited = 0; waited < longestWait; waited += lookEvery) {
+    if (abandon.load(std::memory_order_relaxed)) return -ECANCELED;
+    int ready = poll(&entry, 1, lookEvery);
+    if (ready < 0) return errno == EINTR ? 0 : -errno;
+    if (ready > 0) return 0;
+  }
+  return -ETIMEDOUT;
 }
 
 }  // namespace netlink

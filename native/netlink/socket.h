@@ -36,7 +36,7 @@ class Socket final : public Transport {
 
   int send(ByteView datagram) override;
   int receive(Datagrams& datagrams, bool many) override;
-  int wait() override;
+  int wait(const std::atomic<bool>& abandon) override;
   int dumpSeries(std::span<const ByteView> requests, ShortAnswer* answers) override;
 
  private:

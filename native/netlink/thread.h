@@ -2,8 +2,11 @@
 // value.
 #pragma once
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
+
+#include <cstddef>
 
 namespace netlink {
 
@@ -21,7 +24,7 @@ class Thread {
   int start(const char* name, void* (*body)(void*), void* context) {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, 256 * 1024);
+    pthread_attr_setstacksize(&attributes, stack + staticStorage(attributes));
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -42,6 +45,16 @@ class Thread {
   }
 
  private:
+  static constexpr std::size_t stack = 256 * 1024;
+
+  // glibc takes the thread-local storage of all libraries that are loaded out of the stack, and tells how much
+  // that is in a function that is there for the runtimes of other languages only. musl adds it by itself.
+  static std::size_t staticStorage(const pthread_attr_t& attributes) {
+    using Least = std::size_t (*)(const pthread_attr_t*);
+    static const auto least = reinterpret_cast<Least>(dlsym(RTLD_DEFAULT, "__pthread_get_minstack"));
+    return least ? least(&attributes) : 0;
+  }
+
   pthread_t thread_{};
   bool running_ = false;
 };

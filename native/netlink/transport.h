@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 
 #include "netlink/bytes.h"
@@ -32,11 +33,12 @@ class Transport {
 
   /// Receives without waiting: one datagram, or as many as there are (at most `Datagrams::most`) where `many`
   /// is set; both are one system call. 0, or a negative errno: EAGAIN (nothing there), ENOBUFS (answers were
-  /// lost), EMSGSIZE (a datagram was cut short).
+  /// lost), EMSGSIZE (a datagram was cut short: those of the same call that are whole are in `datagrams`).
   virtual int receive(Datagrams& datagrams, bool many) = 0;
 
-  /// Waits until there is something to receive. 0, or a negative errno: ETIMEDOUT.
-  virtual int wait() = 0;
+  /// Waits until there is something to receive. 0, or a negative errno: ETIMEDOUT, or ECANCELED soon after
+  /// `abandon` was set.
+  virtual int wait(const std::atomic<bool>& abandon) = 0;
 
   /// Asks for dumps whose answers are two datagrams at most, each when the one before it was answered, all in one
   /// system call. Returns how many seem to be answered; where these are not all, something else came, and the

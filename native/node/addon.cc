@@ -1,9 +1,10 @@
-// The addon: { schema, open(options), openSync(options) }.
+// The addon: { schema, open(options), openSync(options), enterNamespace(fd), openSocket(…), sendTo(…), receiveFrom(…) }.
 #include "addon.h"
 
 #include "handle.h"
 #include "open.h"
 #include "schema.h"
+#include "thread_network.h"
 
 namespace node_ipvs {
 
@@ -12,6 +13,11 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("schema", makeSchema(env));
   exports.Set("open", Napi::Function::New<openAsync>(env, "open"));
   exports.Set("openSync", Napi::Function::New<openSync>(env, "openSync"));
+  exports.Set("enterNamespace", Napi::Function::New<enterNamespace>(env, "enterNamespace"));
+  exports.Set("openSocket", Napi::Function::New<openSocket>(env, "openSocket"));
+  exports.Set("sendTo", Napi::Function::New<sendTo>(env, "sendTo"));
+  exports.Set("receiveFrom", Napi::Function::New<receiveFrom>(env, "receiveFrom"));
+  exports.Set("closeSocket", Napi::Function::New<closeSocket>(env, "closeSocket"));
   return exports;
 }
 

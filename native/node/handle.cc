@@ -1,7 +1,5 @@
 #include "handle.h"
 
-#include <fcntl.h>
-
 #include <cerrno>
 
 #include "addon.h"
@@ -78,14 +76,16 @@ Napi::FunctionReference Handle::define(Napi::Env env) {
 
 Napi::Value Handle::create(Napi::Env env, std::unique_ptr<Session> session) {
   Napi::Object object = env.GetInstanceData<Addon>()->handleClass.New({});
-  if (env.IsExceptionPending()) return {};
+  // A worker thread may be terminated at any moment: every call from there on fails, without an exception.
+  if (env.IsExceptionPending() || object.IsEmpty()) return {};
+  Handle* handle = Unwrap(object);
+  if (!handle) return {};
   auto buffers = session->bufferSizes();
   object.Set("receiveBuffer", buffers.receive);
   object.Set("sendBuffer", buffers.send);
   object.Set("requestsPerSend", static_cast<double>(session->client().limits().requestsPerSend()));
   object.Set("namespace", session->networkNamespace());
   object.Set("onReply", env.Undefined());
-  Handle* handle = Unwrap(object);
   handle->worker_ = std::make_unique<Worker>(session->client(), onAnswered, handle);
   handle->session_ = std::move(session);
   return object;
@@ -137,7 +137,10 @@ Napi::Value Handle::execute(const Napi::CallbackInfo& info) {
     job->owner = nullptr;
   } else {
     napi_ref reference;
-    if (napi_create_reference(env, info[0], 1, &reference) != napi_ok) return {};
+    if (napi_create_reference(env, info[0], 1, &reference) != napi_ok) {
+      Napi::Error::New(env).ThrowAsJavaScriptException();
+      return {};
+    }
     job->requests = arguments.requests;
     job->owner = reference;
   }
@@ -172,7 +175,9 @@ Napi::Value Handle::executeSync(const Napi::CallbackInfo& info) {
   }
   worker_->executeHere(arguments.requests, arguments.count, syncReply_, arguments.batch);
   // Memory given away comes back in a turn of the event loop; there may be none between synchronous calls.
-  return toReply(env, syncReply_, arguments.space, SIZE_MAX);
+  napi_value reply = toReply(env, syncReply_, arguments.space, SIZE_MAX);
+  if (!reply) Napi::Error::New(env).ThrowAsJavaScriptException();
+  return {env, reply};
 }
 
 Napi::Value Handle::openInNamespace(const Napi::CallbackInfo& info) {
@@ -181,15 +186,10 @@ Napi::Value Handle::openInNamespace(const Napi::CallbackInfo& info) {
     Napi::TypeError::New(env, "expected a path and flags").ThrowAsJavaScriptException();
     return {};
   }
-  if (!session_ || session_->networkNamespace() < 0) return Napi::Number::New(env, -EBADF);
+  if (!session_) return Napi::Number::New(env, -EBADF);
   std::string path = info[0].As<Napi::String>();
   int flags = info[1].As<Napi::Number>().Int32Value();
-  int opened = -EBADF;
-  auto visited = netlink::runInNamespace({{}, session_->networkNamespace()}, [&] {
-    opened = ::open(path.c_str(), flags | O_CLOEXEC);
-    if (opened < 0) opened = -errno;
-  });
-  return Napi::Number::New(env, visited.error ? visited.error : opened);
+  return Napi::Number::New(env, session_->openInNamespace(path.c_str(), flags));
 }
 
 Napi::Value Handle::close(const Napi::CallbackInfo& info) {
@@ -232,32 +232,34 @@ void Handle::callJs(napi_env env, napi_value, void* context, void*) {
 }
 
 // The reply in the place that was offered, if it fits, otherwise in one of its own. Replies of more than
-// `mostCopied` bytes keep their memory then, which `reply` loses.
-Napi::Value Handle::toReply(Napi::Env env, ipvs::ReplyWriter& reply, napi_value space,
-                            std::size_t mostCopied) {
+// `mostCopied` bytes keep their memory then, which `reply` loses. Null where none can be made: while the
+// environment is being taken down, as V8 ends the process when it has no memory.
+napi_value Handle::toReply(Napi::Env env, ipvs::ReplyWriter& reply, napi_value space,
+                           std::size_t mostCopied) {
   netlink::Bytes& bytes = reply.bytes();
   if (bytes.empty()) return env.Null();
-  napi_value buffer = space;
+  napi_value buffer = nullptr;
   void* data = nullptr;
   std::size_t available = 0;
-  if (space) napi_get_arraybuffer_info(env, space, &data, &available);
+  if (space && napi_get_arraybuffer_info(env, space, &data, &available) == napi_ok) buffer = space;
   if (available < bytes.size()) {
     if (bytes.size() > mostCopied) {
       std::size_t size = bytes.size();
       std::byte* own = bytes.release();
       auto free = [](napi_env, void* own, void*) { std::free(own); };
       if (napi_create_external_arraybuffer(env, own, size, free, nullptr, &buffer) == napi_ok)
-        return {env, buffer};
+        return buffer;
       // Some embedders allow no foreign memory.
-      if (napi_create_arraybuffer(env, size, &data, &buffer) == napi_ok) std::memcpy(data, own, size);
+      bool made = napi_create_arraybuffer(env, size, &data, &buffer) == napi_ok;
+      if (made) std::memcpy(data, own, size);
       std::free(own);
-      return {env, buffer};
+      return made ? buffer : nullptr;
     }
     std::size_t size = space ? netlink::alignUp(bytes.size(), replyGranularity) : bytes.size();
-    if (napi_create_arraybuffer(env, size, &data, &buffer) != napi_ok) return env.Null();
+    if (napi_create_arraybuffer(env, size, &data, &buffer) != napi_ok) return nullptr;
   }
   std::memcpy(data, bytes.data(), bytes.size());
-  return {env, buffer};
+  return buffer;
 }
 
 void Handle::deliver(Napi::Env env) {
@@ -284,6 +286,8 @@ void Handle::deliver(Napi::Env env) {
       ++spares_;
     }
     --pending_;
+    // Never told as success. Nobody is left to be told anything.
+    if (!reply) continue;
     napi_value onReply, result;
     napi_valuetype type = napi_undefined;
     if (napi_get_named_property(env, self, "onReply", &onReply) == napi_ok) napi_typeof(env, onReply, &type);

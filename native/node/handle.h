@@ -9,8 +9,8 @@
 //                                                           `space` that is returned: memory that has been
 //                                                           touched before costs a tenth of new one. Its
 //                                                           header tells how much of it is used
-//   openInNamespace(path: string, flags: number): number    opens a file on a thread inside the session's
-//   network namespace: a descriptor, or a
+//   openInNamespace(path: string, flags: number): number    opens a file as a thread inside the session's
+//                                                           network namespace does: a descriptor, or a
 //                                                           negative errno. For what /proc shows by namespace
 //   close(): void                                           after what is queued has been answered
 //   receiveBuffer, sendBuffer, requestsPerSend, namespace: number
@@ -29,7 +29,8 @@ class Handle : public Napi::ObjectWrap<Handle> {
  public:
   /// Makes the class for one environment.
   static Napi::FunctionReference define(Napi::Env env);
-  /// Wraps an open session. Empty with a pending exception if that fails.
+  /// Wraps an open session. Empty if that fails, with a pending exception unless the environment is being
+  /// taken down.
   static Napi::Value create(Napi::Env env, std::unique_ptr<Session> session);
 
   explicit Handle(const Napi::CallbackInfo& info);
@@ -43,7 +44,7 @@ class Handle : public Napi::ObjectWrap<Handle> {
 
   bool start(Napi::Env env);
   void deliver(Napi::Env env);
-  static Napi::Value toReply(Napi::Env env, ipvs::ReplyWriter& reply, napi_value space,
+  static napi_value toReply(Napi::Env env, ipvs::ReplyWriter& reply, napi_value space,
                              std::size_t mostCopied);
   void release();
 

@@ -52,11 +52,10 @@ bool canRunJavaScript(Napi::Env env) {
 /// environment ends.
 class Opening {
  public:
-  Opening(Napi::Env env, OpenOptions options)
-      : env_(env), options_(std::move(options)), deferred_(Napi::Promise::Deferred::New(env)) {}
+  Opening(Napi::Env env, OpenOptions options, napi_deferred deferred)
+      : env_(env), options_(std::move(options)), deferred_(deferred) {}
 
-  Napi::Value start() {
-    Napi::Promise promise = deferred_.Promise();
+  void start() {
     napi_status status =
         napi_create_threadsafe_function(env_, nullptr, nullptr, Napi::String::New(env_, "ipvs.open"), 0, 1,
                                         nullptr, nullptr, this, callJs, &wakeUp_);
@@ -64,7 +63,7 @@ class Opening {
       error_ = {"socket", -ENOMEM, {}};
       settle();
       delete this;
-      return promise;
+      return;
     }
     napi_add_env_cleanup_hook(env_, onTeardown, this);
     if (int error = keepDescriptor()) {
@@ -76,7 +75,6 @@ class Opening {
       settle();
       finish();
     }
-    return promise;
   }
 
  private:
@@ -92,7 +90,7 @@ class Opening {
 
   static void* run(void* context) {
     auto& self = *static_cast<Opening*>(context);
-    self.session_ = Session::open(self.options_, self.error_);
+    self.session_ = Session::open(self.options_, self.error_, self.abandoned_);
     napi_call_threadsafe_function(self.wakeUp_, nullptr, napi_tsfn_nonblocking);
     return nullptr;
   }
@@ -108,20 +106,21 @@ class Opening {
 
   static void onTeardown(void* context) {
     auto self = static_cast<Opening*>(context);
+    self->abandoned_ = true;
     self->thread_.join();
     delete self;
   }
 
   void settle() {
     if (!session_) {
-      deferred_.Reject(toError(env_, error_).Value());
+      napi_reject_deferred(env_, deferred_, toError(env_, error_).Value());
       return;
     }
     Napi::Value handle = Handle::create(env_, std::move(session_));
     if (env_.IsExceptionPending()) {
-      deferred_.Reject(env_.GetAndClearPendingException().Value());
-    } else {
-      deferred_.Resolve(handle);
+      napi_reject_deferred(env_, deferred_, env_.GetAndClearPendingException().Value());
+    } else if (!handle.IsEmpty()) {
+      napi_resolve_deferred(env_, deferred_, handle);
     }
   }
 
@@ -134,23 +133,30 @@ class Opening {
   Napi::Env env_;
   OpenOptions options_;
   netlink::Descriptor descriptor_;
-  Napi::Promise::Deferred deferred_;
+  napi_deferred deferred_;
   napi_threadsafe_function wakeUp_ = nullptr;
   netlink::Thread thread_;
   std::unique_ptr<Session> session_;
   OpenError error_{};
+  std::atomic<bool> abandoned_ = false;
 };
 
 }  // namespace
 
 Napi::Value openAsync(const Napi::CallbackInfo& info) {
-  auto opening = new Opening(info.Env(), readOptions(info));
-  return opening->start();
+  napi_deferred deferred;
+  napi_value promise;
+  // Fails only where the environment is being taken down, and Napi::Promise::Deferred has no value then.
+  if (napi_create_promise(info.Env(), &deferred, &promise) != napi_ok) return {};
+  auto opening = new Opening(info.Env(), readOptions(info), deferred);
+  opening->start();
+  return {info.Env(), promise};
 }
 
 Napi::Value openSync(const Napi::CallbackInfo& info) {
   OpenError failure{};
-  std::unique_ptr<Session> session = Session::open(readOptions(info), failure);
+  const std::atomic<bool> abandon = false;
+  std::unique_ptr<Session> session = Session::open(readOptions(info), failure, abandon);
   if (!session) {
     toError(info.Env(), failure).ThrowAsJavaScriptException();
     return {};

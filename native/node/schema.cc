@@ -92,9 +92,12 @@ Napi::Object makeSchema(Napi::Env env) {
 
   Napi::Object request = Napi::Object::New(env);
   request.Set("headerSize", static_cast<double>(sizeof(RequestHeader)));
-  addMembers(request, {{"size", offsetof(RequestHeader, size), "u16"},
-                       {"command", offsetof(RequestHeader, command), "u16"},
-                       {"flags", offsetof(RequestHeader, flags), "u16"}});
+  Napi::Object requestHeader = Napi::Object::New(env);
+  addMembers(requestHeader, {{"size", offsetof(RequestHeader, size), "u16"},
+                             {"command", offsetof(RequestHeader, command), "u16"},
+                             {"flags", offsetof(RequestHeader, flags), "u16"},
+                             {"reserved", offsetof(RequestHeader, reserved), "u16"}});
+  request.Set("header", requestHeader);
   request.Set("dump", ipvs::requestDump);
 
   Napi::Object header = Napi::Object::New(env);

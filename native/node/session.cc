@@ -1,5 +1,9 @@
 #include "session.h"
 
+#include <fcntl.h>
+
+#include <cerrno>
+
 namespace node_ipvs {
 
 Session::Session(std::unique_ptr<Sockets> sockets, netlink::Descriptor networkNamespace)
@@ -9,7 +13,8 @@ Session::Session(std::unique_ptr<Sockets> sockets, netlink::Descriptor networkNa
           sockets_->requests, sockets_->dumps,
           {static_cast<std::size_t>(bufferSizes().send), static_cast<std::size_t>(bufferSizes().receive)}) {}
 
-std::unique_ptr<Session> Session::open(const OpenOptions& options, OpenError& error) {
+std::unique_ptr<Session> Session::open(const OpenOptions& options, OpenError& error,
+                                       const std::atomic<bool>& abandon) {
   using Size = netlink::Socket::DatagramSize;
   auto sockets = std::make_unique<Sockets>();
   netlink::Descriptor networkNamespace;
@@ -17,7 +22,7 @@ std::unique_ptr<Session> Session::open(const OpenOptions& options, OpenError& er
   auto visited = netlink::runInNamespace(options.netns, [&] {
     opened = sockets->requests.open(NETLINK_GENERIC, Size::small, options.buffers);
     if (opened == 0) opened = sockets->dumps.open(NETLINK_GENERIC, Size::large, {0, 0});
-    networkNamespace = netlink::currentNamespace();
+    if (opened == 0) opened = netlink::currentNamespace(networkNamespace);
   });
   if (visited.failed != netlink::NamespaceResult::none) {
     error = {
@@ -30,12 +35,26 @@ std::unique_ptr<Session> Session::open(const OpenOptions& options, OpenError& er
   }
   std::unique_ptr<Session> session(new Session(std::move(sockets), std::move(networkNamespace)));
   ipvs::OpenFailure failure;
-  if (!session->client_.open(failure)) {
+  if (!session->client_.open(failure, abandon)) {
     error = {failure.step == ipvs::OpenStep::permission ? "permission" : "family", failure.error,
              std::move(failure.text)};
     return nullptr;
   }
   return session;
+}
+
+int Session::openInNamespace(const char* path, int flags) const {
+  auto open = [&] {
+    int opened = ::open(path, flags | O_CLOEXEC);
+    return opened < 0 ? -errno : opened;
+  };
+  // There was no /proc.
+  if (!namespace_) return -ENOENT;
+  // To enter a namespace needs CAP_SYS_ADMIN, even if it is the one where the thread is.
+  if (netlink::isCurrentNamespace(namespace_)) return open();
+  int opened = 0;
+  auto visited = netlink::runInNamespace({{}, namespace_.number()}, [&] { opened = open(); });
+  return visited.error ? visited.error : opened;
 }
 
 }  // namespace node_ipvs

@@ -2,6 +2,7 @@
 // JavaScript.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,13 +27,17 @@ struct OpenError {
 
 class Session {
  public:
-  /// Opens a session, waiting for the kernel. Null with the reason.
-  static std::unique_ptr<Session> open(const OpenOptions& options, OpenError& error);
+  /// Opens a session, waiting for the kernel, which is given up when `abandon` is set. Null with the reason.
+  static std::unique_ptr<Session> open(const OpenOptions& options, OpenError& error,
+                                       const std::atomic<bool>& abandon);
 
   ipvs::Client& client() { return client_; }
   netlink::Socket::BufferSizes bufferSizes() const { return sockets_->requests.bufferSizes(); }
   /// The descriptor of the session's network namespace, -1 where there is no /proc.
   int networkNamespace() const { return namespace_.number(); }
+  /// Opens a file as a thread inside the session's network namespace does. A descriptor, which is the caller's,
+  /// or a negative errno.
+  int openInNamespace(const char* path, int flags) const;
 
  private:
   struct Sockets {

@@ -34,7 +34,7 @@ struct Conversation {
       return 0;
     };
     OpenFailure failure;
-    CHECK(client->open(failure));
+    CHECK(client->open(failure, abandon));
     transport.sent.clear();
     transport.onSend = nullptr;
   }
@@ -70,6 +70,12 @@ struct Conversation {
     };
   }
 };
+
+pack::Batch dumps(int count) {
+  pack::Batch batch;
+  for (int i = 0; i < count; ++i) batch.ofService(IPVS_CMD_GET_DEST, pack::serviceKey(), requestDump);
+  return batch;
+}
 
 pack::Batch destinations(std::uint32_t count) {
   pack::Batch batch;
@@ -192,6 +198,80 @@ TEST("nothing of a batch is sent after a part of it was lost; what is not of it 
   CHECK_EQUAL(conversation.transport.sent.size(), 0u);
 }
 
+TEST("a loss is remembered for as long as its batch may have parts, whatever else is lost meanwhile") {
+  Conversation conversation;
+  auto lose = [&](const script::Transport::Sent&) {
+    conversation.transport.fail(-ENOBUFS);
+    return 0;
+  };
+  conversation.transport.onSend = lose;
+  CHECK_EQUAL(conversation.execute(destinations(1), 7), "unknown(105)");
+  CHECK_EQUAL(conversation.execute(destinations(1), 8), "unknown(105)");
+  CHECK_EQUAL(conversation.execute(destinations(1)), "unknown(105)");
+  conversation.acknowledge();
+  conversation.transport.sent.clear();
+  CHECK_EQUAL(conversation.execute(destinations(1), 7), "not-sent(105)");
+  CHECK_EQUAL(conversation.execute(destinations(1), 8), "not-sent(105)");
+  CHECK_EQUAL(conversation.transport.sent.size(), 0u);
+  CHECK_EQUAL(conversation.execute(destinations(1), 9), "all done");
+}
+
+TEST("an answer without what was asked for is a lost one, never a record made of something else") {
+  Conversation conversation;
+  conversation.transport.onSend = [&](const script::Transport::Sent& sent) {
+    conversation.transport.queue(
+        Conversation::generic(family, sent.messages[0].header.nlmsg_seq, IPVS_CMD_NEW_SERVICE));
+    return 0;
+  };
+  CHECK_EQUAL(conversation.execute(pack::Batch().ofService(IPVS_CMD_GET_SERVICE, pack::serviceKey())),
+              "unknown(74)");
+  CHECK_EQUAL(conversation.execute(pack::Batch().plain(IPVS_CMD_GET_INFO)), "unknown(74)");
+  // A kernel that balances neither TCP nor UDP has no timeouts to tell.
+  CHECK_EQUAL(conversation.execute(pack::Batch().plain(IPVS_CMD_GET_CONFIG)), "done+1");
+}
+
+TEST("a dump that has a message without its object is a lost answer, not a shorter list") {
+  Conversation conversation;
+  conversation.transport.onSend = [&](const script::Transport::Sent& sent) {
+    std::uint32_t sequence = sent.messages[0].header.nlmsg_seq;
+    conversation.transport.queue(Conversation::destinationAnswer(sequence));
+    conversation.transport.queue(Conversation::generic(family, sequence, IPVS_CMD_NEW_DEST, NLM_F_MULTI));
+    conversation.transport.queue(Conversation::destinationAnswer(sequence));
+    conversation.transport.queue(dumpEnd(sequence));
+    return 0;
+  };
+  CHECK_EQUAL(conversation.execute(dumps(1)), "unknown(74)");
+  CHECK_EQUAL(conversation.execute(dumps(2)), "unknown(74) unknown(74)");
+}
+
+TEST("a record that cannot be in a row with the others of its list is a lost answer, not a shorter list") {
+  Conversation conversation({1 << 20, 1 << 20});
+  conversation.transport.onSend = [&](const script::Transport::Sent& sent) {
+    std::uint32_t first = sent.messages[0].header.nlmsg_seq;
+    conversation.transport.queue(Conversation::infoAnswer(first));
+    conversation.transport.queue(Conversation::infoAnswer(first + 1));
+    conversation.transport.queue(Conversation::infoAnswer(first));
+    conversation.transport.queue(answer(first + 2, 0));
+    return 0;
+  };
+  pack::Batch batch;
+  batch.plain(IPVS_CMD_GET_INFO).plain(IPVS_CMD_GET_INFO).plain(IPVS_CMD_FLUSH);
+  CHECK_EQUAL(conversation.execute(batch), "unknown(74) done+1 done");
+}
+
+TEST("what was received whole beside a datagram that was cut short is not thrown away") {
+  Conversation conversation;
+  conversation.transport.onSend = [&](const script::Transport::Sent& sent) {
+    std::uint32_t first = sent.messages[0].header.nlmsg_seq;
+    conversation.transport.queue(answer(first, -EEXIST));
+    conversation.transport.cut();
+    conversation.transport.queue(answer(first + 2, -ESRCH));
+    conversation.transport.queue(answer(first + 3, 0));
+    return 0;
+  };
+  CHECK_EQUAL(conversation.execute(destinations(4)), "-17 unknown(90) -3 unknown(90)");
+}
+
 TEST("a dump's records follow each other in its reply, and a dump of nothing is an answer") {
   Conversation conversation;
   int sends = 0;
@@ -292,12 +372,6 @@ TEST(
 }
 
 namespace {
-
-pack::Batch dumps(int count) {
-  pack::Batch batch;
-  for (int i = 0; i < count; ++i) batch.ofService(IPVS_CMD_GET_DEST, pack::serviceKey(), requestDump);
-  return batch;
-}
 
 // Answers as the kernel does: one dump at a time, the next refused with EBUSY while a datagram of the last one
 // is not received. `datagramsOf` tells how many objects each datagram has that answers a send.
@@ -442,7 +516,8 @@ TEST("opening tells apart a kernel without IPVS and a caller without CAP_NET_ADM
     return 0;
   };
   OpenFailure failure{};
-  CHECK(!client.open(failure));
+  std::atomic<bool> abandon = false;
+  CHECK(!client.open(failure, abandon));
   CHECK(failure.step == OpenStep::family);
   CHECK_EQUAL(failure.error, -ENOENT);
   transport.onSend = [&](const script::Transport::Sent& sent) {
@@ -451,10 +526,31 @@ TEST("opening tells apart a kernel without IPVS and a caller without CAP_NET_ADM
                                                       : answer(header.nlmsg_seq, -EPERM, "no"));
     return 0;
   };
-  CHECK(!client.open(failure));
+  CHECK(!client.open(failure, abandon));
   CHECK(failure.step == OpenStep::permission);
   CHECK_EQUAL(failure.error, -EPERM);
   CHECK_EQUAL(failure.text, "no");
+}
+
+TEST("a reply is a multiple of eight bytes long, whatever texts are in it") {
+  for (std::size_t length = 1; length <= 9; ++length) {
+    Conversation conversation;
+    conversation.transport.onSend = [&](const script::Transport::Sent& sent) {
+      conversation.transport.queue(
+          answer(sent.messages[0].header.nlmsg_seq, -EINVAL, std::string(length, 'x')));
+      return 0;
+    };
+    CHECK_EQUAL(conversation.execute(destinations(1)), "-22 '" + std::string(length, 'x') + "'");
+    CHECK_EQUAL(conversation.reply.bytes().size() % 8, 0u);
+  }
+}
+
+TEST("a reply whose offsets would need more than 32 bits takes no more records") {
+  ReplyWriter reply;
+  reply.begin(1);
+  std::size_t most = std::size_t{1} << 31;
+  CHECK(reply.addRecord(0, most) != nullptr);
+  CHECK(reply.addRecord(0, most) == nullptr);
 }
 
 TEST("records that the kernel mixes up cost themselves, never the reply's shape") {

@@ -88,6 +88,8 @@ class Transport final : public netlink::Transport {
   void queue(ByteView datagram) { received_.push_back({0, {datagram.begin(), datagram.end()}}); }
   /// An error to be received.
   void fail(int error) { received_.push_back({error, {}}); }
+  /// A datagram that is too long for the place it is received in.
+  void cut() { received_.push_back({cutShort, {}}); }
   bool drained() const { return received_.empty(); }
 
   int send(ByteView datagram) override {
@@ -102,22 +104,34 @@ class Transport final : public netlink::Transport {
     datagrams.count = 0;
     current_.clear();
     if (received_.empty()) return -EAGAIN;
-    if (int error = received_.front().error) {
+    if (int error = received_.front().error; error && error != cutShort) {
       received_.pop_front();
       return error;
     }
     std::size_t most = many ? netlink::Datagrams::most : 1;
-    while (datagrams.count < most && !received_.empty() && received_.front().error == 0) {
-      current_.push_back(std::make_unique<check::Exact>(received_.front().bytes));
+    int error = 0;
+    for (std::size_t i = 0; i < most && !received_.empty(); ++i) {
+      Received& one = received_.front();
+      if (one.error == cutShort) {
+        error = -EMSGSIZE;
+      } else if (one.error) {
+        break;
+      } else {
+        current_.push_back(std::make_unique<check::Exact>(one.bytes));
+        datagrams.items[datagrams.count++] = current_.back()->view();
+      }
       received_.pop_front();
-      datagrams.items[datagrams.count++] = current_.back()->view();
     }
-    return 0;
+    return error;
   }
 
-  int wait() override {
+  /// What `wait` does instead of giving up at once.
+  std::function<int(const std::atomic<bool>&)> onWait;
+
+  int wait(const std::atomic<bool>& abandon) override {
     ++waits;
-    return -ETIMEDOUT;
+    if (onWait) return onWait(abandon);
+    return abandon ? -ECANCELED : -ETIMEDOUT;
   }
 
   /// Whether there are series; how many there were.
@@ -148,8 +162,10 @@ class Transport final : public netlink::Transport {
     return true;
   }
 
+  static constexpr int cutShort = 1;
+
   struct Received {
-    int error;
+    int error;  ///< negative, or `cutShort`
     std::vector<std::byte> bytes;
   };
   std::deque<Received> received_;

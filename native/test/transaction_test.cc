@@ -9,6 +9,8 @@ using script::answer, script::Built, script::dumpEnd;
 
 namespace {
 
+const std::atomic<bool> goOn = false;
+
 struct Notes final : Listener {
   std::string text;
   void refused(std::uint32_t request, int error, std::string_view words) override {
@@ -142,7 +144,7 @@ TEST("an exchange is one send and one receive") {
   transport.queue(answer(1, 0));
   Notes notes;
   Transaction transaction(1, 1, Ending::acknowledgement);
-  CHECK_EQUAL(exchange(transport, Built(30, 0, 1), transaction, notes).state, ExchangeResult::answered);
+  CHECK_EQUAL(exchange(transport, Built(30, 0, 1), transaction, notes, goOn).state, ExchangeResult::answered);
   CHECK_EQUAL(transport.sent.size(), 1u);
   CHECK_EQUAL(transport.waits, 0);
 }
@@ -152,7 +154,7 @@ TEST("a failed send has sent nothing") {
   transport.onSend = [](auto&) { return -EMSGSIZE; };
   Notes notes;
   Transaction transaction(1, 1, Ending::acknowledgement);
-  ExchangeResult result = exchange(transport, Built(30, 0, 1), transaction, notes);
+  ExchangeResult result = exchange(transport, Built(30, 0, 1), transaction, notes, goOn);
   CHECK_EQUAL(result.state, ExchangeResult::notSent);
   CHECK_EQUAL(result.error, -EMSGSIZE);
 }
@@ -164,7 +166,7 @@ TEST("after an overrun the answers that are left are still read, up to the last 
   transport.queue(answer(2, -ESRCH));
   Notes notes;
   Transaction transaction(1, 5, Ending::acknowledgement);
-  ExchangeResult result = exchange(transport, Built(30, 0, 1), transaction, notes);
+  ExchangeResult result = exchange(transport, Built(30, 0, 1), transaction, notes, goOn);
   CHECK_EQUAL(result.state, ExchangeResult::lost);
   CHECK_EQUAL(result.error, -ENOBUFS);
   CHECK_EQUAL(notes.text, "refused 0 -17; refused 1 -3; ");
@@ -175,7 +177,7 @@ TEST("an answer that never comes is lost after a time") {
   script::Transport transport;
   Notes notes;
   Transaction transaction(1, 1, Ending::message);
-  ExchangeResult result = exchange(transport, Built(30, 0, 1), transaction, notes);
+  ExchangeResult result = exchange(transport, Built(30, 0, 1), transaction, notes, goOn);
   CHECK_EQUAL(result.state, ExchangeResult::lost);
   CHECK_EQUAL(result.error, -ETIMEDOUT);
   CHECK_EQUAL(transport.waits, 1);
@@ -188,7 +190,7 @@ TEST(
   transport.queue(answer(1, -EEXIST));
   Notes notes;
   Transaction transaction(1, 2, Ending::acknowledgement);
-  CHECK_EQUAL(exchange(transport, Built(30, 0, 1), transaction, notes).state, ExchangeResult::answered);
+  CHECK_EQUAL(exchange(transport, Built(30, 0, 1), transaction, notes, goOn).state, ExchangeResult::answered);
   CHECK_EQUAL(notes.text, "refused 0 -17; ");
   CHECK_EQUAL(transport.waits, 0);
 }
@@ -198,5 +200,29 @@ TEST("a datagram cut short by its buffer is a lost answer") {
   transport.fail(-EMSGSIZE);
   Notes notes;
   Transaction transaction(1, 1, Ending::dump);
-  CHECK_EQUAL(exchange(transport, Built(30, 0, 1), transaction, notes).state, ExchangeResult::lost);
+  CHECK_EQUAL(exchange(transport, Built(30, 0, 1), transaction, notes, goOn).state, ExchangeResult::lost);
+}
+
+TEST("an answer that is waited for is given up when the exchange is abandoned") {
+  script::Transport transport;
+  Notes notes;
+  Transaction transaction(1, 1, Ending::message);
+  std::atomic<bool> abandon = true;
+  ExchangeResult result = exchange(transport, Built(30, 0, 1), transaction, notes, abandon);
+  CHECK_EQUAL(result.state, ExchangeResult::lost);
+  CHECK_EQUAL(result.error, -ECANCELED);
+}
+
+TEST("of several datagrams of which one was cut short the others count, and the loss is told") {
+  script::Transport transport;
+  transport.queue(answer(1, -EEXIST));
+  transport.cut();
+  transport.queue(answer(3, 0));
+  Notes notes;
+  Transaction transaction(1, 3, Ending::acknowledgement);
+  ExchangeResult result = exchange(transport, Built(30, 0, 1), transaction, notes, goOn);
+  CHECK_EQUAL(result.state, ExchangeResult::lost);
+  CHECK_EQUAL(result.error, -EMSGSIZE);
+  CHECK_EQUAL(notes.text, "refused 0 -17; ");
+  CHECK(transaction.complete());
 }

@@ -1,5 +1,7 @@
 #include "node/worker.h"
 
+#include <sched.h>
+
 #include "check.h"
 #include "pack.h"
 #include "script.h"
@@ -88,6 +90,29 @@ TEST("a worker that is stopped leaves what waits") {
   for (std::uint32_t i = 1; i <= 50; ++i) fixture.worker.push(fixture.job(i));
   fixture.worker.stop();
   fixture.worker.stop();
+}
+
+TEST("a worker that waits for an answer is stopped in the middle of it") {
+  Fixture fixture;
+  std::atomic<bool> waiting = false;
+  fixture.transport.onSend = nullptr;
+  fixture.transport.onWait = [&](const std::atomic<bool>& abandon) {
+    waiting = true;
+    waiting.notify_one();
+    while (!abandon) sched_yield();
+    return -ECANCELED;
+  };
+  auto job = std::make_unique<Job>();
+  pack::Batch batch;
+  batch.plain(IPVS_CMD_GET_INFO);
+  job->requests = batch.bytes;
+  job->count = 1;
+  CHECK_EQUAL(fixture.worker.push(std::move(job)), 0);
+  waiting.wait(false);
+  fixture.worker.stop();
+  JobList jobs;
+  fixture.worker.takeDone(jobs);
+  CHECK_EQUAL(pack::outcomes(jobs.pop()->reply.bytes().view()), "unknown(125)");
 }
 
 TEST("a worker without jobs has no thread to end") {

@@ -1,5 +1,6 @@
 import type { Suite } from './suite.js'
 import { bulk } from './suites/bulk.js'
+import { checks } from './suites/checks.js'
 import { cold } from './suites/cold.js'
 import { desiredState } from './suites/desired-state.js'
 import { eventLoop } from './suites/event-loop.js'
@@ -7,11 +8,12 @@ import { growth } from './suites/growth.js'
 import { inForce } from './suites/in-force.js'
 import { ipvsadm } from './suites/ipvsadm.js'
 import { memory } from './suites/memory.js'
+import { metrics } from './suites/metrics.js'
 import { single } from './suites/single.js'
 
 /** Every part of the benchmark by the name that `--only` takes, in the order they run. */
 export const suites: Record<string, Suite> = {
-  single, 'in-force': inForce, bulk, cold, 'event-loop': eventLoop, memory, 'desired-state': desiredState, ipvsadm, growth,
+  single, 'in-force': inForce, bulk, cold, 'event-loop': eventLoop, memory, 'desired-state': desiredState, metrics, ipvsadm, growth, checks,
 }
 
 /** The parts that one shape of table makes sense for: what runs where the user names a shape. */

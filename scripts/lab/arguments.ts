@@ -10,6 +10,8 @@ export interface LabArguments {
   timeout: number
   memory: number
   processors: number
+  /** A release of Node that comes first on the command's PATH. */
+  node?: string
   env: Record<string, string>
   withoutIpvs: boolean
   help: boolean
@@ -28,6 +30,7 @@ no other network. Standard input is empty. Of the environment, PATH, HOME, TERM,
 
   --on host|uml|qemu    where: this machine's kernel, user-mode Linux, or QEMU. Default: the first that works
   --suite SUITE         the Debian suite whose kernel a guest boots: ${suites.join(', ')}. Default: sid (UML), bookworm (QEMU)
+  --node RELEASE        the Node that the command finds first: 20, 22, 24, newest, or a whole version; npm fetches it into the cache
   --env NAME=VALUE      one more variable for the command; may be repeated
   --timeout SECONDS     the command is ended after this time (status 124). Default: 1800
   --memory MIB          memory of a guest. Default: 2048
@@ -47,11 +50,17 @@ function wholeNumber(option: string, value: string, least: number): number {
   throw new UsageError(`${option} ${value}: must be a whole number, ${least} or more`)
 }
 
+function nodeRelease(value: string | undefined): string | undefined {
+  if (value === undefined || /^(newest|\d+(\.\d+\.\d+)?)$/.test(value)) return value
+  throw new UsageError(`--node ${value}: must be newest, a release (22) or a version (22.12.0)`)
+}
+
 /** Reads what stands after \`npm run lab --\`. @throws UsageError */
 export function readArguments(args: string[]): LabArguments {
   const options = {
     'on': { type: 'string' },
     'suite': { type: 'string' },
+    'node': { type: 'string' },
     'env': { type: 'string', multiple: true },
     'timeout': { type: 'string', default: '1800' },
     'memory': { type: 'string', default: '2048' },
@@ -80,6 +89,7 @@ export function readArguments(args: string[]): LabArguments {
     timeout: wholeNumber('--timeout', values.timeout, 1),
     memory: wholeNumber('--memory', values.memory, 256),
     processors: wholeNumber('--processors', values.processors, 1),
+    node: nodeRelease(values.node),
     env: Object.fromEntries(env) as Record<string, string>,
     withoutIpvs: values['without-ipvs'],
     help: values.help,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { cacheFolder } from '../setup/cache.js'
 import { ensure, find } from '../setup/programs.js'
 import { archive, type ArchiveEntry } from './cpio.js'
 import { quoted, type Job } from './job.js'
@@ -14,6 +15,8 @@ export interface GuestKind {
   mountCheckout: string
   /** The devices that carry the command's stdout, its stderr, and what the lab must know; shell patterns of one match. */
   channels: { stdout: string, stderr: string, control: string }
+  /** What this kind needs before the command starts. */
+  prepare?: string
 }
 
 /** What a guest reports on its control channel. */
@@ -42,6 +45,14 @@ mkdir /upper/changes /upper/work
 mount -t overlay -o lowerdir=/lower,upperdir=/upper/changes,workdir=/upper/work root /root || fail "the disk cannot be protected"
 checkout=${quoted(job.checkout)}
 set -- "/root$checkout"
+# The command may start programs as any user, and folders above the checkout, and above the cache with its Node, may be closed (a home folder is).
+# Here they are opened; on the host they stay as they are.
+for folder in "$checkout" ${quoted(cacheFolder())}; do
+  while [ "$folder" != / ]; do
+    folder=$(dirname "$folder")
+    chmod a+x "/root$folder"
+  done
+done
 ${kind.mountCheckout} || fail "the checkout cannot be mounted"
 mount --move /proc /root/proc
 mount --move /sys /root/sys
@@ -64,6 +75,7 @@ export PATH=${quoted(job.environment.PATH)}
 $b hostname lab
 $b ifconfig lo up
 echo /run/lab/modprobe > /proc/sys/kernel/modprobe
+${kind.prepare ?? ''}
 ${job.withoutIpvs ? '' : `$b mkdir -p /lib/modules
 [ -e /lib/modules/${kernel.release} ] || $b ln -s ${quoted(kernel.modules)} /lib/modules/${kernel.release}`}
 ulimit -n 65536

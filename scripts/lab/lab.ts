@@ -1,4 +1,5 @@
 import { checkout } from '../setup/checkout.js'
+import { nodeProgram, pathWith } from '../setup/node.js'
 import { say } from '../setup/run.js'
 import type { LabArguments } from './arguments.js'
 import { CannotStart, environmentFrom, type Outputs } from './job.js'
@@ -10,6 +11,7 @@ import { candidates, places } from './places.js'
  * @throws CannotStart where no place works; TimedOut
  */
 export async function runInLab(wanted: LabArguments, outputs: Outputs = process): Promise<number> {
+  const own: Record<string, string> = wanted.node === undefined ? {} : { PATH: pathWith(await nodeProgram(wanted.node)) }
   const reasons: string[] = []
   for (const name of candidates(wanted.on, wanted.suite, wanted.withoutIpvs)) {
     const place = places[name]
@@ -17,7 +19,7 @@ export async function runInLab(wanted: LabArguments, outputs: Outputs = process)
     try {
       await place.probe()
       say(`lab: ${place.describe(suite)}${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`)
-      const job = { ...wanted, directory: process.cwd(), checkout, environment: environmentFrom(process.env, name, wanted.env) }
+      const job = { ...wanted, directory: process.cwd(), checkout, environment: environmentFrom({ ...process.env, ...own }, name, wanted.env) }
       return await place.run(job, outputs, suite)
     } catch (error) {
       if (!(error instanceof CannotStart)) throw error

@@ -5,14 +5,16 @@ import { ensure, find } from '../setup/programs.js'
 import { initialDisk, type GuestKind } from './guest.js'
 import type { Job, Outputs } from './job.js'
 import { userModeKernel } from './kernels.js'
+import { guestName, onOwnProcessor } from './processor.js'
 import type { Suite } from './suites.js'
-import { processorForGuest } from './processor.js'
 import { superviseGuest } from './supervise.js'
 
 const kind: GuestKind = {
   mountRoot: 'mount -t hostfs -o /,ro root /lower',
   mountCheckout: 'mkdir -p "$1" && mount -t hostfs -o "$checkout" checkout "$1"',
   channels: { stdout: '/dev/ttyS0', stderr: '/dev/ttyS1', control: '/dev/ttyS2' },
+  // Processes that have mapped an io_uring end the guest when they fork ("Bad page map", panic), as Node 22 and later do: libuv makes rings of its own.
+  prepare: 'echo 2 > /proc/sys/kernel/io_uring_disabled',
 }
 
 /** The guest's memory is a file: best where files are memory, if that has room (a container's /dev/shm is small). */
@@ -30,11 +32,15 @@ export async function runInUml(job: Job, outputs: Outputs, suite: Suite): Promis
   const folder = mkdtempSync(join(tmpdir(), 'ipvs-lab-'))
   const tidy = (): void => { rmSync(folder, { recursive: true, force: true }) }
   writeFileSync(join(folder, 'initrd'), await initialDisk(kind, job, kernel))
-  const args = [
+  const args = (processor: number): string[] => [
+    '--cpu-list', String(processor), kernel.image,
     `mem=${job.memory}M`, `initrd=${join(folder, 'initrd')}`, 'rdinit=/init', 'con=null', 'con0=null,fd:1', 'ssl=null', 'ssl0=null,fd:3', 'ssl1=null,fd:4', 'ssl2=null,fd:5',
-    `uml_dir=${folder}/`, 'umid=lab', 'seccomp=on', 'quiet',
+    `uml_dir=${folder}/`, guestName(processor), 'seccomp=on', 'quiet',
   ]
   await ensure('taskset')
-  const pinned = ['--cpu-list', String(processorForGuest()), kernel.image, ...args]
-  return superviseGuest({ name: 'UML', program: find('taskset')!, args: pinned, environment: { PATH: process.env.PATH, HOME: folder, TMPDIR: memoryFolder(job.memory) }, bootLimit: 120, tidy }, job, outputs)
+  const environment = { PATH: process.env.PATH, HOME: folder, TMPDIR: memoryFolder(job.memory) }
+  // The status comes in an object: a promise alone would hold up the turn of other guests until this one has ended.
+  const { status } = await onOwnProcessor(processor =>
+    ({ status: superviseGuest({ name: 'UML', program: find('taskset')!, args: args(processor), environment, bootLimit: 120, tidy }, job, outputs) }))
+  return status
 }

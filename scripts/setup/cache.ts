@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdirSync, mkdtempSync, renameSync, rmSync, existsSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { inTurn } from './turn.js'
 
 /**
  * The folder for what is fetched once and kept outside the checkout: `ipvs-lab` in `$XDG_CACHE_HOME` or `~/.cache`.
@@ -22,19 +23,22 @@ export function cacheFolder(): string {
 
 /**
  * A folder of the cache, made by `fill` the first time: it gets the folder to fill, and the place where that will lie. It appears whole or not at all: it is filled beside its place and
- * then renamed, so that two labs at once, or one that is killed, leave nothing half done.
+ * then renamed, so that one that is killed leaves nothing half done. Two labs at once take turns.
  */
 export async function cached(name: string, fill: (folder: string, place: string) => Promise<void>): Promise<string> {
   const folder = join(cacheFolder(), name)
-  if (existsSync(folder)) return folder
+  if (!existsSync(folder)) await inTurn(folder, () => existsSync(folder) ? undefined : make(folder, fill))
+  return folder
+}
+
+async function make(folder: string, fill: (folder: string, place: string) => Promise<void>): Promise<void> {
   mkdirSync(join(folder, '..'), { recursive: true })
   const beside = mkdtempSync(`${folder}.new-`)
   const tidy = (): void => rmSync(beside, { recursive: true, force: true })
   process.once('exit', tidy)
   try {
     await fill(beside, folder)
-    try { renameSync(beside, folder) } catch (error) { if (!existsSync(folder)) throw error }
-    return folder
+    renameSync(beside, folder)
   } finally {
     tidy()
     process.off('exit', tidy)

@@ -3,6 +3,7 @@ import { delimiter, dirname, join, relative } from 'node:path'
 import { hasApt, machineSuite, PackageSuite } from './apt.js'
 import { cached } from './cache.js'
 import { run, say } from './run.js'
+import { inTurn } from './turn.js'
 
 /** The programs that the lab, the build and the tests start, and the Debian packages that bring each. */
 const packages = {
@@ -25,6 +26,7 @@ const packages = {
   'strace': ['strace'],
   'taskset': ['util-linux'],
   'tcpdump': ['tcpdump'],
+  'tmux': ['tmux'],
   'unshare': ['util-linux'],
   'xz': ['xz-utils'],
   'zstd': ['zstd'],
@@ -63,6 +65,11 @@ export function find(program: string): string | undefined {
 export async function ensure(...programs: Program[]): Promise<void> {
   const paths = (process.env.PATH ?? '').split(delimiter)
   process.env.PATH = [...paths, ...systemFolders.filter(folder => !paths.includes(folder))].join(delimiter)
+  if (programs.every(program => find(program) !== undefined)) return
+  await inTurn('programs', () => bring(programs))
+}
+
+async function bring(programs: Program[]): Promise<void> {
   const missing = programs.filter(program => find(program) === undefined)
   if (missing.length === 0) return
   const wanted = missing.flatMap(program => [...packages[program]])

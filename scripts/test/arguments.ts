@@ -1,7 +1,7 @@
 import { readArguments, UsageError, type LabArguments } from '../lab/arguments.js'
 
-/** What the command line asks for: names, and options for the lab. */
-export interface TestArguments { names: string[], lab: LabArguments }
+/** What the command line asks for: names, unless none is given, and options for the lab. */
+export interface TestArguments { names?: string[], lab: LabArguments }
 
 /**
  * Reads names out of `known`, and the lab's options (`--on`, `--suite`, `--timeout`, …).
@@ -14,5 +14,5 @@ export function readTestArguments(args: string[], known: string[], defaults: str
   const rest = args.filter(arg => !known.includes(arg))
   const stray = rest.find((arg, index) => !arg.startsWith('-') && !rest[index - 1]?.startsWith('--'))
   if (stray !== undefined) throw new UsageError(`${stray}: is none of ${known.join(', ')}`)
-  return { names: names.length > 0 ? names : known, lab: readArguments([...defaults, ...rest, '--', 'vitest']) }
+  return { names: names.length > 0 ? names : undefined, lab: readArguments([...defaults, ...rest, '--', 'vitest']) }
 }

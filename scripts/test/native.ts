@@ -3,30 +3,37 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { checkout } from '../setup/checkout.js'
 import { ensure } from '../setup/programs.js'
-import { must, run } from '../setup/run.js'
-import { outcome, type Outcome } from './outcome.js'
+import { must, run, type Ended } from '../setup/run.js'
+import { outcome, total, type Outcome } from './outcome.js'
+import { inParallel } from './parallel.js'
 
-/** Compiles the developers' build (CMakeLists.txt) with these options, and says where it is. */
-export async function cmakeBuild(name: string, options: Record<string, string>): Promise<string> {
+/** Compiles the developers' build (CMakeLists.txt), or one target of it, with these options, and says where it is. */
+export async function cmakeBuild(name: string, options: Record<string, string>, target = 'all'): Promise<string> {
   await ensure('cmake', 'make', 'c++')
   const folder = join(checkout, 'build/cmake', name)
   const definitions = Object.entries(options).map(([option, value]) => `-D${option}=${value}`)
   await must('cmake', ['-S', checkout, '-B', folder, ...definitions])
-  await must('cmake', ['--build', folder, '--parallel', String(availableParallelism())])
+  await must('cmake', ['--build', folder, '--target', target, '--parallel', String(availableParallelism())])
   return folder
+}
+
+/** Reads what the native tests printed: a line for each test that failed, at the end their number. */
+export function countNativeTests({ status, stdout, stderr }: Ended): Outcome {
+  const [, tests] = /^(\d+) native tests, (\d+) failed$/m.exec(stdout) ?? []
+  const failures = [...stdout.matchAll(/^not ok {2}(.*)$/gm)].map(([, name]) => name)
+  // A sanitizer ends the program at once: its stack trace leads through the test.
+  if (status !== 0 && failures.length === 0) failures.push(`native_tests ended with status ${status} at ${/native\/test\/\w+_test\.cc:\d+/.exec(stderr)?.[0] ?? 'a place unknown'}`)
+  return outcome(tests === undefined ? 0 : Number(tests) - failures.length, failures, 0, status === 0 ? undefined : `${stdout}${stderr}`)
 }
 
 /** The native unit tests, and every fuzz target over its committed corpus, under AddressSanitizer and UBSan. */
 export async function nativeTests(): Promise<Outcome> {
   const folder = await cmakeBuild('sanitized', { IPVS_SANITIZE: 'address,undefined', CMAKE_BUILD_TYPE: 'Debug' })
   const env = { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1' }
-  const unit = await run(join(folder, 'native_tests'), [], { env })
-  const [, tests, bad] = /^(\d+) native tests, (\d+) failed$/m.exec(unit.stdout) ?? []
-  const replayed = readdirSync(folder).filter(file => file.startsWith('fuzz_')).sort()
-  const replays = await Promise.all(replayed.map(async file => ({ file, ...await run(join(folder, file), ['-runs=0', join(checkout, 'native/fuzz/corpus', file.slice('fuzz_'.length))], { env }) })))
-  const broken = replays.filter(({ status }) => status !== 0)
-  const crashed = tests === undefined || (unit.status !== 0 && bad === '0') ? 1 : 0
-  const failed = Number(bad ?? 0) + crashed + broken.length
-  const note = [...unit.status === 0 ? [] : [`${unit.stdout}${unit.stderr}`], ...broken.map(({ file, stdout, stderr }) => `${file}: ${stdout}${stderr}`)].join('\n')
-  return outcome(Number(tests ?? 0) - Number(bad ?? 0) + replays.length - broken.length, failed, 0, note === '' ? undefined : note)
+  const targets = readdirSync(folder).filter(file => file.startsWith('fuzz_')).sort()
+  const replays = await inParallel(targets, async target => {
+    const { status, stdout, stderr } = await run(join(folder, target), ['-runs=0', join(checkout, 'native/fuzz/corpus', target.slice('fuzz_'.length))], { env })
+    return status === 0 ? outcome(1, []) : outcome(0, [`${target} over its corpus`], 0, `${target}: ${stdout}${stderr}`)
+  })
+  return total([countNativeTests(await run(join(folder, 'native_tests'), [], { env })), ...replays])
 }

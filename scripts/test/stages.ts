@@ -1,24 +1,28 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import type { LabArguments } from '../lab/arguments.js'
-import { CannotStart, TimedOut, type Outputs } from '../lab/job.js'
-import { runInLab } from '../lab/lab.js'
+import type { Outputs } from '../lab/job.js'
 import { checkout } from '../setup/checkout.js'
-import { ensure } from '../setup/programs.js'
+import { nodeProgram, nodeReleases, pathWith, type NodeRelease } from '../setup/node.js'
 import { run } from '../setup/run.js'
+import { fuzz } from './fuzz.js'
+import { inLab } from './lab.js'
 import { nativeTests } from './native.js'
+import { oldest } from './oldest.js'
 import { outcome, total, type Outcome } from './outcome.js'
+import { privately } from './private.js'
+import { sanitizedTests } from './sanitized.js'
 import { vitest } from './vitest.js'
 
 /** A part of `npm test`. */
 export interface Stage {
   name: string
   what: string
-  run: (lab: LabArguments) => Promise<Outcome>
+  /** It runs where it is named, and with --all. */
+  extra?: true
+  run: (lab: LabArguments, outputs: Outputs) => Promise<Outcome>
 }
-
-/** Programs that tests start in the lab: the independent witness, and what networks are built with. */
-export const labPrograms = ['ip', 'ipvsadm', 'keepalived', 'nft', 'iptables', 'strace', 'unshare'] as const
 
 /** Each check counts as one test. */
 async function checks(): Promise<Outcome> {
@@ -27,42 +31,47 @@ async function checks(): Promise<Outcome> {
   const outcomes: Outcome[] = []
   for (const [name, command] of Object.entries(programs)) {
     const { status, stdout, stderr } = await run(process.execPath, command, { cwd: checkout })
-    outcomes.push(status === 0 ? outcome(1, 0) : outcome(0, 1, 0, `${name}:\n${stdout}${stderr}`))
+    outcomes.push(status === 0 ? outcome(1, []) : outcome(0, [name], 0, `${name}:\n${stdout}${stderr}`))
   }
-  const notes = outcomes.flatMap(({ note }) => note === undefined ? [] : [note])
-  return { ...total(outcomes), ...notes.length === 0 ? {} : { note: notes.join('\n') } }
+  return total(outcomes)
 }
 
-/** Runs vitest here, its output shown as it comes. */
-async function here(name: string): Promise<Outcome> {
-  const { command, read } = vitest(name, [name], 'default')
-  const status = await new Promise<number>(resolve => {
-    const child = spawn(command[0], command.slice(1), { cwd: checkout, stdio: ['ignore', 'inherit', 'inherit'] })
-    child.on('close', code => { resolve(code ?? 1) })
-    child.on('error', () => { resolve(127) })
-  })
-  return read(status)
+/** Runs vitest here, under a release of Node if one is told. */
+async function here(name: string, project: string, outputs: Outputs, release?: NodeRelease): Promise<Outcome> {
+  const node = release === undefined ? process.execPath : await nodeProgram(release)
+  const { command, read } = vitest(name, [project], { node })
+  const child = spawn(command[0], command.slice(1), { cwd: checkout, env: { ...process.env, PATH: pathWith(node) }, stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.pipe(outputs.stdout, { end: false })
+  child.stderr.pipe(outputs.stderr, { end: false })
+  const [status] = await once(child, 'close') as [number | null]
+  return read(status ?? 1)
 }
 
-/** Runs vitest on a kernel with IPVS. */
-export async function inLab(name: string, projects: string[], lab: LabArguments, outputs: Outputs = process): Promise<Outcome> {
-  await ensure(...labPrograms)
-  const { command, read } = vitest(name, projects, 'verbose')
-  try {
-    return read(await runInLab({ ...lab, command }, outputs))
-  } catch (error) {
-    if (error instanceof CannotStart) return outcome(0, 0, 1, `skipped: ${error.message}`)
-    if (error instanceof TimedOut) return outcome(0, 1, 0, error.message)
-    throw error
-  }
-}
+/** Releases of Node other than the one that runs this. */
+const others = nodeReleases.filter(release => release !== process.versions.node.split('.')[0])
 
-/** In the order in which they run: what is quick, and what finds the plainest mistakes, comes first. */
+/** What is quick, and what finds the plainest mistakes, begins first; of the rest what takes long, so that nothing long is left over at the end. */
 export const stages: Stage[] = [
   { name: 'check', what: 'type check and lint', run: checks },
   { name: 'native', what: 'native unit tests under AddressSanitizer and UBSan', run: nativeTests },
-  { name: 'unit', what: 'TypeScript unit tests', run: () => here('unit') },
-  { name: 'lab', what: 'the lab itself', run: () => here('lab') },
-  { name: 'kernel', what: 'every operation against ipvsadm, on a real kernel', run: lab => inLab('kernel', ['kernel'], lab) },
-  { name: 'traffic', what: 'packets through NAT, DR and TUN, on a real kernel', run: lab => inLab('traffic', ['traffic'], lab) },
+  { name: 'unit', what: 'TypeScript unit tests', run: (_, outputs) => here('unit', 'unit', outputs) },
+  { name: 'oldest', extra: true, what: 'every command and attribute on the oldest kernel, 5.10 in QEMU',
+    run: (lab, outputs) => inLab('oldest', ['kernel', 'traffic'], { ...lab, on: 'qemu', suite: 'bullseye', processors: 1 }, outputs, { words: Object.keys(oldest) }) },
+  { name: 'kernel', what: 'every operation against ipvsadm, on a real kernel', run: (lab, outputs) => inLab('kernel', ['kernel'], lab, outputs) },
+  { name: 'lab', what: 'the lab itself', run: (_, outputs) => here('lab', 'lab', outputs) },
+  { name: 'traffic', what: 'packets through NAT, DR and TUN, on a real kernel', run: (lab, outputs) => inLab('traffic', ['traffic'], lab, outputs) },
+  { name: 'fuzz', extra: true, what: 'each decoder fuzzed for 60 s', run: (_, { stdout }) => fuzz({ seconds: 60, atOnce: 1 }, line => { stdout.write(`${line}\n`) }) },
+  { name: 'sanitized', extra: true, what: 'kernel tests with the addon under AddressSanitizer and UBSan', run: sanitizedTests },
+  { name: 'private', extra: true, what: 'kernel tests by an ordinary user, in a folder that others may not look into', run: (_, outputs) => privately(['kernel'], outputs) },
+  ...others.map((release): Stage => ({
+    name: `kernel@${release}`, extra: true, what: `kernel tests under Node ${release}`,
+    run: async (lab, outputs) => inLab(`kernel@${release}`, ['kernel'], { ...lab, node: release }, outputs, { node: await nodeProgram(release) }),
+  })),
+  ...others.map((release): Stage => ({
+    name: `unit@${release}`, extra: true, what: `unit tests under Node ${release}`,
+    run: (_, outputs) => here(`unit@${release}`, 'unit', outputs, release),
+  })),
 ]
+
+/** What not even --all holds, and how to have it. */
+export const leftOut = 'left out: all tests on 5.10, 6.1 and 6.12 (npm run test:kernels), traffic on other releases of Node (npm run lab -- --node 22 -- npx vitest run --project traffic)'

@@ -1,5 +1,5 @@
-import { readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { checkout } from '../setup/checkout.js'
 import { outcome, type Outcome } from './outcome.js'
 
@@ -9,7 +9,7 @@ export interface VitestReport {
   numFailedTests: number
   numPendingTests: number
   numTodoTests: number
-  testResults: { name: string, status: string, message: string, assertionResults: object[] }[]
+  testResults: { name: string, status: string, message: string, assertionResults: { status: string, ancestorTitles: string[], title: string }[] }[]
 }
 
 /** A run of vitest on some of its projects. */
@@ -20,28 +20,41 @@ export interface VitestRun {
   read: (status: number) => Outcome
 }
 
-/** Counts tests; a file that could not even be loaded, and an error outside of any test, count as failed ones. */
-export function countTests(report: VitestReport, status: number): Outcome {
-  const unloaded = report.testResults.filter(file => file.status === 'failed' && file.assertionResults.length === 0)
-  const failed = report.numFailedTests + unloaded.length
-  const notes = unloaded.map(({ name, message }) => `${name}: ${message}`)
-  if (failed === 0 && status !== 0) return outcome(report.numPassedTests, 1, report.numPendingTests + report.numTodoTests, `vitest ended with status ${status}`)
-  return outcome(report.numPassedTests, failed, report.numPendingTests + report.numTodoTests, notes.length > 0 ? notes.join('\n') : undefined)
+export interface VitestOptions {
+  /** The program that runs it. Default: this process's own. */
+  node?: string
+  /** Words of vitest's command line: parts of files' names, `--shard=1/2`. */
+  words?: string[]
 }
 
-/** Prepares a run whose results are kept in build/tests-NAME.json. */
-export function vitest(name: string, projects: string[], reporter: 'default' | 'verbose', filters: string[] = []): VitestRun {
-  const file = join(checkout, `build/tests-${name}.json`)
+/** Counts tests; a file that could not even be loaded, and an error outside of any test, count as failed ones. */
+export function countTests(report: VitestReport, status: number): Outcome {
+  const failures = report.testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const file = relative(checkout, name)
+    const failed = assertionResults.filter(test => test.status === 'failed').map(test => [file, ...test.ancestorTitles, test.title].join(' > '))
+    return status === 'failed' && failed.length === 0 ? [`${file}: ${message.split('\n')[0]}`] : failed
+  })
+  if (failures.length === 0 && status !== 0) failures.push(`vitest ended with status ${status}, and names no test`)
+  return outcome(report.numPassedTests, failures, report.numPendingTests + report.numTodoTests)
+}
+
+/** The folder for what runs of tests print and find out. */
+export const resultsFolder = join(checkout, 'build/tests')
+
+/** Prepares a run whose results are kept in build/tests/NAME.json. */
+export function vitest(name: string, projects: string[], { node = process.execPath, words = [] }: VitestOptions = {}): VitestRun {
+  mkdirSync(resultsFolder, { recursive: true })
+  const file = join(resultsFolder, `${name}.json`)
   rmSync(file, { force: true })
   const command = [
-    process.execPath, join(checkout, 'node_modules/vitest/vitest.mjs'), 'run', ...projects.map(project => `--project=${project}`),
-    `--reporter=${reporter}`, '--reporter=json', `--outputFile.json=${file}`, ...filters,
+    node, join(checkout, 'node_modules/vitest/vitest.mjs'), 'run', ...projects.map(project => `--project=${project}`),
+    '--reporter=verbose', '--reporter=json', `--outputFile.json=${file}`, ...words,
   ]
   const read = (status: number): Outcome => {
     try {
       return countTests(JSON.parse(readFileSync(file, 'utf8')) as VitestReport, status)
     } catch {
-      return outcome(0, 1, 0, `vitest left no results (status ${status})`)
+      return outcome(0, [`vitest left no results (status ${status})`])
     }
   }
   return { command, read }

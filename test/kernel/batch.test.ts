@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { AbortError, BatchError, Ipvs, IpvsError, IpvsSync, type BatchBuilder, type Operation, type Outcome } from 'ipvs'
+import { AbortError, BatchError, Ipvs, IpvsError, IpvsSync, type BatchBuilder, type BatchResult, type Operation } from 'ipvs'
 import { refusal } from '../support/errors.js'
 import { apis, Scene } from '../support/scene.js'
 import { watchBatches } from '../support/transactions.js'
@@ -20,6 +20,13 @@ const lines = (services: number, destinations: number): string[] => Array.from({
   ...Array.from({ length: destinations }, (_, d) => `-a -t ${service(s).address}:80 -r ${destination(d).address}:80 -m -w 1`),
 ]).flat().sort()
 
+const allDone = (total: number): BatchResult => ({ total, done: total, refused: [], unknown: [], notSent: 0 })
+
+/** Calls a builder's method for an operation. */
+const call = (b: BatchBuilder, { type, ...rest }: Operation): void => {
+  (b[type] as (...args: unknown[]) => void)(...Object.values(rest) as unknown[])
+}
+
 let scene: Scene
 beforeAll(async () => {
   scene = await Scene.create(Ipvs, 'batch')
@@ -37,7 +44,7 @@ describe.each(apis)('a batch with %s', (_, Api) => {
   afterAll(() => ipvs.close())
 
   test('of a callback is carried out in order', async () => {
-    const outcomes = await ipvs.batch(b => {
+    const result = await ipvs.batch(b => {
       b.addService({ ...service(1), scheduler: 'wrr' })
       b.addDestination(service(1), destination(1))
       b.addDestination(service(1), { ...destination(2), weight: 7 })
@@ -52,7 +59,7 @@ describe.each(apis)('a batch with %s', (_, Api) => {
       b.zero()
       b.stopDaemon({ role: 'backup', syncId: 9 })
     })
-    expect(outcomes.map(({ index, outcome }) => [index, outcome])).toEqual(Array.from({ length: 13 }, (_, index) => [index, 'done']))
+    expect(result).toEqual(allDone(13))
     expect(await saved()).toEqual(['-A -t 10.20.0.1:80 -s rr', '-a -t 10.20.0.1:80 -r 10.30.0.1:80 -m -w 5'])
     expect(await scene.ipvsadm.thresholds()).toEqual({ '10.30.0.1:80': [9, 3] })
     expect(await scene.ipvsadm.timeouts()).toEqual([900, 120, 42])
@@ -66,9 +73,7 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     ['an iterable', () => rules(300, 10)],
     ['a set', () => new Set(rules(300, 10))],
   ])('of %s with thousands of rules', async (_, input) => {
-    const outcomes = await ipvs.batch(input())
-    expect(outcomes.length).toBe(3300)
-    expect(outcomes.every(({ outcome, index }, place) => outcome === 'done' && index === place)).toBe(true)
+    expect(await ipvs.batch(input())).toEqual(allDone(3300))
     expect(await saved()).toEqual(lines(300, 10))
   })
 
@@ -77,14 +82,14 @@ describe.each(apis)('a batch with %s', (_, Api) => {
       for (let n = 0; n < operations; n++) b.addService(service(n))
       expect(() => b.addService({ ...service(9999), port: -1 })).toThrow('service.port')
     }
-    expect(await ipvs.batch(spoiled(0))).toEqual([])
-    expect(await ipvs.batch(spoiled(4096))).toHaveLength(4096)
+    expect(await ipvs.batch(spoiled(0))).toEqual(allDone(0))
+    expect(await ipvs.batch(spoiled(4096))).toEqual(allDone(4096))
     expect(await saved()).toHaveLength(4096)
   })
 
   test('of nothing does nothing', async () => {
-    expect(await ipvs.batch([])).toEqual([])
-    expect(await ipvs.batch(() => undefined)).toEqual([])
+    expect(await ipvs.batch([])).toEqual(allDone(0))
+    expect(await ipvs.batch(() => undefined)).toEqual(allDone(0))
   })
 
   test('with refusals sprinkled in: each error is on its own operation, and the rest is carried out', async () => {
@@ -99,7 +104,7 @@ describe.each(apis)('a batch with %s', (_, Api) => {
       operations.push([
         operation,
         { type: 'removeService', service: service(9000 + n) },
-        { type: 'removeDestination', service: service(0), destination: destination(9000 + n) },
+        { type: 'removeDestination', service: service(0), destination: { address: destination(9000 + n).address, port: 80 } },
         { type: 'addDestination', service: service(9000 + n), destination: destination(1) },
       ][n % 4] as Operation)
       expected.push(['EEXIST', 'ESRCH', 'ENOENT', 'ESRCH'][n % 4])
@@ -107,16 +112,17 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     // One only: the kernel starts modprobe to look for it, which takes its time.
     operations.push({ type: 'addService', service: { ...service(9000), scheduler: 'nonsuch' } })
     expected.push('ENOENT')
-    const outcomes = await ipvs.batch(operations, { refusals: 'return' })
-    expect(outcomes.map(({ outcome, error }) => outcome === 'refused' ? error!.code : outcome)).toEqual(expected)
-    outcomes.forEach((outcome, index) => {
-      expect(outcome.index).toBe(index)
-      expect(outcome.operation).toBe(operations[index])
-      if (outcome.error !== undefined) {
-        expect(outcome.error).toBeInstanceOf(IpvsError)
-        expect(outcome.error.operation).toBe(operations[index])
-      }
-    })
+    const failing = expected.flatMap((code, index) => code === 'done' ? [] : [{ index, code, operation: operations[index] }])
+    for (const input of [operations, operations.values(), (b: BatchBuilder) => { for (const operation of operations) call(b, operation) }]) {
+      await ipvs.flush()
+      const { refused, ...numbers } = await ipvs.batch(input, { refusals: 'return' })
+      expect(numbers).toEqual({ total: operations.length, done: operations.length - failing.length, unknown: [], notSent: 0 })
+      expect(refused.every(({ operation, error }) => error instanceof IpvsError && error.operation === operation)).toBe(true)
+      expect(refused.map(({ index, error: { code } }) => [index, code])).toEqual(failing.map(({ index, code }) => [index, code]))
+      // Of an array the very objects; of the others what was sent, in which defaults are filled in.
+      if (input === operations) expect(refused.every(({ index, operation }) => operation === operations[index])).toBe(true)
+      else expect(refused.map(({ operation }) => operation)).toMatchObject(failing.map(({ operation }) => operation))
+    }
     expect(await saved()).toEqual(lines(200, 10))
   })
 
@@ -129,8 +135,8 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     const operations = [...rules(2, 1), ...rules(2, 1), ...rules(3, 1)]
     const error = await refusal(() => ipvs.batch(operations)) as BatchError
     expect(error).toBeInstanceOf(BatchError)
-    expect(error.refusals.map(({ index, error: { code } }) => [index, code])).toEqual([4, 5, 6, 7, 8, 9, 10, 11].map(index => [index, 'EEXIST']))
-    expect(error.refusals[0].operation).toBe(operations[4])
+    expect(error.result.refused.map(({ index, error: { code } }) => [index, code])).toEqual([4, 5, 6, 7, 8, 9, 10, 11].map(index => [index, 'EEXIST']))
+    expect(error.result.refused[0].operation).toBe(operations[4])
     expect(error.message).toContain('service tcp 10.20.0.0:80 already exists')
     expect(await saved()).toEqual(lines(3, 1))
   })
@@ -162,16 +168,17 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     expect(sent).toBeLessThanOrEqual(11_000)
   })
 
-  test('of an iterable that fails has the outcomes of what was sent, and that is what is there', async () => {
+  test('of an iterable that fails says what was sent, and that is what is there', async () => {
     function* stream(): Generator<Operation> {
       yield* rules(1000, 10)
       throw new Error('the source failed')
     }
-    const error = await refusal(() => ipvs.batch(stream())) as Error & { outcomes: Outcome[] }
+    const error = await refusal(() => ipvs.batch(stream())) as Error & { result: BatchResult }
     expect(error.message).toBe('the source failed')
-    expect(error.outcomes.length).toBeGreaterThan(0)
-    expect(error.outcomes.every(({ outcome, index }, i) => outcome === 'done' && index === i)).toBe(true)
-    expect(await scene.ipvsadm.save()).toHaveLength(error.outcomes.length)
+    const { total, done, notSent } = error.result
+    expect(done).toBeGreaterThan(0)
+    expect([total, done + notSent]).toEqual([11_000, 11_000])
+    expect(await scene.ipvsadm.save()).toHaveLength(done)
   })
 
   test.each<[string, unknown[], string]>([
@@ -189,9 +196,9 @@ describe.each(apis)('a batch with %s', (_, Api) => {
   test('on the smallest receive buffer loses no answer, even if everything is refused', async () => {
     const small = await Api.open({ netns: scene.namespace.name, receiveBuffer: 1, sendBuffer: 1 })
     const first = await small.batch(rules(50, 10), { refusals: 'return' })
-    expect(first.every(({ outcome }) => outcome === 'done')).toBe(true)
+    expect(first).toEqual(allDone(550))
     const second = await small.batch(rules(50, 10), { refusals: 'return' })
-    expect(second.map(({ outcome, error }) => [outcome, error!.code])).toEqual(Array.from({ length: 550 }, () => ['refused', 'EEXIST']))
+    expect(second.refused.map(({ error: { code } }) => code)).toEqual(Array.from({ length: 550 }, () => 'EEXIST'))
     expect(await saved()).toEqual(lines(50, 10))
     await small.close()
   })
@@ -203,7 +210,7 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     expect(await saved()).toEqual([])
   })
 
-  test('a signal that comes on the way: the outcomes say what was sent, and that is what is there', async () => {
+  test('a signal that comes on the way: the result says what was sent, and that is what is there', async () => {
     const controller = new AbortController()
     function* stream(): Generator<Operation> {
       let n = 0
@@ -214,12 +221,10 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     }
     const error = await refusal(() => ipvs.batch(stream(), { signal: controller.signal })) as AbortError
     expect(error).toBeInstanceOf(AbortError)
-    const outcomes = error.outcomes
-    const sent = outcomes.filter(({ outcome }) => outcome !== 'not-sent')
-    expect(sent.every(({ outcome }) => outcome === 'done')).toBe(true)
-    expect(outcomes.every(({ index }, place) => index === place)).toBe(true)
-    expect(await scene.ipvsadm.save()).toHaveLength(sent.length)
-    expect(sent.length).toBeLessThan(22_000)
+    const { total, done, notSent } = error.result
+    expect(done + notSent).toBe(total)
+    expect(await scene.ipvsadm.save()).toHaveLength(done)
+    expect(total).toBeLessThan(22_000)
     // The handle goes on.
     await ipvs.flush()
     expect(await ipvs.services()).toEqual([])
@@ -234,7 +239,7 @@ describe('a batch of the promise API', () => {
         if (n % 10 === 9) await scene.ipvs.timeouts()
       }
     }
-    expect(await scene.ipvs.batch(source())).toHaveLength(100)
+    expect(await scene.ipvs.batch(source())).toEqual(allDone(100))
     expect(await saved()).toHaveLength(100)
   })
 
@@ -251,9 +256,13 @@ describe('a batch of the promise API', () => {
   test('of an array is what was in the array when it was called', async () => {
     const operations = [...rules(500, 10)]
     const [cleared, replaced] = [operations.slice(), operations.slice()]
-    const outcomes = scene.ipvs.batch(cleared)
+    const result = scene.ipvs.batch(cleared)
     cleared.length = 0
-    expect((await outcomes).map(({ operation }) => operation)).toEqual(operations)
+    expect(await result).toEqual(allDone(operations.length))
+    const again = operations.slice()
+    const refused = scene.ipvs.batch(again, { refusals: 'return' })
+    again.length = 0
+    expect((await refused).refused.map(({ operation }) => operation)).toEqual(operations)
     await scene.ipvs.flush()
     const done = scene.ipvs.batch(replaced)
     replaced.fill({ type: 'flush' })
@@ -274,8 +283,9 @@ describe('a batch of the promise API', () => {
     controller.abort()
     const error = await aborted
     expect(error).toBeInstanceOf(AbortError)
-    expect(error.outcomes.every(({ outcome }) => outcome === 'not-sent')).toBe(true)
-    expect((await others).every(({ outcome }) => outcome === 'done')).toBe(true)
+    expect(error.result).toMatchObject({ done: 0, refused: [], unknown: [] })
+    expect(error.result.notSent).toBe(error.result.total)
+    expect(await others).toEqual(allDone(33_000))
     await handle.close()
   })
 
@@ -293,8 +303,8 @@ describe('a batch of the promise API', () => {
     const iterable = refusal(() => scene.ipvs.batch(source(), { signal: controllers[1].signal })) as Promise<AbortError>
     while ((await scene.ipvs.services()).length === 0);
     for (const controller of controllers) controller.abort()
-    expect((await callback).outcomes.map(({ outcome }) => outcome)).toEqual(['not-sent'])
-    expect((await iterable).outcomes.map(({ outcome }) => outcome)).toEqual(['done'])
+    expect((await callback).result).toMatchObject({ total: 1, notSent: 1 })
+    expect((await iterable).result).toMatchObject({ total: 1, done: 1 })
     expect(await saved()).toEqual([`-A -t ${service(2).address}:80 -s wlc`])
   })
 
@@ -312,14 +322,14 @@ describe('a batch of the promise API', () => {
     expect(returned).toBe(0)
   })
 
-  test('meets edits by ipvsadm: every outcome is what the kernel said', async () => {
+  test('meets edits by ipvsadm: the result is what the kernel said', async () => {
     const other = (n: number): string => `-A -t 10.40.${n >> 8}.${n & 255}:80 -s rr`
     const theirs = Array.from({ length: 500 }, (_, n) => other(n))
-    const [outcomes] = await Promise.all([
+    const [result] = await Promise.all([
       scene.ipvs.batch(rules(1000, 10)),
       scene.ipvsadm.restore(theirs),
     ])
-    expect(outcomes).toHaveLength(11_000)
+    expect(result).toEqual(allDone(11_000))
     expect(await saved()).toEqual([...lines(1000, 10), ...theirs].sort())
   })
 
@@ -331,8 +341,8 @@ describe('a batch of the promise API', () => {
 
   test('all at once: operations, batches and listings of several handles', async () => {
     const handles = await Promise.all(Array.from({ length: 4 }, () => Ipvs.open({ netns: scene.namespace.name })))
-    const results: Outcome[][] = await Promise.all(handles.map((handle, h) => handle.batch(Array.from({ length: 1000 }, (_, n): Operation => ({ type: 'addService', service: service(h * 1000 + n) })))))
-    expect(results.flat().every(({ outcome }) => outcome === 'done')).toBe(true)
+    const results = await Promise.all(handles.map((handle, h) => handle.batch(Array.from({ length: 1000 }, (_, n): Operation => ({ type: 'addService', service: service(h * 1000 + n) })))))
+    expect(results).toEqual(Array.from({ length: 4 }, () => allDone(1000)))
     expect(await handles[0].services()).toHaveLength(4000)
     await Promise.all(handles.map(handle => handle.close()))
   })
@@ -344,6 +354,20 @@ describe('a batch of IpvsSync', () => {
     ipvs = IpvsSync.open({ netns: scene.namespace.path })
   })
   afterAll(() => ipvs.close())
+
+  test('whose handle is closed on the way says what was sent, and that is what is there', async () => {
+    const other = IpvsSync.open({ netns: scene.namespace.path })
+    function* stream(): Generator<Operation> {
+      yield* rules(500, 10)
+      other.close()
+      yield* rules(500, 10)
+    }
+    const error = await refusal(() => other.batch(stream())) as Error & { code: string, result: BatchResult }
+    expect(error.code).toBe('ERR_IPVS_CLOSED')
+    const { total, done, notSent } = error.result
+    expect(done + notSent).toBe(total)
+    expect(await scene.ipvsadm.save()).toHaveLength(done)
+  })
 
   test('refuses a callback that returns a promise, whose rejection is nobody\'s trouble', async () => {
     const rejected: unknown[] = []

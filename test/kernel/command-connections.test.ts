@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { Ipvs, IpvsSync, type Connection, type SysctlName } from 'ipvs'
 import { Namespace } from '../../scripts/network/namespace.js'
 import { refusal } from '../support/errors.js'
+import { program } from '../support/program.js'
 import { until } from '../support/until.js'
 
 const command = fileURLToPath(new URL('../../dist/bin/ipvs.cjs', import.meta.url))
@@ -81,6 +82,29 @@ describe('what the kernel shows in /proc, by namespace', () => {
     expect([...sync.connections({ service: { ...phone, port: 0 } })].length).toBe(listed.filter(({ virtual }) => virtual.address === '10.9.9.9').length)
     expect((await refusal(() => [...sync.connections({ service: { fwmark: 1, family: 4 } })])).message).toContain('service.fwmark')
     expect((await refusal(() => [...sync.connections({ service: { ...dns, address: 'nonsense' } })])).message).toContain('service.address')
+  })
+
+  test('a bad filter is refused at the call, before anything is iterated over', () => {
+    const filters: [unknown, string][] = [
+      [{ service: { ...dns, prot: 'udp' } }, 'service.prot'], [{ service: { fwmark: 1, family: 4 } }, 'service.fwmark'], [{ service: { ...dns, port: -1 } }, 'service.port'],
+      [{ service: 'dns' }, 'service'], [{ services: dns }, 'options.services'], [null, 'options'],
+    ]
+    for (const [filter, field] of filters) {
+      for (const handle of [ipvs, sync]) expect(() => handle.connections(filter as never), field).toThrow(field)
+    }
+  })
+
+  test('a listed service is a filter too', async () => {
+    const listedService = (await ipvs.snapshot()).services.find(({ stats, ...service }) => 'address' in service && service.address === dns.address && service.port === dns.port && stats)!
+    expect([...sync.connections({ service: listedService })]).toHaveLength(1)
+  })
+
+  test.each(['Ipvs', 'IpvsSync'])('lists that %s began and nobody finished leave no descriptor behind', async (api) => {
+    const { stdout, stderr } = await program('dropped-connections.mjs', [api], { wrapper: ['nsenter', `--net=${namespace.path}`], flags: ['--expose-gc'] })
+    expect(stderr).toBe('')
+    const { before, dropped, after } = JSON.parse(stdout) as Record<'before' | 'dropped' | 'after', number>
+    expect(dropped).toBeLessThanOrEqual(before + 20)
+    expect(after).toBe(before)
   })
 
   test('iterating can be left early', async () => {

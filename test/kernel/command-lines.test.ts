@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Finished } from '../../scripts/network/run.js'
 import { Namespace } from '../../scripts/network/namespace.js'
+
+/** A service of `--json`, as far as its place goes. */
+interface Listed { address: string, port: number, destinations: Omit<Listed, 'destinations'>[] }
 
 const command = fileURLToPath(new URL('../../dist/bin/ipvs.cjs', import.meta.url))
 
@@ -74,6 +80,22 @@ const lines: readonly (string | { line: string, input: string })[] = [
   '-A -t 207.175.44.110:81 -o',
   '-A -t 207.175.44.110:81 -w 3',
   '-A -A -t 207.175.44.110:81',
+  '-A -t 207.175.44.110:81 -M not-a-mask',
+  '-A -t 207.175.44.110:81 -p -M not-a-mask',
+  '-a -t 207.175.44.110:80 -r 192.168.10.8:nosuch -g',
+  '-a -t 207.175.44.110:80 -r 192.168.10.8:nosuch -m',
+  '-A -t 207.175.44.113:-0',
+  '-A -t 207.175.44.113:-0 -p',
+  '-a -t 207.175.44.110:80 -r 192.168.10.8:-0 -m',
+  '-a -t 207.175.44.110:80 -r 192.168.10.9 -y 5',
+  '-A -t 207.175.44.110:81 -s sh -b ,sh-port,',
+  { line: '-R', input: '-Q\n' },
+  { line: '-R', input: 'foo\n' },
+  { line: '-R', input: '-n\n' },
+  { line: '-R', input: '-R\n' },
+  { line: '-R', input: '-Q\n-A -t 1.1.1.1:x:y\n' },
+  { line: '-R', input: '-A -t 1.1.1.1:x:y\n-Q\n' },
+  { line: '-R', input: '-A -t 1.2.3.5:-0 -p\n-a -t 1.2.3.5:-0 -r 4.3.2.1:-0 -m\n' },
   '-t 207.175.44.110:81 -A',
   '-A -t 207.175.44.110:81 -Q',
   '-A -t 207.175.44.110:81 -s',
@@ -124,7 +146,7 @@ describe('the command ipvs in the place of ipvsadm', () => {
   test('-R tells every line that was refused and carries out the others', async () => {
     const { status, stderr } = await ipvs('-R', '-A -t 1.1.1.1:1\n-A -t 1.1.1.1:1\n-a -t 2.2.2.2:2 -r 3.3.3.3\n-a -t 1.1.1.1:1 -r 3.3.3.3 -y 5\n-A -t 1.1.1.2:1\n')
     expect(status).toBe(255)
-    expect(stderr.trim().split('\n')).toEqual([expect.stringMatching(/^ipvs: line 2: Service already exists/), expect.stringMatching(/^ipvs: line 3: Service not defined/), expect.stringMatching(/^ipvs: line 4: .*lowerThreshold/)])
+    expect(stderr.trim().split('\n')).toEqual([expect.stringMatching(/^ipvs: line 2: Service already exists/), expect.stringMatching(/^ipvs: line 3: Service not defined/), 'ipvs: line 4: -y must be at most -x, which is 0. Received 5'])
     expect(await ours.must('ipvsadm', ['-Sn'])).toBe('-A -t 1.1.1.1:1 -s wlc\n-A -t 1.1.1.2:1 -s wlc\n')
   })
 
@@ -167,6 +189,92 @@ describe('the command ipvs in the place of ipvsadm', () => {
     expect(JSON.parse((await elsewhere('-L --daemon --json')).stdout)).toEqual([])
     expect(JSON.parse((await elsewhere('-L -c --json')).stdout)).toEqual([])
     expect((await elsewhere('-Sn')).stdout).toBe(await ours.must('ipvsadm', ['-Sn']))
+  })
+
+  test('without a command it lists, with --json and --netns too', async () => {
+    expect(await ipvs('--json')).toEqual(await ipvs('-L --json'))
+    const listed = await theirs.run(process.execPath, [command, '--netns', ours.name])
+    expect({ stdout: listed.stdout, status: listed.status }).toEqual({ stdout: (await ours.run('ipvsadm', [])).stdout, status: 0 })
+  })
+
+  test('--json has the order of the listing, and the kernel\'s with --nosort', async () => {
+    const before = await ours.must('ipvsadm', ['-Sn'])
+    const services = [3, 1, 4, 15, 9, 2, 6].map((host) => `10.9.0.${host}:80`)
+    await ours.must('ipvsadm', ['-R'], { input: services.flatMap((service) => [`-A -t ${service}`, `-a -t ${service} -r 10.8.0.2 -m`, `-a -t ${service} -r 10.8.0.1 -m`]).join('\n') })
+    const inText = (text: string): string[] => [...text.matchAll(/(?:TCP {2}|-> )([0-9.:]+)/g)].map(([, endpoint]) => endpoint)
+    const inJson = (text: string): string[] => (JSON.parse(text) as { services: Listed[] }).services.flatMap((service) => [service, ...service.destinations].map(({ address, port }) => `${address}:${port}`))
+    for (const order of ['', ' --nosort']) {
+      expect(inJson((await ipvs(`-L --json${order}`)).stdout)).toEqual(inText((await ipvs(`-Ln${order}`)).stdout))
+    }
+    const one = (JSON.parse((await ipvs('-L -t 10.9.0.15:80 --json')).stdout) as Listed).destinations
+    expect(one.map(({ address }) => address)).toEqual(['10.8.0.1', '10.8.0.2'])
+    await ours.must('ipvsadm', ['-C'])
+    await ours.must('ipvsadm', ['-R'], { input: before })
+  })
+
+  test.each([
+    ['', /^ipvs: --netns ''; expected the name or the path of a network namespace\n$/],
+    ['..', /^ipvs: --netns '\.\.'; expected the name or the path of a network namespace\n$/],
+    ['/etc/passwd', /^Can't initialize ipvs: network namespace \/etc\/passwd is not a network namespace, or none any more \(EINVAL\)\n$/],
+  ])("--netns '%s' is refused in words of the command line", async (netns, words) => {
+    for (const args of [['-L'], ['top']]) {
+      const { status, stderr } = await ours.run(process.execPath, [command, ...args, '--netns', netns])
+      expect(stderr).toMatch(words)
+      expect(status).toBe(2)
+    }
+  })
+
+  test.each([
+    ['-a -t 1.1.1.2:1 -r 5.5.5.6 -m -y 5', '-y must be at most -x, which is 0. Received 5\n'],
+    ['-e -t 1.1.1.2:1 -r 5.5.5.5 -m -x 4 -y 5', '-y must be at most -x, which is 4. Received 5\n'],
+    ['-A -t 1.1.1.3:1 -s r\u00e9', "-s must be a name of visible ASCII characters, without spaces. Received 'r\u00e9'\n"],
+    ['-A -t 1.1.1.3:1 -p --pe r\u00e9', "--pe must be a name of visible ASCII characters, without spaces. Received 'r\u00e9'\n"],
+    ['--start-daemon master --mcast-interface a/b', "--mcast-interface must be the name of a network interface, at most 15 bytes. Received 'a/b'\n"],
+  ])('%s: what the package refuses is told in words of the command line', async (line, words) => {
+    expect(await ipvs(line)).toEqual({ status: 255, stdout: '', stderr: words })
+    expect(await ipvs('-R', line)).toEqual({ status: 255, stdout: '', stderr: `ipvs: line 1: ${words}` })
+  })
+
+  test('a byte-order mark before the rules is passed over, other encodings are told', async () => {
+    expect(await ipvs('-R --dry-run', '\ufeff-A -t 1.1.1.3:1 -s rr\n')).toEqual({ status: 0, stdout: '-A -t 1.1.1.3:1 -s rr\n', stderr: '' })
+    expect((await ipvs('-R --dry-run', '\ufeff-A -t localhost:1 -s rr\n')).stdout).toBe('-A -t 127.0.0.1:1 -s rr\n')
+    const { status, stderr } = await ours.run('sh', ['-c', `printf '\\377\\376-\\0C\\0\\n\\0' | ${process.execPath} ${command} -R`])
+    expect(stderr).toBe('ipvs: the standard input is UTF-16 text; expected UTF-8\nipvs: nothing was changed\n')
+    expect(status).toBe(255)
+  })
+
+  test('control characters of rules do not reach the terminal', async () => {
+    const { stderr } = await ipvs('-R', '-A -t \x1b[2J:80\n-A -t 1.1.1.1:\u0007\u009b31m\u202e\n\x1b]0;title\x07\n')
+    // eslint-disable-next-line no-control-regex
+    expect(stderr.replaceAll('\n', '')).not.toMatch(/[\x00-\x1f\x7f-\x9f\u202e]/)
+    expect(stderr).toContain("-t '\\x1b[2J:80'")
+    expect(stderr).toContain("'1.1.1.1:\\x07\\x9b31m\\u202e'")
+    expect(stderr).toContain("'\\x1b]0;title\\x07' is no command")
+  })
+
+  test.each(['-L', '-Sn', '-L --json', '-L -c', '-h', '-v', 'top --help', 'top --interval 0.1'])('%s says in one line that its output cannot be written', async (line) => {
+    const { status, stderr } = await ours.run('sh', ['-c', `${process.execPath} ${command} ${line} >/dev/full`])
+    expect(stderr).toBe('ipvs: the output could not be written: no space left on device (ENOSPC)\n')
+    expect(status).toBe(1)
+  })
+
+  test.each([['nonsense', 255], ['-D -t 9.9.9.9:9', 255], ['-L --full', 2]])('%s has its exit status where nobody can be told why', async (line, expected) => {
+    expect(await ours.run('sh', ['-c', `${process.execPath} ${command} ${line} 2>/dev/full`])).toMatchObject({ status: expected })
+  })
+
+  test('-S --full with names is read back: IPv6 hosts stay addresses, as nothing looks up their names', async () => {
+    await ours.must('ipvsadm', ['-C'])
+    await ours.must('ipvsadm', ['-R'], { input: '-A -t [::1]:80\n-a -t [::1]:80 -r [::1]:80 -m\n-A -t 127.0.0.1:80\n' })
+    const hosts = join(await mkdtemp(join(tmpdir(), 'hosts-')), 'hosts')
+    await writeFile(hosts, '127.0.0.1 four.example\n::1 six.example\n')
+    const named = (words: string, input?: string): Promise<Finished> =>
+      ours.run('unshare', ['--mount', 'sh', '-c', `mount --bind ${hosts} /etc/hosts && exec ${words}`], { input })
+    const { stdout } = await named(`${process.execPath} ${command} -S --full`)
+    expect(stdout).toBe('-A -t four.example:http -s wlc\n-A -t [::1]:http -s wlc\n-a -t [::1]:http -r [::1]:http -m -w 1\n--set 11 12 13\n')
+    expect(await named(`${process.execPath} ${command} -R --replace`, stdout)).toEqual({ status: 0, stdout: '', stderr: '' })
+    expect((await named(`${process.execPath} ${command} -S`)).stdout).toBe((await named('ipvsadm -S')).stdout)
+    await rm(dirname(hosts), { recursive: true })
+    await ours.must('ipvsadm', ['-D', '-t', '127.0.0.1:80'])
   })
 
   test('top without a terminal prints the table once and ends', async () => {

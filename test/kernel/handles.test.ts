@@ -87,6 +87,24 @@ test('a handle disposes of itself at the end of a block', async () => {
   expect(await scene.ipvsadm.save()).toEqual([])
 })
 
+describe.each(apis)('a process that has few descriptors left, with %s', (label) => {
+  const open = async (left: number): Promise<unknown> => {
+    const { status, stdout, stderr } = await program('descriptors.mjs', [label, String(left)], { wrapper: ['prlimit', '--nofile=64:64'] })
+    expect([status, stderr]).toEqual([0, ''])
+    return JSON.parse(stdout)
+  }
+
+  test.each([0, 1, 2])('%i are too few: opening fails with EMFILE and says what to do', async (left) => {
+    expect(await open(left)).toEqual({
+      opened: false, name: 'IpvsError', code: 'EMFILE', operation: { type: 'open' }, message: expect.stringContaining('ulimit -n') as unknown,
+    })
+  })
+
+  test('three are enough', async () => {
+    expect(await open(3)).toEqual({ opened: true })
+  })
+})
+
 describe('a process of its own', () => {
   test('ends although a handle is open, when nothing is under way', async () => {
     expect(await program('idle.mjs', [scene.namespace.name])).toEqual({ status: 0, stdout: 'done\n', stderr: '' })

@@ -43,6 +43,20 @@ describe.each(apis)('network namespaces with %s', (label, Api) => {
     await ipvs.close()
   })
 
+  test('by a path relative to the working directory, as it is when open is called', async () => {
+    const before = process.cwd()
+    try {
+      process.chdir('/run/netns')
+      const opening = Api.open({ netns: `./${scene.namespace.name}` })
+      process.chdir('/')
+      const ipvs = await opening
+      expect(await ipvs.services()).toMatchObject([web])
+      await ipvs.close()
+    } finally {
+      process.chdir(before)
+    }
+  })
+
   test('by the identifier of a process inside', async () => {
     const inside = spawn('nsenter', [`--net=${scene.namespace.path}`, 'sh', '-c', 'echo inside; read line'], { stdio: ['pipe', 'pipe', 'inherit'] })
     await once(inside.stdout, 'data')

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Ipvs, IpvsError, type IpvsSync } from 'ipvs'
 import { Namespace } from '../../scripts/network/namespace.js'
 import { refusal } from '../support/errors.js'
+import { program } from '../support/program.js'
 import { apis, Scene } from '../support/scene.js'
 
 const web = { protocol: 'tcp', address: '10.10.10.100', port: 80 } as const
@@ -156,4 +157,11 @@ describe('refusals that need a table of their own', () => {
     expect(error).toMatchObject({ name: 'IpvsError', code: 'EINVAL' })
     expect(error.message).toMatch(/\blo\b/)
   })
+})
+
+test('refusals are told where the intrinsics are frozen', async () => {
+  await using namespace = await Namespace.create('frozen')
+  const { status, stdout } = await program('frozen.mjs', [namespace.name], { flags: ['--frozen-intrinsics', '--no-warnings'] })
+  expect(JSON.parse(stdout)).toEqual(['ESRCH', 'ERR_IPVS_BATCH', 'ERR_OUT_OF_RANGE', 'ERR_OUT_OF_RANGE', 'ABORT_ERR', 'ABORT_ERR', 'ERR_IPVS_CLOSED', 'ESRCH', 'ENOENT'])
+  expect(status).toBe(0)
 })

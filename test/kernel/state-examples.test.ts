@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { Ipvs } from 'ipvs'
+import { run, type Finished } from '../../scripts/network/run.js'
 import { Scene } from '../support/scene.js'
 
 /** One of the examples, running in the scene's namespace as its user would run it. */
@@ -57,6 +58,10 @@ class Example implements AsyncDisposable {
     await this.#exit
   }
 }
+
+/** Runs one to its end. */
+const example = (name: string, ...args: string[]): Promise<Finished> =>
+  run('nsenter', [`--net=${scene.namespace.path}`, process.execPath, fileURLToPath(new URL(`../../examples/${name}.mjs`, import.meta.url)), ...args])
 
 let scene: Scene
 let folder: string
@@ -121,6 +126,22 @@ test('rates tells what changes', async () => {
   await example.says('serviceRemoved tcp 10.10.10.100:80')
   example.signal('SIGTERM')
   expect(await example.status()).toBe(0)
+})
+
+test.each([
+  ['rates', 'x'], ['rates', '0'], ['exporter', 'x'], ['exporter', '65536'], ['follow-file', '/no/such/table.json'], ['blue-green', 'red'],
+])('%s %j is answered with one line that tells how it is called', async (name, argument) => {
+  const { status, stdout, stderr } = await example(name, argument)
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+  expect(stderr).toMatch(new RegExp(`^usage: node ${name}\\.mjs .*\n$`))
+})
+
+test('the exporter says in one line that its port is taken', async () => {
+  await using first = new Example('exporter', ['0'])
+  const port = /:(\d+)\/metrics/.exec(await first.says('http://'))![1]
+  const { status, stderr } = await example('exporter', port)
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/^listen EADDRINUSE.*\n$/)
 })
 
 test('the exporter answers a scrape', async () => {

@@ -120,7 +120,7 @@ guests(`a guest${why}`, () => {
     expect(processesOfTest()).not.toEqual([])
     child.kill('SIGTERM')
     expect(await once(child, 'exit')).toEqual([143, null])
-    await vi.waitUntil(() => processesOfTest().length === 0)
+    await vi.waitUntil(() => processesOfTest().length === 0, 60_000)
     expect(readdirSync(scratch)).toEqual([])
   })
 
@@ -128,7 +128,7 @@ guests(`a guest${why}`, () => {
     const child = start([...guest, '--', 'sh', '-c', 'echo ready; sleep 1000'])
     await once(child.stdout!, 'data')
     child.kill('SIGKILL')
-    await vi.waitUntil(() => processesOfTest().length === 0, 10_000)
+    await vi.waitUntil(() => processesOfTest().length === 0, 60_000)
   })
 
   test('without IPVS: the library says what to do', async () => {

@@ -175,7 +175,7 @@ export class TestKernel {
     if (active !== undefined) setField(counted, name, 'activeConnections', active)
     if (inactive !== undefined) setField(counted, name, 'inactiveConnections', inactive)
     if (persistent !== undefined) setField(counted, name, 'persistentConnections', persistent)
-    for (const [member, value] of Object.entries(stats ?? {})) setField(counted, name, member, value as bigint)
+    for (const [member, value] of Object.entries(stats ?? {})) setField(counted, name, member, value)
     for (const [member, value] of Object.entries(rates ?? {})) setField(counted, name, `rate${member[0].toUpperCase()}${member.slice(1)}`, value)
   }
 

@@ -93,12 +93,48 @@ describe('under steady traffic through NAT', () => {
     await until(addresses, (list) => list.length === 2)
     const held = await stage.workshop.client.connect({ transport: 'tcp', address: service.address, port: service.port })
     const [holder] = await held.say()
-    reconciler.set([desired(service, green)])
+    void reconciler.set([desired(service, green)])
     await until(addresses, (list) => list.length === 3)
     expect(await held.say()).toEqual([holder])
     expect((await stage.ask(service, 4)).every((name) => green.includes(name))).toBe(true)
     await held.end()
     await until(addresses, (list) => list.length === 2)
+  })
+})
+
+describe('where answers do not come by the director, with the kernel\'s defaults', () => {
+  beforeAll(() => stage.workshop.openTunnels())
+
+  /** How often the client sent a SYN again, because nobody answered. */
+  const repeatedSyns = async (): Promise<number> => {
+    const [names, values] = (await stage.workshop.client.read('/proc/net/netstat')).split('\n').filter((line) => line.startsWith('TcpExt:')).map((line) => line.split(' '))
+    return Number(values[names.indexOf('TCPSynRetrans')])
+  }
+
+  test.each(['dr', 'tun'] as const)('through %s, until \'established\' drops a client that comes again from the same source port, as the plan warns; expire_nodest_conn=1 lets it in', async (forward) => {
+    const service = stage.fresh('tcp', 4)
+    const { client } = stage.workshop
+    // The client remembers no closed connections of its own, so that it can use the port again.
+    await client.sysctl({ 'net/ipv4/tcp_max_tw_buckets': 0 })
+    const through = (names: readonly string[]): DesiredService => {
+      const { destinations, ...rest } = desired(service, names)
+      return { ...rest, destinations: destinations!.map((destination) => ({ ...destination, port: service.port, forward })) }
+    }
+    for (const { host, name } of stage.workshop.backends) await host.serve('tcp', service.address, service.port, name)
+    const options = { ...drain, owns: { port: service.port } }
+    await stage.ipvs.apply([through(['alpha'])], options)
+    const question = { transport: 'tcp', address: service.address, port: service.port, fromPort: 7000 } as const
+    expect(await client.ask(question)).toEqual(['alpha'])
+    const { plan: { warnings }, draining } = await stage.ipvs.apply([through(['beta'])], options)
+    expect(draining).toEqual([])
+    expect(warnings).toContainEqual(expect.objectContaining({ code: 'sysctl', message: expect.stringContaining('same source port') as unknown }))
+
+    const before = await repeatedSyns()
+    const again = client.ask(question)
+    await until(repeatedSyns, (count) => count > before)
+    await stage.ipvs.sysctl.set('expire_nodest_conn', 1)
+    expect(await again).toEqual(['beta'])
+    await stage.ipvs.sysctl.set('expire_nodest_conn', 0)
   })
 })
 

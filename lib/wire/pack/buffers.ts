@@ -17,7 +17,15 @@ export const takeBuffer = (): Requests => spare.pop() ?? new Requests(CAPACITY)
 
 /** Gives back a buffer that nothing refers to any more. */
 export function returnBuffer(requests: Requests): void {
-  if (spare.length >= KEPT || requests.u8.length > CAPACITY) return
+  if (spare.length >= KEPT || requests.u8.length !== CAPACITY) return
   requests.clear()
   spare.push(requests)
+}
+
+/** The same requests for as long as they wait: where they are few, in memory of their own size, so that the buffer serves others. */
+export function compact(requests: Requests): Requests {
+  if (requests.u8.length !== CAPACITY || requests.length > CAPACITY / 16) return requests
+  const copy = requests.copy()
+  returnBuffer(requests)
+  return copy
 }

@@ -1,10 +1,14 @@
-import { request } from '../layout.js'
+import { inRequest, request } from '../layout.js'
 import { reentrantError } from '../../model/errors.js'
 
 /** Bytes before the first record of a request. */
 export const HEADER_SIZE = request.headerSize
 
 const DUMP = request.dump
+const SIZE = inRequest('size', 'u16')
+const COMMAND = inRequest('command', 'u16')
+const FLAGS = inRequest('flags', 'u16')
+const RESERVED = inRequest('reserved', 'u16')
 
 /**
  * Packed requests in a buffer that grows and is used again.
@@ -69,10 +73,10 @@ export class Requests {
   /** Takes what was written at the last {@link reserve} as a request. */
   commit(command: number, size: number, dump = false): void {
     const at = this.length >> 1
-    this.u16[at] = HEADER_SIZE + size
-    this.u16[at + 1] = command
-    this.u16[at + 2] = dump ? DUMP : 0
-    this.u16[at + 3] = 0
+    this.u16[at + SIZE] = HEADER_SIZE + size
+    this.u16[at + COMMAND] = command
+    this.u16[at + FLAGS] = dump ? DUMP : 0
+    this.u16[at + RESERVED] = 0
     this.length += HEADER_SIZE + size
     this.count++
   }
@@ -81,10 +85,29 @@ export class Requests {
   recordsOf(index: number): number {
     if (index < this.#foundIndex) this.#foundIndex = this.#found = 0
     while (this.#foundIndex < index) {
-      this.#found += this.u16[this.#found >> 1]
+      this.#found += this.u16[(this.#found >> 1) + SIZE]
       this.#foundIndex++
     }
     return this.#found + HEADER_SIZE
+  }
+
+  /** Command of the request with this number. */
+  commandOf(index: number): number {
+    return this.u16[(this.recordsOf(index) - HEADER_SIZE >>> 1) + 1]
+  }
+
+  /** Bytes of its records. */
+  sizeOf(index: number): number {
+    return this.u16[this.recordsOf(index) - HEADER_SIZE >>> 1] - HEADER_SIZE
+  }
+
+  /** The same requests in memory of just their size. */
+  copy(): Requests {
+    const copy = new Requests(this.length)
+    copy.u8.set(this.u8.subarray(0, this.length))
+    copy.length = this.length
+    copy.count = this.count
+    return copy
   }
 
   /** Forgets everything; the memory stays. */

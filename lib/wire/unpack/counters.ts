@@ -1,5 +1,6 @@
 import type { RecordName } from '../addon.js'
 import { index } from '../layout.js'
+import { STATISTICS_TO_JSON } from '../../model/statistics.js'
 import type { Rates, Statistics } from '../../model/types.js'
 import type { Reply } from './reply.js'
 
@@ -33,25 +34,6 @@ export function counterLayout(record: RecordName): CounterLayout {
   }
 }
 
-/**
- * `JSON.stringify` has no words for a bigint. Statistics bring their own: an own property, but not an enumerable one, so that copies, clones and
- * comparisons see plain objects.
- */
-const TO_JSON: PropertyDescriptor = {
-  value(this: Statistics): Record<keyof Statistics, string> {
-    return {
-      connections: String(this.connections),
-      inPackets: String(this.inPackets),
-      outPackets: String(this.outPackets),
-      inBytes: String(this.inBytes),
-      outBytes: String(this.outBytes),
-    }
-  },
-  enumerable: false,
-  configurable: true,
-  writable: true,
-}
-
 /** Every bigint is an object of its own, except the one zero that is written here: many counters are zero. */
 function counter({ u32, u64 }: Reply, at8: number): bigint {
   return (u32[at8 * 2] | u32[at8 * 2 + 1]) === 0 ? 0n : u64[at8]
@@ -74,12 +56,12 @@ const PlainStatistics = function (this: Statistics, connections: bigint, inPacke
   this.outPackets = outPackets
   this.inBytes = inBytes
   this.outBytes = outBytes
-  Object.defineProperty(this, 'toJSON', TO_JSON)
+  Object.defineProperty(this, 'toJSON', STATISTICS_TO_JSON)
 } as unknown as StatisticsConstructor
 PlainStatistics.prototype = Object.prototype
 
 export function readStatistics(reply: Reply, at: number, layout: CounterLayout): Statistics {
-  const at8 = at >> 3
+  const at8 = at >>> 3
   return new PlainStatistics(
     counter(reply, at8 + layout.connections),
     counter(reply, at8 + layout.inPackets),
@@ -90,7 +72,7 @@ export function readStatistics(reply: Reply, at: number, layout: CounterLayout):
 }
 
 export function readRates({ u32 }: Reply, at: number, layout: CounterLayout): Rates {
-  const at8 = at >> 3
+  const at8 = at >>> 3
   return {
     connections: rate(u32, at8 + layout.rateConnections),
     inPackets: rate(u32, at8 + layout.rateInPackets),

@@ -1,8 +1,8 @@
 import { formatIPv4, formatIPv6 } from '../../model/address.js'
 import { bits, index, records, textLength } from '../layout.js'
-import type { Daemon } from '../../model/types.js'
+import type { Daemon, DaemonInput } from '../../model/types.js'
 import { AF_INET6, ROLES } from '../../model/vocabulary.js'
-import type { Reply, View } from './reply.js'
+import type { View } from './reply.js'
 import { readText } from './text.js'
 
 /** Bytes of a listed sync daemon. */
@@ -23,24 +23,38 @@ const HAS_GROUP = bits('daemon', 'group')
 
 /** Role of the daemon at `at`; a number where the kernel has a role that is not known here. */
 export function readRole(view: View, at: number): Daemon['role'] {
-  const state = view.u32[(at >> 2) + STATE]
+  const state = view.u32[(at >>> 2) + STATE]
   return ROLES.word.get(state) ?? state as unknown as Daemon['role']
 }
 
 export const readInterface = (view: View, at: number): string => readText(view.u8, at + INTERFACE, INTERFACE_LENGTH)
 
 /** A listed sync daemon. */
-export function readDaemon(reply: Reply, at: number): Daemon {
-  const { u8, u16, u32 } = reply
-  const group = !(u32[(at >> 2) + PRESENT] & HAS_GROUP) ? ''
-    : u16[(at >> 1) + GROUP_FAMILY] === AF_INET6 ? formatIPv6(u8, at + GROUP) : formatIPv4(u8, at + GROUP)
+export function readDaemon(view: View, at: number): Daemon {
+  const { u8, u16, u32 } = view
+  const group = !(u32[(at >>> 2) + PRESENT] & HAS_GROUP) ? ''
+    : u16[(at >>> 1) + GROUP_FAMILY] === AF_INET6 ? formatIPv6(u8, at + GROUP) : formatIPv4(u8, at + GROUP)
   return {
-    role: readRole(reply, at),
-    interface: readInterface(reply, at),
-    syncId: u32[(at >> 2) + IDENTIFIER],
-    maxLength: u16[(at >> 1) + MAX_LENGTH],
+    role: readRole(view, at),
+    interface: readInterface(view, at),
+    syncId: u32[(at >>> 2) + IDENTIFIER],
+    maxLength: u16[(at >>> 1) + MAX_LENGTH],
     group,
-    port: u16[(at >> 1) + PORT],
+    port: u16[(at >>> 1) + PORT],
     ttl: u8[at + TTL],
   }
+}
+
+/** The sync daemon that a request starts, or stops. */
+export function readGivenDaemon(view: View, at: number): DaemonInput {
+  const present = view.u32[(at >>> 2) + PRESENT]
+  const { maxLength, group, port, ttl, interface: name, ...key } = readDaemon(view, at)
+  return {
+    ...key,
+    ...present & bits('daemon', 'interface') && { interface: name },
+    ...present & bits('daemon', 'maxLength') && { maxLength },
+    ...present & bits('daemon', 'group') && { group },
+    ...present & bits('daemon', 'port') && { port },
+    ...present & bits('daemon', 'ttl') && { ttl },
+  } as DaemonInput
 }

@@ -31,48 +31,48 @@ const TUN = FORWARDING_METHODS.number.get('tun')!
 const METHODS = Array.from({ length: METHOD_MASK + 1 }, (_, number) => FORWARDING_METHODS.word.get(number) ?? number as unknown as ForwardingMethod)
 
 const address = (view: View, at: number): string =>
-  view.u16[(at >> 1) + FAMILY] === AF_INET6 ? formatIPv6(view.u8, at + ADDRESS) : formatIPv4(view.u8, at + ADDRESS)
+  view.u16[(at >>> 1) + FAMILY] === AF_INET6 ? formatIPv6(view.u8, at + ADDRESS) : formatIPv4(view.u8, at + ADDRESS)
 
 /** What tells the destination at `at` from others of its service. */
-export const readDestinationKey = (view: View, at: number): DestinationKey => ({ address: address(view, at), port: view.u16[(at >> 1) + PORT] })
+export const readDestinationKey = (view: View, at: number): DestinationKey => ({ address: address(view, at), port: view.u16[(at >>> 1) + PORT] })
 
 /** Family of the destination at `at`. */
-export const readDestinationFamily = (view: View, at: number): 4 | 6 => view.u16[(at >> 1) + FAMILY] === AF_INET ? 4 : 6
+export const readDestinationFamily = (view: View, at: number): 4 | 6 => view.u16[(at >>> 1) + FAMILY] === AF_INET ? 4 : 6
 
 /** Kernels before 5.2 send no tunnel: theirs is IPIP. */
 function tunnel(view: View, at: number): Tunnel {
-  if (!(view.u32[(at >> 2) + PRESENT] & HAS_TUNNEL)) return { type: 'ipip', checksum: 'none' }
+  if (!(view.u32[(at >>> 2) + PRESENT] & HAS_TUNNEL)) return { type: 'ipip', checksum: 'none' }
   const number = view.u8[at + TUNNEL_TYPE]
-  const flags = view.u16[(at >> 1) + TUNNEL_FLAGS]
-  const port = view.u16[(at >> 1) + TUNNEL_PORT]
+  const flags = view.u16[(at >>> 1) + TUNNEL_FLAGS]
+  const port = view.u16[(at >>> 1) + TUNNEL_PORT]
   const type = TUNNEL_TYPES.word.get(number) ?? number as unknown as Tunnel['type']
   const checksum = CHECKSUMS.word.get(flags) ?? flags as unknown as Tunnel['checksum']
   return port === 0 ? { type, checksum } : { type, port, checksum }
 }
 
 /** What is configured of the destination at `at`, read into an object that is used again. */
-export function readConfiguration(reply: Reply, at: number, into: Destination): Destination {
-  const { u32 } = reply
-  const at4 = at >> 2
+export function readConfiguration(view: View, at: number, into: Destination): Destination {
+  const { u32 } = view
+  const at4 = at >>> 2
   const method = u32[at4 + FORWARD] & METHOD_MASK
-  into.address = address(reply, at)
-  into.port = reply.u16[(at >> 1) + PORT]
+  into.address = address(view, at)
+  into.port = view.u16[(at >>> 1) + PORT]
   into.forward = METHODS[method]
-  into.weight = reply.i32[at4 + WEIGHT]
+  into.weight = view.i32[at4 + WEIGHT]
   into.upperThreshold = u32[at4 + UPPER_THRESHOLD]
   into.lowerThreshold = u32[at4 + LOWER_THRESHOLD]
-  into.tunnel = method === TUN ? tunnel(reply, at) : null
+  into.tunnel = method === TUN ? tunnel(view, at) : null
   return into
 }
 
 /** A listed destination. */
 export function readListedDestination(reply: Reply, at: number): ListedDestination {
   const { u32 } = reply
-  const at4 = at >> 2
+  const at4 = at >>> 2
   const method = u32[at4 + FORWARD] & METHOD_MASK
   return {
     address: address(reply, at),
-    port: reply.u16[(at >> 1) + PORT],
+    port: reply.u16[(at >>> 1) + PORT],
     forward: METHODS[method],
     weight: reply.i32[at4 + WEIGHT],
     upperThreshold: u32[at4 + UPPER_THRESHOLD],

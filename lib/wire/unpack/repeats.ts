@@ -25,7 +25,7 @@ function repeatsOf(name: 'service' | 'destination', surelyWhole: number): Repeat
     const count = reply.recordCount(request)
     if (count <= surelyWhole) return undefined
     const { u32 } = reply
-    const first = reply.recordsOf(request) >> 2
+    const first = reply.recordsOf(request) >>> 2
     const last = 2 ** (33 - Math.clz32(count | 8)) - 1
     const slots = emptySlots(last + 1)
     let repeated: Set<number> | undefined

@@ -1,4 +1,4 @@
-import { reply } from '../layout.js'
+import { inEntry, reply } from '../layout.js'
 import type { NativeReply } from '../addon.js'
 
 /** Bytes seen as numbers of several sizes: a packed reply, or packed requests. */
@@ -10,12 +10,15 @@ export interface View {
 }
 
 /** How a request ended: 0, a negative errno, or one of the two below. */
-export const DONE = 0
-export const UNKNOWN = 1
-export const NOT_SENT = 2
+export const { done: DONE, unknown: UNKNOWN, notSent: NOT_SENT } = reply.outcomes
 
-const HEADER = reply.headerSize >> 2
-const ENTRY = reply.entrySize >> 2
+/** In units of four bytes: the size of an entry, and where things are in the first one. */
+const ENTRY = reply.entrySize / 4
+const FIRST = reply.headerSize / 4
+const OUTCOME = FIRST + inEntry('outcome', 'i32')
+const RECORD_COUNT = FIRST + inEntry('recordCount', 'u32')
+const RECORDS = FIRST + inEntry('recordsOffset', 'u32')
+const TEXT = FIRST + inEntry('text', 'u32')
 
 const decoder = new TextDecoder()
 
@@ -29,35 +32,42 @@ export class Reply implements View {
 
   constructor(readonly buffer: ArrayBuffer) {
     this.u8 = new Uint8Array(buffer)
-    this.u16 = new Uint16Array(buffer)
-    this.u32 = new Uint32Array(buffer)
-    this.i32 = new Int32Array(buffer)
-    this.u64 = new BigUint64Array(buffer, 0, buffer.byteLength >> 3)
+    // Texts, which come last, may end anywhere.
+    const length = (size: number): number => Math.floor(buffer.byteLength / size)
+    this.u16 = new Uint16Array(buffer, 0, length(2))
+    this.u32 = new Uint32Array(buffer, 0, length(4))
+    this.i32 = new Int32Array(buffer, 0, length(4))
+    this.u64 = new BigUint64Array(buffer, 0, length(8))
+  }
+
+  /** How many requests it answers. */
+  get requests(): number {
+    return this.u32[0]
   }
 
   /** How the request with this number ended. */
   outcome(request: number): number {
-    return this.i32[HEADER + request * ENTRY]
+    return this.i32[OUTCOME + request * ENTRY]
   }
 
   /** How many records answer it. */
   recordCount(request: number): number {
-    return this.u32[HEADER + request * ENTRY + 1]
+    return this.u32[RECORD_COUNT + request * ENTRY]
   }
 
   /** Where they begin. */
   recordsOf(request: number): number {
-    return this.u32[HEADER + request * ENTRY + 2]
+    return this.u32[RECORDS + request * ENTRY]
   }
 
   /** Why the answer to the request was lost, or why it was not sent: a negative errno, 0 for none. */
   cause(request: number): number {
-    return -this.u32[HEADER + request * ENTRY + 2]
+    return -this.u32[RECORDS + request * ENTRY]
   }
 
   /** The kernel's extended text, where it sent one. */
   text(request: number): string | undefined {
-    const at = this.u32[HEADER + request * ENTRY + 3]
+    const at = this.u32[TEXT + request * ENTRY]
     return at === 0 ? undefined : decoder.decode(this.u8.subarray(at, this.u8.indexOf(0, at)))
   }
 }

@@ -30,13 +30,13 @@ const HAS_ENGINE = bits('service', 'persistenceEngine')
 const ALL_SCHEDULER_FLAGS = [...SCHEDULER_FLAGS.word.keys()].reduce((mask, bit) => mask | bit)
 
 /** Family of the service at `at`. */
-export const readServiceFamily = (view: View, at: number): 4 | 6 => view.u16[(at >> 1) + FAMILY] === AF_INET ? 4 : 6
+export const readServiceFamily = (view: View, at: number): 4 | 6 => view.u16[(at >>> 1) + FAMILY] === AF_INET ? 4 : 6
 
 /** What tells the service at `at` from others. */
 export function readServiceKey(view: View, at: number): ServiceKey {
-  const at2 = at >> 1
+  const at2 = at >>> 1
   const family = readServiceFamily(view, at)
-  if (view.u32[(at >> 2) + PRESENT] & HAS_FIREWALL_MARK) return { fwmark: view.u32[(at >> 2) + FWMARK], family }
+  if (view.u32[(at >>> 2) + PRESENT] & HAS_FIREWALL_MARK) return { fwmark: view.u32[(at >>> 2) + FWMARK], family }
   const protocol = view.u16[at2 + PROTOCOL]
   return {
     // A number is a protocol that another program has set and the kernel does not balance.
@@ -56,24 +56,24 @@ function schedulerFlags(flags: number, scheduler: string): string[] {
 }
 
 function persistence(view: View, at: number): Persistence {
-  const timeout = view.u32[(at >> 2) + TIMEOUT]
-  const mask = view.u32[(at >> 2) + NETMASK]
-  if (view.u16[(at >> 1) + FAMILY] !== AF_INET) return { timeout, prefixLength: mask }
+  const timeout = view.u32[(at >>> 2) + TIMEOUT]
+  const mask = view.u32[(at >>> 2) + NETMASK]
+  if (view.u16[(at >>> 1) + FAMILY] !== AF_INET) return { timeout, prefixLength: mask }
   const prefixLength = prefixOfMask(mask)
   // A mask whose bits are not contiguous has no length: the one case in which the property is not there.
   return prefixLength === undefined ? { timeout, netmask: formatMask(mask) } as Persistence : { timeout, prefixLength }
 }
 
 /** What is configured of a service. */
-export function readService(reply: Reply, at: number): Service {
-  const flags = reply.u32[(at >> 2) + FLAGS]
-  const scheduler = readWord(reply.u8, at + SCHEDULER, SCHEDULER_LENGTH)
-  const present = reply.u32[(at >> 2) + PRESENT]
+export function readService(view: View, at: number): Service {
+  const flags = view.u32[(at >>> 2) + FLAGS]
+  const scheduler = readWord(view.u8, at + SCHEDULER, SCHEDULER_LENGTH)
+  const present = view.u32[(at >>> 2) + PRESENT]
   const named = schedulerFlags(flags, scheduler)
   const onePacket = (flags & ONE_PACKET) !== 0
-  const affinity = flags & PERSISTENT ? persistence(reply, at) : null
-  const persistenceEngine = present & HAS_ENGINE ? readText(reply.u8, at + ENGINE, ENGINE_LENGTH) : null
-  const key = readServiceKey(reply, at)
+  const affinity = flags & PERSISTENT ? persistence(view, at) : null
+  const persistenceEngine = present & HAS_ENGINE ? readText(view.u8, at + ENGINE, ENGINE_LENGTH) : null
+  const key = readServiceKey(view, at)
   return 'fwmark' in key
     ? { fwmark: key.fwmark, family: key.family, scheduler, schedulerFlags: named, onePacket, persistence: affinity, persistenceEngine }
     : { protocol: key.protocol, address: key.address, port: key.port, scheduler, schedulerFlags: named, onePacket, persistence: affinity, persistenceEngine }
@@ -92,4 +92,4 @@ export const readScheduler = (view: View, at: number): string => readText(view.u
 
 /** Name of the persistence engine in a packed service, where there is one. */
 export const readEngine = (view: View, at: number): Service['persistenceEngine'] =>
-  view.u32[(at >> 2) + PRESENT] & HAS_ENGINE ? readText(view.u8, at + ENGINE, ENGINE_LENGTH) : null
+  view.u32[(at >>> 2) + PRESENT] & HAS_ENGINE ? readText(view.u8, at + ENGINE, ENGINE_LENGTH) : null

@@ -1,10 +1,16 @@
+import { getEventListeners } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
+import { inspect } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { batch, FIRST_PIECE, type AsyncBatchInput } from '../../../lib/client/batch.js'
 import { records as layouts } from '../../../lib/wire/layout.js'
 import { changes, reads } from '../../../lib/client/operations.js'
 import { PIECE_REQUESTS, Queue, UNDER_WAY } from '../../../lib/client/queue.js'
-import type { BatchOptions, ListedService, Operation } from '../../../lib/model/types.js'
+import type { BatchBuilder } from '../../../lib/client/methods.js'
+import type { BatchOptions, BatchResult, ListedService, Operation } from '../../../lib/model/types.js'
+import { BatchError, IpvsError } from '../../../lib/model/errors.js'
 import { batchChannel, type BatchTrace } from '../../../lib/client/tracing.js'
 import { Requests } from '../../../lib/wire/pack/requests.js'
 import { repeatedServices } from '../../../lib/wire/unpack/repeats.js'
@@ -40,6 +46,9 @@ function setUp() {
     },
   }
 }
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 const operations = (from: number, count: number): Operation[] => Array.from({ length: count }, (_, i) => ({ type: 'addService', service: key(from + i) }))
 
@@ -228,7 +237,7 @@ describe('a batch', () => {
     const error = batch(new Set<Operation>([...operations(0, FIRST_PIECE + 7), { type: 'addService', service: key(-1) }])).catch((error: unknown) => error)
     await answerAll(error)
     expect(await error).toMatchObject({ code: 'ERR_OUT_OF_RANGE', index: FIRST_PIECE + 7, message: expect.stringContaining(`The first ${FIRST_PIECE} operations had been sent`) as string })
-    expect((await error as { outcomes: unknown[] }).outcomes.length).toBe(FIRST_PIECE)
+    expect((await error as { result: BatchResult }).result).toEqual({ total: FIRST_PIECE + 7, done: FIRST_PIECE, refused: [], unknown: [], notSent: 7 })
     expect(kernel.transactions.flatMap(({ ports }) => ports).length).toBe(FIRST_PIECE)
   })
 
@@ -240,21 +249,90 @@ describe('a batch', () => {
     kernel.answer([{}, { outcome: EEXIST }, {}, { outcome: EEXIST }])
     expect(await failed).toMatchObject({
       name: 'BatchError', code: 'ERR_IPVS_BATCH',
-      refusals: [{ index: 1, operation: given[1], outcome: 'refused', error: { code: 'EEXIST' } }, { index: 3, operation: given[3], outcome: 'refused' }],
-      outcomes: [{ outcome: 'done' }, { outcome: 'refused' }, { outcome: 'done' }, { outcome: 'refused' }],
+      message: '2 of 4 operations were not carried out; the first is number 1: service tcp 10.0.0.1:2 already exists',
+      result: {
+        total: 4, done: 2, unknown: [], notSent: 0,
+        refused: [{ index: 1, operation: given[1], error: { code: 'EEXIST', operation: given[1] } }, { index: 3, operation: given[3], error: { code: 'EEXIST' } }],
+      },
     })
+    expect(inspect(await failed)).not.toContain('result')
   })
 
-  it('returns the outcomes if asked to, the lost ones as unknown', async () => {
+  it('returns the result if asked to, with what was lost as unknown, and why the rest was not sent', async () => {
     const { kernel, batch } = setUp()
-    const given = operations(1, 4)
+    const given = operations(1, 5)
     const outcomes = batch(given, { refusals: 'return' })
     await turn()
-    kernel.answer([{}, { outcome: EEXIST }, { outcome: 1, cause: 105 }, { outcome: 2, cause: 105 }])
-    expect(await outcomes).toMatchObject([
-      { index: 0, outcome: 'done' }, { index: 1, outcome: 'refused' }, { index: 2, outcome: 'unknown', error: { code: 'ENOBUFS' } }, { index: 3, outcome: 'not-sent', error: { code: 'ENOBUFS' } },
-    ])
-    expect((await outcomes).map(({ operation }) => operation)).toEqual(given)
+    kernel.answer([{}, { outcome: EEXIST }, { outcome: 1, cause: 105 }, { outcome: 2, cause: 105 }, { outcome: 2, cause: 105 }])
+    const { refused, unknown, cause, ...numbers } = await outcomes
+    expect(numbers).toEqual({ total: 5, done: 1, notSent: 2 })
+    expect(refused).toMatchObject([{ index: 1 }])
+    expect(refused[0].operation).toBe(given[1])
+    expect(unknown).toMatchObject([{ index: 2, error: { code: 'ERR_IPVS_ANSWER_LOST', errno: -105, outcome: 'unknown' } }])
+    expect(unknown[0].operation).toBe(given[2])
+    expect(cause).toMatchObject({ code: 'ENOBUFS', outcome: 'not-sent', message: expect.stringContaining('not sent') as string })
+  })
+
+  it('of which nothing was sent says why', async () => {
+    const { kernel, batch } = setUp()
+    const failed = batch(operations(1, 2)).catch((error: unknown) => error)
+    await turn()
+    kernel.answer([{ outcome: 2, cause: 90 }, { outcome: 2, cause: 90 }])
+    expect(await failed).toMatchObject({ message: expect.stringMatching(/^2 of 2 operations were not carried out: addService: not sent, .*sendBuffer/) as string, result: { notSent: 2, cause: { code: 'EMSGSIZE' } } })
+  })
+
+  const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
+  const near = { address: '10.0.0.2', port: 80 } as const
+  const complete = { schedulerFlags: ['sh-port'], onePacket: true, persistence: { timeout: 300, prefixLength: 24 }, persistenceEngine: 'sip' }
+  const every: Operation[] = [
+    { type: 'addService', service: { ...web, scheduler: 'sh', ...complete } },
+    { type: 'updateService', service: { fwmark: 7, family: 6, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null } },
+    { type: 'removeService', service: { protocol: 'udp', address: '2001:db8::1', port: 53 } },
+    { type: 'addDestination', service: web, destination: { ...near, forward: 'tun', weight: 7, upperThreshold: 9, lowerThreshold: 3, tunnel: { type: 'gue', port: 6080, checksum: 'csum' } } },
+    { type: 'updateDestination', service: { fwmark: 7, family: 4 }, destination: { address: '2001:db8::2', port: 80, forward: 'tun', weight: 0, upperThreshold: 0, lowerThreshold: 0, tunnel: { type: 'ipip', checksum: 'none' } } },
+    { type: 'removeDestination', service: web, destination: near },
+    { type: 'zero' },
+    { type: 'zero', service: web },
+    { type: 'flush' },
+    { type: 'setTimeouts', timeouts: { tcpFin: 60 } },
+    { type: 'setTimeouts', timeouts: { tcp: 900, tcpFin: 120, udp: 0 } },
+    { type: 'startDaemon', daemon: { role: 'master', interface: 'eth0', syncId: 3, maxLength: 1400, group: 'ff02::1', port: 8849, ttl: 2 } },
+    { type: 'startDaemon', daemon: { role: 'backup', interface: 'eth0', syncId: 0 } },
+    { type: 'stopDaemon', daemon: { role: 'backup', syncId: 0 } },
+  ]
+  it('of an iterable, or a function, has each refused operation as it was sent', async () => {
+    const { kernel, batch } = setUp()
+    const call = (b: BatchBuilder, operation: Operation): void => {
+      const { type, ...rest } = operation
+      const [first, second] = Object.values(rest) as unknown[]
+      ;(b[type] as (...args: unknown[]) => void)(first, second)
+    }
+    for (const input of [every.values(), (b: BatchBuilder) => { for (const operation of every) call(b, operation) }]) {
+      const result = batch(input, { refusals: 'return' })
+      await turn()
+      kernel.answer(every.map(() => ({ outcome: -1 })))
+      const { refused } = await result
+      expect(refused.map(({ operation }) => operation)).toEqual(every)
+      expect(refused.every(({ operation, error }) => error.operation === operation)).toBe(true)
+    }
+  })
+
+  it('keeps nothing of what an iterable yields', async () => {
+    const { kernel, batch } = setUp()
+    const seen: WeakRef<object>[] = []
+    const given = function* (): Generator<Operation> {
+      for (const operation of operations(0, 100)) {
+        seen.push(new WeakRef(operation))
+        yield operation
+      }
+    }
+    const result = batch(given(), { refusals: 'return' })
+    for (let turns = 0; turns < 3; turns++) await turn()
+    collectGarbage()
+    await turn()
+    expect(seen.filter((reference) => reference.deref() !== undefined).length).toBeLessThanOrEqual(1)
+    kernel.answer()
+    await result
   })
 
   it('of an async iterable sends what has come when more takes its time, and lets others in between', async () => {
@@ -274,7 +352,7 @@ describe('a batch', () => {
     more!()
     await answerAll()
     expect(kernel.transactions.map(({ ports }) => ports)).toEqual([[1, 2], [50], [3]])
-    expect((await slow).length).toBe(3)
+    expect((await slow).total).toBe(3)
   })
 
   it('ends with its signal: what was not sent stays unsent, and the iterable is closed', async () => {
@@ -293,10 +371,9 @@ describe('a batch', () => {
     }
     const aborted = batch(endless(), { signal: controller.signal }).catch((error: unknown) => error)
     await answerAll(aborted)
-    const error = await aborted as { outcomes: { outcome: string }[], cause: Error }
+    const error = await aborted
     expect(error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: { message: 'enough' } })
-    expect(error.outcomes.filter(({ outcome }) => outcome === 'done').length).toBe(FIRST_PIECE)
-    expect(error.outcomes.filter(({ outcome }) => outcome === 'not-sent').length).toBe(2 * FIRST_PIECE)
+    expect(error).toMatchObject({ result: { total: 3 * FIRST_PIECE, done: FIRST_PIECE, refused: [], unknown: [], notSent: 2 * FIRST_PIECE } })
     expect(kernel.transactions.length).toBe(1)
     expect(closed).toBe(true)
   })
@@ -312,7 +389,7 @@ describe('a batch', () => {
     await answerAll()
     controller.abort()
     await answerAll()
-    expect(await aborted).toMatchObject({ name: 'AbortError', outcomes: [{ outcome: 'done' }] })
+    expect(await aborted).toMatchObject({ name: 'AbortError', result: { total: 1, done: 1, notSent: 0 } })
     expect(kernel.transactions.length).toBe(1)
   })
 
@@ -324,10 +401,108 @@ describe('a batch', () => {
 
   it.each([
     [undefined, undefined, 'operations'], [null, undefined, 'operations'], ['text', undefined, 'operations'], [{}, undefined, 'operations'],
-    [[], null, 'options'], [[], { refusals: 'ignore' }, 'options.refusals'], [[], { signal: {} }, 'options.signal'], [[], { refusal: 'return' }, 'options.refusal'],
+    [[], null, 'options'], [[], { refusals: 'ignore' }, 'options.refusals'], [[], { signal: {} }, 'options.signal'], [[], { refusal: 'return' }, 'options.refusal'], [[], new Map(), 'options'], [[], Promise.resolve({}), 'options'],
   ])('refuses %o with options %o', async (input, options, field) => {
     const { batch } = setUp()
     await expect(batch(input as never, options as never)).rejects.toMatchObject({ field })
+  })
+
+  it('of a function that returns no promise takes a signal all the same', async () => {
+    const { kernel, batch, answerAll } = setUp()
+    const { signal } = new AbortController()
+    const sent = batch((b) => [1, 2].map((port) => b.addService(key(port))) as never, { signal })
+    await answerAll(sent)
+    expect((await sent).done).toBe(2)
+    expect(kernel.transactions).toEqual([{ commands: ['newService', 'newService'], ports: [1, 2] }])
+  })
+
+  it('of an async iterable whose next() returns no promise takes a signal all the same', async () => {
+    const { kernel, batch, answerAll } = setUp()
+    const { signal } = new AbortController()
+    const iterable = { [Symbol.asyncIterator]: () => operations(1, 3)[Symbol.iterator]() } as unknown as AsyncIterable<Operation>
+    const sent = batch(iterable, { signal })
+    await answerAll(sent)
+    expect((await sent).done).toBe(3)
+    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual([1, 2, 3])
+  })
+
+  it.each([undefined, null, 7])('of an async iterable whose next() gives %s rejects as `for await` does, and holds nothing up', async (result) => {
+    const { kernel, batch, answerAll } = setUp()
+    let asked = 0
+    const next = (): Promise<unknown> => {
+      // What asks again and again, without a turn of the event loop, would keep this test from ending.
+      if (++asked > 2) throw new Error('asked again')
+      return Promise.resolve(asked === 1 ? { done: false, value: operations(1, 1)[0] } : result)
+    }
+    const iterable = { [Symbol.asyncIterator]: () => ({ next }) } as unknown as AsyncIterable<Operation>
+    for (const options of [undefined, { signal: new AbortController().signal }]) {
+      asked = 0
+      const failed = batch(iterable, options).catch((error: unknown) => error)
+      await answerAll(failed)
+      expect(await failed).toMatchObject({ name: 'TypeError', message: `Iterator result ${result} is not an object` })
+      expect(kernel.transactions).toEqual([])
+    }
+  })
+
+  it('whose transaction cannot be started sends nothing after it, says what became of each operation, and lets go of its signal', async () => {
+    const { kernel, batch, answerAll } = setUp()
+    const { signal } = new AbortController()
+    const many = operations(0, PIECE_REQUESTS * 3)
+    for (const input of [many, new Set(many)]) {
+      kernel.failFrom(kernel.transactions.length + 1)
+      const failed = batch(input, { signal }).catch((error: unknown) => error)
+      await answerAll(failed)
+      const { message, result } = await failed as Error & { result: BatchResult }
+      expect(message).toBe('no thread')
+      const sent = kernel.transactions.at(-1)!.ports.length
+      expect(result).toMatchObject({ done: sent, refused: [], unknown: [], notSent: result.total - sent })
+      expect(result.total).toBeGreaterThan(sent)
+      expect(getEventListeners(signal, 'abort')).toEqual([])
+    }
+    expect(kernel.transactions.length).toBe(2)
+  })
+
+  it('is one of any number with the same signal, which is let go of after them', async () => {
+    const { batch, answerAll } = setUp()
+    const { signal } = new AbortController()
+    const warnings: Error[] = []
+    const hear = (warning: Error): void => { warnings.push(warning) }
+    process.on('warning', hear)
+    try {
+      async function* one(port: number): AsyncGenerator<Operation> { yield await Promise.resolve(operations(port, 1)[0]) }
+      const all = Promise.all(Array.from({ length: 50 }, (_, i) => batch(i % 2 === 0 ? one(i) : operations(i, 1), { signal })))
+      await answerAll(all)
+      await all
+      await turn()
+    } finally {
+      process.off('warning', hear)
+    }
+    expect(warnings).toEqual([])
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
+  it('gives an error of another realm, and one that takes no property, the result too', async () => {
+    const { batch, answerAll } = setUp()
+    const foreign = runInNewContext('new RangeError("from elsewhere")') as Error
+    const frozen = Object.freeze(new Error('frozen'))
+    const ofAnother = new BatchError({ total: 1, done: 0, refused: [{ index: 0, operation: { type: 'flush' }, error: new IpvsError('no', { errno: -1, operation: { type: 'flush' } }) }], unknown: [], notSent: 0 })
+    const failing = function* (error: unknown): Generator<Operation> {
+      yield* operations(0, FIRST_PIECE)
+      throw error
+    }
+    const errorOf = async (thrown: unknown): Promise<Error & { result: BatchResult }> => {
+      const failed = batch(failing(thrown)).catch((error: unknown) => error)
+      await answerAll(failed)
+      return await failed as Error & { result: BatchResult }
+    }
+    expect(await errorOf(foreign)).toBe(foreign)
+    expect((foreign as Error & { result: BatchResult }).result.done).toBe(FIRST_PIECE)
+    for (const thrown of [frozen, ofAnother, 'text', undefined]) {
+      const error = await errorOf(thrown)
+      expect(error).toMatchObject({ name: 'Error', cause: thrown })
+      expect(error.result.done).toBe(FIRST_PIECE)
+    }
+    expect(ofAnother.result.total).toBe(1)
   })
 
   it('takes no more operations from its function once it is sent', async () => {
@@ -359,7 +534,101 @@ describe('closing', () => {
   })
 })
 
+describe('memory of what waits', () => {
+  it('is no more than a small multiple of what was packed, however many wait', async () => {
+    const { kernel, queue, batch, answerAll } = setUp()
+    const before = process.memoryUsage().arrayBuffers
+    const all: Promise<unknown>[] = []
+    for (let port = 0; port < 1000; port++) all.push(queue.list(reads.destinations, key(port)), batch(operations(port, 1)), batch((b) => b.addService(key(port))), batch(new Set(operations(port, 1))))
+    for (let microtasks = 0; microtasks < 20; microtasks++) await Promise.resolve()
+    expect((process.memoryUsage().arrayBuffers - before) / all.length).toBeLessThan(8192)
+    await answerAll(Promise.all(all))
+    expect(kernel.transactions.length).toBeGreaterThanOrEqual(all.length / 2)
+  })
+})
+
+describe('a refusal', () => {
+  it('is told where Error is frozen', async () => {
+    const { kernel, add } = setUp()
+    const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')!
+    Object.defineProperty(Error, 'stackTraceLimit', { writable: false })
+    try {
+      const refused = add(1).catch((error: unknown) => error)
+      await turn()
+      kernel.answer([{ outcome: EEXIST }])
+      expect(await refused).toMatchObject({ code: 'EEXIST' })
+    } finally {
+      Object.defineProperty(Error, 'stackTraceLimit', limit)
+    }
+  })
+})
+
 describe('the tracing channel', () => {
+  const events = ['start', 'end', 'asyncStart', 'asyncEnd'] as const
+
+  /** Calls something once, at the first event of this name. */
+  async function calling<Answer>(event: typeof events[number], call: () => unknown, work: () => Promise<Answer>): Promise<Answer> {
+    let called = false
+    const subscriber = {
+      [event]: () => {
+        if (called) return
+        called = true
+        call()
+      },
+    }
+    batchChannel.subscribe(subscriber as never)
+    try {
+      return await work()
+    } finally {
+      batchChannel.unsubscribe(subscriber as never)
+    }
+  }
+
+  it.each(events)('lets a subscriber of %s use the handle: what it calls comes after what was called before', async (event) => {
+    const { kernel, add, list, queue, answerAll, batch } = setUp()
+    const inner: Promise<unknown>[] = []
+    await calling(event, () => inner.push(add(50), list(), batch(operations(51, 1))), async () => {
+      const all = Promise.all([add(1), queue.list(reads.destinations, key(2)), add(3), list(), batch(operations(4, 1))])
+      await answerAll(all)
+      await all
+    })
+    await answerAll(Promise.all(inner))
+    await Promise.all(inner)
+    expect(inner.length).toBe(3)
+    // A listing is sent when it is called, so that it starts before the next call.
+    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(event.startsWith('async') ? [1, 2, 2, 3, 4, 50, 51] : [1, 2, 2, 50, 51, 3, 4])
+  })
+
+  it('lets a subscriber list while a list that has to be asked for again was called before', async () => {
+    const { kernel, add, list, answerAll } = setUp()
+    const inner: Promise<unknown>[] = []
+    await calling('asyncStart', () => inner.push(add(50), list()), async () => {
+      const listed = list()
+      await turn()
+      const requests = new Requests(1024)
+      changes.addService.pack(requests, key(7), undefined)
+      const record = echo(requests, FIRST, 'service')
+      kernel.answer([{ records: [record, record] }])
+      expect(kernel.transactions.map(({ commands }) => commands)).toEqual([['getService'], ['getService']])
+      await answerAll(listed)
+    })
+    await answerAll(Promise.all(inner))
+    expect(inner.length).toBe(2)
+  })
+
+  it('lets a subscriber close the handle: what was called before is finished', async () => {
+    const { kernel, queue, add, answerAll } = setUp()
+    let closed: Promise<void> | undefined
+    await calling('start', () => { closed = queue.close() }, async () => {
+      const added = add(1)
+      await answerAll(added)
+      await added
+    })
+    await closed
+    expect(kernel.closed).toBe(true)
+    expect(kernel.transactions.length).toBe(1)
+  })
+
   it('tells about each transaction', async () => {
     const { kernel, add } = setUp()
     const events: [string, BatchTrace][] = []

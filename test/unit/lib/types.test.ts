@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import { Ipvs, IpvsSync, type DestinationInput, type ListedDestination, type ListedService, type Operation, type Outcome, type ServiceInput, type ServiceKey } from 'ipvs'
+import { Ipvs, IpvsSync, type DestinationInput, type ListedDestination, type ListedService, type Operation, type BatchResult, type ServiceInput, type ServiceKey } from 'ipvs'
 import { changes } from '../../../lib/client/operations.js'
 
 const methods = (of: { prototype: object }) => Object.getOwnPropertyNames(of.prototype).filter((name) => name !== 'constructor').sort()
@@ -16,8 +16,8 @@ describe('the two classes', () => {
     expectTypeOf<Awaited<ReturnType<Ipvs['services']>>>().toEqualTypeOf<ReturnType<IpvsSync['services']>>()
     expectTypeOf<Awaited<ReturnType<Ipvs['getService']>>>().toEqualTypeOf<ListedService | undefined>()
     expectTypeOf<Awaited<ReturnType<Ipvs['destinations']>>>().toEqualTypeOf<ListedDestination[]>()
-    expectTypeOf<Awaited<ReturnType<Ipvs['batch']>>>().toEqualTypeOf<Outcome[]>()
-    expectTypeOf<ReturnType<IpvsSync['batch']>>().toEqualTypeOf<Outcome[]>()
+    expectTypeOf<Awaited<ReturnType<Ipvs['batch']>>>().toEqualTypeOf<BatchResult>()
+    expectTypeOf<ReturnType<IpvsSync['batch']>>().toEqualTypeOf<BatchResult>()
     expectTypeOf<Parameters<Ipvs['addDestination']>>().toEqualTypeOf<[ServiceKey, DestinationInput]>()
   })
 

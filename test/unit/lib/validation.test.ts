@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { changes, packOperation, reads } from '../../../lib/client/operations.js'
 import { Requests } from '../../../lib/wire/pack/requests.js'
@@ -45,6 +46,11 @@ const web6 = { protocol: 'tcp', address: '2001:db8::1', port: 80 }
 const marked = { fwmark: 7, family: 4 }
 const service = { ...web, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null }
 const destination = { address: '10.10.10.2', port: 80, forward: 'nat', weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: null }
+
+/** Objects of another kind, which have no property that is meant: an `await` is missing, or the wrong variable was taken. */
+const otherKinds: [string, unknown][] = [
+  ['Map', new Map([['tcp', 900]])], ['Promise', Promise.resolve({})], ['Date', new Date(0)], ['Service', new class Service {}()],
+]
 
 /** Replaces the property that a path like 'service.persistence.timeout' names. */
 function withValue(object: object, path: string[], value: unknown): object {
@@ -131,6 +137,20 @@ describe('a service', () => {
     }
   })
 
+  it.each(otherKinds)('whose persistence is a %s is refused, since it is not one of which all is left out', (kind, value) => {
+    expect(refusal((requests) => changes.addService.pack(requests, { ...web, persistence: value }, undefined)))
+      .toMatchObject({ code: TYPE, field: 'service.persistence', message: expect.stringContaining(`Received an instance of ${kind}`) as string })
+  })
+
+  it('may have persistence of a class with getters, of another realm, or without a prototype', () => {
+    class Affinity { get timeout(): number { return 300 } }
+    for (const persistence of [new Affinity(), runInNewContext('({})') as object, Object.create(null) as object]) accepted((requests) => changes.addService.pack(requests, { ...web, persistence }, undefined))
+  })
+
+  it('is recognised by its address where a firewall mark is undefined', () => {
+    for (const change of [changes.addService, changes.removeService]) accepted((requests) => change.pack(requests, { ...web, fwmark: undefined }, undefined))
+  })
+
   it('of IPv6 takes a prefix length from 1 to 128, and no netmask', () => {
     const six = (persistence: object) => (requests: Requests) => changes.addService.pack(requests, { ...web6, persistence }, undefined)
     expect(refusal(six({ prefixLength: 0 }))).toMatchObject({ code: RANGE, field: 'service.persistence.prefixLength' })
@@ -186,6 +206,11 @@ describe('a destination', () => {
     for (const change of [changes.addDestination, changes.updateDestination]) {
       expect(refusal((requests) => change.pack(requests, web, withValue(destination, field.split('.').slice(1), value)))).toMatchObject({ code, field })
     }
+  })
+
+  it.each(otherKinds)('whose tunnel is a %s is refused', (kind, value) => {
+    expect(refusal((requests) => changes.addDestination.pack(requests, web, { ...destination, forward: 'tun', tunnel: value })))
+      .toMatchObject({ code: TYPE, field: 'destination.tunnel', message: expect.stringContaining(kind) as string })
   })
 
   it.each([...notObjects('destination'), ['destination', undefined, TYPE], ['destination', null, TYPE]] as Case[])('%s = %o is refused', (field, value, code) => {
@@ -278,6 +303,9 @@ describe('timeouts', () => {
   })
 
   it('are an object with names that are known', () => {
+    for (const [kind, value] of otherKinds) {
+      expect(refusal((requests) => changes.setTimeouts.pack(requests, value, undefined))).toMatchObject({ code: TYPE, field: 'timeouts', message: expect.stringContaining(kind) as string })
+    }
     for (const [field, value, code] of notObjects('timeouts')) expect(refusal((requests) => changes.setTimeouts.pack(requests, value, undefined))).toMatchObject({ code, field })
     expect(refusal((requests) => changes.setTimeouts.pack(requests, { tcpfin: 1 }, undefined))).toMatchObject({ code: VALUE, field: 'timeouts.tcpfin' })
     accepted((requests) => changes.setTimeouts.pack(requests, { tcp: 1, tcpFin: undefined, udp: 0 }, undefined))

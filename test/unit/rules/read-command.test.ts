@@ -64,6 +64,11 @@ describe('a command becomes an operation', () => {
     expect(read(`-D -t ${text}`)).toMatchObject({ service: { address, port } })
   })
 
+  test('port -0 is port 0', () => {
+    expect(read('-D -t 10.0.0.1:-0')).toMatchObject({ service: { port: 0 } })
+    expect(read('-d -f 1 -r 10.0.0.1:-0')).toMatchObject({ destination: { port: 0 } })
+  })
+
   test('an IPv6 address without brackets has no port', () => {
     expect(read('-D -t 2001:db8::1')).toMatchObject({ service: { address: '2001:db8::1', port: 0 } })
     expect(read('-D -t 2001:db8::1:80')).toMatchObject({ service: { address: '2001:db8::1:80', port: 0 } })
@@ -113,6 +118,7 @@ describe('a mistake is told with its place and what was expected', () => {
     ['--start-daemon master --mcast-group 10.0.0.1', 37, /10.0.0.1/, /multicast/, 2],
     ['--start-daemon master --sync-maxlen 65508', 37, /65508/, /1 to 65507/, 2],
     ['-L -n', 1, /list/, /change the table/, 2],
+    ['-R', 1, /restore/, /change the table/, 255],
   ])('%s', (line, column, problem, expected, exitStatus) => {
     let error: unknown
     try {
@@ -144,6 +150,13 @@ describe('a text is read as ipvsadm -R reads it', () => {
     expect(parseCommands(text).map(({ type, line, column }) => [type, line, column])).toEqual([
       ['flush', 3, 11], ['addService', 4, 1], ['addDestination', 5, 8], ['stopDaemon', 6, 1],
     ])
+  })
+
+  test('a byte-order mark is skipped, once and only at the beginning', () => {
+    expect(parseCommands('\ufeff-C\n-Z')).toMatchObject([{ type: 'flush', line: 1, column: 1 }, { type: 'zero', line: 2, column: 1 }])
+    expect(() => parseCommands('\ufeff-D -t x:y:z')).toThrow(/line 1, column 7/)
+    expect(() => parseCommands('\ufeff\ufeff-C')).toThrow(RulesError)
+    expect(() => parseCommands('-C\n\ufeff-C')).toThrow(/line 2/)
   })
 
   test('names can be kept, or refused with their place', () => {

@@ -97,6 +97,19 @@ describe('rules make a table, and a table makes rules', () => {
   })
 })
 
+test('a firewall mark that is undefined is left out, in every place that asks for it', () => {
+  const service = { protocol: 'tcp', address: '10.0.0.1', port: 80, fwmark: undefined } as const
+  const destination = { address: '10.0.0.2', port: 8080, forward: 'dr' } as const
+  expect(formatCommands([{ type: 'addService', service }, { type: 'addDestination', service, destination }, { type: 'removeService', service }])).toBe([
+    '-A -t 10.0.0.1:80 -s wlc',
+    '#ipvs: -a -t 10.0.0.1:80 -r 10.0.0.2:8080 -g -w 1',
+    '-D -t 10.0.0.1:80',
+    '',
+  ].join('\n'))
+  const persistent = { ...service, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: { timeout: 300, prefixLength: 24 }, persistenceEngine: null }
+  expect(formatRules({ services: [{ ...persistent, persistence: null, protocol: undefined, address: undefined, port: undefined, fwmark: 7, family: 4, destinations: [] }, { ...persistent, destinations: [] }] })).toBe('-A -t 10.0.0.1:80 -s rr -p 300 -M 255.255.255.0\n-A -f 7 -s rr\n')
+})
+
 test('what the kernel knows and this library does not is written down, not made up', () => {
   const service = { protocol: 47 as unknown as 'tcp', address: '10.0.0.1', port: 80, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null }
   const destination = { address: '10.0.0.2', port: 80, weight: 1, upperThreshold: 0, lowerThreshold: 0 }

@@ -1,9 +1,11 @@
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import type { DaemonInput, Destination, Operation, Outcome } from 'ipvs'
-import { apply, plan, type TableHandle } from '../../../lib/state/apply.js'
+import type { DaemonInput, Destination, Operation } from 'ipvs'
+import { apply, plan } from '../../../lib/state/apply.js'
 import { formatPlan } from '../../../lib/state/format.js'
-import type { Desired, DesiredService, DesiredTable, PlanOptions } from '../../../lib/state/types.js'
+import type { ApplyOptions, Desired, DesiredService, DesiredTable, PlanOptions } from '../../../lib/state/types.js'
+import { refusal } from '../../support/errors.js'
 import { destinationId, Model, serviceId } from './support/model.js'
 import { table } from './support/tables.js'
 
@@ -23,14 +25,10 @@ async function modelOf(desired: Desired): Promise<Model> {
 }
 
 /** A handle on a model that refuses operations of this type. */
-const refusing = (model: Model, type: Operation['type']): TableHandle => ({
-  snapshot: () => model.snapshot(),
-  batch: async (operations: Iterable<Operation>) => {
-    const outcomes: Outcome[] = []
-    for (const operation of operations) outcomes.push(...operation.type === type ? [{ index: 0, operation, outcome: 'refused' as const }] : await model.batch([operation]))
-    return outcomes
-  },
-})
+const refusing = (model: Model, type: Operation['type']): Model => {
+  model.refuses = (operation) => operation.type === type
+  return model
+}
 
 const typesOf = (operations: readonly Operation[]): string[] => operations.map(({ type }) => type)
 
@@ -200,6 +198,23 @@ describe('draining', () => {
     expect(typesOf((await apply(model, desired, options)).done.map(({ operation }) => operation))).toEqual(['removeDestination'])
   })
 
+  test('has what was done in its error, whatever was thrown, and prints none of it', async () => {
+    const desired = [{ ...web, destinations: [b] }]
+    const frozen = Object.freeze(new Error('mine'))
+    for (const [thrown, expected] of [[new Error('mine'), { message: 'mine' }], [frozen, { message: 'The work ended early, with operations in force: mine', cause: frozen }], ['text', { cause: 'text' }]] as const) {
+      const onProgress = (): void => {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- whatever a caller's function throws
+        throw thrown
+      }
+      const error = await refusal(async () => apply(await modelOf([{ ...web, destinations: [a, b] }]), desired, { ...options, onProgress }))
+      expect(error).toMatchObject({ ...expected, result: { done: [{ operation: { type: 'updateDestination' } }] } })
+      expect(inspect(error)).not.toContain('updateDestination')
+    }
+    const abort = new AbortController()
+    const aborted = await refusal(async () => apply(await modelOf([{ ...web, destinations: [a, b] }]), desired, { ...options, signal: abort.signal, onProgress: () => abort.abort() }))
+    expect(inspect(aborted)).not.toContain('updateDestination')
+  })
+
   test('brings down again what another program revives meanwhile', async () => {
     const model = await modelOf([{ ...web, destinations: [a, b, c] }])
     model.connect(web, a, { active: 1 })
@@ -244,6 +259,88 @@ describe('draining', () => {
   })
 })
 
+describe('what draining waits for and warns of', () => {
+  const options = { prune: 'all', drain: true } as const
+  const established = { prune: 'all', drain: { until: 'established' } } as const
+  const gone = [{ ...web, destinations: [b] }]
+
+  test('templates of a service whose persistence was switched off are no connections any more: nobody uses them', async () => {
+    const model = await modelOf([{ ...web, persistence: {}, destinations: [{ ...a, weight: 0 }, b] }])
+    model.connect(web, a, { persistent: 2 })
+    expect((await plan(model, [{ ...web, persistence: {}, destinations: [b] }], options)).operations).toEqual([])
+    expect(typesOf((await plan(model, gone, options)).operations)).toEqual(['updateService', 'removeDestination'])
+    model.carryOut({ type: 'updateService', service: { ...web, scheduler: 'wlc', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null } })
+    expect(typesOf((await plan(model, [], options)).operations)).toEqual(['updateDestination', 'removeDestination'])
+  })
+
+  const warningsOf = async (model: Model, settings: Record<string, number>, desired: Desired, planOptions: PlanOptions): Promise<string[]> => {
+    const handle = Object.assign(model, { sysctl: { get: (name: string) => Promise.resolve(settings[name] as never) } })
+    return (await plan(handle, desired, planOptions)).warnings.map(({ message }) => message)
+  }
+
+  test.each([
+    ['dr', 'established', 0, 1, true], ['tun', 'established', 0, 0, true], ['dr', 'established', 1, 1, false], ['dr', 'established', 0, 2, false], ['dr', 'established', 0, 3, false],
+    ['nat', 'established', 0, 1, false], ['local', 'established', 0, 1, false], ['dr', 'all', 0, 1, false],
+  ] as const)('with %s until %j, expire_nodest_conn %d and conn_reuse_mode %d, a warning of clients that come again from the same port: %s', async (forward, until, nodest, reuse, warns) => {
+    const model = await modelOf([{ ...web, destinations: [{ ...a, forward }, b] }])
+    const warnings = await warningsOf(model, { expire_nodest_conn: nodest, conn_reuse_mode: reuse }, gone, { prune: 'all', drain: { until } })
+    expect(warnings.some((message) => message.includes('same source port'))).toBe(warns)
+  })
+
+  test('no warning of it with UDP, whose connections do not end', async () => {
+    const dns = { ...web, protocol: 'udp' } as const
+    const model = await modelOf([{ ...dns, destinations: [{ ...a, forward: 'dr' }, b] }])
+    const warnings = await warningsOf(model, { expire_nodest_conn: 0, conn_reuse_mode: 1 }, [{ ...dns, destinations: [b] }], established)
+    expect(warnings.some((message) => message.includes('same source port'))).toBe(false)
+  })
+
+  test.each([[established, {}, true], [established, null, false], [options, {}, false]])('with %j and persistence %j, a warning that closed connections count all the same: %s', async (planOptions, persistence, warns) => {
+    const model = await modelOf([{ ...web, persistence, destinations: [a, b] }])
+    const { warnings } = await plan(model, [{ ...web, persistence, destinations: [b] }], planOptions)
+    expect(warnings.map(({ code, service }) => [code, service])).toEqual(warns ? [['inactive-connections', web]] : [])
+  })
+
+  test.each([
+    ['nat', 'tcp', 30, options, true], ['nat', 'tcp', 120, options, false], ['nat', 'tcp', 30, established, false], ['dr', 'tcp', 30, options, false], ['nat', 'udp', 30, options, false],
+  ] as const)('of %s over %s with tcpFin %d and %j, a warning that the kernel remembers closed connections for 120 s: %s', async (forward, protocol, tcpFin, planOptions, warns) => {
+    const model = await modelOf([{ ...web, protocol, destinations: [{ ...a, forward }, b] }])
+    model.timeouts.tcpFin = tcpFin
+    const { warnings } = await plan(model, [{ ...web, protocol, destinations: [b] }], planOptions)
+    expect(warnings.map(({ code, message }) => [code, message.includes('120 seconds')])).toEqual(warns ? [['inactive-connections', true]] : [])
+  })
+})
+
+test('plan takes the options that apply takes, and finds the mistakes in them', async () => {
+  const model = await modelOf([{ ...web, destinations: [a] }])
+  const options: ApplyOptions = { prune: 'all', batchSize: 5, rollback: true, concurrencyCheck: true, dryRun: false, onProgress() {} }
+  expect(typesOf((await plan(model, [web], options)).operations)).toEqual(['removeDestination'])
+  await expect(plan(model, [web], { batchSize: 0 } as PlanOptions)).rejects.toThrow('options.batchSize')
+  await expect(plan(model, [web], { size: 1 } as PlanOptions)).rejects.toThrow('options.size')
+})
+
+describe('a port and a checksum on another program\'s ipip tunnel, which the kernel ignores', () => {
+  const tunnel = { address: a.address, port: 80, forward: 'tun' } as const
+  const foreign: Destination = { ...tunnel, weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: { type: 'ipip', port: 7777, checksum: 'csum' } }
+
+  async function modelWithForeign(): Promise<Model> {
+    const model = await modelOf([{ ...web, destinations: [b] }])
+    model.carryOut({ type: 'addDestination', service: web, destination: foreign })
+    return model
+  }
+
+  test('are no difference', async () => {
+    expect((await plan(await modelWithForeign(), [{ ...web, destinations: [tunnel, b] }], { prune: 'all' })).operations).toEqual([])
+  })
+
+  test('are no obstacle to draining', async () => {
+    const model = await modelWithForeign()
+    model.connect(web, a, { active: 1 })
+    const { operations } = await plan(model, [{ ...web, destinations: [b] }], { prune: 'all', drain: true })
+    expect(operations).toMatchObject([{ type: 'updateDestination', destination: { weight: 0, tunnel: { type: 'ipip', checksum: 'none' } } }])
+    await model.batch(operations)
+  })
+})
+
 describe('entries of other programs that this library refuses to write', () => {
   /** Direct routing to another port than the service's. */
   const foreign: Destination = { address: '10.0.0.109', port: 81, forward: 'dr', weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: null }
@@ -278,11 +375,7 @@ describe('entries of other programs that this library refuses to write', () => {
   test('bring no rollback to a halt', async () => {
     const model = await modelOf([{ ...web, persistence: {}, destinations: [a] }])
     model.carryOut({ type: 'updateService', service: { ...web, scheduler: 'wlc', schedulerFlags: [], onePacket: false, persistence: { timeout: 5_000_000, prefixLength: 32 }, persistenceEngine: null } })
-    const refuseLast = {
-      snapshot: () => model.snapshot(),
-      batch: (operations: Operation[]) => operations[0].type === 'addService' ? Promise.resolve([{ index: 0, operation: operations[0], outcome: 'refused' as const }]) : model.batch(operations),
-    }
-    const { rollback } = await apply(refuseLast, [{ ...web, scheduler: 'sh', destinations: [a, b] }, { ...web, port: 81 }], { rollback: true, batchSize: 1 })
+    const { rollback } = await apply(refusing(model, 'addService'), [{ ...web, scheduler: 'sh', destinations: [a, b] }, { ...web, port: 81 }], { rollback: true, batchSize: 1 })
     expect(typesOf(rollback!.undone.map(({ operation }) => operation))).toEqual(['removeDestination'])
     expect(typesOf(rollback!.notUndone.map(({ operation }) => operation))).toEqual(['updateService'])
   })
@@ -380,18 +473,8 @@ describe('apply', () => {
       const model = await modelOf(before)
       const start = await contents(model)
       let sent = 0
-      const handle = {
-        snapshot: () => model.snapshot(),
-        batch: async (operations: Iterable<Operation>) => {
-          const outcomes = []
-          for (const operation of operations) {
-            if (sent++ === refused) outcomes.push({ index: 0, operation, outcome: 'refused' as const })
-            else outcomes.push(...await model.batch([operation]))
-          }
-          return outcomes
-        },
-      }
-      const result = await apply(handle, after, { prune: 'all', rollback: true, batchSize: 2 })
+      model.refuses = () => sent++ === refused
+      const result = await apply(model, after, { prune: 'all', rollback: true, batchSize: 2 })
       if (result.rollback === undefined) expect(result.refused).toEqual([])
       else {
         expect(result.rollback.notUndone).toEqual([])
@@ -424,21 +507,18 @@ describe('apply', () => {
       }
       const applying = apply(model, swap, { prune: 'all', batchSize: 1, signal: abort.signal, onProgress })
       if (sends === 7) expect((await applying).done).toHaveLength(7)
-      else await expect(applying).rejects.toMatchObject({ name: 'AbortError', result: { plan: { operations: { length: 7 } }, done: { length: sends }, notSent: { length: 7 - sends } }, outcomes: { length: 7 } })
+      else await expect(applying).rejects.toMatchObject({ name: 'AbortError', result: { plan: { operations: { length: 7 } }, done: { length: sends }, notSent: { length: 7 - sends } } })
     }
   })
 
   test('names what it withheld when it is aborted after a refusal', async () => {
     const model = await modelOf([{ ...web, destinations: [a] }, { ...web, port: 81, destinations: [a, b] }])
     const abort = new AbortController()
-    const handle = {
-      snapshot: () => model.snapshot(),
-      batch: ([operation]: Operation[]): Promise<Outcome[]> => {
-        if (operation.type === 'removeDestination') abort.abort()
-        return operation.type === 'addDestination' && operation.destination.address === c.address ? Promise.resolve([{ index: 0, operation, outcome: 'refused' }]) : model.batch([operation])
-      },
+    model.refuses = (operation) => {
+      if (operation.type === 'removeDestination') abort.abort()
+      return operation.type === 'addDestination' && operation.destination.address === c.address
     }
-    await expect(apply(handle as TableHandle, [{ ...web, destinations: [c] }, { ...web, port: 81, scheduler: 'rr' }], { prune: 'all', batchSize: 1, signal: abort.signal })).rejects.toMatchObject({
+    await expect(apply(model, [{ ...web, destinations: [c] }, { ...web, port: 81, scheduler: 'rr' }], { prune: 'all', batchSize: 1, signal: abort.signal })).rejects.toMatchObject({
       result: {
         done: [{ operation: { type: 'updateService' } }, { operation: { type: 'removeDestination', service: { port: 81 } } }],
         refused: [{ operation: { type: 'addDestination' } }],
@@ -459,7 +539,7 @@ describe('apply', () => {
       },
     }
     await expect(apply(handle, desired, { signal: abort.signal, concurrencyCheck: true })).rejects.toMatchObject({
-      name: 'AbortError', cause: 'enough', outcomes: [],
+      name: 'AbortError', cause: 'enough',
       result: { plan: { operations: [], warnings: [] }, done: [], refused: [], unknown: [], notSent: [] },
     })
     expect(await contents(model)).toEqual([])
@@ -518,6 +598,22 @@ describe('apply', () => {
     edits = -100
     await expect(apply(handle, [{ ...web, destinations: [b] }], { prune: 'all', concurrencyCheck: { attempts: 2 } })).rejects.toMatchObject({ code: 'ERR_IPVS_TABLE_CHANGING' })
   })
+})
+
+test('a concurrency check is content with the same plan in another order: a kernel may reorder its table by itself', async () => {
+  const services = [1, 2, 3].map((port) => ({ ...web, port, destinations: [a, b] }))
+  const model = await modelOf(services)
+  let looks = 0
+  const handle = {
+    batch: model.batch.bind(model),
+    snapshot: async () => {
+      const table = await model.snapshot()
+      if (looks++ % 2 === 1) table.services.reverse()
+      return table
+    },
+  }
+  const { done } = await apply(handle, [{ ...web, port: 2, destinations: [a] }], { prune: 'all', concurrencyCheck: { attempts: 1 } })
+  expect(typesOf(done.map(({ operation }) => operation)).sort()).toEqual(['removeDestination', 'removeService', 'removeService'])
 })
 
 test('a plan reads as text', async () => {

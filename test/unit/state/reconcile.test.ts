@@ -32,7 +32,7 @@ function counting(): { model: Model, reads: () => number } {
 test('a burst of states is one look at the table, with the last of them', async () => {
   const { model, reads } = counting()
   const reconciler = reconcile(model, undefined, steady)
-  for (let port = 1; port <= 100; port++) reconciler.set([{ ...web, port }])
+  for (let port = 1; port <= 100; port++) void reconciler.set([{ ...web, port }])
   await pass(0.06)
   expect(reads()).toBe(1)
   expect((await model.snapshot()).services).toMatchObject([{ port: 100 }])
@@ -61,7 +61,7 @@ test('what becomes of the list that was given is nothing until it is given again
   desired.push({ ...web, port: 81, destinations: [] } as never)
   await pass(11)
   expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 2]]))
-  reconciler.set(desired)
+  void reconciler.set(desired)
   await pass(0.2)
   expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 1], ['tcp 10.0.0.1 81', 0]]))
   await reconciler.close()
@@ -89,7 +89,7 @@ test('a destination that is not desired any more drains until its connections ar
   const reconciler = reconcile(model, [{ ...web, destinations: [a, b] }], { ...steady, drain: { timeout: 60, interval: 1 } })
   await pass(0.2)
   model.connect(web, a, { active: 2 })
-  reconciler.set([{ ...web, destinations: [b] }])
+  void reconciler.set([{ ...web, destinations: [b] }])
   await pass(0.2)
   expect((await model.snapshot()).services[0].destinations).toMatchObject([{ weight: 1 }, { weight: 0, activeConnections: 2 }])
   await pass(10)
@@ -104,9 +104,9 @@ test('a destination that is desired again while it drains takes connections agai
   const reconciler = reconcile(model, [{ ...web, destinations: [a, b] }], { ...steady, drain: true })
   await pass(0.2)
   model.connect(web, a, { active: 2 })
-  reconciler.set([{ ...web, destinations: [b] }])
+  void reconciler.set([{ ...web, destinations: [b] }])
   await pass(0.2)
-  reconciler.set([{ ...web, destinations: [a, b] }])
+  void reconciler.set([{ ...web, destinations: [a, b] }])
   await pass(0.2)
   expect((await model.snapshot()).services[0].destinations).toMatchObject([{ weight: 1 }, { weight: 1, activeConnections: 2 }])
   await reconciler.close()
@@ -169,6 +169,137 @@ test('an iterator that cannot be ended does not keep it from closing', async () 
   const closed = once(reconciler, 'closed')
   await reconciler.close()
   await closed
+})
+
+test.each([
+  ['a bad port', [{ ...web, port: -1 }]], ['a service twice', [web, web]], ['a bad destination', [{ ...web, destinations: [{ ...a, weight: 1.5 }] }]], ['services that are none', { services: 7 }],
+])('a state with %s is refused whole; the last good one stays in force', async (_, bad) => {
+  const { model } = counting()
+  const reconciler = reconcile(model, [{ ...web, destinations: [a] }], { ...steady, interval: 10 })
+  await pass(0.2)
+  const failures: unknown[] = []
+  reconciler.on('failed', (failure) => failures.push(failure))
+  const refused = reconciler.set(bad as Desired)
+  await pass(0.2)
+  await expect(refused).rejects.toMatchObject({ field: expect.stringContaining('desired') as unknown })
+  expect(failures).toEqual([{ error: expect.objectContaining({ field: expect.stringContaining('desired') as unknown }) as unknown, generation: 2, retryIn: Infinity }])
+  model.carryOut({ type: 'removeService', service: web })
+  await pass(11)
+  expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 1]]))
+  expect(failures).toHaveLength(1)
+  await reconciler.close()
+})
+
+test('a good state comes into force though one with a mistake is set in the same breath', async () => {
+  const { model } = counting()
+  const reconciler = reconcile(model, [web], steady)
+  await pass(0.2)
+  const good = reconciler.set([{ ...web, destinations: [a] }])
+  void reconciler.set([{ ...web, port: -1 }])
+  await pass(0.2)
+  expect(await good).toEqual({ generation: 2, refused: [] })
+  expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 1]]))
+  await reconciler.close()
+})
+
+test('without a good state before it, one with a mistake leaves the table alone, and the next good one is taken', async () => {
+  const { model, reads } = counting()
+  model.carryOut({ type: 'addService', service: { ...web, port: 81 } })
+  const reconciler = reconcile(model, [{ ...web, port: -1 }], { ...steady, interval: 10 })
+  await pass(100)
+  expect(reads()).toBe(1)
+  expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 81', 0]]))
+  void reconciler.set([web])
+  await pass(0.2)
+  expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 0]]))
+  await reconciler.close()
+})
+
+test('a state that was good and got a mistake afterwards is tried again, for want of another', async () => {
+  const { model } = counting()
+  const service = { ...web, scheduler: 'rr' }
+  const reconciler = reconcile(model, [service], { ...steady, interval: 10, backOff: { min: 1, max: 1 } })
+  await pass(0.2)
+  const waits: number[] = []
+  reconciler.on('failed', ({ retryIn }) => waits.push(retryIn))
+  service.scheduler = 7 as never
+  await pass(10)
+  expect(waits).toEqual([1])
+  service.scheduler = 'wrr'
+  await pass(1)
+  expect((await model.snapshot()).services).toMatchObject([{ scheduler: 'wrr' }])
+  await reconciler.close()
+})
+
+test('set answers when its state is in force, with what the kernel refused of it; a superseded one with the number of the later one', async () => {
+  const { model } = counting()
+  const reconciler = reconcile(model, undefined, steady)
+  const events: unknown[] = []
+  reconciler.on('applied', ({ generation, done }) => events.push(['applied', generation, done])).on('settled', ({ generation }) => events.push(['settled', generation]))
+  const [first, second] = [reconciler.set([web]), reconciler.set([{ ...web, destinations: [a] }])]
+  await pass(0.2)
+  expect(await Promise.all([first, second])).toEqual([{ generation: 2, refused: [] }, { generation: 2, refused: [] }])
+  model.refuses = ({ type }) => type === 'addDestination'
+  const third = reconciler.set([{ ...web, destinations: [a, b] }])
+  await pass(0.06)
+  expect(await third).toMatchObject({ generation: 3, refused: [{ operation: { type: 'addDestination' } }] })
+  expect(events.map((event) => (event as unknown[]).slice(0, 2))).toEqual([['applied', 2], ['settled', 2], ['applied', 3]])
+  await reconciler.close()
+})
+
+test('a state that close comes before is not answered as in force, and nobody has to listen', async () => {
+  const { model } = counting()
+  const rejected = vi.fn()
+  process.on('unhandledRejection', rejected)
+  try {
+    const reconciler = reconcile(model, undefined, steady)
+    void reconciler.set([web])
+    const state = reconciler.set([web])
+    await reconciler.close()
+    await expect(state).rejects.toMatchObject({ code: 'ERR_IPVS_CLOSED' })
+    await pass(1)
+    expect(rejected).not.toHaveBeenCalled()
+  } finally {
+    process.off('unhandledRejection', rejected)
+  }
+})
+
+test('a look that waited for another begins none after close', async () => {
+  const { model, reads } = counting()
+  const working = model.batch.bind(model)
+  let go!: () => void
+  const gate = new Promise<void>((resolve) => {
+    go = resolve
+  })
+  model.batch = async (operations) => {
+    await gate
+    return working(operations)
+  }
+  const reconciler = reconcile(model, [web], steady)
+  await pass(0.06)
+  const waiting = reconciler.look()
+  const closing = reconciler.close()
+  go()
+  await Promise.all([waiting, closing])
+  expect(reads()).toBe(1)
+})
+
+test('the next state of an async iterable is taken when the one before has been looked at', async () => {
+  const { model, reads } = counting()
+  let taken = 0
+  const states = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => Promise.resolve<IteratorResult<Desired>>(++taken > 1000 ? { done: true, value: undefined } : { done: false, value: taken % 2 === 1 ? [{ ...web, port: taken }] : 5 as never }),
+    }),
+  }
+  const reconciler = reconcile(model, states, steady)
+  for (let i = 0; i < 100; i++) await Promise.resolve()
+  expect(taken).toBe(1)
+  await pass(0.06)
+  expect(reads()).toBe(1)
+  expect(taken).toBeLessThan(10)
+  expect((await model.snapshot()).services).toMatchObject([{ port: 1 }])
+  await reconciler.close()
 })
 
 test('what was done before close came is told', async () => {
@@ -258,7 +389,7 @@ test('close ends it cleanly: nothing is begun after it, and set is refused', asy
   const before = reads()
   await pass(100)
   expect(reads()).toBe(before)
-  expect(() => reconciler.set([])).toThrow(expect.objectContaining({ code: 'ERR_IPVS_CLOSED' }) as Error)
+  await expect(reconciler.set([])).rejects.toMatchObject({ code: 'ERR_IPVS_CLOSED' })
   expect(vi.getTimerCount()).toBe(0)
 })
 

@@ -1,47 +1,72 @@
 import { expect, test } from 'vitest'
-import type { ListedTable, Statistics } from 'ipvs'
+import type { ListedTable, Observation } from 'ipvs'
 import { apply } from '../../../lib/state/apply.js'
+import { TrafficMeter } from '../../../lib/state/rates.js'
 import { observe, watch } from '../../../lib/state/watch.js'
 import { Model } from './support/model.js'
 
 const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
-const a = { address: '10.0.0.101', port: 80, forward: 'nat' as const }
+const [a, b, c] = ['10.0.0.101', '10.0.0.102', '10.0.0.103'].map((address) => ({ address, port: 80, forward: 'nat' as const }))
 
-async function tableWith(counters: Partial<Statistics>, destinations = [a]): Promise<ListedTable> {
+/** A table whose entries have counted, with the kernel's average of it: the first period of something adds a quarter of its rate. */
+async function tableWith(inBytes: bigint, average = 0, destinations = [a]): Promise<ListedTable> {
   const model = new Model()
   await apply(model, [{ ...web, destinations }])
   const table = await model.snapshot()
-  const stats = { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 0n, outBytes: 0n, ...counters }
-  for (const service of table.services) {
-    service.stats = stats
-    for (const destination of service.destinations) destination.stats = stats
+  const counted = {
+    stats: { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes, outBytes: 0n },
+    rates: { connections: 0, inPackets: 0, outPackets: 0, inBytes: average, outBytes: 0 },
   }
-  return table
+  return { ...table, services: table.services.map((service) => ({ ...service, ...counted, destinations: service.destinations.map((entry) => ({ ...entry, ...counted })) })) }
 }
 
-test('rates come from the difference of the counters and the time between two looks', async () => {
-  const { rates, changes } = await observe(await tableWith({ inBytes: 1_000n }), await tableWith({ inBytes: 5_000n, connections: 1n }), 2)
-  expect(changes).toEqual([])
-  expect(rates).toMatchObject([
-    { service: web, difference: { inBytes: 4_000n, connections: 1n }, perSecond: { inBytes: 2_000, connections: 0.5 } },
+/** What is observed of tables that are looked at a second apart, the first one aside. */
+async function observed(...tables: ListedTable[]): Promise<Pick<Observation, 'changes' | 'rates'>[]> {
+  const meter = new TrafficMeter()
+  const seen: Pick<Observation, 'changes' | 'rates'>[] = []
+  let before: ListedTable = { ...tables[0], services: [] }
+  for (const [second, table] of tables.entries()) {
+    meter.look(second)
+    seen.push(await observe(before, table, meter))
+    before = table
+  }
+  return seen.slice(1)
+}
+
+test('rates are those of the last two seconds that the kernel has added up, and stay until it adds up again', async () => {
+  const [added, held] = await observed(await tableWith(1_000n), await tableWith(5_000n, 500), await tableWith(5_000n, 500))
+  expect(added.changes).toEqual([])
+  expect(added.rates).toMatchObject([
+    { service: web, difference: { inBytes: 4_000n, connections: 0n }, perSecond: { inBytes: 2_000, connections: 0 } },
     { service: web, destination: { address: a.address, port: 80 }, perSecond: { inBytes: 2_000 } },
   ])
+  expect(held.rates).toMatchObject([{ difference: { inBytes: 0n }, perSecond: { inBytes: 2_000 } }, { perSecond: { inBytes: 2_000 } }])
 })
 
-test('a counter above 2⁵³ loses nothing in its difference', async () => {
-  const { rates } = await observe(await tableWith({ inBytes: 2n ** 63n }), await tableWith({ inBytes: 2n ** 63n + 3n }), 1)
-  expect(rates[0].difference.inBytes).toBe(3n)
-})
-
-test('counters that fell start anew, all of them, and nothing is negative', async () => {
-  const { rates } = await observe(await tableWith({ inBytes: 9_000n, inPackets: 1n }), await tableWith({ inBytes: 10n, inPackets: 2n }), 1)
-  expect(rates[0].difference).toMatchObject({ inBytes: 10n, inPackets: 2n, connections: 0n })
+test('what a program does to an observation changes nothing in the next', async () => {
+  const meter = new TrafficMeter()
+  const table = await tableWith(5_000n, 500)
+  for (const [second, before] of [{ ...table, services: [] }, table, table].entries()) {
+    meter.look(second)
+    for (const { perSecond, difference } of (await observe(before, table, meter)).rates) {
+      expect([perSecond.inBytes, difference.inBytes]).toEqual([500, 0n])
+      Object.assign(perSecond, { inBytes: -1 })
+      Object.assign(difference, { inBytes: -1n })
+    }
+  }
 })
 
 test('a destination that comes back with its old counters makes no spike', async () => {
-  const { rates, changes } = await observe(await tableWith({}, []), await tableWith({ inBytes: 10n ** 12n }), 1)
+  const [{ rates, changes }] = await observed(await tableWith(0n, 0, []), await tableWith(10n ** 12n))
   expect(changes).toMatchObject([{ type: 'destinationAdded', destination: { address: a.address } }])
   expect(rates.filter(({ destination }) => destination !== undefined)).toEqual([])
+})
+
+test('an observation is JSON, its counters decimal text as in the command\'s --json', async () => {
+  const [observation] = await observed(await tableWith(2n ** 63n), await tableWith(2n ** 63n + 3n))
+  expect((JSON.parse(JSON.stringify(observation)) as typeof observation).rates[0].difference).toEqual({ connections: '0', inPackets: '0', outPackets: '0', inBytes: '3', outBytes: '0' })
+  // The words are for JSON alone: copies and comparisons see counters.
+  expect(observation.rates[0].difference).toEqual({ connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 3n, outBytes: 0n })
 })
 
 test('an async iterable tells what is added, changed and removed', async () => {
@@ -60,6 +85,43 @@ test('an async iterable tells what is added, changed and removed', async () => {
   expect(seen).toEqual([['serviceAdded'], ['destinationAdded'], ['serviceChanged', 'destinationChanged'], ['destinationRemoved', 'serviceRemoved']])
 })
 
+test('only what has traffic has an entry', async () => {
+  const [before, idle, after] = [await tableWith(5n, 0, [a, b]), await tableWith(5n, 0, [a, b]), await tableWith(5n, 0, [a, b])]
+  after.services[0].destinations[1].stats = { ...after.services[0].stats, inPackets: 1n }
+  const [nothing, something] = await observed(before, idle, after)
+  expect(nothing.rates).toEqual([])
+  expect(something.rates).toMatchObject([{ service: web, destination: { address: after.services[0].destinations[1].address }, difference: { inPackets: 1n } }])
+})
+
+test('entries that the kernel lists in another order, or twice, are paired all the same', async () => {
+  const [before, after] = [await tableWith(0n, 0, [a, b, c]), await tableWith(1n, 0, [b, c, a])]
+  after.services[0].destinations.push(after.services[0].destinations[0])
+  const [{ changes, rates }] = await observed(before, after)
+  expect(changes).toEqual([])
+  expect(rates).toHaveLength(4)
+  const [{ changes: gone }] = await observed(before, await tableWith(0n, 0, [c]))
+  expect(gone.map((change) => [change.type, (change as { destination: { address: string } }).destination.address]).sort()).toEqual([['destinationRemoved', a.address], ['destinationRemoved', b.address]])
+})
+
+test('without destinations it asks for none, and tells of services only', async () => {
+  const model = new Model()
+  await apply(model, [{ ...web, destinations: [a] }])
+  let requests = 0
+  const handle = {
+    snapshot: () => Promise.reject(new Error('nobody wants destinations')),
+    services: async () => (await model.snapshot()).services.map(({ destinations: _, ...service }) => ({ ...service, stats: { ...service.stats, connections: BigInt(++requests) } })),
+    timeouts: () => Promise.resolve(model.timeouts),
+    daemons: () => Promise.resolve(model.daemons),
+  }
+  const seen: unknown[] = []
+  for await (const { changes, rates, table } of watch(handle, { interval: 0.005, initial: true, destinations: false })) {
+    seen.push([changes.map(({ type }) => type), rates.map(({ service, destination }) => [service, destination]), table.services.map(({ destinations }) => destinations)])
+    if (seen.length === 1) await apply(model, [{ ...web, scheduler: 'rr', destinations: [b] }], { prune: 'all' })
+    else break
+  }
+  expect(seen).toEqual([[['serviceAdded'], [], [[]]], [['serviceChanged'], [[web, undefined]], [[]]]])
+})
+
 test('a signal ends the iteration without an error', async () => {
   const abort = new AbortController()
   const iteration = watch(new Model(), { interval: 1000, signal: abort.signal })
@@ -68,6 +130,6 @@ test('a signal ends the iteration without an error', async () => {
   expect(await next).toMatchObject({ done: true })
 })
 
-test.each([[{ interval: 0 }, 'options.interval'], [{ interval: '1' }, 'options.interval'], [{ initial: 1 }, 'options.initial'], [{ signal: {} }, 'options.signal'], [{ every: 1 }, 'options.every']])('%j is refused', (options, field) => {
+test.each([[{ interval: 0 }, 'options.interval'], [{ interval: '1' }, 'options.interval'], [{ initial: 1 }, 'options.initial'], [{ destinations: 1 }, 'options.destinations'], [{ signal: {} }, 'options.signal'], [{ every: 1 }, 'options.every']])('%j is refused', (options, field) => {
   expect(() => watch(new Model(), options as never)).toThrow(field)
 })

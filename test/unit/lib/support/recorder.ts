@@ -25,8 +25,15 @@ export class Recorder implements NativeHandle {
   closed = false
   onReply?: (reply: NativeReply) => void
   #answered = 0
+  #failFrom = Infinity
+
+  /** From this transaction on none can be started, as when the system has no thread to give. The ones before are carried out. */
+  failFrom(transaction: number): void {
+    this.#failFrom = transaction
+  }
 
   execute(requests: Uint8Array, length: number, count: number): void {
+    if (this.transactions.length >= this.#failFrom) throw new Error('no thread')
     const words = new Uint16Array(requests.buffer)
     const transaction: Transaction = { commands: [], ports: [] }
     let at = 0

@@ -1,5 +1,5 @@
 import type { RecordName } from '../../../../lib/wire/addon.js'
-import { records, reply as layout } from '../../../../lib/wire/layout.js'
+import { inEntry, inReply, records, reply as layout } from '../../../../lib/wire/layout.js'
 import { HEADER_SIZE, type Requests } from '../../../../lib/wire/pack/requests.js'
 
 /** How a request of a made-up reply ended, and what answers it. */
@@ -18,15 +18,23 @@ export function packReply(answers: Answer[]): ArrayBuffer {
   const recordsAt = layout.headerSize + answers.length * layout.entrySize
   const recordBytes = answers.flatMap(({ records = [] }) => records).reduce((sum, record) => sum + record.length, 0)
   const textsAt = recordsAt + recordBytes
-  const total = Math.ceil((textsAt + texts.reduce((sum, text) => sum + text.length, 0)) / 8) * 8
+  // The addon fills up to a multiple of eight; what reads a reply does not depend on it.
+  const total = textsAt + texts.reduce((sum, text) => sum + text.length, 0)
   const buffer = new ArrayBuffer(total)
   const bytes = new Uint8Array(buffer)
-  const words = new Uint32Array(buffer)
-  words.set([answers.length, recordsAt, textsAt, total])
+  const words = new Uint32Array(buffer, 0, recordsAt / 4)
+  words[inReply('requestCount', 'u32')] = answers.length
+  words[inReply('recordsOffset', 'u32')] = recordsAt
+  words[inReply('textsOffset', 'u32')] = textsAt
+  words[inReply('total', 'u32')] = total
   let record = recordsAt
   let text = textsAt
   answers.forEach(({ outcome = 0, cause, records = [] }, i) => {
-    words.set([outcome, records.length, cause ?? record, texts[i].length === 0 ? 0 : text], (layout.headerSize + i * layout.entrySize) / 4)
+    const entry = (layout.headerSize + i * layout.entrySize) / 4
+    words[entry + inEntry('outcome', 'i32')] = outcome
+    words[entry + inEntry('recordCount', 'u32')] = records.length
+    words[entry + inEntry('recordsOffset', 'u32')] = cause ?? record
+    words[entry + inEntry('text', 'u32')] = texts[i].length === 0 ? 0 : text
     for (const one of records) {
       bytes.set(one, record)
       record += one.length

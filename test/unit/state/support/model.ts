@@ -1,5 +1,5 @@
 import type {
-  Daemon, Destination, DestinationKey, ListedDestination, ListedTable, ListedTableService, Operation, Outcome, Service, ServiceKey,
+  BatchResult, Daemon, Destination, DestinationKey, ListedDestination, ListedTable, ListedTableService, Operation, Refusal, Service, ServiceKey,
 } from 'ipvs'
 import { packOperation } from '../../../../lib/client/operations.js'
 import { Requests } from '../../../../lib/wire/pack/requests.js'
@@ -14,6 +14,9 @@ export class Model {
   daemons: Daemon[] = []
   /** Every state between two operations is shown to it. */
   onStep: ((model: Model, operation: Operation) => void) | undefined
+
+  /** Operations that a handle on it refuses, whatever there is. */
+  refuses: ((operation: Operation) => boolean) | undefined
 
   /** How many destinations with a weight each service has. */
   capacity(): Map<string, number> {
@@ -82,17 +85,20 @@ export class Model {
 
   /** As a handle's: validates everything before it carries anything out. */
   // eslint-disable-next-line @typescript-eslint/require-await -- rejects where a handle rejects
-  async batch(operations: Iterable<Operation>): Promise<Outcome[]> {
+  async batch(operations: Iterable<Operation>): Promise<BatchResult> {
     const requests = new Requests(1024)
     for (const operation of operations) packOperation(requests, operation)
-    return [...operations].map((operation, index): Outcome => {
+    const given = [...operations]
+    const refused: Refusal[] = []
+    given.forEach((operation, index) => {
       try {
+        if (this.refuses?.(operation) === true) throw new Error('refused')
         this.carryOut(operation)
-        return { index, operation, outcome: 'done' }
       } catch (error) {
-        return { index, operation, outcome: 'refused', error: error as never }
+        refused.push({ index, operation, error: error as never })
       }
     })
+    return { total: given.length, done: given.length - refused.length, refused, unknown: [], notSent: 0 }
   }
 
   #entry(service: ServiceKey): Entry {

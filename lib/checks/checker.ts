@@ -1,0 +1,221 @@
+import { EventEmitter } from 'node:events'
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
+import { Worker } from 'node:worker_threads'
+import type { CheckedDestination, CheckerStatus, CheckFailure, CheckTrouble, CheckUpdate, FromWorker, HealthChange, ToWorker, WorkerOptions } from './protocol.js'
+
+/** Options of a {@link Checker}. */
+export interface CheckerOptions {
+  /** Descriptor of the network namespace to check from; it stays the caller's, who may close it once the checker has started. By default the namespace of the process. */
+  netns?: number
+  /** Sockets that are open at once, at most; what is due beyond that waits. 2,000 by default. */
+  sockets?: number
+  /** Programs that run at once, at most; what is due beyond that waits. 32 by default. */
+  programs?: number
+}
+
+interface CheckerEvents {
+  /** Destinations came up, went down, or have another weight: everything of one turn of the checker's event loop together. */
+  changes: [HealthChange[]]
+  /** Checks could not be tried, or can be tried again. */
+  troubles: [CheckTrouble[]]
+  /** Bad answers to checks with `logEachFailure` that decided nothing. */
+  failures: [CheckFailure[]]
+  /** The checker's thread ended by itself, which is a fault of this package. It is started again, and goes on from what was known. */
+  restarted: [Error]
+}
+
+/** What is checked. */
+interface Known {
+  destination: CheckedDestination
+  /** Number of the update that it came with. */
+  since: number
+  /** Whether it was up when it was heard of last. */
+  up?: boolean
+}
+
+/** Milliseconds until a thread that ended by itself is started again. */
+const PAUSE = 1_000
+/** Milliseconds that a thread is given to end. */
+const END = 5_000
+
+/** The thread's file: beside this one as a module, in the neighbouring folder of the command's bundle; where this runs from its sources, the one that was compiled. */
+function workerFile(): string {
+  const built = fileURLToPath(new URL('../checks/worker.js', import.meta.url))
+  return existsSync(built) ? built : fileURLToPath(new URL('../../dist/checks/worker.js', import.meta.url))
+}
+
+/** A descriptor of the same namespace, of one's own. */
+const keep = (descriptor: number): number => openSync(`/proc/self/fd/${descriptor}`, 'r')
+
+/**
+ * Runs checks in a thread of its own, in a network namespace of choice, so that thousands of them neither hold up the program nor wait for it. It tells of changes only.
+ *
+ *     const checker = await Checker.start({ netns: descriptor })
+ *     checker.on('changes', (changes) => …)
+ *     checker.update({ set: [{ id: 'a', address: '192.0.2.1', port: 80, weight: 1, checks: [{ type: 'tcp' }] }] })
+ */
+export class Checker extends EventEmitter<CheckerEvents> {
+  readonly #options: Required<Omit<WorkerOptions, 'netns'>>
+  readonly #netns: number | undefined
+  readonly #destinations = new Map<string, Known>()
+  readonly #questions = new Map<number, { resolve: (status: CheckerStatus) => void, reject: (error: Error) => void }>()
+  /** The thread, and whether it takes messages. */
+  #worker: Worker | undefined
+  #isReady = false
+  #ended: Promise<void> = Promise.resolve()
+  #updates = 0
+  #number = 0
+  #timer: NodeJS.Timeout | undefined
+  #closing: Promise<void> | undefined
+
+  private constructor({ netns, sockets = 2_000, programs = 32 }: CheckerOptions) {
+    super()
+    this.#options = { sockets, programs }
+    this.#netns = netns === undefined ? undefined : keep(netns)
+  }
+
+  /**
+   * Starts the thread.
+   *
+   * @throws Error where the namespace cannot be entered (`code` 'EPERM': it needs CAP_SYS_ADMIN)
+   */
+  static async start(options: CheckerOptions = {}): Promise<Checker> {
+    const checker = new Checker(options)
+    try {
+      await checker.#begin()
+    } catch (error) {
+      await checker.close()
+      throw error
+    }
+    return checker
+  }
+
+  #begin(): Promise<void> {
+    const workerData: WorkerOptions = { ...this.#options, netns: this.#netns }
+    // Flags of the process are about its own program: `--input-type` would be refused.
+    const worker = new Worker(workerFile(), { workerData, name: 'ipvs-checks', execArgv: [] })
+    this.#worker = worker
+    let failure: Error | undefined
+    return new Promise((started, refused) => {
+      worker.on('message', (message: FromWorker) => {
+        if (message.type === 'ready') {
+          this.#isReady = true
+          started()
+        } else if (message.type === 'refused') failure = Object.assign(new Error(message.message), { errno: message.errno })
+        else this.#hear(message)
+      })
+      worker.on('error', (error: Error) => {
+        failure = error
+      })
+      this.#ended = new Promise((ended) => worker.on('exit', () => {
+        ended()
+        const reason = failure ?? new Error('the thread of the checks ended')
+        this.#worker = undefined
+        if (!this.#isReady) {
+          refused(reason)
+          return
+        }
+        this.#isReady = false
+        this.#fail(reason)
+        if (this.#closing === undefined) this.#restart(reason)
+      }))
+    })
+  }
+
+  #hear(message: Exclude<FromWorker, { type: 'ready' | 'refused' }>): void {
+    if (message.type === 'status') {
+      this.#questions.get(message.number)?.resolve(message.status)
+      this.#questions.delete(message.number)
+      return
+    }
+    const { failures, troubles } = message
+    // What was under way when a destination was removed is nobody's business any more, and says nothing of another with its name.
+    const changes = message.changes.filter(({ id }) => (this.#destinations.get(id)?.since ?? Infinity) <= message.update)
+    for (const { id, up } of changes) this.#destinations.get(id)!.up = up
+    if (changes.length > 0) this.emit('changes', changes)
+    if (troubles.length > 0) this.emit('troubles', troubles)
+    if (failures.length > 0) this.emit('failures', failures)
+  }
+
+  #restart(reason: Error): void {
+    this.emit('restarted', reason)
+    this.#timer = setTimeout(() => {
+      this.#begin().then(() => {
+        const set = [...this.#destinations.values()].map(({ destination, up }) => up === undefined ? destination : { ...destination, initially: up ? 'up' as const : 'down' as const })
+        this.#send({ type: 'update', number: this.#updates, set })
+      }, (error: Error) => {
+        if (this.#closing === undefined) this.#restart(error)
+      })
+    }, PAUSE)
+  }
+
+  #send(message: ToWorker): void {
+    if (this.#isReady) this.#worker?.postMessage(message)
+  }
+
+  /** Everything that waits for an answer of the thread gets none. */
+  #fail(reason: Error): void {
+    for (const { reject } of this.#questions.values()) reject(reason)
+    this.#questions.clear()
+  }
+
+  /** Checks these destinations too, or otherwise than before, and those no longer. Everything else goes on. */
+  update(update: CheckUpdate): void {
+    for (const id of update.removed ?? []) this.#destinations.delete(id)
+    const number = ++this.#updates
+    for (const destination of update.set ?? []) {
+      const known = this.#destinations.get(destination.id)
+      if (known === undefined) this.#destinations.set(destination.id, { destination, since: number })
+      else known.destination = destination
+    }
+    this.#send({ type: 'update', number, set: update.set, removed: update.removed })
+  }
+
+  /** Checks these destinations and no others. Only what is different from before is told to the thread. */
+  replace(destinations: Iterable<CheckedDestination>): void {
+    const set: CheckedDestination[] = []
+    const gone = new Set(this.#destinations.keys())
+    for (const destination of destinations) {
+      gone.delete(destination.id)
+      if (!isDeepStrictEqual(this.#destinations.get(destination.id)?.destination, destination)) set.push(destination)
+    }
+    if (set.length > 0 || gone.size > 0) this.update({ set, removed: [...gone] })
+  }
+
+  /**
+   * How everything stands, or the destinations with these names.
+   *
+   * @throws Error while the thread is being started again, and of a closed checker
+   */
+  status(ids?: readonly string[]): Promise<CheckerStatus> {
+    if (!this.#isReady) return Promise.reject(new Error(this.#closing === undefined ? 'the thread of the checks is being started again' : 'this checker is closed'))
+    return new Promise((resolve, reject) => {
+      const number = this.#number++
+      this.#questions.set(number, { resolve, reject })
+      this.#send({ type: 'status', number, ids })
+    })
+  }
+
+  /** Ends all checks, the programs among them too, and the thread. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#timer)
+    const worker = this.#worker
+    if (this.#isReady) this.#send({ type: 'close' })
+    else void worker?.terminate()
+    const timer = setTimeout(() => void worker?.terminate(), END)
+    await this.#ended
+    clearTimeout(timer)
+    if (this.#netns !== undefined) closeSync(this.#netns)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

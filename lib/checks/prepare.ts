@@ -1,0 +1,162 @@
+import { readFileSync } from 'node:fs'
+import { completeCheck } from '../configuration/complete.js'
+import type { Check, CheckTarget, HttpCheck, TlsOptions, UdpCheck, Url } from '../configuration/types.js'
+import { untried } from './answer.js'
+import { Attempt, type Asker, type Probe } from './attempt.js'
+import type { RunningClock } from './clock.js'
+import type { Endpoint } from './endpoint.js'
+import { dns } from './kinds/dns.js'
+import { file } from './kinds/file.js'
+import { http, type HttpVersion, type Page } from './kinds/http.js'
+import { ping } from './kinds/ping.js'
+import { script } from './kinds/script.js'
+import { smtp } from './kinds/smtp.js'
+import { tcp } from './kinds/tcp.js'
+import { tls, type Security } from './kinds/tls.js'
+import { hexPattern, udp, type Expected } from './kinds/udp.js'
+import type { Pace } from './run.js'
+import { systemWords } from './trouble.js'
+import { identityOf } from './users.js'
+
+/** A destination as a check sees it: its address and port as they were written. */
+export interface Target {
+  /** Numeric. */
+  address: string
+  /** 0 for none: then a check that needs a port has one of its own. */
+  port: number
+}
+
+/** A file tells by itself when it changes; this is for those that cannot be watched. */
+const FILE_PACE: Pace = { interval: 5_000, retryInterval: 5_000, warmup: 0, failures: 1, successes: 1 }
+
+const milliseconds = (seconds: number): number => seconds * 1_000
+
+/** When a check runs, and how many answers decide. */
+export function paceOf(check: Check): Pace {
+  if (check.type === 'file') return FILE_PACE
+  const { interval, failures, successes, retryInterval, warmup } = completeCheck(check, false)
+  return { interval: milliseconds(interval), retryInterval: milliseconds(retryInterval), warmup: milliseconds(warmup), failures, successes }
+}
+
+const endpointOf = (target: Target, { address, port, bindAddress, bindPort, bindInterface, mark }: CheckTarget): Endpoint => ({
+  address: address ?? target.address,
+  port: port ?? target.port,
+  localAddress: bindAddress,
+  localPort: bindPort,
+  device: bindInterface,
+  mark,
+})
+
+/** 'ADDRESS:PORT', as it stands in a Host header. */
+const hostOf = ({ address, port }: Endpoint): string => address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+
+const content = (path: string | undefined): string | undefined => path === undefined ? undefined : readFileSync(path, 'latin1')
+
+function securityOf({ serverName, verify, authorities, certificate, key, passphrase, requireClose }: TlsOptions): Security {
+  // Node tells the end of a TLS session with a closing message and one without it alike.
+  if (requireClose === true) throw new Error('requireClose is not possible here: leave it out. An answer that is cut off is noticed where it has a Content-Length, or chunks')
+  return { serverName, verify: verify!, authorities: content(authorities), certificate: content(certificate), key: content(key), passphrase }
+}
+
+const pageOf = (url: Url, check: HttpCheck, endpoint: Endpoint): Page => ({
+  path: url.path,
+  host: url.host ?? check.host ?? hostOf(endpoint),
+  status: url.status!.map((status) => typeof status === 'number' ? [status, status] : status),
+  digest: url.digest,
+  text: url.text,
+  pattern: url.pattern === undefined
+    ? undefined
+    : { expression: new RegExp(url.pattern, url.patternFlags), forbidden: url.patternForbidden!, from: url.patternFrom!, until: url.patternUntil ?? Infinity },
+})
+
+function versionOf({ version, close }: HttpCheck): HttpVersion {
+  if (version === '1.1') return '1.1'
+  return close === true ? '1.0C' : '1.0'
+}
+
+function expectedOf({ reply, requireReply, minReply, maxReply }: UdpCheck): Expected | undefined {
+  if (requireReply !== true) return undefined
+  return { ...(reply === undefined ? {} : hexPattern(reply)), min: minReply!, max: maxReply! }
+}
+
+/** @throws Error where something that the check names cannot be read */
+function make(target: Target, given: Check): Probe {
+  const check = completeCheck(given, false)
+  const timeout = milliseconds(check.timeout)
+  switch (check.type) {
+    case 'tcp': return tcp(endpointOf(target, check), timeout)
+    case 'tls': return tls(endpointOf(target, check), { security: securityOf(check.tls!), timeout })
+    case 'http': {
+      const endpoint = endpointOf(target, check)
+      return http(endpoint, {
+        pages: check.urls.map((url) => pageOf(url, check, endpoint)),
+        version: versionOf(check),
+        maxSize: check.maxSize!,
+        security: check.tls === undefined ? undefined : securityOf(check.tls),
+        timeout,
+      })
+    }
+    case 'smtp': return smtp(endpointOf(target, check), { hello: check.hello!, timeout })
+    case 'dns': return dns(endpointOf(target, check), { name: check.name!, type: check.recordType!, timeout })
+    case 'udp': return udp(endpointOf(target, check), { payload: hexPattern(check.payload!).value, expected: expectedOf(check), timeout })
+    case 'ping': return ping(endpointOf(target, check), timeout)
+    case 'script': return script({ command: check.command, ...identityOf(check.user, check.group), dynamicWeight: check.dynamicWeight!, timeout })
+    case 'file': {
+      const { path, factor, reverse, initial, overwrite } = check
+      return file({ path, factor: factor!, reverse: reverse!, initial, overwrite: overwrite!, timeout })
+    }
+  }
+}
+
+/** An attempt that was over before it began. */
+class Untried extends Attempt {
+  constructor(clock: RunningClock, asker: Asker, why: unknown) {
+    super(clock, asker, 0)
+    this.settle(untried(`it could not be tried: ${systemWords(why)}`))
+  }
+
+  protected override missing(): string {
+    return 'no attempt'
+  }
+
+  protected override close(): void {
+    // Nothing is open.
+  }
+}
+
+/** What a check is called while it cannot be made ready. */
+const NAMES: Readonly<Record<Check['type'], string>> =
+  { tcp: 'TCP connection', tls: 'TLS handshake', http: 'GET', smtp: 'SMTP greeting', dns: 'DNS', udp: 'UDP datagram', ping: 'ping', script: 'script', file: 'file' }
+
+/**
+ * Makes a check of a target ready. Where something that it names cannot be read now (the file of a certificate, a user), it answers that it could not be tried, and looks again each time.
+ */
+export function prepare(target: Target, check: Check): Probe {
+  try {
+    return make(target, check)
+  } catch {
+    return {
+      uses: 'socket',
+      timeout: 0,
+      what: NAMES[check.type],
+      start: (clock, asker) => {
+        try {
+          return make(target, check).start(clock, asker)
+        } catch (error) {
+          return new Untried(clock, asker, error)
+        }
+      },
+    }
+  }
+}
+
+/** A text that is the same for the same question to the same target, however its properties are ordered. */
+export function identity(target: Target, check: Check): string {
+  return JSON.stringify([target.address, target.port, sorted({ ...check, startDown: undefined, logEachFailure: undefined })])
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined).sort(([a], [b]) => a < b ? -1 : 1).map(([name, inner]) => [name, sorted(inner)]))
+}

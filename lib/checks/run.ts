@@ -1,0 +1,76 @@
+import type { Answer, WeightWord } from './answer.js'
+import type { Attempt, Asker, Probe } from './attempt.js'
+import type { Due } from './due-queue.js'
+import { Verdict, type Thresholds } from './state.js'
+import type { Watched } from './watched.js'
+
+/** When a check runs. All in milliseconds. */
+export interface Pace extends Thresholds {
+  /** From the end of a check to the start of the next. */
+  interval: number
+  /** From the end of a check with a bad answer to the next, while the target is not down yet. */
+  retryInterval: number
+  /** Over which the first checks are spread. */
+  warmup: number
+}
+
+/** Who hears of each answer. */
+export interface RunEvents {
+  answered(run: Run, answer: Answer, changed: boolean, attempt: Attempt): void
+}
+
+/**
+ * One check of one target, again and again, for everybody who asks for it. It keeps what came of it; when it runs is the {@link Engine}'s business.
+ */
+export class Run implements Asker, Due {
+  due = 0
+  place = -1
+  attempt: Attempt | undefined
+  /** Whether it waits for a free socket. */
+  waits = false
+  /** Whether it was taken out while it was waiting. */
+  ended = false
+  /** Ends what tells that the answer may be another now. */
+  unwatch: (() => void) | undefined
+  /** Whether the answer may have become another while it was asked for. */
+  again = false
+  readonly verdict = new Verdict()
+  readonly watchers = new Set<Watched>()
+  /** When `verdict.health` became what it is, as of Date.now(). */
+  since = 0
+  /** What was answered last, good or bad; `undefined` before the first answer. */
+  words: string | undefined
+  /** When that was, as of Date.now(). */
+  lastAt = 0
+  /** Milliseconds that the last good answer took; -1 before there was one. */
+  lastGood = -1
+  /** Why it could not be tried the last time; `undefined` where it could. */
+  trouble: string | undefined
+  /** What the last good answer says about the weight. */
+  weight: WeightWord | undefined
+
+  constructor(readonly id: string, readonly probe: Probe, readonly pace: Pace, private readonly events: RunEvents) {}
+
+  answered(answer: Answer, attempt: Attempt): void {
+    this.attempt = undefined
+    let changed = false
+    if (answer.outcome !== 'untried') {
+      const isGood = answer.outcome === 'good'
+      changed = this.verdict.record(isGood, this.pace)
+      this.lastAt = Date.now()
+      this.words = answer.words
+      if (changed) this.since = this.lastAt
+      if (isGood) {
+        this.lastGood = attempt.took
+        this.weight = answer.weight
+      }
+    }
+    this.events.answered(this, answer, changed, attempt)
+  }
+
+  /** Milliseconds from now to the next check. */
+  pause(): number {
+    const { verdict, pace } = this
+    return verdict.last === false && verdict.health !== 'down' ? pace.retryInterval : pace.interval
+  }
+}

@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs'
+
+/** Lines of /etc/passwd and /etc/group, cut at their colons. */
+const linesOf = (path: string): string[][] => readFileSync(path, 'utf8').split('\n').map((line) => line.split(':'))
+
+const NUMBER = /^\d+$/
+
+/** Who a program runs as. */
+export interface Identity {
+  uid?: number
+  gid?: number
+}
+
+/**
+ * The numbers of a user and a group, by their names or by numbers. A user's group is its own, unless another is named.
+ *
+ * @throws Error where there is no such user or group
+ */
+export function identityOf(user: string | undefined, group: string | undefined, { passwd = '/etc/passwd', groups = '/etc/group' } = {}): Identity {
+  const identity: Identity = {}
+  if (user !== undefined) {
+    const entry = linesOf(passwd).find(([name, , uid]) => name === user || (NUMBER.test(user) && uid === user))
+    if (entry === undefined && !NUMBER.test(user)) throw new Error(`there is no user '${user}' in ${passwd}`)
+    identity.uid = Number(entry?.[2] ?? user)
+    identity.gid = entry === undefined ? undefined : Number(entry[3])
+  }
+  if (group !== undefined) {
+    const entry = linesOf(groups).find(([name, , gid]) => name === group || (NUMBER.test(group) && gid === group))
+    if (entry === undefined && !NUMBER.test(group)) throw new Error(`there is no group '${group}' in ${groups}`)
+    identity.gid = Number(entry?.[2] ?? group)
+  }
+  return identity
+}

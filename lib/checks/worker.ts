@@ -1,0 +1,40 @@
+/** The checker's thread. Started by {@link Checker}. */
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { enterNamespace } from './enter-namespace.js'
+import { Monitor } from './monitor.js'
+import type { FromWorker, ToWorker, WorkerOptions } from './protocol.js'
+
+const port = parentPort!
+const { netns, sockets, programs } = workerData as WorkerOptions
+
+const tell = (message: FromWorker): void => port.postMessage(message)
+
+function run(): void {
+  if (netns !== undefined) enterNamespace(netns)
+  let update = 0
+  const monitor = new Monitor({ socket: sockets, program: programs }, (news) => tell({ type: 'news', update, ...news }))
+  port.on('message', (message: ToWorker) => {
+    switch (message.type) {
+      case 'update':
+        monitor.update(message)
+        update = message.number
+        break
+      case 'status':
+        tell({ type: 'status', number: message.number, status: monitor.status(message.ids) })
+        break
+      case 'close':
+        monitor.close()
+        port.close()
+    }
+  })
+  tell({ type: 'ready' })
+}
+
+try {
+  run()
+} catch (error) {
+  const { message, errno } = error as NodeJS.ErrnoException
+  tell({ type: 'refused', message, errno })
+  port.close()
+}

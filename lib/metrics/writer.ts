@@ -1,0 +1,75 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { oneOf } from '../arguments/validate.js'
+import { metricsSettings, type MetricsOptions, type MetricsSettings } from './options.js'
+import { scrape } from './scrape.js'
+
+/** What a writer takes. */
+export interface WriterOptions extends MetricsOptions {
+  /** 'prometheus' (the default): Prometheus's text format 0.0.4, which every server reads. 'openmetrics': OpenMetrics 1.0.0. */
+  format?: 'prometheus' | 'openmetrics'
+}
+
+const FORMATS = new Map([
+  ['prometheus', { contentType: 'text/plain; version=0.0.4; charset=utf-8', end: '', familyName: (name: string) => name }],
+  // A family of counters has the name without the ending that its samples have.
+  ['openmetrics', { contentType: 'application/openmetrics-text; version=1.0.0; charset=utf-8', end: '# EOF\n', familyName: (name: string) => name.replace(/_total$/, '') }],
+])
+
+/** Characters of a piece: less than a millisecond's work. */
+const PIECE = 64 * 1024
+
+/**
+ * The table as text for Prometheus, with the names and labels of node_exporter's ipvs collector (`node_ipvs_backend_connections_active{local_address, …}`), and more: rates,
+ * thresholds, draining, services. Needs no package.
+ *
+ * A firewall-mark service has no address: `proto` is 'FWM', `local_mark` the mark in eight hexadecimal digits, `local_address` empty. The marks of both
+ * address families are told apart by the `family` label of the metrics of services. Destinations of both that have the same address are added up, as in node_exporter.
+ * No value of a label needs an escape.
+ */
+export class MetricsWriter {
+  readonly #settings: MetricsSettings
+  readonly #format: NonNullable<ReturnType<typeof FORMATS.get>>
+
+  /** Throws a `TypeError` or `RangeError` that names the option. */
+  constructor(options: WriterOptions) {
+    this.#settings = metricsSettings(options, 'a writer of metrics', ['format'])
+    this.#format = oneOf(options.format ?? 'prometheus', 'options.format', FORMATS)
+  }
+
+  /** The value for the answer's header `content-type`. */
+  get contentType(): string { return this.#format.contentType }
+
+  /**
+   * Reads the table once, and yields the text in pieces of some 64 KiB, with a turn of the event loop after each: `Readable.from(writer.pieces()).pipe(response)`.
+   * Rejects with the error of the reading, before the first piece.
+   */
+  async *pieces(): AsyncGenerator<string, void, undefined> {
+    const { end, familyName } = this.#format
+    const sections = await scrape(this.#settings)
+    let piece = ''
+    for (const { families, names, labels, values } of sections) {
+      const texts: string[] = []
+      const textOf = (i: number): string => names.length === 0 ? '' : `{${names.map((name, j) => `${name}="${labels[i][j]}"`).join(',')}}`
+      for (const [f, { name, help, type }] of families.entries()) {
+        const family = familyName(name)
+        piece += `# HELP ${family} ${help}\n# TYPE ${family} ${type}\n`
+        const column = values[f]
+        for (let i = 0; i < column.length; i++) {
+          piece += `${name}${texts[i] ??= textOf(i)} ${column[i]}\n`
+          if (piece.length < PIECE) continue
+          yield piece
+          piece = ''
+          await turn()
+        }
+      }
+    }
+    yield piece + end
+  }
+
+  /** The whole text. Of a large table it has tens of megabytes; {@link pieces} keeps them from being there at once. */
+  async text(): Promise<string> {
+    let text = ''
+    for await (const piece of this.pieces()) text += piece
+    return text
+  }
+}

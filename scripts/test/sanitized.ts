@@ -1,0 +1,36 @@
+import { realpathSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { LabArguments } from '../lab/arguments.js'
+import { quoted, type Outputs } from '../lab/job.js'
+import { checkout } from '../setup/checkout.js'
+import { must } from '../setup/run.js'
+import { inLab } from './lab.js'
+import { cmakeBuild } from './native.js'
+import type { Outcome } from './outcome.js'
+
+/** The kernel tests that lead through every part of the addon: each verb, threads, namespaces, what is lost, what is left behind. */
+export const sanitizedFiles = ['batch', 'destinations', 'getters', 'handles', 'losses', 'namespaces', 'order', 'permissions', 'refusals', 'ring', 'services', 'settings', 'snapshot']
+
+/**
+ * Kernel tests with the addon compiled under AddressSanitizer and UBSan. It takes the addon's place in a mount namespace of the run's own;
+ * the sanitizer must be in the process before it, so Node is started with it preloaded (test/support/sanitized.ts). Unit tests ask the addon for its tables only, which
+ * these do too.
+ */
+export async function sanitizedTests(lab: LabArguments, outputs: Outputs): Promise<Outcome> {
+  const flags = '-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all'
+  const folder = await cmakeBuild('sanitized-addon', { CMAKE_BUILD_TYPE: 'Debug', CMAKE_CXX_FLAGS: flags }, 'addon')
+  const library = realpathSync((await must('c++', ['-print-file-name=libasan.so'])).trim())
+  const [addon, shipped] = [join(folder, 'ipvs.node'), join(checkout, 'build/Release/ipvs.node')]
+  const node = join(folder, 'node')
+  writeFileSync(node, `#!/bin/sh\nexec env LD_PRELOAD=${quoted(library)} ${quoted(process.execPath)} "$@"\n`, { mode: 0o755 })
+  const script = `mount --bind ${quoted(addon)} ${quoted(shipped)} && grep -q __asan_init ${quoted(shipped)} && exec "$@"`
+  const env = {
+    ...lab.env,
+    IPVS_SANITIZED: node,
+    // Node itself leaves memory to the system when it ends. A small quarantine: fresh pages are what user-mode Linux is slow at.
+    ASAN_OPTIONS: 'detect_leaks=0:quarantine_size_mb=16:malloc_context_size=8',
+    UBSAN_OPTIONS: 'print_stacktrace=1',
+  }
+  const words = sanitizedFiles.map(file => `test/kernel/${file}.test.ts`)
+  return inLab('sanitized', ['kernel'], { ...lab, env }, outputs, { node, words, wrapper: ['unshare', '--mount', 'sh', '-c', script, 'sanitized'] })
+}

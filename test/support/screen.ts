@@ -1,0 +1,53 @@
+import { must, run } from '../../scripts/network/run.js'
+import { until } from './until.js'
+
+/** A terminal with a program in it: what a user sees, and what a user types. tmux is the terminal. */
+export class Screen {
+  private constructor(private readonly name: string) {}
+
+  /**
+   * @param words the program, found on PATH, and its arguments
+   */
+  static async open(name: string, words: readonly string[], { columns, rows }: { columns: number, rows: number }): Promise<Screen> {
+    const screen = new Screen(`${name}-${process.pid}`)
+    await screen.tmux('-f', '/dev/null', 'new-session', '-d', '-x', String(columns), '-y', String(rows), ...words)
+    return screen
+  }
+
+  private tmux(...args: string[]): Promise<string> {
+    return must('tmux', ['-u', '-L', this.name, ...args], { env: { TERM: 'xterm', TMUX: '' } })
+  }
+
+  /** Presses keys by tmux's names: 'q', 'C-z', 'Enter', 'Home'. Words are typed as they are. */
+  async press(...keys: string[]): Promise<void> {
+    await this.tmux('send-keys', ...keys)
+  }
+
+  /** Sends bytes as the terminal would send them. */
+  async send(text: string): Promise<void> {
+    await this.tmux('send-keys', '-H', ...[...Buffer.from(text)].map((byte) => byte.toString(16)))
+  }
+
+  async resize(columns: number, rows: number): Promise<void> {
+    await this.tmux('resize-window', '-x', String(columns), '-y', String(rows))
+  }
+
+  /** The lines on the screen. */
+  async lines(): Promise<string[]> {
+    return (await this.tmux('capture-pane', '-p')).trimEnd().split('\n')
+  }
+
+  /** Waits until the screen is as wanted, and returns its lines. */
+  shows(wanted: (lines: string[]) => boolean): Promise<string[]> {
+    return until(() => this.lines(), wanted)
+  }
+
+  /** Whether the program still runs. */
+  async alive(): Promise<boolean> {
+    return (await run('tmux', ['-L', this.name, 'has-session'])).status === 0
+  }
+
+  async close(): Promise<void> {
+    await run('tmux', ['-L', this.name, 'kill-server'])
+  }
+}

@@ -1,0 +1,105 @@
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import type { AddressServiceKey } from 'ipvs'
+import { Stage, PORT } from '../support/stage.js'
+import { until } from '../support/until.js'
+
+const command = fileURLToPath(new URL('../../dist/bin/ipvs.cjs', import.meta.url))
+
+let stage: Stage
+beforeAll(async () => {
+  stage = await Stage.create(['alpha'])
+})
+afterEach(() => stage.ipvs.flush())
+afterAll(() => stage[Symbol.asyncDispose]())
+
+/** Asks a service again and again, and remembers when: the witness of what its rates have to be. */
+class Traffic {
+  /** When each connection was made, in seconds. */
+  readonly made: number[] = []
+  #ended = false
+  readonly #loop: Promise<void>
+
+  constructor(service: AddressServiceKey) {
+    this.#loop = this.#go(service)
+  }
+
+  async #go(service: AddressServiceKey): Promise<void> {
+    while (!this.#ended) {
+      await stage.ask(service, 1)
+      this.made.push(performance.now() / 1000)
+    }
+  }
+
+  /** How many connections were made in a time that ends so many seconds ago, at least and at most, for so long. */
+  in(seconds: number, end: number): number {
+    return this.made.filter((at) => at > end - seconds && at <= end).length
+  }
+
+  /**
+   * The least and the most connections in a second that the two seconds before any adding-up between two moments had. The kernel is up to half a second early or late
+   * on a busy machine, so a period has from one and a half to two and a half seconds.
+   */
+  bounds(from: number, to: number): [number, number] {
+    const ends = Array.from({ length: 20 }, (_, i) => from + (to - from) * i / 19)
+    return [Math.min(...ends.map((end) => this.in(1.5, end))) / 2, Math.max(...ends.map((end) => this.in(2.5, end))) / 2]
+  }
+
+  async end(): Promise<void> {
+    this.#ended = true
+    await this.#loop
+  }
+}
+
+/** A service under traffic, once the kernel's average has come near it. */
+async function busy(): Promise<{ service: AddressServiceKey, traffic: Traffic }> {
+  const service = stage.fresh('udp', 4)
+  await stage.balance({ ...service, scheduler: 'rr' }, ({ address }) => ({ address: address[4], port: PORT, forward: 'nat' }))
+  const traffic = new Traffic(service)
+  await until(async () => (await stage.ipvs.getService(service))!.stats.connections, (connections) => connections > 0n)
+  return { service, traffic }
+}
+
+const now = (): number => performance.now() / 1000
+
+/** The kernel looked no later than now, and what it then added up was held for at most two and a half seconds and the interval. */
+const within = (traffic: Traffic, interval: number): [number, number] => traffic.bounds(now() - 2.5 - interval, now())
+
+test.each([0.25, 1, 3])('watch says how many connections are made in a second, looking every %d s, also after zeroing', async (interval) => {
+  const { service, traffic } = await busy()
+  const seen: { rate: number, least: number, most: number }[] = []
+  const looks = Math.ceil(9 / interval)
+  try {
+    for await (const { rates } of stage.ipvs.watch({ interval })) {
+      const [least, most] = within(traffic, interval)
+      for (const { perSecond } of rates) seen.push({ rate: perSecond.connections, least, most })
+      if (seen.length === 2 * Math.ceil(looks / 2)) await stage.ipvs.zero(service)
+      if (seen.length >= 2 * looks) break
+    }
+  } finally {
+    await traffic.end()
+  }
+  // The first period of the service was a part of one, and until it ended there was the kernel's average.
+  const settled = seen.slice(2 * Math.ceil(4.5 / interval))
+  expect(settled.length).toBeGreaterThan(0)
+  expect(settled.filter(({ rate, least, most }) => rate < least || rate > most)).toEqual([])
+  expect(Math.min(...settled.map(({ least }) => least))).toBeGreaterThan(0)
+})
+
+test('ipvs top shows it too, twenty looks in five seconds, and never 0', async () => {
+  const { service, traffic } = await busy()
+  try {
+    await until(() => Promise.resolve(traffic.made.at(-1)! - traffic.made[0]), (seconds) => seconds > 4.5)
+    const begun = now()
+    const text = await stage.workshop.director.namespace.must(process.execPath, [command, 'top', '--interval', '0.25', '--count', '20'])
+    const [least, most] = traffic.bounds(begun - 4.5, now())
+    const rates = text.split('\n').filter((line) => line.includes(`:${service.port} `)).map((line) => Number(/ rr +(\S+)/.exec(line)![1]))
+    expect(rates).toHaveLength(20)
+    expect(least).toBeGreaterThan(0)
+    // The first looks have the kernel's average, which is on its way.
+    expect(rates.slice(10).filter((rate) => rate < Math.floor(least) || rate > Math.ceil(most))).toEqual([])
+    expect(rates).not.toContain(0)
+  } finally {
+    await traffic.end()
+  }
+})
