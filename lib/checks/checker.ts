@@ -41,7 +41,7 @@ const PAUSE = 1_000
 const END = 5_000
 
 /** Megabytes of the thread's young generation: what checks leave behind is short-lived, and V8 would let it grow to many times that before it collects. */
-const YOUNG = 8
+const YOUNG = 4
 
 /** The thread's file: beside this one as a module, in the neighbouring folder of the command's bundle; where this runs from its sources, the one that was compiled. */
 function workerFile(): string {
