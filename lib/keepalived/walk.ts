@@ -62,6 +62,9 @@ export const level = <Draft>(name: string, keywords: Readonly<Record<string, Key
 /** Names of the blocks that are checks; outside of a real_server they are checks that got lost. */
 export const CHECKERS = ['HTTP_GET', 'SSL_GET', 'TCP_CHECK', 'SMTP_CHECK', 'DNS_CHECK', 'MISC_CHECK', 'UDP_CHECK', 'PING_CHECK', 'FILE_CHECK', 'BFD_CHECK']
 
+/** Blocks that are no part of those around a check. */
+const OUTER = ['real_server', 'virtual_server', 'virtual_server_group', 'global_defs', 'vrrp_instance', 'vrrp_sync_group']
+
 /** What handlers need beside their line. */
 export interface Context {
   diagnostics: Diagnostics
@@ -201,6 +204,12 @@ export class Walker {
     if (!block) {
       const alone = keyword.startsWith('real_server') || keyword.startsWith('virtual_server')
       diagnostics.warning(place, `${shown} is no keyword ${inside}, so the line has no effect`, alone ? `${advice}; and look whether a block before it ended too early` : advice)
+    } else if (OUTER.includes(keyword)) {
+      // Only a } that is missing brings these here.
+      const message = `${keyword} stands ${inside}: a block before it has not ended. It is lost, with all that is in it`
+      const close = `Write the missing } before it; the last block that was opened is a ${level.name}`
+      if (level.checks) diagnostics.error(place, `${message}, checks too`, close)
+      else diagnostics.warning(place, message, close)
     } else if (level.checks) {
       diagnostics.error(place, `${shown} is no block ${inside}. It may have been a check, without which the server would count as healthy. keepalived reads its lines as if they stood ${inside}, and ends ${level.name} at its }`,
         CHECKERS.includes(meant ?? '') || meant === undefined ? `${advice}. The checks are ${CHECKERS.slice(0, -1).join(', ')}` : `${advice}; look whether a } is missing before it`)

@@ -83,6 +83,11 @@ describe('braces', () => {
     expect(elsewhere.diagnostics).toMatchObject([{ severity: 'warning', line: 5, column: 3, advice: expect.stringContaining('into each real_server') as string }])
   })
 
+  test('a server inside another one is where a } is missing', () => {
+    const [told] = read(withVirtual('real_server 192.0.2.12 80 {\nTCP_CHECK { }')).diagnostics
+    expect(told).toMatchObject({ severity: 'error', line: 7, message: expect.stringContaining('a block before it has not ended') as string, advice: expect.stringContaining('Write the missing }') as string })
+  })
+
   test('a check that lost its server refuses the file', () => {
     expect(read(withVirtual('TCP_CHECK { }'))).toMatchObject({ configuration: undefined, diagnostics: [{ severity: 'error', line: 5 }] })
     expect(read('TCP_CHECK { }').configuration).toBeUndefined()
