@@ -1,4 +1,5 @@
 import { batchSync, type BatchInput } from './client/batch.js'
+import type { BatchOptions, BatchResult } from './model/batch.js'
 import { closedError, IpvsError } from './model/errors.js'
 import { failureOf } from './client/failure.js'
 import { listAll } from './client/listing.js'
@@ -16,7 +17,7 @@ import type { Connection, ConnectionFilter, ProcessorTotals, Totals } from './pr
 import { snapshotSync } from './client/snapshot.js'
 import { batchChannel, type BatchTrace } from './client/tracing.js'
 import type {
-  BatchOptions, BatchResult, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
+  Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
   OpenOptions, Service, ServiceInput, ServiceKey, Timeouts,
 } from './model/types.js'
 import { ATTEMPTS } from './wire/unpack/repeats.js'

@@ -2,6 +2,7 @@ import { batch, type AsyncBatchInput } from './client/batch.js'
 import type { ChangeMethods, Promised, ReadMethods } from './client/methods.js'
 import type { NativeHandle } from './wire/addon.js'
 import { addon } from './wire/load.js'
+import type { BatchOptions, BatchResult } from './model/batch.js'
 import { closedError } from './model/errors.js'
 import { nativeOptions } from './client/open-options.js'
 import { openError } from './client/open-error.js'
@@ -18,7 +19,7 @@ import { reconcile, type Reconciler, type ReconcileOptions } from './state/recon
 import type { ApplyOptions, ApplyResult, Desired, Plan, PlanOptions } from './state/types.js'
 import { watch, type Observation, type WatchOptions } from './state/watch.js'
 import type {
-  BatchOptions, BatchResult, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
+  Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
   OpenOptions, Service, ServiceInput, ServiceKey, Timeouts,
 } from './model/types.js'
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { completeCheck } from '../configuration/complete.js'
 import type { Check, CheckTarget, HttpCheck, TlsOptions, UdpCheck, Url } from '../configuration/types.js'
+import { endpointWords } from '../model/keys.js'
 import { untried } from './answer.js'
 import { Attempt, type Asker, type Probe } from './attempt.js'
 import type { RunningClock } from './clock.js'
@@ -47,9 +48,6 @@ const endpointOf = (target: Target, { address, port, bindAddress, bindPort, bind
   mark,
 })
 
-/** 'ADDRESS:PORT', as it stands in a Host header. */
-const hostOf = ({ address, port }: Endpoint): string => address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
-
 const content = (path: string | undefined): string | undefined => path === undefined ? undefined : readFileSync(path, 'latin1')
 
 function securityOf({ serverName, verify, authorities, certificate, key, passphrase, requireClose }: TlsOptions): Security {
@@ -60,7 +58,7 @@ function securityOf({ serverName, verify, authorities, certificate, key, passphr
 
 const pageOf = (url: Url, check: HttpCheck, endpoint: Endpoint): Page => ({
   path: url.path,
-  host: url.host ?? check.host ?? hostOf(endpoint),
+  host: url.host ?? check.host ?? endpointWords(endpoint),
   status: url.status!.map((status) => typeof status === 'number' ? [status, status] : status),
   digest: url.digest,
   text: url.text,

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
-import { invalidType, invalidValue, isArgumentError, telling, withoutStack, AbortError, BatchError, type IpvsError } from '../model/errors.js'
+import { telling, AbortError, BatchError, type BatchOptions, type BatchResult, type Refusal } from '../model/batch.js'
+import { invalidType, invalidValue, isArgumentError, withoutStack, type IpvsError } from '../model/errors.js'
 import { object, refuseUnknown, type Known } from '../arguments/validate.js'
 import { failureOf } from './failure.js'
 import type { BatchBuilder } from './methods.js'
@@ -9,7 +10,7 @@ import { compact, returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'
 import { PIECE_REQUESTS, UNDER_WAY, type Piece, type Place, type Queue } from './queue.js'
 import type {
-  BatchOptions, BatchResult, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Refusal, Service, ServiceInput, ServiceKey, Timeouts,
+  DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Service, ServiceInput, ServiceKey, Timeouts,
 } from '../model/types.js'
 import { DONE, NOT_SENT, UNKNOWN, type Reply } from '../wire/unpack/reply.js'
 import { onAbort, UntilAborted } from './until-aborted.js'

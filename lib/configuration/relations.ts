@@ -1,5 +1,6 @@
 import { addressFamily, canonicalAddress, parseMask, prefixOfMask } from '../model/address.js'
 import { conflict, invalidType, invalidValue, outOfRange } from '../model/errors.js'
+import { endpointWords, hasMark, serviceWords } from '../model/keys.js'
 import { PREFIX_LENGTH_4, PREFIX_LENGTH_6 } from '../model/limits.js'
 import type { DaemonInput, DestinationInput, Tunnel } from '../model/types.js'
 import { NAMED_SCHEDULER_FLAGS } from '../model/vocabulary.js'
@@ -18,8 +19,6 @@ interface Place {
   port: number | undefined
   mistakes: Mistakes
 }
-
-const isMark = (service: DirectedService): service is Extract<DirectedService, { fwmark: number }> => 'fwmark' in service && service.fwmark !== undefined
 
 function tunnelMistakes(destination: DestinationInput, field: string, mistakes: Mistakes): void {
   const { tunnel, forward = defaults.DirectedDestination.forward as string } = destination
@@ -147,22 +146,19 @@ function programMistakes(owner: object, names: readonly string[], field: string,
 
 /** What tells a service from others, as text. */
 export const idOf = (service: DirectedService): string =>
-  isMark(service) ? `fwmark ${service.fwmark} (IPv${service.family})` : `${service.protocol} ${endpoint(service)}`
+  hasMark(service) ? serviceWords(service) : `${service.protocol} ${endpoint(service)}`
 
-const endpoint = ({ address, port }: { address: string, port: number }): string => {
-  const text = canonicalAddress(address)!
-  return text.includes(':') ? `[${text}]:${port}` : `${text}:${port}`
-}
+const endpoint = ({ address, port }: { address: string, port: number }): string => endpointWords({ address: canonicalAddress(address)!, port })
 
 /** What is wrong with a service. */
 export function serviceMistakes(service: DirectedService, field: string, mistakes: Mistakes): void {
-  const family = isMark(service) ? service.family : addressFamily(service.address) as 4 | 6
-  const home: Place = { family, port: isMark(service) ? undefined : service.port, mistakes }
+  const family = hasMark(service) ? service.family : addressFamily(service.address) as 4 | 6
+  const home: Place = { family, port: hasMark(service) ? undefined : service.port, mistakes }
   flagMistakes(service, field, mistakes)
   persistenceMistakes(service, field, home)
   const { quorum = defaults.AddressService.quorum as number, hysteresis = 0, fallback, checks = [], destinations = [] } = service
   if (hysteresis >= quorum) mistakes.push(outOfRange(`${field}.hysteresis`, `less than the quorum, which is ${quorum}`, hysteresis))
-  if (service.onlyWhileHeld === true && isMark(service)) mistakes.push(conflict(`${field}.onlyWhileHeld`, 'needs an address that can be held: a firewall mark has none'))
+  if (service.onlyWhileHeld === true && hasMark(service)) mistakes.push(conflict(`${field}.onlyWhileHeld`, 'needs an address that can be held: a firewall mark has none'))
   if (fallback !== undefined) destinationMistakes(fallback, `${field}.fallback`, home)
   programMistakes(service, ['onQuorumReached', 'onQuorumLost'], field, mistakes)
   checks.forEach((check, index) => checkMistakes(check, `${field}.checks[${index}]`, mistakes))

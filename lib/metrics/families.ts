@@ -1,3 +1,5 @@
+import { familyOf, hasMark } from '../model/keys.js'
+import { COUNTERS, type Counter } from '../model/statistics.js'
 import type { ListedDestination, ListedTableService, ServiceKey } from '../model/types.js'
 import type { Totals } from '../proc/types.js'
 
@@ -28,14 +30,16 @@ export type BackendLabel = (typeof BACKEND_LABELS)[number]
 
 /** Labels of a service by their names, in the words of `/proc/net/ip_vs`, where node_exporter has them from. */
 export function serviceLabels(key: ServiceKey): Record<(typeof SERVICE_LABELS)[number], string> {
-  return 'fwmark' in key
+  return hasMark(key)
     ? { local_address: '', local_port: '0', proto: 'FWM', local_mark: key.fwmark.toString(16).toUpperCase().padStart(8, '0'), family: String(key.family) }
-    : { local_address: key.address, local_port: String(key.port), proto: String(key.protocol).toUpperCase(), local_mark: '', family: key.address.includes(':') ? '6' : '4' }
+    : { local_address: key.address, local_port: String(key.port), proto: String(key.protocol).toUpperCase(), local_mark: '', family: String(familyOf(key)) }
 }
 
-const RATES = [
-  ['connections', 'connections'], ['incoming_packets', 'inPackets'], ['outgoing_packets', 'outPackets'], ['incoming_bytes', 'inBytes'], ['outgoing_bytes', 'outBytes'],
-] as const
+const NAMES: Record<Counter, string> = {
+  connections: 'connections', inPackets: 'incoming_packets', outPackets: 'outgoing_packets', inBytes: 'incoming_bytes', outBytes: 'outgoing_bytes',
+}
+/** The counters, each with its name in metrics. */
+const COUNTED = COUNTERS.map((counter) => [NAMES[counter], counter] as const)
 
 const TOTALS: Description<Totals>[] = [
   { name: 'connections_total', help: 'The total number of connections made.', standard: true, value: ({ stats }) => Number(stats.connections) },
@@ -43,8 +47,8 @@ const TOTALS: Description<Totals>[] = [
   { name: 'outgoing_packets_total', help: 'The total number of outgoing packets.', standard: true, value: ({ stats }) => Number(stats.outPackets) },
   { name: 'incoming_bytes_total', help: 'The total amount of incoming data.', standard: true, value: ({ stats }) => Number(stats.inBytes) },
   { name: 'outgoing_bytes_total', help: 'The total amount of outgoing data.', standard: true, value: ({ stats }) => Number(stats.outBytes) },
-  ...RATES.map(([name, field]): Description<Totals> =>
-    ({ name: `${name}_per_second`, help: `The kernel's moving average of ${name.replace('_', ' ')} per second.`, value: ({ rates }) => rates[field] })),
+  ...COUNTED.map(([name, counter]): Description<Totals> =>
+    ({ name: `${name}_per_second`, help: `The kernel's moving average of ${name.replace('_', ' ')} per second.`, value: ({ rates }) => rates[counter] })),
 ]
 
 const connectionsOf = ({ activeConnections, inactiveConnections, persistentConnections }: ListedDestination): number => activeConnections + inactiveConnections + persistentConnections
@@ -57,19 +61,19 @@ const BACKENDS: Description<ListedDestination>[] = [
   { name: 'backend_upper_threshold', help: 'Connections from which on a backend gets no new ones, 0 for no limit.', value: ({ upperThreshold }) => upperThreshold },
   { name: 'backend_lower_threshold', help: 'Connections below which a backend gets new ones again, 0 for three quarters of the upper threshold.', value: ({ lowerThreshold }) => lowerThreshold },
   { name: 'backend_draining', help: 'Backends at weight 0 that still have connections.', value: (destination) => destination.weight === 0 && connectionsOf(destination) > 0 ? 1 : 0 },
-  ...RATES.map(([name, field]): Description<ListedDestination> =>
-    ({ name: `backend_${name}_per_second`, help: `The kernel's moving average of ${name.replace('_', ' ')} per second, by local and remote address.`, value: ({ rates }) => rates[field] })),
-  ...RATES.map(([name, field]): Description<ListedDestination> =>
-    ({ name: `backend_${name}_total`, help: `The ${name.replace('_', ' ')} of a backend since it was added or zeroed.`, value: ({ stats }) => Number(stats[field]) })),
+  ...COUNTED.map(([name, counter]): Description<ListedDestination> =>
+    ({ name: `backend_${name}_per_second`, help: `The kernel's moving average of ${name.replace('_', ' ')} per second, by local and remote address.`, value: ({ rates }) => rates[counter] })),
+  ...COUNTED.map(([name, counter]): Description<ListedDestination> =>
+    ({ name: `backend_${name}_total`, help: `The ${name.replace('_', ' ')} of a backend since it was added or zeroed.`, value: ({ stats }) => Number(stats[counter]) })),
 ]
 
 const SERVICES: Description<ListedTableService>[] = [
   { name: 'service_backends', help: 'The backends of a service.', value: ({ destinations }) => destinations.length },
   { name: 'service_backends_available', help: 'The backends of a service with a weight above 0.', value: ({ destinations }) => destinations.reduce((sum, { weight }) => weight > 0 ? sum + 1 : sum, 0) },
-  ...RATES.map(([name, field]): Description<ListedTableService> =>
-    ({ name: `service_${name}_per_second`, help: `The kernel's moving average of ${name.replace('_', ' ')} per second.`, value: ({ rates }) => rates[field] })),
-  ...RATES.map(([name, field]): Description<ListedTableService> =>
-    ({ name: `service_${name}_total`, help: `The ${name.replace('_', ' ')} of a service since it was added or zeroed.`, value: ({ stats }) => Number(stats[field]) })),
+  ...COUNTED.map(([name, counter]): Description<ListedTableService> =>
+    ({ name: `service_${name}_per_second`, help: `The kernel's moving average of ${name.replace('_', ' ')} per second.`, value: ({ rates }) => rates[counter] })),
+  ...COUNTED.map(([name, counter]): Description<ListedTableService> =>
+    ({ name: `service_${name}_total`, help: `The ${name.replace('_', ' ')} of a service since it was added or zeroed.`, value: ({ stats }) => Number(stats[counter]) })),
 ]
 
 /** The metrics of each kind of thing. */
