@@ -1,4 +1,5 @@
-// The addon: { schema, open(options), openSync(options), enterNamespace(fd), openSocket(…), sendTo(…), receiveFrom(…) }.
+// The addon: { schema, open(options), openSync(options), enterNamespace(fd), openSocket(…), sendTo(…),
+// receiveFrom(…) }.
 #include "addon.h"
 
 #include "handle.h"
