@@ -149,12 +149,20 @@ export function prepare(target: Target, check: Check): Probe {
 }
 
 /** A text that is the same for the same question to the same target, however its properties are ordered. */
-export function identity(target: Target, check: Check): string {
-  return JSON.stringify([target.address, target.port, sorted({ ...check, startDown: undefined, logEachFailure: undefined })])
+export function identity({ address, port }: Target, check: Check): string {
+  return `${address} ${port} ${textOf(check, true)}`
 }
 
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined).sort(([a], [b]) => a < b ? -1 : 1).map(([name, inner]) => [name, sorted(inner)]))
+/** JSON with sorted properties; without those that are the destination's own business, at the outside. */
+function textOf(value: unknown, outermost = false): string {
+  if (Array.isArray(value)) return `[${value.map((one) => textOf(one)).join()}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const properties = value as Record<string, unknown>
+  let text = '{'
+  for (const name of Object.keys(properties).sort()) {
+    const inner = properties[name]
+    if (inner === undefined || (outermost && (name === 'startDown' || name === 'logEachFailure'))) continue
+    text += `${name}:${textOf(inner)},`
+  }
+  return `${text}}`
 }

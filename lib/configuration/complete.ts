@@ -1,3 +1,4 @@
+import type { ServiceKey } from '../model/types.js'
 import { defaults } from './table.js'
 import type { Check, CheckCommon, DirectedDestination, DirectedService, DirectorConfiguration, HttpCheck, Program, UdpCheck, WhenDown } from './types.js'
 
@@ -6,7 +7,7 @@ export type CompleteCheck = Check & Required<CheckCommon>
 
 export type CompleteProgram = Program & Required<Pick<Program, 'timeout'>>
 
-export type CompleteDestination = DirectedDestination & {
+export type CompleteDestination = Omit<DirectedDestination, 'checks'> & {
   checks: CompleteCheck[]
   whenDown: WhenDown
   startDown: boolean
@@ -17,7 +18,7 @@ export type CompleteDestination = DirectedDestination & {
 
 type Decided = 'checks' | 'quorum' | 'hysteresis' | 'whenDown' | 'whenAllDown' | 'startDown' | 'rampUp' | 'onlyWhileHeld' | 'notifyAtEnd' | 'notifyAtStart'
 
-export type CompleteService = DirectedService & Required<Pick<DirectedService, Decided>> & {
+export type CompleteService = Omit<DirectedService, 'destinations'> & ServiceKey & Required<Pick<DirectedService, Decided>> & {
   destinations: CompleteDestination[]
   onQuorumReached?: CompleteProgram
   onQuorumLost?: CompleteProgram

@@ -1,4 +1,4 @@
-// The addon: { schema, open(options), openSync(options), enterNamespace(fd), openSocket(…), sendTo(…), receiveFrom(…) }.
+// The addon: { schema, open(options), openSync(options) }, and what thread_network.h has.
 #include "addon.h"
 
 #include "handle.h"

@@ -69,7 +69,8 @@ int bindTo(int descriptor, const Napi::Uint8Array& bytes) {
 Napi::Value enterNamespace(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (syscall(SYS_gettid) == getpid()) {
-    Napi::Error::New(env, "The main thread never changes its network namespace: enterNamespace is for worker threads")
+    Napi::Error::New(env, "The main thread never changes its network namespace: "
+                          "enterNamespace is for worker threads")
         .ThrowAsJavaScriptException();
     return {};
   }
@@ -99,7 +100,7 @@ Napi::Value sendTo(const Napi::CallbackInfo& info) {
   int descriptor = info[0].As<Napi::Number>().Int32Value();
   SocketAddress to(info[1].As<Napi::Uint8Array>());
   auto bytes = info[2].As<Napi::Uint8Array>();
-  ssize_t sent = sendto(descriptor, bytes.Data(), bytes.ByteLength(), MSG_DONTWAIT | MSG_NOSIGNAL, to.get(), to.size());
+  ssize_t sent = sendto(descriptor, bytes.Data(), bytes.ByteLength(), MSG_DONTWAIT, to.get(), to.size());
   return Napi::Number::New(info.Env(), sent < 0 ? -errno : static_cast<int>(sent));
 }
 

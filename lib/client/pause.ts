@@ -1,0 +1,64 @@
+import { setImmediate } from 'node:timers'
+
+/**
+ * Work that is cut into pieces, so that the event loop is never held for long: `if (worked()) await pause()` after each piece.
+ *
+ * All such work of a process shares one clock. Many listings that are read at the same time hold the event loop no longer than one of them.
+ */
+
+/** Milliseconds that the event loop is held. Less than is promised: a collection of garbage can come on top of it. */
+export const LONGEST = 2
+
+/** The clock is read after so many units of work. Where that takes a system call, it is as dear as one or two of them. */
+export const STRIDE = 64
+
+/** Units since the clock was read. */
+let units = 0
+
+/** When the work of this turn of the event loop began; `undefined` while none is known. */
+let began: number | undefined
+
+const waiting: (() => void)[] = []
+
+function turnIsOver(): void {
+  began = undefined
+}
+
+/**
+ * Counts units of work that were done: an operation packed, a record read or compared. Whether it is time for a {@link pause}.
+ */
+export function worked(done = 1): boolean {
+  units += done
+  if (units < STRIDE) return false
+  units = 0
+  const now = performance.now()
+  if (began !== undefined) return now - began >= LONGEST
+  began = now
+  setImmediate(turnIsOver)
+  return false
+}
+
+/** Lets those who wait go on, one after the other, for as long as there is time in this turn; the others wait for the next one. */
+function goOn(): void {
+  waiting.shift()?.()
+  if (waiting.length === 0) return
+  // A tick asked for by a microtask comes when all microtasks have run: those of whoever goes on.
+  queueMicrotask(() => process.nextTick(() => {
+    if (worked(STRIDE)) setImmediate(beginTurn)
+    else goOn()
+  }))
+}
+
+function beginTurn(): void {
+  began = performance.now()
+  setImmediate(turnIsOver)
+  goOn()
+}
+
+/** Waits for a turn of the event loop with time for more work. Who came first goes on first. */
+export function pause(): Promise<void> {
+  return new Promise((resolve) => {
+    waiting.push(resolve)
+    if (waiting.length === 1) setImmediate(beginTurn)
+  })
+}
