@@ -6,7 +6,7 @@ import type { BatchOptions, BatchResult } from './model/batch.js'
 import { closedError } from './model/errors.js'
 import { nativeOptions } from './client/open-options.js'
 import { openError } from './client/open-error.js'
-import { changes, reads } from './client/operations.js'
+import { callOf, changes, reads } from './client/operations.js'
 import { connections } from './proc/connections.js'
 import { sysctl, type Sysctl } from './proc/sysctl.js'
 import { processorTotals, totals } from './proc/totals.js'
@@ -20,7 +20,7 @@ import type { ApplyOptions, ApplyResult, Desired, Plan, PlanOptions } from './st
 import { watch, type Observation, type WatchOptions } from './state/watch.js'
 import type {
   Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
-  OpenOptions, Service, ServiceInput, ServiceKey, Timeouts,
+  OpenOptions, Operation, Service, ServiceInput, ServiceKey, Timeouts,
 } from './model/types.js'
 
 /**
@@ -78,6 +78,12 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   stopDaemon(daemon: DaemonKey): Promise<void> { return this.#queue.change(changes.stopDaemon, daemon, undefined) }
   daemons(): Promise<Daemon[]> { return this.#queue.list(reads.daemons) }
   snapshot(): Promise<ListedTable> { return snapshot(this.#queue) }
+
+  /**
+   * Carries out one operation, given as an object as batches and plans have them: the same as calling the method that `operation.type` names.
+   * Rejects as that method does; a type that does not exist rejects with `ERR_INVALID_ARG_TYPE`.
+   */
+  async run(operation: Operation): Promise<void> { return this.#queue.change(...callOf(operation)) }
 
   /**
    * Carries out any number of operations in as few system calls as the socket's limits allow, in order.

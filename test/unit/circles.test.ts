@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
-const lib = fileURLToPath(new URL('../../../lib/', import.meta.url))
+const lib = fileURLToPath(new URL('../../lib/', import.meta.url))
 
 /** The files of lib/, each with the files that it imports, types included. */
 const imports = new Map(readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts')).map((file) => {

@@ -17,7 +17,7 @@ import { batchChannel, type BatchTrace } from '../../../lib/client/tracing.js'
 import { Requests } from '../../../lib/wire/pack/requests.js'
 import { repeatedServices } from '../../../lib/wire/unpack/repeats.js'
 import { Reply } from '../../../lib/wire/unpack/reply.js'
-import { echo, FIRST, packReply, type Answer } from './support/replies.js'
+import { echo, FIRST, packReply, type Answer } from '../wire/support/replies.js'
 import { Recorder } from './support/recorder.js'
 
 const key = (port: number) => ({ protocol: 'tcp', address: '10.0.0.1', port }) as const
