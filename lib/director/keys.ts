@@ -1,8 +1,7 @@
 import type { CompleteDestination, CompleteService } from '../configuration/complete.js'
 import { canonicalAddress } from '../model/address.js'
-import { hasMark } from '../model/key.js'
+import { destinationId, hasMark } from '../model/keys.js'
 import type { DestinationInput, DestinationKey, ServiceInput, ServiceKey } from '../model/types.js'
-import { destinationId } from '../state/complete.js'
 
 /** The key alone, as the kernel lists it, whatever spelling the configuration has. */
 export const canonicalKey = (service: ServiceKey): ServiceKey =>
