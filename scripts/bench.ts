@@ -1,4 +1,4 @@
-/** `npm run bench`: prepares what is measured, then measures it in the lab. `npm run bench -- --help` tells the options. */
+/** `npm run bench`: sets the benchmark up and runs it in the lab. `npm run bench -- --help` lists the options. */
 import { fileURLToPath } from 'node:url'
 import { parseBenchArguments, usage, type BenchArguments } from './bench/arguments.js'
 import { compileReference } from './bench/reference.js'

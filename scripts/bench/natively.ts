@@ -1,4 +1,6 @@
-/** Measures what needs no IPVS on the machine itself, not in the lab: `npm run build && npx tsc -b && node build/scripts/bench/natively.js`. */
+/**
+ * Measures what needs no IPVS on the machine itself, not in the lab: `npm run build && npx tsc -b && node build/scripts/bench/natively.js`.
+ */
 import { describePlace, place } from './place.js'
 import { formatTable } from './report.js'
 import { checks } from './suites/checks.js'
