@@ -133,7 +133,7 @@ if ((await visitor.say())[0] !== 'alpha') {
   await visitor.say()
 }
 
-/** Sends requests one after the other until it is stopped. `phase` returns who answered since its last call. */
+/** Sends requests one after the other until it is stopped. A new phase begins with each change of the rules. */
 let answers: string[] = []
 let phase = 0
 let going = true

@@ -16,7 +16,7 @@ const plan = {
 
 const families = [4, 6] as const
 
-/** Makes addresses usable at once, disables redirects, and lets the director forward packets from any source. */
+/** Makes addresses usable at once, and disables redirects and reverse-path filtering. */
 const common = {
   'net/ipv6/conf/all/accept_dad': 0, 'net/ipv6/conf/default/accept_dad': 0, 'net/ipv6/conf/default/dad_transmits': 0,
   'net/ipv4/conf/all/rp_filter': 0, 'net/ipv4/conf/default/rp_filter': 0,
