@@ -4,7 +4,7 @@
  *     node examples/blue-green.mjs blue
  *     node examples/blue-green.mjs green
  *
- * New connections go to the new backends at once. The old ones keep those they have, and are removed when the last of them has ended.
+ * New connections go to the new backends at once. The old backends keep their connections and are removed when the last one has ended.
  */
 import { formatPlan, Ipvs } from 'ipvs'
 
@@ -22,14 +22,16 @@ if (!Object.hasOwn(backends, colour)) {
 
 const ipvs = await Ipvs.open()
 const desired = [{ ...service, destinations: backends[colour].map((address) => ({ address, port: 80, forward: 'nat' })) }]
-// This program's part of the table; whatever else is there stays as it is.
+// The part of the table that this program owns. The rest is not changed.
 const options = { prune: 'owned', owns: { protocol: 'tcp', address: service.address, port: service.port }, drain: { timeout: 600 } }
 
 console.log(formatPlan(await ipvs.plan(desired, options)))
 const { refused, notSent } = await ipvs.apply(desired, {
   ...options,
   onProgress({ phase, draining }) {
-    for (const { destination, activeConnections } of draining) console.log(`${phase}: ${destination.address} has ${activeConnections} active connections`)
+    for (const { destination, activeConnections } of draining) {
+      console.log(`${phase}: ${destination.address} has ${activeConnections} active connections`)
+    }
   },
 })
 await ipvs.close()

@@ -25,14 +25,14 @@ const server = createServer(async (request, response) => {
   }
   const pieces = writer.pieces()
   try {
-    // The table has been read when there is a first piece.
+    // The first piece arrives once the table has been read, so errors can still become status 500.
     const { value } = await pieces.next()
     response.writeHead(200, { 'content-type': writer.contentType }).write(value)
   } catch (error) {
     response.writeHead(500).end(`${error.message}\n`)
     return
   }
-  // Prometheus may have hung up meanwhile.
+  // Prometheus may have closed the connection.
   await pipeline(pieces, response).catch(() => {})
 })
 server.on('error', ({ message }) => {

@@ -1,12 +1,12 @@
 /**
- * Keeps the kernel's table at what a JSON file says, and repairs what others change:
+ * Keeps the kernel's table as a JSON file describes it, and undoes changes by others:
  *
  *     node examples/follow-file.mjs table.json
  *
  *     { "services": [{ "protocol": "tcp", "address": "10.10.10.100", "port": 80, "scheduler": "rr",
  *                      "destinations": [{ "address": "10.10.20.1", "port": 80, "forward": "nat" }] }] }
  *
- * A file that cannot be read or does not make sense changes nothing: the last good state stays in force.
+ * A file that is unreadable or invalid changes nothing: the last good state stays in force.
  */
 import { existsSync } from 'node:fs'
 import { readFile, watch } from 'node:fs/promises'
@@ -25,12 +25,12 @@ for (const name of ['SIGTERM', 'SIGINT']) process.once(name, () => stop.abort())
 const ipvs = await Ipvs.open()
 
 async function* tables() {
-  // Watched before it is read, so that no change is missed; its folder, because editors put a new file in the old one's place.
+  // Watches before reading, so that no change is missed. Watches the folder, because editors replace the file.
   const events = watch(dirname(file), { signal: stop.signal })
   const read = async () => {
     try {
       const table = JSON.parse(await readFile(file, 'utf8'))
-      // Bad input is found here, where the last good state is still in force.
+      // Validates the file, so that bad input never reaches the reconciler.
       await ipvs.plan(table)
       return [table]
     } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * Prints what changes in the table, and which services have traffic:
+ * Prints changes of the table, and the rates of services with traffic:
  *
  *     node examples/rates.mjs [SECONDS]
  */
@@ -20,8 +20,10 @@ for await (const { changes, rates } of ipvs.watch({ interval, signal: stop.signa
   for (const { type, service, destination } of changes) console.log(type, nameOf(service), destination?.address ?? '')
   for (const { service, destination, perSecond } of rates) {
     if (destination !== undefined || perSecond.inPackets === 0) continue
-    // The rate of the last two seconds that the kernel has added up: it is the same at any interval.
-    console.log(`${nameOf(service)}: ${perSecond.connections.toFixed(1)} connections, ${perSecond.inBytes.toFixed(0)} bytes in, ${perSecond.outBytes.toFixed(0)} bytes out each second`)
+    // The rate covers the last two seconds for which the kernel has updated its counters, whatever the interval.
+    const { connections, inBytes, outBytes } = perSecond
+    const bytes = `${inBytes.toFixed(0)} bytes in, ${outBytes.toFixed(0)} bytes out`
+    console.log(`${nameOf(service)}: ${connections.toFixed(1)} connections, ${bytes} each second`)
   }
 }
 await ipvs.close()

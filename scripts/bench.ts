@@ -1,4 +1,4 @@
-/** `npm run bench`: prepares what is measured, then measures it in the lab. `npm run bench -- --help` tells the options. */
+/** `npm run bench`: sets the benchmark up and runs it in the lab. `npm run bench -- --help` lists the options. */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { argumentsFor, parseBenchArguments, usage, type BenchArguments } from './bench/arguments.js'

@@ -1,5 +1,5 @@
 // Sets up what a task needs, then runs it: node scripts/bootstrap.mjs TASK ARG…
-// Plain JavaScript without dependencies, because on a fresh checkout there is nothing else yet.
+// Plain JavaScript without dependencies, because a fresh checkout has no packages yet.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -14,7 +14,7 @@ if (major < 20 || (major === 20 && minor < 19) || major === 21 || (major === 22 
 }
 if (task === undefined) fail('no task was given: use the scripts of package.json (npm run)')
 
-/** The lab stands alone: it runs, and compiles, while the rest of the tree is being worked on. */
+/** The lab is independent: it compiles and runs even if the rest of the tree does not. */
 const project = task === 'lab' ? 'scripts/lab' : 'scripts'
 const compiled = join(root, 'build/scripts', `${task}.js`)
 
@@ -36,11 +36,11 @@ function fail(message) {
   process.exit(1)
 }
 
-/** Two tasks at once take turns here. The lock of a process that is gone is void. */
+/** Concurrent tasks take turns. The lock of a process that has ended is ignored. */
 function locked(work) {
   mkdirSync('build', { recursive: true })
   const lock = 'build/.lock'
-  // A guest of the lab sees the same lock, but has other processes: what it holds is void after a time only.
+  // A guest of the lab sees the same lock but other processes, so its lock only expires by age.
   const kernel = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   const isVoid = () => {
     let age
@@ -71,7 +71,7 @@ function locked(work) {
   }
 }
 
-/** Runs a program quietly; what it printed shows only when it fails. */
+/** Runs a program and shows its output only if it fails. */
 function quietly(program, args) {
   const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 2 ** 28 })
   return { ok: status === 0, output: `${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}` }
@@ -86,7 +86,7 @@ function install() {
   if (!ok) fail(`npm ci failed:\n${output}`)
 }
 
-/** A checkout gives package-lock.json a new date without changing it: what counts is what it asks for. */
+/** Compares contents, because a checkout gives package-lock.json a new date without changing it. */
 function sameVersions(stamp) {
   const versions = file => Object.entries(JSON.parse(readFileSync(file, 'utf8')).packages)
     .filter(([name, { optional }]) => name !== '' && !optional).map(([name, { version }]) => `${name}@${version}`).sort().join('\n')
@@ -100,7 +100,7 @@ function compile() {
   else fail(output)
 }
 
-/** Puts the command together again if a module that it may be made of is newer: rolldown.config.js. */
+/** Bundles the command again if one of its modules is newer (rolldown.config.js). */
 function bundle() {
   const made = 'dist/bin/ipvs.cjs'
   const date = file => statSync(file).mtimeMs

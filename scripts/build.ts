@@ -1,2 +1,2 @@
-// What `npm run build` makes, dist/ and build/Release/ipvs.node, is set up before every task.
+// Empty, because dist/ and build/Release/ipvs.node are built before every task.
 process.stdout.write('built: dist/ and build/Release/ipvs.node\n')

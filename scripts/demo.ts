@@ -1,4 +1,7 @@
-/** `npm run demo`: sets up what it needs, then tells its story in the lab. `npm run demo -- --on uml|qemu|host --suite SUITE` chooses the kernel. */
+/**
+ * `npm run demo`: sets up what it needs, then runs the demo in the lab. `npm run demo -- --on uml|qemu|host --suite SUITE` chooses the
+ * kernel.
+ */
 import { fileURLToPath } from 'node:url'
 import { readArguments } from './lab/arguments.js'
 import { runInLab } from './lab/lab.js'

@@ -1,4 +1,7 @@
-/** `npm run fuzz`: every decoder under libFuzzer, each for 60 s from its committed corpus. `npm run fuzz -- --seconds 10 service info` chooses. */
+/**
+ * `npm run fuzz`: runs every decoder under libFuzzer for 60 seconds from its committed corpus. `npm run fuzz -- --seconds 10 service info`
+ * chooses.
+ */
 import { parseArgs } from 'node:util'
 import { fuzz } from './test/fuzz.js'
 import { good } from './test/outcome.js'

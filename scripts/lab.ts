@@ -3,7 +3,7 @@ import { CannotStart, TimedOut } from './lab/job.js'
 import { runInLab } from './lab/lab.js'
 import { say } from './setup/run.js'
 
-// Whoever reads the output may stop (| head): then nobody waits for the rest.
+// The reader of the output may stop early (| head). The rest is not needed then.
 process.stdout.on('error', () => process.exit(1))
 
 try {
@@ -13,6 +13,6 @@ try {
 } catch (error) {
   if (error instanceof UsageError) say(`lab: ${error.message}\n\n${usage}`)
   else say(`lab: ${error instanceof CannotStart || error instanceof TimedOut ? error.message : (error as Error).message}`)
-  // 124 as timeout(1) has it; 125 says that the lab failed, not the command.
+  // 124 is timeout(1)'s status; 125 means that the lab failed, not the command.
   process.exitCode = error instanceof TimedOut ? 124 : error instanceof UsageError ? 2 : 125
 }

@@ -1,4 +1,4 @@
-/** `npm run test:kernels`: kernel and traffic tests on every kernel supported. `npm run test:kernels -- trixie sid` chooses. */
+/** `npm run test:kernels`: runs the kernel and traffic tests on every supported kernel. `npm run test:kernels -- trixie sid` chooses. */
 import type { PlaceName } from './lab/arguments.js'
 import { UsageError } from './lab/arguments.js'
 import { suites, type Suite } from './lab/suites.js'
@@ -10,10 +10,13 @@ import type { Stage } from './test/stages.js'
 
 if (!process.stdout.isTTY && process.env.FORCE_COLOR === undefined) process.env.NO_COLOR = '1'
 
-/** Half an hour where code is emulated and the processor is the guest's own; others may have work to do. */
+/** An emulated run takes half an hour with a processor to itself. The limit leaves room for other work on the machine. */
 const patience = ['--timeout', '7200']
 
-/** The newest kernel runs in user-mode Linux, natively; the others, which do not start there on every processor, are emulated: one processor each, in halves, so that no processor waits for another. */
+/**
+ * The newest kernel runs natively in user-mode Linux. The others do not start there on every processor, so they are emulated. Each has one
+ * processor and runs its tests in two halves, so that all of the machine's processors are busy.
+ */
 const ways: Record<Suite, { on: PlaceName, parts: number }> = {
   bullseye: { on: 'qemu', parts: 2 },
   bookworm: { on: 'qemu', parts: 2 },

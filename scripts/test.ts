@@ -1,5 +1,5 @@
 /**
- * `npm test`: the checks of every day, all set-up included. `npm test -- --all` adds what a change must pass before it is taken in;
+ * `npm test`: the everyday checks, including all set-up. `npm test -- --all` adds what a change must pass before it is merged.
  * `npm test -- unit kernel --on qemu --suite trixie` chooses stages and the kernel.
  */
 import { UsageError, usage as labUsage } from './lab/arguments.js'
@@ -8,12 +8,12 @@ import { good, summary, total } from './test/outcome.js'
 import { runStages } from './test/schedule.js'
 import { leftOut, stages } from './test/stages.js'
 
-// Vitest would colour its output also where nobody sees colours.
+// Vitest would colour its output even in files.
 if (!process.stdout.isTTY && process.env.FORCE_COLOR === undefined) process.env.NO_COLOR = '1'
 
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
 
-/** An emulated processor, beside other work, takes longer than the lab's usual limit. */
+/** An emulated processor on a busy machine takes longer than the lab's usual limit. */
 const patience = ['--timeout', '3600']
 
 const usage = (): string => `Usage: npm test -- [--all] [STAGE…] [OPTION…]

@@ -1,4 +1,6 @@
-/** The benchmark itself, as it runs on the kernel that is measured: `node build/scripts/bench/main.js OPTION…`, with bench's own options. */
+/**
+ * The benchmark itself, as it runs on the kernel that is measured: `node build/scripts/bench/main.js OPTION…`, with bench's own options.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { dirname } from 'node:path'

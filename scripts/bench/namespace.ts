@@ -38,7 +38,9 @@ export class Namespace {
 const window = 50
 const patience = 5000
 
-/** Waits for a moment in which all processors together are busy for less than a fifth of one, but not for ever: others may have work to do. */
+/**
+ * Waits for a moment in which all processors together are busy for less than a fifth of one, but not for ever: others may have work to do.
+ */
 async function quiet(): Promise<void> {
   const busy = (): number => cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0)
   for (let waited = 0; waited < patience; waited += window) {

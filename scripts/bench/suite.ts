@@ -35,8 +35,9 @@ export async function clocked(work: () => unknown): Promise<number> {
 const warmUps = 4
 
 /**
- * The same for work that is warm: something like it was done right before, on a heap without the rubbish of what came earlier, and more than once. To
- * collect garbage gives memory back to the system, and to touch that again costs a page fault a page, thirty microseconds each in user-mode Linux.
+ * The same for work that is warm: something like it was done right before, on a heap without the rubbish of what came earlier, and more
+ * than once. To collect garbage gives memory back to the system, and to touch that again costs a page fault a page, thirty microseconds
+ * each in user-mode Linux.
  */
 export async function clockedWarm(warmUp: () => unknown, work: () => unknown): Promise<number> {
   collectGarbage()

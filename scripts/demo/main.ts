@@ -1,4 +1,4 @@
-/** The demo's story, told inside the lab: on a real kernel, with packets. */
+/** The demo, which runs inside the lab on a real kernel with real packets. */
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
@@ -35,7 +35,7 @@ const { client, director, backends: [alpha, beta] } = workshop
 await workshop.openTunnels()
 const serve = async ({ name, host, address }: Backend): Promise<void> => {
   await host.serve('http', address[4], 80, name)
-  // With direct routing and tunnels requests arrive with the virtual address, which each backend has on its loopback interface.
+  // With direct routing and tunnels, requests keep the virtual address, which each backend has on its loopback interface.
   await host.serve('http', workshop.virtual[4], 80, name)
 }
 const stop = async ({ host, address }: Backend): Promise<void> => {
@@ -51,7 +51,7 @@ const question = { transport: 'http', address: web.address, port: web.port, from
 const destination = ({ address }: Backend, change: Partial<Destination>): Destination =>
   ({ address: address[4], port: 80, forward: 'nat', weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: null, ...change })
 
-/** Carries out one rule and says how long it took until the kernel had it in force: its acknowledgement is the proof. */
+/** Carries out one operation and prints how long it took until the kernel acknowledged it, which means that it is in force. */
 async function rule(words: string, act: () => Promise<void>): Promise<void> {
   const start = process.hrtime.bigint()
   await act()
@@ -60,13 +60,13 @@ async function rule(words: string, act: () => Promise<void>): Promise<void> {
   print(`    ${words.padEnd(66)} in force after ${milliseconds.toFixed(2)} ms`)
 }
 
-/** Says what came of it, and remembers what went wrong. */
+/** Prints the result and records a failure. */
 function verdict(good: boolean, words: string, otherwise: string): void {
   print(`    ${good ? `✓ ${words}` : `✗ ${otherwise}`}`)
   if (!good) wrong.push(otherwise)
 }
 
-/** Asks over a new connection each time; who answered. A request that fails is remembered as one that went where it should not. */
+/** Sends requests, each over a new connection, and returns who answered. A failed request counts as an error. */
 async function ask(times: number): Promise<string[]> {
   asked += times
   try {
@@ -77,7 +77,7 @@ async function ask(times: number): Promise<string[]> {
   }
 }
 
-/** Requests must alternate. */
+/** Checks that requests alternate between servers. */
 async function requests(times: number): Promise<void> {
   const names = await ask(times)
   print('', `    ${times} requests to http://${web.address}/ were answered by`, `      ${names.join(' ')}`)
@@ -85,7 +85,7 @@ async function requests(times: number): Promise<void> {
   verdict(alternating, 'the two in turn', `they do not alternate: ${names.join(' ')}`)
 }
 
-/** Waits for the kernel to have added up its counters, which it does every two seconds, then shows the table. */
+/** Waits until the kernel has updated its counters, which it does every two seconds, then prints the table. */
 async function table(connections: number): Promise<void> {
   let { services } = await ipvs.snapshot()
   for (const end = Date.now() + 20_000; services[0].stats.connections < connections && Date.now() < end; { services } = await ipvs.snapshot()) await setTimeout(100)
@@ -125,7 +125,7 @@ chapter('4. A backend is drained and stopped while requests go on')
 for (const backend of [alpha, beta]) await ipvs.updateDestination(web, destination(backend, {}))
 await ipvs.zero()
 
-// A visitor of alpha who stays: one connection, kept alive.
+// A client that stays connected to alpha.
 let visitor = await client.connect(question)
 if ((await visitor.say())[0] !== 'alpha') {
   await visitor.end()
@@ -133,7 +133,7 @@ if ((await visitor.say())[0] !== 'alpha') {
   await visitor.say()
 }
 
-/** Requests go on, one after the other, until told to stop: a phase says who answered since the last time it was asked. */
+/** Sends requests one after the other until it is stopped. A new phase begins with each change of the rules. */
 let answers: string[] = []
 let phase = 0
 let going = true
@@ -142,11 +142,11 @@ const stream = (async (): Promise<void> => {
     const began = phase
     const names = await ask(1)
     if (names.length === 0) going = false
-    // A request that was under way when the rule changed belongs to neither side.
+    // A request that was in progress when the rule changed does not count for either side.
     if (began === phase) answers.push(...names)
   }
 })()
-/** Lets so many requests through and says who answered them. */
+/** Waits for this many requests and returns who answered them. */
 const next = async (times: number): Promise<string[]> => {
   phase++
   answers = []

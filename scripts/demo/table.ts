@@ -10,7 +10,7 @@ const named = (key: ServiceKey): string =>
 const row = ({ address, port, forward, weight, activeConnections, inactiveConnections }: ListedDestination): string =>
   `  -> ${endpoint(address, port).padEnd(29)}${METHODS[forward].padEnd(8)}${String(weight).padEnd(7)}${String(activeConnections).padEnd(11)}${inactiveConnections}`
 
-/** The table as people know it from `ipvsadm -Ln`. */
+/** The table, formatted like `ipvsadm -Ln`. */
 export const formatTable = (info: Info, services: readonly ListedTableService[]): string[] => [
   `IP Virtual Server version ${info.version} (size=${info.connectionTableSize})`,
   'Prot LocalAddress:Port Scheduler Flags',
@@ -18,7 +18,7 @@ export const formatTable = (info: Info, services: readonly ListedTableService[])
   ...services.flatMap(service => [`${named(service)} ${service.scheduler}`, ...service.destinations.map(row)]),
 ]
 
-/** What the kernel has counted, as people know it from `ipvsadm -Ln --stats`. */
+/** The counters, formatted like `ipvsadm -Ln --stats`. */
 export const formatCounters = (services: readonly ListedTableService[]): string[] => [
   `${''.padEnd(33)}   Conns   InPkts  OutPkts  InBytes OutBytes`,
   ...services.flatMap(service => [service, ...service.destinations]).map(one =>

@@ -10,7 +10,7 @@ export interface LabArguments {
   timeout: number
   memory: number
   processors: number
-  /** A release of Node that comes first on the command's PATH. */
+  /** A release of Node to put first on the command's PATH. */
   node?: string
   env: Record<string, string>
   withoutIpvs: boolean
@@ -18,7 +18,7 @@ export interface LabArguments {
   command: string[]
 }
 
-/** The command line was wrong: the message says what, and the usage follows. */
+/** Thrown for a wrong command line. The message says what is wrong; the usage is printed after it. */
 export class UsageError extends Error {}
 
 export const usage = `Usage: npm run lab -- [OPTION…] -- COMMAND ARG…
@@ -55,7 +55,7 @@ function nodeRelease(value: string | undefined): string | undefined {
   throw new UsageError(`--node ${value}: must be newest, a release (22) or a version (22.12.0)`)
 }
 
-/** Reads what stands after \`npm run lab --\`. @throws UsageError */
+/** Reads what follows \`npm run lab --\`. @throws UsageError */
 export function readArguments(args: string[]): LabArguments {
   const options = {
     'on': { type: 'string' },
@@ -68,7 +68,7 @@ export function readArguments(args: string[]): LabArguments {
     'without-ipvs': { type: 'boolean', default: false },
     'help': { type: 'boolean', short: 'h', default: false },
   } as const
-  // Everything from the first word that is no option belongs to the command, also where '--' was left out.
+  // Everything from the first word that is not an option belongs to the command, even without '--'.
   const end = commandStart(args, new Set(Object.entries(options).filter(([, { type }]) => type === 'string').map(([name]) => `--${name}`)))
   let values
   try {

@@ -1,9 +1,12 @@
-/** A file of an initial RAM disk; a path that ends in '/' is a folder. */
+/** A file of an initial RAM disk. A path that ends in '/' is a folder. */
 export interface ArchiveEntry { path: string, mode: number, content?: Uint8Array }
 
 const aligned = (length: number): number => (length + 3) & ~3
 
-/** A cpio archive in the "newc" format, which the kernel unpacks as its first root (Documentation/driver-api/early-userspace/buffer-format.rst). */
+/**
+ * A cpio archive in the "newc" format, which the kernel unpacks as its first root
+ * (Documentation/driver-api/early-userspace/buffer-format.rst).
+ */
 export function archive(entries: ArchiveEntry[]): Buffer {
   const folder = 0o040000
   const file = 0o100000

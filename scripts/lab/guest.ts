@@ -7,15 +7,15 @@ import { quoted, type Job } from './job.js'
 import type { Kernel } from './kernels.js'
 import { diskModules, ipvsModules, loadOrder, networkModules, readDependencies } from './modules.js'
 
-/** What differs between the kinds of guests. */
+/** The differences between kinds of guests. */
 export interface GuestKind {
   /** Mounts the host's root read-only at /lower. */
   mountRoot: string
-  /** Mounts the checkout, writable, at the place that $1 names. */
+  /** Mounts the checkout, writable, at the path $1. */
   mountCheckout: string
-  /** The devices that carry the command's stdout, its stderr, and what the lab must know; shell patterns of one match. */
+  /** The devices for the command's stdout, its stderr and the control channel, as shell patterns with one match each. */
   channels: { stdout: string, stderr: string, control: string }
-  /** What this kind needs before the command starts. */
+  /** Shell commands that this kind needs before the command starts. */
   prepare?: string
 }
 
@@ -23,8 +23,8 @@ export interface GuestKind {
 export const started = 'started'
 
 /**
- * The first program of a guest. The disk it builds: the host's root, over which a file system in memory takes what is
- * written, so that all can be changed and nothing is; the checkout alone is the real one.
+ * The first program of a guest. It builds the disk: the host's root, with a file system in memory over it that takes all writes. The guest
+ * can therefore change anything without changing the host. Only the checkout is the real one.
  */
 const first = (kind: GuestKind, job: Job): string => `#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /lower /upper /root
@@ -68,7 +68,7 @@ cp /bin/busybox /job/* /root/run/lab/
 exec switch_root /root /run/lab/busybox sh /run/lab/second
 `
 
-/** The program that takes over on the real disk: runs the command, reports how it ended, and ends the guest. */
+/** The program that takes over on the real disk. It runs the command, reports how it ended, and shuts the guest down. */
 const second = (kind: GuestKind, job: Job, kernel: Kernel): string => `
 b=/run/lab/busybox
 export PATH=${quoted(job.environment.PATH)}
@@ -116,7 +116,7 @@ const commandScript = (job: Job): string => [
   '',
 ].join('\n')
 
-/** The kernel asks for modules through this: plain modprobe does, once it finds its libraries. */
+/** The kernel loads modules through this script. It runs modprobe with the path of its libraries. */
 const modprobe = (job: Job): string => job.withoutIpvs
   ? '#!/bin/sh\nexit 1\n'
   : `#!/bin/sh\nexport PATH=${quoted(job.environment.PATH)} LD_LIBRARY_PATH=${quoted(job.environment.LD_LIBRARY_PATH ?? '')}\nexec modprobe "$@"\n`

@@ -3,10 +3,10 @@ import { run } from '../setup/run.js'
 import { CannotStart, type Job, type Outputs } from './job.js'
 import { superviseCommand } from './supervise.js'
 
-/** The kernel loads IPVS by itself when its family is asked for (5.16 and later); before that, root may load it. */
+/** Linux 5.16 and later load IPVS when its family is requested. On earlier kernels root can load it. */
 const probe = 'test -e /proc/net/ip_vs || genl ctrl get name IPVS >/dev/null 2>&1 || modprobe -q ip_vs; test -e /proc/net/ip_vs'
 
-/** @throws CannotStart with the reason why this machine's own kernel does not serve. */
+/** @throws CannotStart with the reason why this machine's own kernel cannot be used. */
 export async function probeHost(): Promise<void> {
   if (process.getuid?.() !== 0) throw new CannotStart('the user is not root')
   const { status, stderr } = await run('unshare', ['--net', 'sh', '-c', probe])
@@ -14,7 +14,7 @@ export async function probeHost(): Promise<void> {
   throw new CannotStart(/unshare/.test(stderr) ? `no network namespace can be made (${stderr.trim()})` : 'its kernel has no IPVS')
 }
 
-/** Runs the job on this machine's kernel, in a network namespace of its own with the loopback up: the machine's own rules are real. */
+/** Runs the job on this machine's kernel, in its own network namespace with the loopback up, so that the machine's real rules are safe. */
 export async function runOnHost(job: Job, outputs: Outputs): Promise<number> {
   if (job.withoutIpvs) throw new CannotStart('--without-ipvs needs a guest')
   await ensure('ip', 'unshare')

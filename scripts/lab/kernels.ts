@@ -11,7 +11,7 @@ import type { Suite } from './suites.js'
 export interface Kernel {
   /** The kernel itself: a bzImage for QEMU, a program for UML. */
   image: string
-  /** What `uname -r` says in the guest. */
+  /** The output of `uname -r` in the guest. */
   release: string
   /** The folder of its modules, …/lib/modules/RELEASE. */
   modules: string
@@ -25,7 +25,7 @@ export async function distributionKernel(suite: Suite): Promise<Kernel> {
     const image = (await packages.depends('linux-image-amd64')).find(name => /^linux-image-\d/.test(name))
     if (image === undefined) throw new Error(`linux-image-amd64 of ${suite} names no kernel`)
     say(`lab: fetching the kernel of ${suite}, ${image.replace('linux-image-', '')}`)
-    // From 7.x on the image is split: the kernel and its modules are packages of their own.
+    // From 7.x on, the kernel and its modules are separate packages.
     const parts = (await packages.depends(image)).filter(name => /^linux-(binary|modules)-\d/.test(name))
     await packages.unpack(parts.length > 0 ? parts : [image], root, scratch)
     const all = [join(root, 'usr/lib/modules'), join(root, 'lib/modules')].find(path => existsSync(path))
@@ -37,7 +37,7 @@ export async function distributionKernel(suite: Suite): Promise<Kernel> {
   }))
 }
 
-/** The kernel of `user-mode-linux` in a suite: an ordinary program. */
+/** The kernel of `user-mode-linux` in a suite, which is an ordinary program. */
 export async function userModeKernel(suite: Suite): Promise<Kernel> {
   await ensure('kmod', 'patchelf', 'xz', 'zstd')
   return kernelIn(await cached(`kernels/uml-${suite}`, async (folder, place) => {
@@ -48,8 +48,8 @@ export async function userModeKernel(suite: Suite): Promise<Kernel> {
     await keep(folder, { image: join(root, 'usr/bin/linux.uml'), modules: join(all, readdirSync(all)[0]) })
     const image = join(folder, 'kernel')
     chmodSync(image, 0o755)
-    // It wants the C library of its own suite. Where this machine's is older, that one lies beside it and is set into
-    // the program: UML starts itself again, and would lose a loader given on the command line.
+    // It needs the C library of its own suite. If this machine's is older, the library is stored beside the program and its path is
+    // patched into it: UML restarts itself and would lose a loader given on the command line.
     if ((await run(image, ['--version'])).status !== 0) {
       const library = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'].find(path => existsSync(join(root, path, 'libc.so.6')))!
       renameSync(join(root, library), join(folder, 'libc'))
@@ -65,14 +65,14 @@ async function open(suite: Suite, folder: string): Promise<{ packages: PackageSu
   return { packages: await PackageSuite.open(suite, scratch), scratch, root: join(folder, 'root') }
 }
 
-/** Puts kernel and modules where `kernelIn` looks for them, the modules that guests load uncompressed. */
+/** Stores kernel and modules where `kernelIn` looks for them. Modules that guests load are stored uncompressed. */
 async function keep(folder: string, from: { image: string, modules: string }): Promise<void> {
   copyFileSync(from.image, join(folder, 'kernel'))
   const release = from.modules.split('/').at(-1)!
   const modules = join(folder, 'lib/modules', release)
   mkdirSync(dirname(modules), { recursive: true })
   renameSync(from.modules, modules)
-  // Packages of distribution kernels carry no modules.dep: it is made at their installation.
+  // Kernel packages have no modules.dep, because it is made during installation.
   const index = (): Promise<string> => must('depmod', ['-b', folder, release])
   await index()
   const compressed = loadOrder(wantedModules, readDependencies(readFileSync(join(modules, 'modules.dep'), 'utf8'))).map(file => join(modules, file))

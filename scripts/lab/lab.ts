@@ -6,9 +6,9 @@ import { CannotStart, environmentFrom, type Outputs } from './job.js'
 import { candidates, places } from './places.js'
 
 /**
- * Runs a command on a kernel with IPVS and returns its exit status. Where the first place cannot be started the next one
- * takes over; which one it is, and why, goes to stderr.
- * @throws CannotStart where no place works; TimedOut
+ * Runs a command on a kernel with IPVS and returns its exit status. If a place cannot be used, the next one is tried; stderr says which
+ * one, and why.
+ * @throws CannotStart if no place works; TimedOut
  */
 export async function runInLab(wanted: LabArguments, outputs: Outputs = process): Promise<number> {
   const own: Record<string, string> = wanted.node === undefined ? {} : { PATH: pathWith(await nodeProgram(wanted.node)) }

@@ -1,4 +1,4 @@
-/** The modules that a guest needs before it sees the disk: its own, and for QEMU those of the share. */
+/** The modules that a guest needs before it can mount the disk, including those of QEMU's shared folder. */
 export const diskModules = [
   'crc32c_generic', 'virtio', 'virtio_ring', 'virtio_pci_modern_dev', 'virtio_pci_legacy_dev', 'virtio_pci', 'virtio_console',
   'virtio_rng', '9pnet', '9pnet_virtio', '9p', 'overlay',
@@ -11,8 +11,8 @@ export const ipvsModules = [
 ]
 
 /**
- * What networks in namespaces are built from: links, tunnels, connection tracking, address translation, packet marks.
- * More is loaded by the kernel itself when it is asked for (modprobe works in a guest).
+ * Modules for networks in namespaces: links, tunnels, connection tracking, address translation, packet marks. The kernel loads more on
+ * demand, because modprobe works in a guest.
  */
 export const networkModules = [
   'veth', 'bridge', 'dummy', 'tun', 'ipip', 'sit', 'ip6_tunnel', 'fou', 'fou6', 'gre', 'ip_gre', 'ip6_gre',
@@ -22,13 +22,13 @@ export const networkModules = [
 
 export const wantedModules = [...diskModules, ...networkModules, ...ipvsModules]
 
-/** A module's file, and the files of all that it needs. */
+/** A module's file and the files of the modules it depends on. */
 export type Dependencies = Map<string, { file: string, needs: string[] }>
 
-/** The name that a file of a module goes by: without folders and suffixes, and '_' for '-'. */
+/** The name of a module's file: without folders and suffixes, and with '_' instead of '-'. */
 const nameOf = (file: string): string => file.slice(file.lastIndexOf('/') + 1).replace(/\.ko(\.\w+)?$/, '').replaceAll('-', '_')
 
-/** Reads a modules.dep: `FILE: FILE…`, what is needed, the nearest first. */
+/** Reads a modules.dep: `FILE: FILE…`, where the dependencies follow, nearest first. */
 export function readDependencies(text: string): Dependencies {
   const lines = text.split('\n').filter(line => line.includes(':'))
   return new Map(lines.map(line => {
@@ -37,7 +37,9 @@ export function readDependencies(text: string): Dependencies {
   }))
 }
 
-/** The files to load for these modules, each after what it needs, none twice. Modules that this kernel has not, or has built in, are left out. */
+/**
+ * The files to load for these modules, each once and after its dependencies. Modules that this kernel lacks or has built in are left out.
+ */
 export function loadOrder(names: string[], dependencies: Dependencies): string[] {
   const order = new Set<string>()
   for (const name of names) {

@@ -11,9 +11,9 @@ export interface Place {
   name: PlaceName
   describe: (suite: Suite) => string
   suite: Suite
-  /** @throws CannotStart when the command was not started, so that another place may be tried. */
+  /** @throws CannotStart if the command was not started, so that another place can be tried. */
   run: (job: Job, outputs: Outputs, suite: Suite) => Promise<number>
-  /** @throws CannotStart with the reason, where it is clear beforehand that this place does not serve. */
+  /** @throws CannotStart with the reason if it is clear beforehand that this place cannot be used. */
   probe: () => Promise<void>
 }
 

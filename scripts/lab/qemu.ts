@@ -11,11 +11,11 @@ import { superviseGuest } from './supervise.js'
 const kind: GuestKind = {
   mountRoot: 'mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose,noxattr root /lower',
   mountCheckout: 'mkdir -p "$1" && mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose checkout "$1"',
-  // Ports are named after the number of their virtio device, which is not the same on every kernel.
+  // Ports are named after the number of their virtio device, which differs between kernels.
   channels: { stdout: '/dev/vport*p1', stderr: '/dev/vport*p2', control: '/dev/vport*p3' },
 }
 
-/** Whether the processor really virtualises: /dev/kvm may be there, and even open, on one that does not. */
+/** Whether KVM works: /dev/kvm may exist, and even open, on a processor without virtualisation. */
 function hasKvm(): boolean {
   try {
     accessSync('/dev/kvm', constants.R_OK | constants.W_OK)
@@ -25,7 +25,7 @@ function hasKvm(): boolean {
   }
 }
 
-/** Runs the job in QEMU: any distribution's kernel, several processors, all code emulated unless there is KVM. */
+/** Runs the job in QEMU, with any distribution's kernel and several processors. All code is emulated unless there is KVM. */
 export async function runInQemu(job: Job, outputs: Outputs, suite: Suite): Promise<number> {
   await ensure('qemu-system-x86_64')
   const kernel = await distributionKernel(suite)

@@ -5,13 +5,13 @@ import { find } from '../setup/programs.js'
 import { started } from './guest.js'
 import { CannotStart, TimedOut, type Job, type Outputs } from './job.js'
 
-/** The group of a child's processes ends with it, whatever they are at. */
+/** Kills all processes of a child's group. */
 function killGroup(child: ChildProcess): void {
   if (child.pid === undefined) return
   try { process.kill(-child.pid, 'SIGKILL') } catch { /* gone already */ }
 }
 
-/** Ends the child's group when this process is told to end, and `tidy`s up. */
+/** Ends the child's group and calls `tidy` when this process is told to end. */
 function endWithUs(child: ChildProcess, tidy: () => void): () => void {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   const handlers = signals.map(signal => {
@@ -28,7 +28,7 @@ function endWithUs(child: ChildProcess, tidy: () => void): () => void {
   return () => { for (const off of handlers) off(); process.off('exit', onExit) }
 }
 
-/** What a signal that even this process cannot catch leaves behind is ended by the kernel, where the program for that is there. */
+/** Lets the kernel end the child if this process dies from SIGKILL, provided that the program for that is installed. */
 const boundToUs = (program: string, args: string[]): [string, string[]] => {
   const setpriv = find('setpriv')
   return setpriv === undefined ? [program, args] : [setpriv, ['--pdeathsig', 'KILL', program, ...args]]
@@ -44,7 +44,7 @@ export function superviseCommand(program: string, args: string[], job: Job, outp
     child.stdout.pipe(outputs.stdout, { end: false })
     child.stderr.pipe(outputs.stderr, { end: false })
     child.on('error', reject)
-    // What the command left running holds its output open.
+    // Processes that the command left running keep its output open.
     child.on('exit', () => { killGroup(child) })
     child.on('close', (code, signal) => {
       clearTimeout(limit)
@@ -61,13 +61,13 @@ export interface Guest {
   /** The descriptors 3, 4 and 5 are the command's stdout and stderr, and the control channel. */
   args: string[]
   environment: NodeJS.ProcessEnv
-  /** Seconds that it may take until the command starts. */
+  /** The most seconds until the command starts. */
   bootLimit: number
   /** Removes what was made for this guest. */
   tidy: () => void
 }
 
-/** Boots a guest and sees it to its end: the command's exit status. */
+/** Boots a guest, waits for it to end, and returns the command's exit status. */
 export function superviseGuest(guest: Guest, job: Job, outputs: Outputs): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(...boundToUs(guest.program, guest.args), { env: guest.environment, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'] })
@@ -80,7 +80,7 @@ export function superviseGuest(guest: Guest, job: Job, outputs: Outputs): Promis
     for (const stream of [stdio[1], stdio[2]]) stream.setEncoding('utf8').on('data', (text: string) => { console = (console + text).slice(-20_000) })
     stdio[3].pipe(outputs.stdout, { end: false })
     stdio[4].pipe(outputs.stderr, { end: false })
-    // A guest that is killed takes its ends of the channels with it.
+    // If the guest is killed, its ends of the channels close.
     for (const stream of stdio.slice(3)) stream.on('error', () => undefined)
     stdio[5].setEncoding('utf8').on('data', (text: string) => {
       const before = control
@@ -88,7 +88,7 @@ export function superviseGuest(guest: Guest, job: Job, outputs: Outputs): Promis
       const has = (word: string): boolean => control.includes(word) && !before.includes(word)
       if (!has(started) && !has('exit ')) return
       clearTimeout(limit)
-      // Once the command has ended, the guest has nothing left to do but to end.
+      // Once the command has ended, the guest only has to shut down.
       const seconds = control.includes('exit ') ? 20 : job.timeout
       limit = setTimeout(() => { if (!control.includes('exit ')) ended = 'late'; killGroup(child) }, seconds * 1000)
     })

@@ -13,11 +13,12 @@ const kind: GuestKind = {
   mountRoot: 'mount -t hostfs -o /,ro root /lower',
   mountCheckout: 'mkdir -p "$1" && mount -t hostfs -o "$checkout" checkout "$1"',
   channels: { stdout: '/dev/ttyS0', stderr: '/dev/ttyS1', control: '/dev/ttyS2' },
-  // Processes that have mapped an io_uring end the guest when they fork ("Bad page map", panic), as Node 22 and later do: libuv makes rings of its own.
+  // A process that has mapped an io_uring crashes the guest when it forks ("Bad page map", panic). Node 22 and later do, because libuv uses
+  // io_uring.
   prepare: 'echo 2 > /proc/sys/kernel/io_uring_disabled',
 }
 
-/** The guest's memory is a file: best where files are memory, if that has room (a container's /dev/shm is small). */
+/** The guest's memory is a file. It belongs on a file system in memory, if that has room (a container's /dev/shm is small). */
 function memoryFolder(mebibytes: number): string {
   try {
     const { bavail, bsize } = statfsSync('/dev/shm')
@@ -26,7 +27,7 @@ function memoryFolder(mebibytes: number): string {
   return tmpdir()
 }
 
-/** Runs the job in user-mode Linux: a kernel as a program, system calls slow, all else at native speed. */
+/** Runs the job in user-mode Linux, a kernel that is a program. System calls are slow, everything else runs at native speed. */
 export async function runInUml(job: Job, outputs: Outputs, suite: Suite): Promise<number> {
   const kernel = await userModeKernel(suite)
   const folder = mkdtempSync(join(tmpdir(), 'ipvs-lab-'))
@@ -39,7 +40,7 @@ export async function runInUml(job: Job, outputs: Outputs, suite: Suite): Promis
   ]
   await ensure('taskset')
   const environment = { PATH: process.env.PATH, HOME: folder, TMPDIR: memoryFolder(job.memory) }
-  // The status comes in an object: a promise alone would hold up the turn of other guests until this one has ended.
+  // Wrapped in an object, because awaiting the promise itself would block other guests until this one has ended.
   const { status } = await onOwnProcessor(processor =>
     ({ status: superviseGuest({ name: 'UML', program: find('taskset')!, args: args(processor), environment, bootLimit: 120, tidy }, job, outputs) }))
   return status

@@ -1,5 +1,5 @@
-// Runs inside a network namespace, started by host.ts: serves and asks over TCP, UDP and HTTP as it is told.
-// One JSON object a line on standard input, one answer a line on standard output; it ends with its standard input.
+// Started by host.ts inside a network namespace: serves and sends requests over TCP, UDP and HTTP.
+// Takes one JSON object per line on standard input and answers with one line on standard output. Ends when its standard input does.
 // Plain JavaScript, so that it runs the same from the sources and from the compiled scripts.
 import { createSocket } from 'node:dgram'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -8,16 +8,16 @@ import { connect, createServer, isIPv6 } from 'node:net'
 import { createInterface } from 'node:readline'
 import { clearTimeout, setTimeout } from 'node:timers'
 
-// Generous, because an emulated processor is slow; only a lost packet ever comes near it.
+// In milliseconds. Generous, because emulated processors are slow. Only a lost packet takes this long.
 const DEADLINE = 20_000
 
 const servers = new Map()
 const conversations = new Map()
-// A source port is never used twice: IPVS remembers datagrams for minutes, and drops those whose destination has since been removed.
+// Never uses a source port twice: IPVS remembers UDP flows for minutes and drops datagrams whose destination has been removed since.
 let lastPort = 9_999
 let conversationsMade = 0
 
-/** A promise that `start` settles, or the deadline does. */
+/** A promise that is settled by `start`, or rejected at the deadline. */
 function timed(what, start) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(Object.assign(new Error(`no answer: ${what}`), { code: 'ETIMEDOUT' })), DEADLINE)
@@ -31,7 +31,7 @@ function timed(what, start) {
 
 const datagramSocket = address => createSocket(isIPv6(address) ? 'udp6' : 'udp4')
 
-/** Listens, and remembers how to stop, connections included. */
+/** Listens, and stores a function that stops the server and its connections. */
 function listen(server, { transport, address, port }) {
   const open = new Set()
   server.on('connection', socket => {
@@ -70,7 +70,7 @@ const serve = {
 }
 
 const converse = {
-  // One connection, kept alive from request to request.
+  // One keep-alive connection for all requests.
   http: ({ address, port, from, fromPort }) => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     const options = { host: address, port, agent, localAddress: from, localPort: fromPort ?? ++lastPort }
@@ -136,7 +136,7 @@ const verbs = {
     await servers.get(key)()
     servers.delete(key)
   },
-  /** A new connection, or a new socket, for every question. */
+  /** Uses a new connection or socket for every request. */
   ask: async request => {
     const names = []
     for (let n = 0; n < request.times; ++n) {

@@ -5,19 +5,19 @@ import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { Namespace } from './namespace.js'
 
-/** How servers are talked to. HTTP is asked for '/', and a connection of it is kept alive. */
+/** The protocol of a server. HTTP requests are for '/', on keep-alive connections. */
 export type Transport = 'tcp' | 'udp' | 'http'
 
-/** Where a question goes, and from where. */
+/** A request's target and source. */
 export interface Question {
   transport: Transport
   address: string
   port: number
-  /** The source address; without it the one that routing chooses. */
+  /** The source address; chosen by routing if left out. */
   from?: string
-  /** The source port; without it one that this host has not used before. */
+  /** The source port; one that this host has not used before if left out. */
   fromPort?: number
-  /** What is said, one line of text. */
+  /** The request's text, a single line. */
   payload?: string
 }
 
@@ -25,7 +25,7 @@ export interface Question {
 export interface Conversation {
   /** The source port. */
   readonly port: number
-  /** Says a line as often as told, each time waiting for the answer: the names of the servers that answered. */
+  /** Sends a line several times, each time waiting for the answer. Returns the names of the servers that answered. */
   say(times?: number): Promise<string[]>
   end(): Promise<void>
 }
@@ -33,8 +33,8 @@ export interface Conversation {
 const agent = join(dirname(createRequire(import.meta.url).resolve('ipvs/package.json')), 'scripts/network/agent.mjs')
 
 /**
- * A computer in a network namespace: serves and asks over TCP, UDP and HTTP, through one process that lives inside.
- * Servers answer every line or datagram with their name. Failures have the system's code ('ECONNREFUSED', 'ETIMEDOUT').
+ * A computer in a network namespace. It serves and sends requests over TCP, UDP and HTTP through a process inside. Servers answer every
+ * line or datagram with their name. Failures have the system's code ('ECONNREFUSED', 'ETIMEDOUT').
  */
 export class Host {
   private readonly waiting = new Map<number, { resolve: (result: never) => void, reject: (error: Error) => void }>()
@@ -74,17 +74,17 @@ export class Host {
     return this.tell('serve', { transport, address, port, name })
   }
 
-  /** Stops a server, connections included. */
+  /** Stops a server and closes its connections. */
   stop(transport: Transport, address: string, port: number): Promise<void> {
     return this.tell('stop', { transport, address, port })
   }
 
-  /** Asks over a new connection each time, one after the other: the names of the servers that answered. */
+  /** Sends requests one after the other, each over a new connection. Returns the names of the servers that answered. */
   ask(question: Question, times = 1): Promise<string[]> {
     return this.tell('ask', { payload: 'hello', ...question, times })
   }
 
-  /** Opens a connection to ask over more than once. */
+  /** Opens a connection for several requests. */
   async connect(question: Question): Promise<Conversation> {
     const { conversation, port } = await this.tell<{ conversation: number, port: number }>('connect', question)
     const payload = question.payload ?? 'hello'
@@ -95,7 +95,7 @@ export class Host {
     }
   }
 
-  /** Reads a file as the namespace shows it (/proc/net, /proc/sys/net). */
+  /** Reads a file inside the namespace (/proc/net, /proc/sys/net). */
   read(path: string): Promise<string> {
     return this.tell('read', { path })
   }

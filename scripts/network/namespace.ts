@@ -4,17 +4,17 @@ import { must, run, type Finished, type RunOptions } from './run.js'
 const living = new Set<string>()
 let made = 0
 
-// The last resort for a process that ends before it has disposed of its namespaces.
+// Cleans up if the process ends before it has disposed of its namespaces.
 process.on('exit', () => {
   for (const name of living) spawnSync('ip', ['netns', 'delete', name])
 })
 
-/** A network namespace of one's own. Deleted when disposed of, and at the latest when the process exits. */
+/** A temporary network namespace. It is deleted when it is disposed of, or when the process exits. */
 export class Namespace {
   private constructor(readonly name: string) {}
 
   /**
-   * @param label Ends up in the name, for people who look at `ip netns`.
+   * @param label Part of the name, for people who look at `ip netns`.
    * @param loopback Whether its loopback interface is set up, which the kernel leaves down.
    */
   static async create(label: string, { loopback = true } = {}): Promise<Namespace> {
@@ -25,7 +25,7 @@ export class Namespace {
     return new Namespace(name)
   }
 
-  /** The file that stands for the namespace. */
+  /** The namespace's file. */
   get path(): string {
     return `/run/netns/${this.name}`
   }
@@ -35,7 +35,7 @@ export class Namespace {
     await must('ip', ['-n', this.name, '-batch', '-'], { input: lines.join('\n') })
   }
 
-  /** The same for what ip(8) takes to be IPv4's unless told otherwise, such as routing rules. */
+  /** The same for IPv6, for commands that ip(8) applies to IPv4 by default, such as routing rules. */
   async ip6(...lines: string[]): Promise<void> {
     await must('ip', ['-n', this.name, '-6', '-batch', '-'], { input: lines.join('\n') })
   }
@@ -45,7 +45,7 @@ export class Namespace {
     return run('nsenter', [`--net=${this.path}`, program, ...args], options)
   }
 
-  /** Runs a program inside that must succeed, and answers its standard output. */
+  /** Runs a program inside that must succeed. Returns its standard output. */
   must(program: string, args: readonly string[], options?: RunOptions): Promise<string> {
     return must('nsenter', [`--net=${this.path}`, program, ...args], options)
   }

@@ -1,21 +1,21 @@
 import { execFile } from 'node:child_process'
 
-/** What a program left behind. */
+/** A program's output and exit status. */
 export interface Finished {
-  /** Exit status; 128 plus the signal's number where a signal ended it, as in a shell. */
+  /** Exit status; 128 plus the signal's number if a signal ended it, as in a shell. */
   status: number
   stdout: string
   stderr: string
 }
 
 export interface RunOptions {
-  /** Text for the program's standard input, which is empty otherwise. */
+  /** Text for the program's standard input; empty by default. */
   input?: string
   /** Added to this process's own environment. */
   env?: Record<string, string>
 }
 
-/** Runs a program to its end. A status other than 0 is an answer, not an error; a program that cannot be started is an error. */
+/** Runs a program to its end. Returns a status other than 0; throws if the program cannot be started. */
 export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = execFile(program, args, { maxBuffer: 1 << 28, env: { ...process.env, ...options.env } }, (error, stdout, stderr) => {
@@ -24,13 +24,13 @@ export function run(program: string, args: readonly string[], options: RunOption
       else if (error.signal !== undefined && error.signal !== null) resolve({ status: 128, stdout, stderr: `${stderr}ended by ${error.signal}\n` })
       else reject(new Error(`${program} could not be started: ${error.message}`, { cause: error }))
     })
-    // A program may end without reading what it was given; its status tells the story, not the broken pipe.
+    // Ignores a broken pipe: a program may end without reading its input, and its status says whether it failed.
     child.stdin!.on('error', () => undefined)
     child.stdin!.end(options.input ?? '')
   })
 }
 
-/** Runs a program that must succeed, and answers its standard output. */
+/** Runs a program that must succeed. Returns its standard output. */
 export async function must(program: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { status, stdout, stderr } = await run(program, args, options)
   if (status !== 0) throw new Error(`${[program, ...args].join(' ')} ended with status ${status}\n${options.input ?? ''}${stdout}${stderr}`)

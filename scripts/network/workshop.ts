@@ -16,7 +16,7 @@ const plan = {
 
 const families = [4, 6] as const
 
-/** Addresses are usable at once, hosts keep to the routes they are given, and what the director forwards may come from anywhere. */
+/** Makes addresses usable at once, and disables redirects and reverse-path filtering. */
 const common = {
   'net/ipv6/conf/all/accept_dad': 0, 'net/ipv6/conf/default/accept_dad': 0, 'net/ipv6/conf/default/dad_transmits': 0,
   'net/ipv4/conf/all/rp_filter': 0, 'net/ipv4/conf/default/rp_filter': 0,
@@ -27,12 +27,12 @@ const router = {
   'net/ipv4/ip_forward': 1, 'net/ipv6/conf/all/forwarding': 1,
   'net/ipv4/conf/all/send_redirects': 0, 'net/ipv4/conf/default/send_redirects': 0,
 }
-/** A backend has the virtual address too, and must not answer for it on the wire. */
+/** A backend has the virtual address too, but must not answer ARP for it. */
 const silent = {
   'net/ipv4/conf/all/arp_ignore': 1, 'net/ipv4/conf/all/arp_announce': 2,
 }
 
-/** What gives a backend its addresses and its ways to the client. */
+/** The commands that give a backend its addresses and its routes to the client. */
 const reach = (family: 4 | 6, address: string): string[] => {
   const { prefix, whole, virtual, director, clientNetwork } = plan[family]
   return [
@@ -60,20 +60,20 @@ export interface Backend {
  *     director  .20.254, .20.100 (virtual), 10.10.10.254 ──┤ br0
  *     backends  10.10.10.1, .2, … and 10.10.20.100 on lo ──┘
  *
- * The same for IPv6 with fd00:20::/64 and fd00:10::/64. Whatever the forwarding method, a backend's answer finds its way: from its
- * own address through the director, which translates it (NAT); from the virtual address straight to the client (DR, TUN).
+ * IPv6 is the same with fd00:20::/64 and fd00:10::/64. Answers find their way with every forwarding method: from a backend's own address
+ * through the director, which translates it (NAT); from the virtual address directly to the client (DR, TUN).
  */
 export class Workshop {
   private constructor(readonly client: Host, readonly director: Host, readonly backends: Backend[]) {}
 
   /** Each family's virtual address. */
   readonly virtual: Record<4 | 6, string> = { 4: plan[4].virtual, 6: plan[6].virtual }
-  /** The addresses that the client can ask from. */
+  /** The client's source addresses. */
   readonly clients: Record<4 | 6, readonly string[]> = { 4: plan[4].clients, 6: plan[6].clients }
   /** The director's address on the backends' network. */
   readonly directorAddress: Record<4 | 6, string> = { 4: plan[4].director, 6: plan[6].director }
 
-  /** @param names A backend for each. */
+  /** @param names The backends' names. */
   static async create(names: readonly string[]): Promise<Workshop> {
     const [client, director, ...hosts] = await Promise.all(['client', 'director', ...names].map(name => Host.create(name)))
     const backends = hosts.map((host, index) => ({
@@ -85,7 +85,7 @@ export class Workshop {
       ...backends.map(({ host }) => host.sysctl({ ...common, ...silent })),
     ])
 
-    // Made in the director's namespace: a veth pair for each host, one end there in the bridge, the other handed over.
+    // Each host gets a veth pair, made in the director's namespace. One end stays there in the bridge, the other moves to the host.
     await director.namespace.ip(
       'link add br0 type bridge',
       'link set br0 up',
@@ -116,10 +116,10 @@ export class Workshop {
   }
 
   /**
-   * Makes the backends take packets out of tunnels: IPIP, GUE and GRE, over both address families and for both.
+   * Makes the backends accept tunnelled packets (IPIP, GUE and GRE), with both address families inside and outside the tunnel.
    *
-   * @param guePort Where they listen for GUE.
-   * @param greChecksums The names of those that expect checksums in GRE packets; a receiver must know.
+   * @param guePort The port for GUE.
+   * @param greChecksums The names of backends that expect checksums in GRE packets. A receiver must be told.
    */
   async openTunnels({ guePort = 6080, greChecksums = [] }: { guePort?: number, greChecksums?: readonly string[] } = {}): Promise<void> {
     await Promise.all(this.backends.map(async ({ name, host, address }) => {
@@ -132,7 +132,7 @@ export class Workshop {
         `fou add port ${guePort} gue`,
       )
       await host.namespace.ip6(`fou add port ${guePort} gue`)
-      // These devices are older than the defaults that the workshop has set.
+      // These devices were created before the workshop changed the defaults.
       await host.sysctl({ 'net/ipv4/conf/tunl0/rp_filter': 0, 'net/ipv4/conf/sit0/rp_filter': 0 })
     }))
   }

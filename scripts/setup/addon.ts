@@ -8,7 +8,7 @@ import { run, say } from './run.js'
 const addon = join(checkout, 'build/Release/ipvs.node')
 const stamp = join(checkout, 'build/Release/ipvs.stamp')
 
-/** The files that the addon is made of, in a fixed order. */
+/** The addon's source files, in a fixed order. */
 function sources(folder = 'native'): string[] {
   return readdirSync(join(checkout, folder), { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap(entry => {
     const path = join(folder, entry.name)
@@ -17,14 +17,14 @@ function sources(folder = 'native'): string[] {
   })
 }
 
-/** What the addon's build depends on, as one number. */
+/** A hash of everything that the addon's build depends on. */
 function fingerprint(): string {
   const hash = createHash('sha256').update(process.version).update(process.arch)
   for (const file of ['binding.gyp', 'node_modules/node-addon-api/package.json', ...sources()]) hash.update(file).update(readFileSync(join(checkout, file)))
   return hash.digest('hex')
 }
 
-/** npm brings node-gyp: its scripts are told where, and otherwise it lies beside npm. */
+/** npm includes node-gyp. It tells its scripts where; otherwise node-gyp is beside npm. */
 function nodeGyp(): string {
   const npm = find('npm')
   const beside = [process.env.npm_execpath, npm && realpathSync(npm)].filter((path): path is string => path !== undefined)
@@ -35,8 +35,8 @@ function nodeGyp(): string {
 }
 
 /**
- * Compiles the addon (build/Release/ipvs.node) unless it is up to date. Node's headers are taken from where Node itself is
- * installed, so that nothing is fetched; only where they are missing does node-gyp download them.
+ * Compiles the addon (build/Release/ipvs.node) unless it is up to date. Uses the headers of the Node installation. Only if they are missing
+ * does node-gyp download them.
  */
 export async function buildAddon(): Promise<void> {
   const wanted = fingerprint()
@@ -46,7 +46,7 @@ export async function buildAddon(): Promise<void> {
   const prefix = dirname(dirname(realpathSync(process.execPath)))
   const headers = existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : []
   mkdirSync(join(checkout, 'build'), { recursive: true })
-  // Not 'rebuild': that would remove all of build/. Two builds at once take turns.
+  // Not 'rebuild', which would remove all of build/. Concurrent builds take turns.
   const command = [process.execPath, nodeGyp(), 'configure', 'build', '--jobs=max', ...headers]
   const flock = find('flock')
   const turns = flock === undefined ? command : [flock, join(checkout, 'build/.addon.lock'), ...command]

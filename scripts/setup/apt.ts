@@ -4,12 +4,12 @@ import { must, run } from './run.js'
 
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
-/** Whether packages can be had here: Debian or one of its derivatives, on x86-64. */
+/** Whether packages are available here: on Debian or one of its derivatives, on x86-64. */
 export async function hasApt(): Promise<boolean> {
   return process.arch === 'x64' && (await run('apt-get', ['--version'])).status === 0
 }
 
-/** The site that this machine takes its packages from. A machine that never fetched its lists (a fresh container) fetches them into `folder`. */
+/** The site of this machine's packages. If the machine has no lists yet (a fresh container), they are fetched into `folder`. */
 async function site(folder: string): Promise<string> {
   const own = ['-o', `Dir::State::lists=${join(folder, 'machine')}`, '-o', 'Debug::NoLocking=true', '-o', 'APT::Sandbox::User=']
   const ask = async (options: string[]): Promise<string[]> =>
@@ -20,17 +20,19 @@ async function site(folder: string): Promise<string> {
     await run('apt-get', [...own, '-q', 'update'])
     sites = await ask(own)
   }
-  // Others than the distribution may be listed as well; the distribution's own site carries its name in the path.
+  // There may be other sources too. The distribution's own site has its name in the path.
   const found = sites.find(line => /\/debian\/?$/.test(line)) ?? sites[0]
   if (found === undefined) throw new Error('apt-get knows no package source: check /etc/apt/sources.list')
   return found
 }
 
-/** The packages of one suite, through a private root of apt: the machine's own sources and lists are not touched, and no root is needed. */
+/**
+ * The packages of one suite, through a private apt configuration. Does not touch the machine's sources and lists, and does not need root.
+ */
 export class PackageSuite {
   private constructor(readonly suite: string, private readonly options: string[]) {}
 
-  /** Fetches the suite's lists into `folder`. With `installed`, what this machine has counts as there. */
+  /** Fetches the suite's lists into `folder`. With `installed`, this machine's packages count as installed. */
   static async open(suite: string, folder: string, { installed = false, components = 'main' } = {}): Promise<PackageSuite> {
     for (const part of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(folder, part), { recursive: true })
     writeFileSync(join(folder, 'sources.list'), `deb [signed-by=${keyring}] ${await site(folder)} ${suite} ${components}\n`)
@@ -44,7 +46,7 @@ export class PackageSuite {
       'Acquire::Retries': '3',
       'APT::Get::List-Cleanup': 'false',
       'Debug::NoLocking': 'true',
-      // Downloading as the caller: the folder need not be readable by apt's own user.
+      // Downloads as the caller, because apt's own user may be unable to read the folder.
       'APT::Sandbox::User': '',
     }
     const opened = new PackageSuite(suite, Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]))
@@ -60,7 +62,7 @@ export class PackageSuite {
     return line.split(/[,|]/).map(part => part.trim().split(/[\s(:]/)[0]).filter(part => part !== '')
   }
 
-  /** What would have to be installed for these packages, themselves included. */
+  /** The packages that would have to be installed, including these. */
   async missing(names: string[]): Promise<string[]> {
     const simulated = await must('apt-get', [...this.options, '-s', '--no-install-recommends', 'install', ...names])
     return [...simulated.matchAll(/^Inst (\S+)/gm)].map(match => match[1])
@@ -74,7 +76,7 @@ export class PackageSuite {
   }
 }
 
-/** The suite that this machine runs, as its os-release says. */
+/** This machine's suite, according to os-release. */
 export function machineSuite(): string | undefined {
   const release = readFileSync('/etc/os-release', 'utf8')
   return /^VERSION_CODENAME="?([^"\n]*)"?$/m.exec(release)?.[1]

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { inTurn } from './turn.js'
 
 /**
- * The folder for what is fetched once and kept outside the checkout: `ipvs-lab` in `$XDG_CACHE_HOME` or `~/.cache`.
- * Where there is no home directory to write to, `/var/tmp/ipvs-lab-UID`.
+ * The cache folder outside the checkout: `ipvs-lab` in `$XDG_CACHE_HOME` or `~/.cache`; `/var/tmp/ipvs-lab-UID` if there is no writable
+ * home directory.
  */
 export function cacheFolder(): string {
   const home = process.env.HOME || homedir() || userInfo().homedir
@@ -22,8 +22,8 @@ export function cacheFolder(): string {
 }
 
 /**
- * A folder of the cache, made by `fill` the first time: it gets the folder to fill, and the place where that will lie. It appears whole or not at all: it is filled beside its place and
- * then renamed, so that one that is killed leaves nothing half done. Two labs at once take turns.
+ * A folder of the cache, filled by `fill` on first use, which gets the folder to fill and its final path. The folder is filled beside its
+ * final place and then renamed, so that an interrupted run never leaves it half filled. Concurrent labs take turns.
  */
 export async function cached(name: string, fill: (folder: string, place: string) => Promise<void>): Promise<string> {
   const folder = join(cacheFolder(), name)

@@ -3,17 +3,17 @@ import { dirname, join } from 'node:path'
 import { cached, cacheFolder } from './cache.js'
 import { must, run, say } from './run.js'
 
-/** The releases of Node that this package is tested on; 'newest' is what the registry calls the latest. */
+/** The releases of Node that this package is tested on. 'newest' is npm's latest. */
 export const nodeReleases = ['20', '22', '24', 'newest'] as const
 export type NodeRelease = typeof nodeReleases[number]
 
-/** npm's packages of Node as it is published, one for each architecture. */
+/** npm's packages of Node, one for each architecture. */
 const packageName = `node-linux-${process.arch}`
 
 /** The newer of two versions, number by number. */
 const byVersion = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true })
 
-/** The newest version of a release, as the registry has it. Where that cannot be asked, the newest that was fetched before. */
+/** The newest version of a release according to npm; without network, the newest one fetched before. */
 export async function newestOf(release: string): Promise<string> {
   const range = release === 'newest' ? 'latest' : release
   const { status, stdout, stderr } = await run('npm', ['view', `${packageName}@${range}`, 'version', '--json'])
@@ -27,7 +27,7 @@ export async function newestOf(release: string): Promise<string> {
   throw new Error(`Node ${release}: npm does not say which version that is (${stderr.trim().split('\n').at(-1) ?? status})`)
 }
 
-/** The program of a release of Node: '22', 'newest', or a whole version. It is fetched by npm into the cache once; package.json knows nothing of it. */
+/** The program of a Node release: '22', 'newest', or a full version. npm fetches it into the cache once; it is not in package.json. */
 export async function nodeProgram(release: string): Promise<string> {
   const version = /^\d+\.\d+\.\d+$/.test(release) ? release : await newestOf(release)
   if (version === process.versions.node) return process.execPath
@@ -42,5 +42,5 @@ export async function nodeProgram(release: string): Promise<string> {
   return program
 }
 
-/** PATH with a program's folder before all others: what starts `node`, npx for one, starts that one. */
+/** PATH with a program's folder first, so that npx, for instance, starts this `node`. */
 export const pathWith = (program: string, path = process.env.PATH ?? ''): string => `${dirname(program)}:${path}`

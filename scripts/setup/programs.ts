@@ -5,11 +5,11 @@ import { cached } from './cache.js'
 import { run, say } from './run.js'
 import { inTurn } from './turn.js'
 
-/** The programs that the lab, the build and the tests start, and the Debian packages that bring each. */
+/** The programs that the lab, the build and the tests start, and the Debian packages that contain them. */
 const packages = {
   'busybox': ['busybox-static'],
   'c++': ['g++'],
-  // The sanitizers' and libFuzzer's run-time libraries are a package apart.
+  // The run-time libraries of sanitizers and libFuzzer are in a separate package.
   'clang++': ['clang', 'libclang-rt-dev'],
   'cmake': ['cmake'],
   'conntrack': ['conntrack'],
@@ -34,7 +34,7 @@ const packages = {
 
 export type Program = keyof typeof packages
 
-/** Programs that Debian links into place at installation (update-alternatives), which unpacking does not do. */
+/** Programs that Debian links at installation (update-alternatives). Unpacking a package does not do that. */
 const alternatives: Record<string, string> = {
   'usr/sbin/iptables': 'iptables-nft',
   'usr/sbin/ip6tables': 'ip6tables-nft',
@@ -44,7 +44,7 @@ const alternatives: Record<string, string> = {
 
 const systemFolders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
-/** Where a program lies: on PATH, or where the system keeps those for root. */
+/** Finds a program on PATH or in the system's folders for root. */
 export function find(program: string): string | undefined {
   const folders = new Set([...(process.env.PATH ?? '').split(delimiter), ...systemFolders])
   for (const folder of folders) {
@@ -58,9 +58,9 @@ export function find(program: string): string | undefined {
 }
 
 /**
- * Sees to it that programs can be started, from here and from this process's children: installs their packages when the
- * user is root, otherwise unpacks them into the cache and extends PATH and LD_LIBRARY_PATH.
- * @throws Error with the line to run, where neither works.
+ * Makes programs available to this process and its children. As root it installs their packages; otherwise it unpacks them into the cache
+ * and extends PATH and LD_LIBRARY_PATH.
+ * @throws Error with the command to run if neither works
  */
 export async function ensure(...programs: Program[]): Promise<void> {
   const paths = (process.env.PATH ?? '').split(delimiter)
@@ -88,7 +88,7 @@ async function bring(programs: Program[]): Promise<void> {
 async function install(wanted: string[]): Promise<void> {
   say(`setup: installing ${wanted.join(' ')}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  // Another installation may be under way: wait for apt's lock instead of failing.
+  // Waits for apt's lock, because another installation may be in progress.
   const install = (names: string[]) => run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '--no-install-recommends', ...names], { env })
   if ((await install(wanted)).status === 0) return
   await run('apt-get', ['-q', 'update'], { env })
@@ -120,7 +120,7 @@ const extend = (variable: string, folders: string[]): void => {
   process.env[variable] = [...folders.filter(folder => existsSync(folder)), ...(process.env[variable] ?? '').split(delimiter)].filter(part => part !== '').join(delimiter)
 }
 
-/** Makes a package's absolute links point into the folder it was unpacked to. */
+/** Redirects a package's absolute links to the folder it was unpacked to. */
 function relink(folder: string, root: string): void {
   for (const entry of readdirSync(folder)) {
     const path = join(folder, entry)

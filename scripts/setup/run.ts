@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 
-/** What a program printed, and how it ended. */
+/** A program's output and exit status. */
 export interface Ended { status: number, stdout: string, stderr: string }
 
 export interface RunOptions { cwd?: string, env?: NodeJS.ProcessEnv }
 
-/** Runs a program to its end and returns what it printed. A program that cannot be started has status 127. */
+/** Runs a program to its end and returns its output. The status is 127 if it cannot be started. */
 export function run(program: string, args: string[], options: RunOptions = {}): Promise<Ended> {
   return new Promise(resolve => {
     const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -23,12 +23,12 @@ export function run(program: string, args: string[], options: RunOptions = {}): 
   })
 }
 
-/** As `run`, but a failure is an error that says what the program said. */
+/** Like `run`, but throws an error with the program's message if it fails. */
 export async function must(program: string, args: string[], options: RunOptions = {}): Promise<string> {
   const { status, stdout, stderr } = await run(program, args, options)
   if (status !== 0) throw new Error(`${program} ${args.at(0) ?? ''} failed (${status}): ${(stderr.trim() || stdout.trim()).split('\n').slice(-5).join('\n')}`)
   return stdout
 }
 
-/** One line of progress, on stderr: stdout belongs to the command. */
+/** Prints a line of progress to stderr, because stdout belongs to the command. */
 export const say = (line: string): void => { process.stderr.write(`${line}\n`) }

@@ -4,8 +4,8 @@ import { createServer, type Server } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 
 /**
- * Does `work` while no other process of this machine, and nobody else in this one, does work of the same name. A turn is a socket's name (unix(7), abstract):
- * the kernel frees it when its holder is gone, however that came about.
+ * Does `work` while no one else in this process or on this machine does work of the same name. The lock is an abstract socket name
+ * (unix(7)), which the kernel frees when its holder ends, for whatever reason.
  */
 export async function inTurn<T>(name: string, work: () => Promise<T> | T): Promise<T> {
   const holder = await taken(`\0ipvs-lab-${createHash('sha256').update(name).digest('hex')}`)

@@ -1,12 +1,12 @@
 import { readArguments, UsageError, type LabArguments } from '../lab/arguments.js'
 
-/** What the command line asks for: names, unless none is given, and options for the lab. */
+/** The contents of the command line: names, if any, and options for the lab. */
 export interface TestArguments { names?: string[], lab: LabArguments }
 
 /**
  * Reads names out of `known`, and the lab's options (`--on`, `--suite`, `--timeout`, …).
  *
- * @param defaults options that hold unless they are given
+ * @param defaults options that apply unless they are given
  * @throws UsageError
  */
 export function readTestArguments(args: string[], known: string[], defaults: string[] = []): TestArguments {

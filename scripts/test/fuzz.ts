@@ -11,13 +11,15 @@ import { inParallel } from './parallel.js'
 export interface FuzzOptions {
   /** Seconds for each decoder. */
   seconds: number
-  /** Decoders; none are all. */
+  /** Decoders; an empty list means all. */
   names?: string[]
-  /** How many at a time; default: as many as there are processors. */
+  /** How many to run at a time; as many as there are processors by default. */
   atOnce?: number
 }
 
-/** Every decoder under libFuzzer, from its committed corpus. What crashes one stays in build/fuzz; new inputs of the search are not kept. */
+/**
+ * Runs every decoder under libFuzzer from its committed corpus. Inputs that crash one stay in build/fuzz; other new inputs are not kept.
+ */
 export async function fuzz({ seconds, names = [], atOnce }: FuzzOptions, print: (line: string) => void): Promise<Outcome> {
   await ensure('clang++')
   const folder = await cmakeBuild('fuzz', { IPVS_FUZZ: 'ON', IPVS_SANITIZE: 'address,undefined', CMAKE_CXX_COMPILER: 'clang++', CMAKE_BUILD_TYPE: 'RelWithDebInfo' })

@@ -7,7 +7,7 @@ import { must, run, type Ended } from '../setup/run.js'
 import { outcome, total, type Outcome } from './outcome.js'
 import { inParallel } from './parallel.js'
 
-/** Compiles the developers' build (CMakeLists.txt), or one target of it, with these options, and says where it is. */
+/** Compiles the developers' build (CMakeLists.txt), or one target of it, with these options. Returns its folder. */
 export async function cmakeBuild(name: string, options: Record<string, string>, target = 'all'): Promise<string> {
   await ensure('cmake', 'make', 'c++')
   const folder = join(checkout, 'build/cmake', name)
@@ -17,16 +17,16 @@ export async function cmakeBuild(name: string, options: Record<string, string>, 
   return folder
 }
 
-/** Reads what the native tests printed: a line for each test that failed, at the end their number. */
+/** Reads the output of the native tests: a line for each failed test, then their number. */
 export function countNativeTests({ status, stdout, stderr }: Ended): Outcome {
   const [, tests] = /^(\d+) native tests, (\d+) failed$/m.exec(stdout) ?? []
   const failures = [...stdout.matchAll(/^not ok {2}(.*)$/gm)].map(([, name]) => name)
-  // A sanitizer ends the program at once: its stack trace leads through the test.
+  // A sanitizer ends the program at once. Its stack trace shows the test.
   if (status !== 0 && failures.length === 0) failures.push(`native_tests ended with status ${status} at ${/native\/test\/\w+_test\.cc:\d+/.exec(stderr)?.[0] ?? 'a place unknown'}`)
   return outcome(tests === undefined ? 0 : Number(tests) - failures.length, failures, 0, status === 0 ? undefined : `${stdout}${stderr}`)
 }
 
-/** The native unit tests, and every fuzz target over its committed corpus, under AddressSanitizer and UBSan. */
+/** Runs the native unit tests, and every fuzz target on its committed corpus, under AddressSanitizer and UBSan. */
 export async function nativeTests(): Promise<Outcome> {
   const folder = await cmakeBuild('sanitized', { IPVS_SANITIZE: 'address,undefined', CMAKE_BUILD_TYPE: 'Debug' })
   const env = { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1' }

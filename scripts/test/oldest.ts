@@ -1,6 +1,7 @@
 /**
- * The tests that run on the oldest kernel for every change: few, because its processor is emulated, and yet every command and every attribute is in them. For each
- * file, what of native/ipvs/commands.h and fields.h goes to that kernel and back in it, and the word that shows it in the file. A unit test holds this against the headers.
+ * The tests that run on the oldest kernel for every change. They are few, because that kernel's processor is emulated, but cover every
+ * command and every attribute. The table lists, for each file, the commands and attributes of native/ipvs/commands.h and fields.h that it
+ * covers, and the word in the file that shows it. A unit test compares this table with the headers.
  */
 export const oldest: Record<string, Record<string, string>> = {
   'test/kernel/services.test.ts': {

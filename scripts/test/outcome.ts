@@ -1,20 +1,20 @@
-/** How a stage went: numbers of tests, and what to tell about it. */
+/** The result of a stage: numbers of tests, and notes. */
 export interface Outcome {
   passed: number
   failed: number
   skipped: number
-  /** The names of what failed. */
+  /** The names of failed tests. */
   failures: string[]
-  /** Why tests were skipped, or what went wrong outside of a test. */
+  /** Why tests were skipped, or errors outside of a test. */
   note?: string
 }
 
-/** Names of failures stand for themselves: there are as many failed tests, unless a number says that there are more. */
+/** Makes an outcome. The number of failures is that of their names, unless a larger number is given. */
 export function outcome(passed: number, failures: string[], skipped = 0, note?: string, failed = failures.length): Outcome {
   return { passed, failed, skipped, failures, ...note === undefined || note === '' ? {} : { note } }
 }
 
-/** All outcomes as one. */
+/** Adds outcomes up. */
 export const total = (outcomes: Outcome[]): Outcome => {
   const sum = (property: 'passed' | 'failed' | 'skipped'): number => outcomes.reduce((sum, one) => sum + one[property], 0)
   const notes = outcomes.flatMap(({ note }) => note === undefined ? [] : [note])
@@ -24,10 +24,10 @@ export const total = (outcomes: Outcome[]): Outcome => {
 /** '12 passed, 0 failed, 1 skipped' */
 export const inWords = ({ passed, failed, skipped }: Outcome): string => `${passed} passed, ${failed} failed, ${skipped} skipped`
 
-/** Whether there is something to be proud of: a run without tests is none. */
+/** Whether a run succeeded. A run without tests did not. */
 export const good = ({ passed, failed }: Outcome): boolean => failed === 0 && passed > 0
 
-/** The end of a run: a line for each part, the names of all that failed, and the sum alone on the last line. */
+/** The summary of a run: a line for each part, the names of all failed tests, and the total alone on the last line. */
 export function summary(parts: { name: string, outcome: Outcome, seconds: number }[]): string {
   const width = Math.max(...parts.map(({ name }) => name.length))
   const lines = parts.map(({ name, outcome, seconds }) =>

@@ -9,7 +9,7 @@ import { checkout } from '../setup/checkout.js'
 import { must } from '../setup/run.js'
 import { outcome, type Outcome } from './outcome.js'
 
-/** What a run of `npm test` printed last: names of failures, and the sum. */
+/** Reads the end of `npm test`'s output: names of failures, and the total. */
 export function readSummary(printed: string, status: number): Outcome {
   const [, passed, failed, skipped] = /^(\d+) passed, (\d+) failed, (\d+) skipped\n*$/m.exec(printed.slice(printed.lastIndexOf('\n', printed.length - 2) + 1)) ?? []
   if (passed === undefined || (status !== 0) !== (failed !== '0')) return outcome(0, [`npm test ended with status ${status}: ${printed.trim().split('\n').at(-1) ?? ''}`])
@@ -18,8 +18,8 @@ export function readSummary(printed: string, status: number): Outcome {
 }
 
 /**
- * Stages of `npm test` in a copy of the checkout that nobody but its owner may look into, in a home folder that is empty otherwise. Root lets an ordinary user
- * own it, and run them.
+ * Runs stages of `npm test` in a copy of the checkout that only its owner can read, in an otherwise empty home folder. If started by root,
+ * an ordinary user owns the copy and runs the stages.
  */
 export async function privately(stages: string[], outputs: Outputs): Promise<Outcome> {
   const home = mkdtempSync(join(tmpdir(), 'ipvs-private-'))

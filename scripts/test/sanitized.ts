@@ -8,13 +8,13 @@ import { inLab } from './lab.js'
 import { cmakeBuild } from './native.js'
 import type { Outcome } from './outcome.js'
 
-/** The kernel tests that lead through every part of the addon: each verb, threads, namespaces, what is lost, what is left behind. */
+/** Kernel tests that cover every part of the addon: each operation, threads, namespaces, lost answers, clean-up. */
 export const sanitizedFiles = ['batch', 'destinations', 'getters', 'handles', 'losses', 'namespaces', 'order', 'permissions', 'refusals', 'ring', 'services', 'settings', 'snapshot']
 
 /**
- * Kernel tests with the addon compiled under AddressSanitizer and UBSan. It takes the addon's place in a mount namespace of the run's own;
- * the sanitizer must be in the process before it, so Node is started with it preloaded (test/support/sanitized.ts). Unit tests ask the addon for its tables only, which
- * these do too.
+ * Runs kernel tests with the addon compiled under AddressSanitizer and UBSan. The run has its own mount namespace, in which this addon
+ * replaces the usual one. The sanitizer must be loaded before the addon, so Node is started with it preloaded (test/support/sanitized.ts).
+ * Unit tests are left out, because they only use the addon's tables.
  */
 export async function sanitizedTests(lab: LabArguments, outputs: Outputs): Promise<Outcome> {
   const flags = '-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all'
@@ -27,7 +27,8 @@ export async function sanitizedTests(lab: LabArguments, outputs: Outputs): Promi
   const env = {
     ...lab.env,
     IPVS_SANITIZED: node,
-    // Node itself leaves memory to the system when it ends. A small quarantine: fresh pages are what user-mode Linux is slow at.
+    // No leak detection, because Node itself does not free everything at exit. A small quarantine, because user-mode Linux is slow with new
+    // pages.
     ASAN_OPTIONS: 'detect_leaks=0:quarantine_size_mb=16:malloc_context_size=8',
     UBSAN_OPTIONS: 'print_stacktrace=1',
   }

@@ -12,12 +12,12 @@ import { resultsFolder } from './vitest.js'
 
 export interface Done { name: string, outcome: Outcome, seconds: number }
 
-/** As many at a time as there are processors, and room for guests in the memory. */
+/** As many at a time as there are processors and memory for guests. */
 const atOnce = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / (3 * 2 ** 30))))
 
 /**
- * Runs stages side by side. What each prints goes to build/tests/NAME.log, and is shown when something failed; a stage alone prints as it runs.
- * A stage that throws has failed.
+ * Runs stages side by side. The output of each goes to build/tests/NAME.log and is shown if it fails; a single stage prints directly. A
+ * stage that throws has failed.
  */
 export function runStages(stages: Stage[], lab: LabArguments, print: (text: string) => void): Promise<Done[]> {
   mkdirSync(resultsFolder, { recursive: true })

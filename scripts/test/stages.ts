@@ -19,7 +19,7 @@ import { vitest } from './vitest.js'
 export interface Stage {
   name: string
   what: string
-  /** It runs where it is named, and with --all. */
+  /** Runs only if it is named, or with --all. */
   extra?: true
   run: (lab: LabArguments, outputs: Outputs) => Promise<Outcome>
 }
@@ -36,7 +36,7 @@ async function checks(): Promise<Outcome> {
   return total(outcomes)
 }
 
-/** Runs vitest here, under a release of Node if one is told. */
+/** Runs vitest here, under a release of Node if one is given. */
 async function here(name: string, project: string, outputs: Outputs, release?: NodeRelease): Promise<Outcome> {
   const node = release === undefined ? process.execPath : await nodeProgram(release)
   const { command, read } = vitest(name, [project], { node })
@@ -50,7 +50,7 @@ async function here(name: string, project: string, outputs: Outputs, release?: N
 /** Releases of Node other than the one that runs this. */
 const others = nodeReleases.filter(release => release !== process.versions.node.split('.')[0])
 
-/** What is quick, and what finds the plainest mistakes, begins first; of the rest what takes long, so that nothing long is left over at the end. */
+/** Quick stages that find simple mistakes come first. Of the rest, long ones come first, so that none is left at the end. */
 export const stages: Stage[] = [
   { name: 'check', what: 'type check and lint', run: checks },
   { name: 'native', what: 'native unit tests under AddressSanitizer and UBSan', run: nativeTests },
@@ -73,5 +73,5 @@ export const stages: Stage[] = [
   })),
 ]
 
-/** What not even --all holds, and how to have it. */
+/** Checks that are not in --all, and the commands that run them. */
 export const leftOut = 'left out: all tests on 5.10, 6.1 and 6.12 (npm run test:kernels), traffic on other releases of Node (npm run lab -- --node 22 -- npx vitest run --project traffic)'

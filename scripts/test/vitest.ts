@@ -3,7 +3,7 @@ import { join, relative } from 'node:path'
 import { checkout } from '../setup/checkout.js'
 import { outcome, type Outcome } from './outcome.js'
 
-/** What is read of the file that vitest's JSON reporter writes. */
+/** The part of the JSON reporter's output that is used. */
 export interface VitestReport {
   numPassedTests: number
   numFailedTests: number
@@ -16,18 +16,18 @@ export interface VitestReport {
 export interface VitestRun {
   /** The program and its arguments. */
   command: string[]
-  /** How it went, once it has ended with this status. */
+  /** The outcome, once it has ended with this status. */
   read: (status: number) => Outcome
 }
 
 export interface VitestOptions {
-  /** The program that runs it. Default: this process's own. */
+  /** The Node program that runs it; this process's own by default. */
   node?: string
-  /** Words of vitest's command line: parts of files' names, `--shard=1/2`. */
+  /** More arguments for vitest: parts of file names, `--shard=1/2`. */
   words?: string[]
 }
 
-/** Counts tests; a file that could not even be loaded, and an error outside of any test, count as failed ones. */
+/** Counts tests. A file that cannot be loaded, or an error outside of a test, counts as a failed test. */
 export function countTests(report: VitestReport, status: number): Outcome {
   const failures = report.testResults.flatMap(({ name, status, message, assertionResults }) => {
     const file = relative(checkout, name)
@@ -38,7 +38,7 @@ export function countTests(report: VitestReport, status: number): Outcome {
   return outcome(report.numPassedTests, failures, report.numPendingTests + report.numTodoTests)
 }
 
-/** The folder for what runs of tests print and find out. */
+/** The folder for the output and results of test runs. */
 export const resultsFolder = join(checkout, 'build/tests')
 
 /** Prepares a run whose results are kept in build/tests/NAME.json. */

@@ -1,6 +1,6 @@
 /**
- * checks TCP_PORT HTTP_PORT COUNT PERIOD SECONDS: checks COUNT servers by TCP and COUNT by HTTP, each every PERIOD seconds, at addresses of 127.1.0.0/16.
- * Prints, as JSON, what became of it, the processor's time in seconds, and the process's memory in bytes.
+ * checks TCP_PORT HTTP_PORT COUNT PERIOD SECONDS: checks COUNT servers by TCP and COUNT by HTTP, each every PERIOD seconds, at addresses of
+ * 127.1.0.0/16. Prints, as JSON, what became of it, the processor's time in seconds, and the process's memory in bytes.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CheckedDestination } from '../../../lib/checks/index.js'

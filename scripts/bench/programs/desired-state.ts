@@ -1,6 +1,6 @@
 /**
- * desired-state SERVICES DESTINATIONS: makes a table, plans and applies where nothing and where ten rules differ. Prints medians in microseconds, the longest
- * that an empty plan, a snapshot and an idle run held the event loop, and the most memory in bytes, as JSON.
+ * desired-state SERVICES DESTINATIONS: makes a table, plans and applies where nothing and where ten rules differ. Prints medians in
+ * microseconds, the longest that an empty plan, a snapshot and an idle run held the event loop, and the most memory in bytes, as JSON.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Ipvs, type DesiredService } from 'ipvs'

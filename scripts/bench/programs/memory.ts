@@ -1,4 +1,7 @@
-/** memory SERVICES DESTINATIONS: fills a table from a generator and lists it. Prints, as JSON, the process's memory in bytes after each step. */
+/**
+ * memory SERVICES DESTINATIONS: fills a table from a generator and lists it. Prints, as JSON, the process's memory in bytes after each
+ * step.
+ */
 import { Ipvs } from 'ipvs'
 import { operations, rulesOf } from '../workload.js'
 

@@ -1,6 +1,7 @@
 /**
- * metrics SERVICES DESTINATIONS WAY LABELS: makes a table, then scrapes it. WAY is 'writer', 'collector' (prom-client writes the text) or 'snapshot', which only reads. LABELS is 'all' or 'service'.
- * Prints, as JSON: medians in microseconds of a snapshot and of a scrape, the longest that a scrape, a snapshot and an idle run held the event loop, the text's length, and the most memory in bytes.
+ * metrics SERVICES DESTINATIONS WAY LABELS: makes a table, then scrapes it. WAY is 'writer', 'collector' (prom-client writes the text) or
+ * 'snapshot', which only reads. LABELS is 'all' or 'service'. Prints, as JSON: medians in microseconds of a snapshot and of a scrape, the
+ * longest that a scrape, a snapshot and an idle run held the event loop, the text's length, and the most memory in bytes.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Ipvs } from 'ipvs'

@@ -1,4 +1,6 @@
-/** script SERVICES DESTINATIONS: what a user's script looks like that fills a table. It is timed from the outside, Node's start included. */
+/**
+ * script SERVICES DESTINATIONS: what a user's script looks like that fills a table. It is timed from the outside, Node's start included.
+ */
 import { Ipvs } from 'ipvs'
 import { operations } from '../workload.js'
 

@@ -40,7 +40,10 @@ async function verifyAfter(verb: Verb, ipvs: Ipvs, destinations: number): Promis
   verify(await ipvs.snapshot(), { ...shape, destinations: verb === 'remove' ? 0 : destinations }, verb === 'update' ? weightAfter.update : weightAfter.add)
 }
 
-/** The median of loops, as many as there are destinations of each service: what was read back before leaves V8 something to tidy up, which falls into the first ones. */
+/**
+ * The median of loops, as many as there are destinations of each service: what was read back before leaves V8 something to tidy up, which
+ * falls into the first ones.
+ */
 const loops = (calls: (verb: Verb, ipvs: Ipvs, sync: IpvsSync, from: number) => unknown): Promise<Timings> => withServices(async (ipvs, sync) => {
   const timings: Timings = {}
   for (const verb of verbs) {
