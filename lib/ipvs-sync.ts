@@ -1,4 +1,5 @@
-import { batchSync, type BatchInput } from './client/batch.js'
+import type { BatchInput } from './client/batch-input.js'
+import { batchSync } from './client/batch-sync.js'
 import type { BatchOptions, BatchResult } from './model/batch.js'
 import { closedError, IpvsError } from './model/errors.js'
 import { failureOf } from './client/failure.js'

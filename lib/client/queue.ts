@@ -119,15 +119,23 @@ export class Queue {
     }
   }
 
-  /** Keeps `close` waiting until `work` has ended. */
-  async during<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** Keeps `close` waiting until what is returned is called, once. */
+  enter(): () => void {
     if (this.#closing !== undefined) throw closedError()
     this.#busy++
+    return () => {
+      this.#busy--
+      this.#checkIdle()
+    }
+  }
+
+  /** The same until `work` has ended. */
+  async during<Result>(work: () => Promise<Result>): Promise<Result> {
+    const leave = this.enter()
     try {
       return await work()
     } finally {
-      this.#busy--
-      this.#checkIdle()
+      leave()
     }
   }
 

@@ -1,6 +1,6 @@
 import type { IpvsError } from '../model/errors.js'
 import { failureOf } from './failure.js'
-import { leaveOut, listAll, readInPieces } from './listing.js'
+import { listAll, listInPieces } from './listing.js'
 import { bits, commands, index } from '../wire/layout.js'
 import { reads } from './operations.js'
 import { takeBuffer } from '../wire/pack/buffers.js'
@@ -87,76 +87,86 @@ export function snapshotSync(requests: Requests, execute: (requests: Requests) =
       services.push(readService(table, i, listAll(reads.destinations, reply, i - from, repeatedDestinations(reply, i - from))))
     }
   }
-  return { services, timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: listAll(reads.daemons, table, DAEMONS) }
+  return { services, ...settingsOf(table) }
 }
 
 /** Lots of dumps that are asked for before the first of them is read. */
 const AHEAD = 3
 
-/** Is given the number of a listed service, and the answer that has its destinations; a promise that it returns is waited for. */
-type Visit = (service: number, reply: Reply, request: number) => Promise<void> | undefined
+/** Some services of the table, and the answer that has their destinations. */
+export interface Lot {
+  /** The listing of services, and what else the table has: the same for all lots. */
+  readonly table: Reply
+  /** Numbers of services in the listing. */
+  readonly services: readonly number[]
+  /** The requests of the answer are those of the services from this one on. */
+  readonly first: number
+  readonly reply: Reply
+}
+
+/** Numbers of services, without those that are listed a second time. */
+function* numbers(from: number, to: number, repeated: Set<number> | undefined): Generator<number> {
+  for (let i = from; i < to; i++) if (repeated?.has(i) !== true) yield i
+}
 
 /**
- * Reads the table, a lot of services at a time. Its place among the handle's operations is that of the call.
+ * Reads the table, a lot of services at a time; the first lot has none. Its place among the handle's operations is that of the first `next()`.
  *
- * @param lent whether the answers about destinations are not looked at any more when they have been visited
- * @param begin is given the answer to the listing of services, and makes what visits each of them
- * @returns what else the table has
+ * @param lent whether a lot's answer is not looked at any more when the next one is asked for
  */
-export function readTable(queue: Queue, lent: boolean, begin: (table: Reply) => Visit | Promise<Visit>): Promise<Pick<ListedTable, 'timeouts' | 'daemons'>> {
-  return queue.during(async () => {
-    const place = queue.lane()
-    const ask = (pack: (requests: Requests) => void, space?: ArrayBuffer): Promise<Reply> => {
-      const requests = takeBuffer()
-      pack(requests)
-      return new Promise((resolve, reject) => {
-        const piece: Piece = {
-          requests,
-          sealed: true,
-          space,
-          settle(reply) {
-            const error = firstFailure(reply!, piece.requests)
-            if (error === undefined) resolve(reply!)
-            else reject(error)
-          },
-          fail: reject,
-        }
-        place.push(piece)
-      })
+export async function* readTable(queue: Queue, lent: boolean): AsyncGenerator<Lot, void> {
+  const leave = queue.enter()
+  const place = queue.lane()
+  const ask = (pack: (requests: Requests) => void, space?: ArrayBuffer): Promise<Reply> => {
+    const requests = takeBuffer()
+    pack(requests)
+    return new Promise((resolve, reject) => {
+      const piece: Piece = {
+        requests,
+        sealed: true,
+        space,
+        settle(reply) {
+          const error = firstFailure(reply!, piece.requests)
+          if (error === undefined) resolve(reply!)
+          else reject(error)
+        },
+        fail: reject,
+      }
+      place.push(piece)
+    })
+  }
+  try {
+    let table = await ask(packTable)
+    let repeated = repeatedServices(table, SERVICES)
+    for (let attempt = 0; repeated !== undefined && attempt < ATTEMPTS; attempt++) {
+      table = await ask(packTable)
+      repeated = repeatedServices(table, SERVICES)
     }
-    try {
-      let table = await ask(packTable)
-      let repeated = repeatedServices(table, SERVICES)
-      for (let attempt = 0; repeated !== undefined && attempt < ATTEMPTS; attempt++) {
-        table = await ask(packTable)
-        repeated = repeatedServices(table, SERVICES)
-      }
-      const visit = await begin(table)
-      const count = table.recordCount(SERVICES)
-      const dumps = (from: number): Promise<Reply> => {
-        const reply = ask((requests) => packDumps(requests, table, from, Math.min(from + PIECE_DUMPS, count)), lent ? takeSpace() : undefined)
-        // Heard where it is waited for; an earlier lot may end the snapshot first.
-        reply.catch(() => {})
-        return reply
-      }
-      const asked: Promise<Reply>[] = []
-      let next = 0
-      for (let from = 0; from < count; from += PIECE_DUMPS) {
-        for (; next < count && asked.length < AHEAD; next += PIECE_DUMPS) asked.push(dumps(next))
-        const reply = await asked.shift()!
-        for (let i = from; i < Math.min(from + PIECE_DUMPS, count); i++) {
-          if (repeated?.has(i)) continue
-          const pause = visit(i, reply, i - from)
-          if (pause !== undefined) await pause
-        }
-        if (lent) returnSpace(reply.buffer)
-      }
-      return { timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: listAll(reads.daemons, table, DAEMONS) }
-    } finally {
-      place.close()
+    yield { table, services: [], first: 0, reply: table }
+    const count = table.recordCount(SERVICES)
+    const dumps = (from: number): Promise<Reply> => {
+      const reply = ask((requests) => packDumps(requests, table, from, Math.min(from + PIECE_DUMPS, count)), lent ? takeSpace() : undefined)
+      // Heard where it is waited for; an earlier lot may end the snapshot first.
+      reply.catch(() => {})
+      return reply
     }
-  })
+    const asked: Promise<Reply>[] = []
+    let next = 0
+    for (let first = 0; first < count; first += PIECE_DUMPS) {
+      for (; next < count && asked.length < AHEAD; next += PIECE_DUMPS) asked.push(dumps(next))
+      const reply = await asked.shift()!
+      yield { table, services: [...numbers(first, Math.min(first + PIECE_DUMPS, count), repeated)], first, reply }
+      if (lent) returnSpace(reply.buffer)
+    }
+  } finally {
+    place.close()
+    leave()
+  }
 }
+
+/** What a table has beside its services. */
+export const settingsOf = (table: Reply): Pick<ListedTable, 'timeouts' | 'daemons'> =>
+  ({ timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: listAll(reads.daemons, table, DAEMONS) })
 
 /** Where the service with this number is in the listing. */
 export const serviceAt = (table: Reply, service: number): number => table.recordsOf(SERVICES) + service * LISTED_SERVICE_SIZE
@@ -164,14 +174,15 @@ export const serviceAt = (table: Reply, service: number): number => table.record
 /** The promise API's `snapshot`. */
 export async function snapshot(queue: Queue): Promise<ListedTable> {
   const services: ListedTableService[] = []
-  const { timeouts, daemons } = await readTable(queue, true, (table) => (service, reply, request) => {
-    const destinations: ListedTableService['destinations'] = []
-    services.push(readService(table, service, destinations))
-    const repeated = repeatedDestinations(reply, request)
-    const paused = readInPieces(reads.destinations, reply, reply.recordsOf(request), reply.recordCount(request), destinations)
-    if (repeated === undefined) return paused ?? (worked() ? pause() : undefined)
-    const finish = (): void => leaveOut(destinations, repeated)
-    return paused?.then(finish) ?? finish() as undefined
-  })
-  return { services, timeouts, daemons }
+  let listing: Reply | undefined
+  for await (const { table, services: listed, first, reply } of readTable(queue, true)) {
+    listing = table
+    for (const service of listed) {
+      const request = service - first
+      const destinations = listInPieces(reads.destinations, reply, request, repeatedDestinations(reply, request))
+      services.push(readService(table, service, Array.isArray(destinations) ? destinations : await destinations))
+      if (worked()) await pause()
+    }
+  }
+  return { services, ...settingsOf(listing!) }
 }

@@ -1,8 +1,8 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import { leaveOut, readRecords } from '../client/listing.js'
 import { reads } from '../client/operations.js'
+import { pause, worked } from '../client/pause.js'
 import type { Queue } from '../client/queue.js'
-import { readTable, serviceAt } from '../client/snapshot.js'
+import { readTable, serviceAt, settingsOf } from '../client/snapshot.js'
 import type { Daemon, Destination, DestinationInput, ListedDestination, ListedTable, Service, Timeouts } from '../model/types.js'
 import { LISTED_DESTINATION_SIZE, readConfiguration } from '../wire/unpack/destination.js'
 import { Reply } from '../wire/unpack/reply.js'
@@ -140,9 +140,6 @@ class PackedServices {
   }
 }
 
-/** Services that are looked at between two turns of the event loop. */
-const SLICE = 500
-
 /** Numbers of the desired services, by what tells them apart as they are spelled; -1 for those that are there twice, which are going to be refused. */
 async function numbersOf(desired: DesiredState): Promise<Map<string, number>> {
   const numbers = new Map<string, number>()
@@ -152,7 +149,7 @@ async function numbersOf(desired: DesiredState): Promise<Map<string, number>> {
       const id = serviceId(service)
       numbers.set(id, numbers.has(id) ? -1 : i)
     }
-    if (i % SLICE === SLICE - 1) await turn()
+    if (worked()) await pause()
   }
   return numbers
 }
@@ -166,10 +163,12 @@ export async function currentTable(queue: Queue, desired: DesiredState): Promise
   const destinations: CurrentDestinations[] = []
   const copies = new Copies()
   const services = new PackedServices()
-  const settings = await readTable(queue, true, async (table) => {
+  let numbers: Map<string, number> | undefined
+  for await (const { table, services: listed, first, reply } of readTable(queue, true)) {
     services.table = table
-    const numbers = await numbersOf(desired)
-    return (service, reply, request) => {
+    numbers ??= await numbersOf(desired)
+    for (const service of listed) {
+      const request = service - first
       const number = numbers.get(serviceId(readServiceKey(table, serviceAt(table, service)))) ?? -1
       const list = desired.destinations[number]
       if (number >= 0) matches.listed[number] = services.length
@@ -177,10 +176,10 @@ export async function currentTable(queue: Queue, desired: DesiredState): Promise
       services.push(service)
       const count = reply.recordCount(request)
       destinations.push(Array.isArray(list) && sameAsPacked(list, reply, reply.recordsOf(request), count) ? new SameDestinations(list) : new PackedDestinations(copies, reply, request, count))
-      return services.length % SLICE === 0 ? turn() : undefined
+      if (worked(1 + count)) await pause()
     }
-  })
-  return { services, destinations, matches, ...settings }
+  }
+  return { services, destinations, matches, ...settingsOf(services.table!) }
 }
 
 /** The same of a table that was read in full. */

@@ -1,0 +1,152 @@
+import { availableParallelism } from 'node:os'
+import { telling } from '../model/batch.js'
+import { isArgumentError, withoutStack } from '../model/errors.js'
+import type { Operation } from '../model/types.js'
+import { compact, returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
+import type { Requests } from '../wire/pack/requests.js'
+import { DONE, NOT_SENT, UNKNOWN, type Reply } from '../wire/unpack/reply.js'
+import type { Results } from './batch-outcome.js'
+import { failureOf } from './failure.js'
+import { packOperation, readOperation } from './operations.js'
+import { PIECE_REQUESTS, type Piece } from './piece.js'
+
+/** Some operations of a batch, packed; notes what becomes of them. */
+export class BatchPiece implements Piece {
+  readonly sealed = true
+  readonly batch: number
+  /** When it is known what has become of it, whatever that is. */
+  readonly answered: Promise<void>
+  /** Is told why it could not be sent. */
+  onFailure: ((error: unknown) => void) | undefined
+  #settled!: () => void
+
+  constructor(public requests: Requests, readonly first: number, readonly results: Results) {
+    this.batch = results.number
+    this.answered = new Promise((resolve) => { this.#settled = resolve })
+  }
+
+  /** Validates and packs. The index is named where an operation is not valid. */
+  add(operation: Operation): void {
+    try {
+      packOperation(this.requests, operation)
+    } catch (error) {
+      throw located(error, this.results.count)
+    }
+    this.results.count++
+  }
+
+  settle(reply: Reply | undefined): void {
+    const { results, requests: { count } } = this
+    if (reply === undefined) results.done += count
+    else for (let i = 0; i < count; i++) this.#note(reply, i)
+    this.#settled()
+  }
+
+  #note(reply: Reply, i: number): void {
+    const { results, requests } = this
+    const outcome = reply.outcome(i)
+    if (outcome === DONE) {
+      results.done++
+      return
+    }
+    if (outcome === NOT_SENT) {
+      results.notSent++
+      if (results.cause !== undefined) return
+    }
+    const index = this.first + i
+    const operation = results.given?.[index] ?? readOperation(requests, i)
+    const error = withoutStack(() => failureOf(reply, requests, i, operation.type, () => operation))!
+    if (outcome === NOT_SENT) results.cause = error
+    else results[outcome === UNKNOWN ? 'unknown' : 'refused'].push({ index, operation, error })
+  }
+
+  /** The piece is not going to be sent. */
+  abandon(): void {
+    this.results.notSent += this.requests.count
+    this.#settled()
+  }
+
+  fail(error: unknown): void {
+    this.abandon()
+    this.onFailure?.(error)
+  }
+}
+
+/** Tells which operation of a batch the error is about. */
+function located(error: unknown, index: number): unknown {
+  if (isArgumentError(error) && Object.isExtensible(error)) {
+    error.message = `operation ${index} of the batch: ${error.message}`
+    Object.assign(error, { index })
+  }
+  return error
+}
+
+/**
+ * Operations in the first piece of what is sent as it comes; each piece has twice as many as the one before, up to {@link PIECE_REQUESTS}. The first
+ * ones are small so that the kernel begins soon, which helps where it has a processor of its own.
+ */
+export const FIRST_PIECE = availableParallelism() > 1 ? 256 : PIECE_REQUESTS / 2
+
+/** Packs operations, as many pieces as it takes. */
+export class Packer {
+  readonly pieces: BatchPiece[] = []
+  #last: BatchPiece | undefined
+  #size: number
+
+  /** @param first operations in the first piece */
+  constructor(readonly results: Results, first: number) {
+    this.#size = first
+  }
+
+  /** Returns the piece that became full, if one did. */
+  add(operation: Operation): BatchPiece | undefined {
+    const piece = this.#last ??= new BatchPiece(takeBuffer(), this.results.count, this.results)
+    piece.add(operation)
+    if (piece.requests.count === 1) this.pieces.push(piece)
+    if (piece.requests.count < this.#size) return undefined
+    this.#last = undefined
+    this.#size = Math.min(this.#size * 2, PIECE_REQUESTS)
+    return piece
+  }
+
+  /** Takes the first piece, full or not; it is not among the {@link pieces} any more. */
+  takeFirst(): BatchPiece | undefined {
+    const piece = this.pieces.shift()
+    if (piece === this.#last) this.#last = undefined
+    return piece
+  }
+
+  takeAll(): BatchPiece[] {
+    this.#last = undefined
+    return this.pieces.splice(0)
+  }
+
+  /** No more is added: what has begun may have to wait in its place. */
+  compact(): void {
+    const last = this.pieces.at(-1)
+    if (last !== undefined) last.requests = compact(last.requests)
+  }
+
+  /** What is here is not going to be sent. */
+  abandon(): void {
+    for (const piece of this.takeAll()) {
+      piece.abandon()
+      returnBuffer(piece.requests)
+    }
+  }
+
+  /** Bad input was found before anything was sent: there was no batch. */
+  forget(): void {
+    for (const { requests } of this.takeAll()) returnBuffer(requests)
+    this.results.count = 0
+  }
+}
+
+/** What ended a batch early, telling what has become of its operations. Bad input in an array or a function has kept all from being sent. */
+export function interrupted(error: unknown, packer: Packer): unknown {
+  packer.abandon()
+  const { results } = packer
+  if (results.count === 0) return error
+  if (isArgumentError(error) && Object.isExtensible(error)) error.message += `. The first ${results.count - results.notSent} operations had been sent by then`
+  return telling(error, 'The batch ended early', results.result())
+}

@@ -1,0 +1,70 @@
+import { AbortError, type BatchOptions, type BatchResult } from '../model/batch.js'
+import { invalidType } from '../model/errors.js'
+import type { Operation } from '../model/types.js'
+import { returnBuffer } from '../wire/pack/buffers.js'
+import type { Requests } from '../wire/pack/requests.js'
+import type { Reply } from '../wire/unpack/reply.js'
+import { Builder, readOptions, shapeOf, type BatchInput } from './batch-input.js'
+import { interrupted, Packer, type BatchPiece } from './batch-packer.js'
+import { conclude, Results } from './batch-outcome.js'
+import type { BatchBuilder } from './methods.js'
+import { PIECE_REQUESTS } from './piece.js'
+
+/** Packs what a function calls, or an array, before any of it is sent. */
+function packSync(packer: Packer, input: ((batch: BatchBuilder) => unknown) | readonly Operation[]): void {
+  try {
+    if (typeof input !== 'function') {
+      for (const operation of input) packer.add(operation)
+      return
+    }
+    const builder = new Builder(packer)
+    try {
+      const result = input(builder)
+      if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
+        // What becomes of it is nobody's trouble: it is refused.
+        Promise.resolve(result).catch(() => {})
+        throw invalidType('operations', 'a function that does not return a promise (IpvsSync does not wait)', result)
+      }
+    } finally {
+      builder.close()
+    }
+  } catch (error) {
+    packer.forget()
+    throw error
+  }
+}
+
+/** `batch` of `IpvsSync`. */
+export function batchSync(execute: (requests: Requests, batch: number) => Reply | undefined, input: BatchInput, options: BatchOptions | undefined): BatchResult {
+  const { lenient, signal } = readOptions(options)
+  const shape = shapeOf(input, false)
+  const results = new Results(shape === 'array' ? input as Operation[] : undefined)
+  const packer = new Packer(results, PIECE_REQUESTS)
+  let aborted: AbortError | undefined
+  const send = (piece: BatchPiece): void => {
+    if (signal?.aborted === true) {
+      piece.abandon()
+      packer.abandon()
+      throw aborted = results.aborted(signal.reason)
+    }
+    let reply: Reply | undefined
+    try {
+      reply = execute(piece.requests, results.number)
+    } catch (error) {
+      piece.abandon()
+      throw error
+    }
+    piece.settle(reply)
+    returnBuffer(piece.requests)
+  }
+  try {
+    if (shape === 'iterable') {
+      for (const operation of input as Iterable<Operation>) if (packer.add(operation) !== undefined) send(packer.takeFirst()!)
+    } else packSync(packer, input as ((batch: BatchBuilder) => unknown) | Operation[])
+    for (let piece = packer.takeFirst(); piece !== undefined; piece = packer.takeFirst()) send(piece)
+  } catch (error) {
+    if (error instanceof AbortError && error === aborted) throw error
+    throw interrupted(error, packer)
+  }
+  return conclude(results, lenient)
+}
