@@ -1,7 +1,8 @@
 /**
  * IPVS, the Linux kernel's load balancer, for Node programs.
  *
- * {@link Ipvs} answers with promises, {@link IpvsSync} directly; both manage virtual services, their destinations, statistics, timeouts and sync daemons.
+ * {@link Ipvs} answers with promises, {@link IpvsSync} directly. Both manage virtual services, their destinations, statistics, timeouts and
+ * sync daemons.
  *
  * @module ipvs
  */

@@ -9,8 +9,9 @@ import type { Range } from '../model/limits.js'
 export type Properties = Record<string, unknown>
 
 /**
- * The property's value, found in the same time whatever the object's hidden class is. `{ ...key, scheduler: 'rr' }` gives every object one of its own
- * (V8 11, Node 20): each plain access in code that many of them pass is then a cache miss of a hundred nanoseconds, and services are written like that.
+ * The value of a property, found in the same time whatever the hidden class of the object is. With V8 11 (Node 20) `{ ...key, scheduler: 'rr' }`,
+ * which is how programs write services, gives each object a hidden class of its own. A plain access then misses the cache in code that sees many
+ * of them, which costs a hundred nanoseconds.
  */
 export const property = (properties: Properties, name: string): unknown => properties[name]
 
@@ -21,9 +22,10 @@ function refuseInteger(value: unknown, field: string, range: Range): never {
   throw outOfRange(field, integerIn(range), value)
 }
 
-/** An integer in a range within 0 to 2³²-1. Not: fractions, NaN, -0, bigint, text. */
+/** An integer in a range within 0 to 2³²-1. Refuses fractions, NaN, -0, bigint and text. */
 export function integer(value: unknown, field: string, range: Range): number {
-  if (typeof value === 'number' && value >>> 0 === value && value >= range.min && value <= range.max && (value !== 0 || 1 / value > 0)) return value
+  const isInside = typeof value === 'number' && value >>> 0 === value && value >= range.min && value <= range.max
+  if (isInside && (value !== 0 || 1 / value > 0)) return value
   return refuseInteger(value, field, range)
 }
 
@@ -70,27 +72,28 @@ export interface Known {
   hints?: Readonly<Record<string, string>>
 }
 
-/** Whether this is an object and no more: of no class, of whatever realm. */
+/** Whether this is an object without a class, of this realm or another. */
 function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as object | null
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /**
- * Throws at the first enumerable property that is not known and not `undefined`, and for an object of a class that has none of the known
- * ones: where all can be left out, a `Map` or a promise that nobody awaited would be taken for that.
+ * Throws at the first enumerable property that is not known and not `undefined`. Also refuses an object of a class that has none of the known
+ * properties: where all of them can be left out, a `Map`, or a promise that was not awaited, would pass for an empty object.
  */
 export function refuseUnknown(properties: Properties, field: string, { what, names, hints }: Known): void {
   for (const property in properties) {
     if (names.has(property) || properties[property] === undefined) continue
-    throw conflict(`${field}.${property}`, hints?.[property] ?? `is not a property of ${what}, which has ${[...names].join(', ')}`)
+    const hint = hints?.[property] ?? `is not a property of ${what}, which has ${[...names].join(', ')}`
+    throw conflict(`${field}.${property}`, hint)
   }
   if (isPlain(properties)) return
   for (const name of names) if (name in properties) return
   throw invalidType(field, `an object with properties of ${what}: ${[...names].join(', ')}`, properties)
 }
 
-/** Number of enumerable properties. Counting costs a few nanoseconds; looking at each name would cost every operation of a batch much more. */
+/** Number of enumerable properties. Counting takes a few nanoseconds; to look at each name would take much longer for each operation. */
 export function countOf(properties: Properties): number {
   let count = 0
   // eslint-disable-next-line @typescript-eslint/no-unused-vars
@@ -98,7 +101,9 @@ export function countOf(properties: Properties): number {
   return count
 }
 
-/** Throws if there are other enumerable properties than were `read`, and one of them is not known. There are fewer where a class has getters. */
+/**
+ * Throws if there are more enumerable properties than were `read`, and one of them is not known. There are fewer if the object's class has getters.
+ */
 export function onlyKnown(properties: Properties, read: number, field: string, known: Known): void {
   if (countOf(properties) !== read) refuseUnknown(properties, field, known)
 }

@@ -1,6 +1,7 @@
 import { configurationMistakes, type DirectedDestination, type DirectedService, type DirectorConfiguration, type Fallback, type Program } from '../configuration/index.js'
-import { addressFamily, formatMask } from '../model/address.js'
-import type { DaemonInput, Persistence } from '../model/types.js'
+import { formatMask } from '../model/address.js'
+import { familyOf, hasMark, serviceId, serviceWords } from '../model/keys.js'
+import type { DaemonInput, Persistence, ServiceKey } from '../model/types.js'
 import type { Diagnostics } from './diagnostics.js'
 import type { FileDraft, GroupEntry, Method, RealServer, Script, VirtualServer } from './drafts.js'
 import { granularityOf, looseMask } from './granularity.js'
@@ -10,12 +11,6 @@ import { resolveChecker } from './resolve-checks.js'
 /** From what was read to a configuration: what keepalived does once it has read everything. */
 
 const PERSISTENCE = 360
-
-type Key = { protocol: 'tcp' | 'udp' | 'sctp', address: string, port: number } | { fwmark: number, family: 4 | 6 }
-
-const isMark = (key: Key): key is Extract<Key, { fwmark: number }> => 'fwmark' in key
-const familyOf = (key: Key): 4 | 6 => isMark(key) ? key.family : addressFamily(key.address) as 4 | 6
-const idOf = (key: Key): string => isMark(key) ? `fwmark ${key.fwmark} ${key.family}` : `${key.protocol} ${key.address} ${key.port}`
 
 /** What a virtual server is called in messages. */
 function wordsOf({ head }: VirtualServer): string {
@@ -44,7 +39,7 @@ function markFamily({ virtual, method }: Decided): 4 | 6 {
 }
 
 /** The keys of the services that a virtual server is. */
-function keysOf(decided: Decided): Key[] {
+function keysOf(decided: Decided): ServiceKey[] {
   const { virtual, file, diagnostics } = decided
   const { head, place } = virtual
   if (head.kind === 'fwmark') {
@@ -71,7 +66,7 @@ function keysOf(decided: Decided): Key[] {
     diagnostics.warning(place, `virtual_server ${wordsOf(virtual)} names no protocol, and is UDP therefore`, 'Write protocol TCP, if that is meant')
   }
   protocol ??= 'udp'
-  return entries.flatMap((entry): Key[] => 'addresses' in entry
+  return entries.flatMap((entry): ServiceKey[] => 'addresses' in entry
     ? entry.addresses.map((address) => ({ protocol, address, port: entry.port }))
     : [{ fwmark: entry.fwmark, family: entry.family ?? markFamily(decided) }])
 }
@@ -104,9 +99,9 @@ const programOf = ({ value: { command, user, group } }: Script, { scriptUser }: 
 }
 
 /** The port that a server has in a service: its own only where packets are translated. */
-function portIn(key: Key, port: number, { forward }: Method, inGroup: boolean): number {
-  if (forward === 'nat') return port === 0 && !isMark(key) && !inGroup ? key.port : port
-  return isMark(key) ? 0 : key.port
+function portIn(key: ServiceKey, port: number, { forward }: Method, inGroup: boolean): number {
+  if (forward === 'nat') return port === 0 && !hasMark(key) && !inGroup ? key.port : port
+  return hasMark(key) ? 0 : key.port
 }
 
 /** Says once that a port is another one than is written. */
@@ -122,7 +117,7 @@ function tellPort(place: Place, written: number, used: number, what: string, dia
     what === 'the server' ? `Write ${used}, and connect_port ${written} into the checkers` : `Write ${used}`)
 }
 
-function destinationOf(server: RealServer, key: Key, decided: Decided, told: Set<string>): DirectedDestination {
+function destinationOf(server: RealServer, key: ServiceKey, decided: Decided, told: Set<string>): DirectedDestination {
   const { virtual, file, diagnostics } = decided
   const method = methodOf(server, decided)
   const port = portIn(key, server.port, method, virtual.head.kind === 'group')
@@ -133,7 +128,7 @@ function destinationOf(server: RealServer, key: Key, decided: Decided, told: Set
     told.add(JSON.stringify(lowerThreshold.place))
     diagnostics.warning(lowerThreshold.place, `lthreshold ${lowerThreshold.value} is above uthreshold ${upperThreshold?.value ?? 0}. The kernel refuses that, and keepalived then runs without the server; the line has no effect here`, 'Write a number that is not above uthreshold')
   }
-  const home = { file, virtual, server, address: server.address, port, servicePort: isMark(key) ? 0 : key.port, diagnostics }
+  const home = { file, virtual, server, address: server.address, port, servicePort: hasMark(key) ? 0 : key.port, diagnostics }
   return {
     address: server.address, port, forward: method.forward,
     ...method.tunnel !== undefined && { tunnel: method.tunnel },
@@ -149,7 +144,7 @@ function destinationOf(server: RealServer, key: Key, decided: Decided, told: Set
 }
 
 /** The servers of a service that can be in it, without those that are in it already. */
-function destinationsOf(key: Key, decided: Decided, told: Set<string>): DirectedDestination[] {
+function destinationsOf(key: ServiceKey, decided: Decided, told: Set<string>): DirectedDestination[] {
   const { virtual, diagnostics } = decided
   const found = new Map<string, DirectedDestination>()
   const written = new Set<string>()
@@ -180,7 +175,7 @@ function destinationsOf(key: Key, decided: Decided, told: Set<string>): Directed
   return [...found.values()]
 }
 
-function fallbackOf(key: Key, decided: Decided, told: Set<string>): Fallback | undefined {
+function fallbackOf(key: ServiceKey, decided: Decided, told: Set<string>): Fallback | undefined {
   const { virtual: { sorry, head }, diagnostics } = decided
   if (sorry === undefined) return undefined
   const method = methodOf(sorry, decided)
@@ -245,7 +240,7 @@ function servicesOf(virtual: VirtualServer, file: FileDraft, diagnostics: Diagno
   const settings = settingsOf(decided)
   const told = new Set<string>()
   const persistence = new Map(keys.map((key): [4 | 6, Partial<Persistence> | undefined] => [familyOf(key), undefined]))
-  const noPort = keys.some((key) => !isMark(key) && key.port === 0)
+  const noPort = keys.some((key) => !hasMark(key) && key.port === 0)
   for (const family of persistence.keys()) persistence.set(family, persistenceOf(decided, family, noPort))
   if (virtual.engine !== undefined && [...persistence.values()].every((one) => one === undefined)) {
     diagnostics.warning(virtual.engine.place, 'persistence_engine says how clients are told apart that are kept at their server, and none are, so the line has no effect', 'Write persistence_timeout too, or take it out')
@@ -259,7 +254,7 @@ function servicesOf(virtual: VirtualServer, file: FileDraft, diagnostics: Diagno
       ...key, ...settings,
       ...affinity !== undefined && { persistence: affinity, ...virtual.engine !== undefined && { persistenceEngine: virtual.engine.value } },
       ...group !== undefined && { group },
-      ...virtual.haSuspend !== undefined && !isMark(key) && { onlyWhileHeld: true },
+      ...virtual.haSuspend !== undefined && !hasMark(key) && { onlyWhileHeld: true },
       ...fallback !== undefined && { fallback },
       destinations: destinationsOf(key, decided, told),
     }
@@ -268,7 +263,7 @@ function servicesOf(virtual: VirtualServer, file: FileDraft, diagnostics: Diagno
 
 /** A second virtual server with the same key adds its servers to the first, whose settings stay: so it is in keepalived, where the kernel refuses the second service. */
 function merge(into: DirectedService, service: DirectedService, place: Place, diagnostics: Diagnostics): void {
-  diagnostics.warning(place, `There is a virtual_server of ${idOf(service)} already. Its settings stay, and the servers of this one are added to it`, 'Write one virtual_server with all of the servers')
+  diagnostics.warning(place, `There is a virtual_server of ${serviceWords(service)} already. Its settings stay, and the servers of this one are added to it`, 'Write one virtual_server with all of the servers')
   const have = new Set(into.destinations!.map(({ address, port }) => `${address} ${port}`))
   for (const destination of service.destinations!) {
     if (have.has(`${destination.address} ${destination.port}`)) diagnostics.warning(place, `${destination.address} port ${destination.port} is in both; what the first says about it counts`, 'Take one of them out')
@@ -290,7 +285,7 @@ export function resolve(file: FileDraft, diagnostics: Diagnostics): DirectorConf
   const uses = new Map<string, number>()
   for (const virtual of file.virtualServers) {
     for (const service of servicesOf(virtual, file, diagnostics, uses)) {
-      const id = idOf(service)
+      const id = serviceId(service)
       const before = known.get(id)
       if (before !== undefined) merge(before, service, virtual.place, diagnostics)
       else {

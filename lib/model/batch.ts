@@ -7,40 +7,40 @@ export interface Refusal {
   /** Its place in the batch, from 0. */
   index: number
   /**
-   * Of an array the element that was given. A function's calls and what an iterable yielded are not kept: theirs is read back from what was
-   * sent, so that defaults are filled in and addresses are in their canonical form.
+   * For an array: the element that was given. The calls of a function and the elements of an iterable are not kept. Their operations are read
+   * back from what was sent, with defaults filled in and addresses in canonical form.
    */
   operation: Operation
   error: IpvsError
 }
 
-/** What became of a batch: each operation was done, refused, is unknown, or was not sent. There is no object for one that was done. */
+/** The result of a batch. Each operation was done or refused, is unknown, or was not sent. Those that were done have no object. */
 export interface BatchResult {
-  /** Operations in the batch; of an iterable that did not come to its end, those that were taken from it. */
+  /** Operations in the batch. For an iterable that was not read to its end: those that were taken from it. */
   total: number
   /** Operations that were carried out. */
   done: number
-  /** Those that the kernel refused, in order. A refusal keeps nothing after it from being carried out. */
+  /** Operations that the kernel refused, in order. It carries out the operations after a refusal all the same. */
   refused: Refusal[]
-  /** Those whose answer was lost, in order: they may have been carried out. Their error's code is 'ERR_IPVS_ANSWER_LOST'. */
+  /** Operations whose answer was lost, in order. They may have been carried out. The code of their error is 'ERR_IPVS_ANSWER_LOST'. */
   unknown: Refusal[]
   /**
-   * How many of the last ones were not sent, since an answer before them was lost, the socket did not take them, a signal came, or the batch
-   * ended with an error: always a tail of what was given.
+   * How many operations at the end of the batch were not sent: because an answer before them was lost, the socket did not take them, the
+   * signal was aborted, or the batch ended with an error.
    */
   notSent: number
-  /** Why they were not sent, where the socket is the reason. */
+  /** Why they were not sent, if the socket is the reason. */
   cause?: IpvsError
 }
 
 /** Options of `batch`. */
 export interface BatchOptions {
   /**
-   * 'throw' (the default): if an operation was not carried out, a `BatchError` with the result. 'return': the result, whatever it is.
-   * In both cases a refusal does not keep the kernel from carrying out the operations after it.
+   * 'throw' (the default): the batch fails with a `BatchError`, which has the result, if an operation was not carried out. 'return': the batch
+   * answers with the result in every case. Either way the kernel carries out the operations after a refusal.
    */
   refusals?: 'throw' | 'return'
-  /** Takes back what has not been sent when it comes. What was sent cannot be recalled; the `AbortError` has the result. */
+  /** Takes back what has not been sent when it is aborted. What was sent cannot be recalled. The `AbortError` has the result. */
   signal?: AbortSignal
 }
 
@@ -60,7 +60,7 @@ export class BatchError extends Error {
   }
 }
 
-/** What an error tells beside its message can be thousands of operations: where it is printed they are not shown. */
+/** Gives an error a result that is not printed with it: it can have thousands of operations. */
 function hide(error: Error, result: unknown): void {
   Object.defineProperty(error, 'result', { value: result, enumerable: false, configurable: true, writable: true })
 }
@@ -83,8 +83,8 @@ export class AbortError<Result = BatchResult> extends Error {
 const isError = (error: unknown): error is Error => error instanceof Error || types.isNativeError(error)
 
 /**
- * The error, telling what had been done by then. What takes no property, since it is frozen or no error at all, and what tells this of
- * another batch becomes the `cause` of one that does.
+ * An error with the result of what it interrupted: the same error where possible. An error that is frozen, a value that is no error, and an error
+ * that has the result of another batch become the `cause` of a new one.
  */
 export function telling(error: unknown, message: string, result: unknown): Error {
   const taking = isError(error) && Object.isExtensible(error) && !(error instanceof BatchError || error instanceof AbortError)

@@ -4,10 +4,11 @@ import type { Request } from './types.js'
 
 const systemNames = new Map(Object.entries(constants.errno).map(([name, number]) => [-number, name]))
 
-/** Name of an errno, which is negative. Node's own list lacks those that libuv has no use for: EBADMSG. */
-export const errnoName = (errno: number): string => getSystemErrorMap().get(errno)?.[0] ?? systemNames.get(errno) ?? getSystemErrorName(errno)
+/** The name of an errno, which is negative. Node's list lacks those that libuv does not use, such as EBADMSG. */
+export const errnoName = (errno: number): string =>
+  getSystemErrorMap().get(errno)?.[0] ?? systemNames.get(errno) ?? getSystemErrorName(errno)
 
-/** How a request ended that was not carried out: the kernel refused it, its answer was lost, or it was never sent. */
+/** Why a request was not carried out, as far as known: the kernel refused it, its answer was lost, or it was never sent. */
 export type Failure = 'refused' | 'unknown' | 'not-sent'
 
 /** Why a handle could not be opened. */
@@ -22,22 +23,23 @@ interface Details {
   text?: string
 }
 
-/**
- * The kernel's refusal, or a failure on the way to the kernel. The message says in words what was wrong and, where it is known, what to do.
- */
+/** A refusal of the kernel, or a failure on the way to it. The message says what was wrong and, if that is known, what to do. */
 export class IpvsError extends Error {
   override readonly name = 'IpvsError'
   /** Name of the errno: 'EEXIST'. 'ERR_IPVS_ANSWER_LOST' where the outcome is 'unknown'. */
   readonly code: string
   /** The errno, negative as in `node:fs`. */
   readonly errno: number
-  /** What was asked, with the objects that were given. Reading methods have the same shape: `{ type: 'destinations', service }`; opening is `{ type: 'open' }`. */
+  /**
+   * What was asked, with the objects that were given. Methods that read have the same shape: `{ type: 'destinations', service }`. Opening is
+   * `{ type: 'open' }`.
+   */
   readonly operation: Request
-  /** 'refused' by the kernel; 'unknown': the answer was lost, it may or may not have been carried out; 'not-sent'. */
+  /** 'refused' by the kernel; 'unknown': its answer was lost, so it may have been carried out; or 'not-sent'. */
   readonly outcome: Failure
-  /** When opening failed: no 'permission', IPVS 'unavailable' in this kernel, or something about the network 'namespace'. */
+  /** Why opening failed: no 'permission', IPVS is 'unavailable' in this kernel, or the network 'namespace' cannot be entered. */
   declare readonly reason?: OpenReason
-  /** The kernel's own words (extended acknowledgement), where it had any. */
+  /** The kernel's own message (extended acknowledgement), if it sent one. */
   declare readonly text?: string
 
   constructor(message: string, { errno, operation, outcome = 'refused', reason, text }: Details) {
@@ -52,12 +54,12 @@ export class IpvsError extends Error {
 }
 
 /**
- * Makes an error without a stack. Where the kernel's answer arrives, the stack shows nothing of the program that asked, and to record it costs more than
- * the rest of the error.
+ * Makes an error without a stack. When the kernel's answer arrives, the stack shows nothing of the program that asked, and recording it costs
+ * more than the rest of the error.
  */
 export function withoutStack<Made>(make: () => Made): Made {
   const limit = Error.stackTraceLimit
-  // Not by assignment, which throws where the intrinsics are frozen.
+  // An assignment would throw if the intrinsics are frozen.
   Reflect.set(Error, 'stackTraceLimit', 0)
   try {
     return make()
@@ -66,7 +68,7 @@ export function withoutStack<Made>(make: () => Made): Made {
   }
 }
 
-/** The code of an error about an argument, as Node has them. */
+/** The code of an error about an argument. The codes are Node's own. */
 export type ArgumentErrorCode = 'ERR_INVALID_ARG_TYPE' | 'ERR_OUT_OF_RANGE' | 'ERR_INVALID_ARG_VALUE'
 
 /** Bad input: a `TypeError` or `RangeError` that names the field. */
@@ -84,12 +86,14 @@ function argumentError(Kind: ErrorConstructor, code: ArgumentErrorCode, field: s
   return error
 }
 
-/** Whether this is bad input that the library itself found, not an error that an argument's getter threw. */
-export const isArgumentError = (error: unknown): error is ArgumentError => typeof error === 'object' && error !== null && ours.has(error)
+/** Whether the library itself made this error about an argument. A getter of an argument can throw errors that look the same. */
+export const isArgumentError = (error: unknown): error is ArgumentError =>
+  typeof error === 'object' && error !== null && ours.has(error)
 
 function kindOf(value: object): string {
   const { constructor } = value as { constructor?: unknown }
-  return typeof constructor === 'function' && !['', 'Object'].includes(constructor.name) ? `an instance of ${constructor.name}` : 'an object'
+  const isNamed = typeof constructor === 'function' && !['', 'Object'].includes(constructor.name)
+  return isNamed ? `an instance of ${constructor.name}` : 'an object'
 }
 
 function shown(value: unknown): string {
@@ -115,13 +119,16 @@ export const outOfRange = (field: string, expected: string, received: unknown): 
 export const invalidValue = (field: string, expected: string, received: unknown): ArgumentError =>
   argumentError(TypeError, 'ERR_INVALID_ARG_VALUE', field, `${field} must be ${expected}. Received ${shown(received)}`)
 
-/** Bad input whose trouble is not one value alone. */
+/** Bad input that is wrong because of more than one value. */
 export const conflict = (field: string, message: string): ArgumentError =>
   argumentError(TypeError, 'ERR_INVALID_ARG_VALUE', field, `${field} ${message}`)
 
-/** What a handle answers that is called by a getter of an argument that it is just reading. */
-export const reentrantError = (): Error =>
-  Object.assign(new Error('A getter of an argument calls the handle that is reading the argument. Read what it needs beforehand'), { code: 'ERR_IPVS_REENTRANT' })
+/** The error of a call that a getter of an argument makes on the handle that is reading the argument. */
+export const reentrantError = (): Error => Object.assign(
+  new Error('A getter of an argument calls the handle that is reading the argument. Read what it needs beforehand'),
+  { code: 'ERR_IPVS_REENTRANT' },
+)
 
-/** What a closed handle answers to everything. */
-export const closedError = (): Error => Object.assign(new Error('This handle is closed. Open another with open()'), { code: 'ERR_IPVS_CLOSED' })
+/** The error of every call on a closed handle. */
+export const closedError = (): Error =>
+  Object.assign(new Error('This handle is closed. Open another with open()'), { code: 'ERR_IPVS_CLOSED' })

@@ -42,7 +42,7 @@ export const SYNC_ID = range(0, 255)
 export const SYNC_MAX_LENGTH = range(1, 65507)
 /** Time to live of multicast packets. */
 export const TIME_TO_LIVE = range(1, 255)
-/** Sizes of socket buffers in bytes: the kernel doubles them, in a signed integer. It raises those that are too small to its own minimum. */
+/** Sizes of socket buffers in bytes. The kernel doubles them in a signed integer, and raises small ones to its own minimum. */
 export const SOCKET_BUFFER = range(1, Math.floor(INT_MAX / 2))
 
 /** Longest names in bytes: `IP_VS_SCHEDNAME_MAXLEN` and `IP_VS_IFNAME_MAXLEN` count the closing NUL, `IP_VS_PENAME_MAXLEN` does not. */

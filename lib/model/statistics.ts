@@ -6,8 +6,8 @@ export const COUNTERS = ['connections', 'inPackets', 'outPackets', 'inBytes', 'o
 export type Counter = keyof Statistics
 
 /**
- * `JSON.stringify` has no words for a bigint. Statistics bring their own, each counter as decimal text, which keeps all 64 bits: an own property, but not an
- * enumerable one, so that copies, clones and comparisons see plain objects.
+ * The `toJSON` of statistics, because `JSON.stringify` refuses bigints. It writes each counter as decimal text, which keeps all 64 bits. The
+ * property is not enumerable, so that copies, clones and comparisons see plain objects.
  */
 export const STATISTICS_TO_JSON: PropertyDescriptor = {
   value(this: Statistics): Record<Counter, string> {
@@ -27,12 +27,20 @@ export const STATISTICS_TO_JSON: PropertyDescriptor = {
 /** Statistics made of a value for each counter. */
 export function statisticsOf(value: (name: Counter) => bigint): Statistics {
   const stats: Statistics = {
-    connections: value('connections'), inPackets: value('inPackets'), outPackets: value('outPackets'), inBytes: value('inBytes'), outBytes: value('outBytes'),
+    connections: value('connections'),
+    inPackets: value('inPackets'),
+    outPackets: value('outPackets'),
+    inBytes: value('inBytes'),
+    outBytes: value('outBytes'),
   }
   return Object.defineProperty(stats, 'toJSON', STATISTICS_TO_JSON)
 }
 
 /** Rates made of a value for each counter. */
 export const ratesOf = (value: (name: Counter) => number): Rates => ({
-  connections: value('connections'), inPackets: value('inPackets'), outPackets: value('outPackets'), inBytes: value('inBytes'), outBytes: value('outBytes'),
+  connections: value('connections'),
+  inPackets: value('inPackets'),
+  outPackets: value('outPackets'),
+  inBytes: value('inBytes'),
+  outBytes: value('outBytes'),
 })

@@ -6,6 +6,8 @@ namespace check {
 
 namespace {
 int failures = 0;
+// Why the running test is skipped; empty if it is not.
+std::string skipped;
 }
 
 std::vector<Test>& tests() {
@@ -17,6 +19,8 @@ void failed(const char* file, int line, const std::string& what) {
   ++failures;
   std::printf("    %s:%d: %s\n", file, line, what.c_str());
 }
+
+void skip(const std::string& why) { skipped = why; }
 
 std::vector<std::byte> bytes(std::string_view text) {
   std::vector<std::byte> result;
@@ -60,17 +64,21 @@ Exact::~Exact() { std::free(data_); }
 
 // native_tests [PART OF A NAME]
 int main(int argc, char** argv) {
-  int run = 0, bad = 0;
+  int run = 0, bad = 0, left = 0;
   for (const check::Test& test : check::tests()) {
     if (argc > 1 && std::string_view(test.name).find(argv[1]) == std::string_view::npos) continue;
     int before = check::failures;
+    check::skipped.clear();
     test.body();
     ++run;
     if (check::failures != before) {
       ++bad;
       std::printf("not ok  %s\n", test.name);
+    } else if (!check::skipped.empty()) {
+      ++left;
+      std::printf("skipped %s: %s\n", test.name, check::skipped.c_str());
     }
   }
-  std::printf("%d native tests, %d failed\n", run, bad);
+  std::printf("%d native tests, %d failed, %d skipped\n", run, bad, left);
   return bad || !run;
 }

@@ -18,6 +18,8 @@ struct Test {
 
 std::vector<Test>& tests();
 void failed(const char* file, int line, const std::string& what);
+/// Says that the running test cannot be carried out here, and why. It counts as skipped, not as passed.
+void skip(const std::string& why);
 
 struct Registration {
   Registration(const char* name, void (*body)()) { tests().push_back({name, body}); }

@@ -17,12 +17,24 @@ struct Fixture {
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
   int calls = 0;
+  std::atomic<bool> waiting = false;
   Worker worker{client, answered, this};
 
   Fixture() {
     transport.onSend = [this](const script::Transport::Sent& sent) {
       transport.queue(script::answer(sent.messages.back().header.nlmsg_seq, 0));
       return 0;
+    };
+  }
+
+  // Makes it a kernel that answers nothing: whoever waits for it waits until the worker is stopped.
+  void answersNothing() {
+    transport.onSend = nullptr;
+    transport.onWait = [this](const std::atomic<bool>& abandon) {
+      waiting = true;
+      waiting.notify_one();
+      while (!abandon) sched_yield();
+      return -ECANCELED;
     };
   }
 
@@ -42,6 +54,18 @@ struct Fixture {
     std::memcpy(job->copy.data(), batch.bytes.data(), batch.bytes.size());
     job->requests = job->copy.view();
     job->count = requests;
+    return job;
+  }
+
+  // A job that waits for its answer; changes are answered while they are sent.
+  static std::unique_ptr<Job> reading() {
+    auto job = std::make_unique<Job>();
+    pack::Batch batch;
+    batch.plain(IPVS_CMD_GET_INFO);
+    job->copy.resize(batch.bytes.size());
+    std::memcpy(job->copy.data(), batch.bytes.data(), batch.bytes.size());
+    job->requests = job->copy.view();
+    job->count = 1;
     return job;
   }
 
@@ -85,34 +109,19 @@ TEST("what is executed on the calling thread comes after what was queued") {
   CHECK_EQUAL(fixture.done(5), "1 2 3 4 5 ");
 }
 
-TEST("a worker that is stopped leaves what waits") {
+TEST("a worker that waits for an answer is stopped in the middle of it, and leaves what waits") {
   Fixture fixture;
-  for (std::uint32_t i = 1; i <= 50; ++i) fixture.worker.push(fixture.job(i));
+  fixture.answersNothing();
+  CHECK_EQUAL(fixture.worker.push(Fixture::reading()), 0);
+  for (std::uint32_t i = 2; i <= 50; ++i) CHECK_EQUAL(fixture.worker.push(fixture.job(i)), 0);
+  fixture.waiting.wait(false);
   fixture.worker.stop();
   fixture.worker.stop();
-}
-
-TEST("a worker that waits for an answer is stopped in the middle of it") {
-  Fixture fixture;
-  std::atomic<bool> waiting = false;
-  fixture.transport.onSend = nullptr;
-  fixture.transport.onWait = [&](const std::atomic<bool>& abandon) {
-    waiting = true;
-    waiting.notify_one();
-    while (!abandon) sched_yield();
-    return -ECANCELED;
-  };
-  auto job = std::make_unique<Job>();
-  pack::Batch batch;
-  batch.plain(IPVS_CMD_GET_INFO);
-  job->requests = batch.bytes;
-  job->count = 1;
-  CHECK_EQUAL(fixture.worker.push(std::move(job)), 0);
-  waiting.wait(false);
-  fixture.worker.stop();
+  CHECK_EQUAL(fixture.transport.sent.size(), 1u);
   JobList jobs;
   fixture.worker.takeDone(jobs);
   CHECK_EQUAL(pack::outcomes(jobs.pop()->reply.bytes().view()), "unknown(125)");
+  CHECK(jobs.empty());
 }
 
 TEST("a worker without jobs has no thread to end") {

@@ -1,10 +1,11 @@
 /** The demo, which runs inside the lab on a real kernel with real packets. */
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { Ipvs, type Destination } from 'ipvs'
 import { Workshop, type Backend } from '../network/workshop.js'
-import { formatCounters, formatTable } from './table.js'
+import { checkout } from '../setup/checkout.js'
 
 const print = (...lines: string[]): void => { process.stdout.write(lines.map(line => `${line}\n`).join('')) }
 const indented = (lines: readonly string[]): string[] => lines.map(line => line === '' ? '' : `    ${line}`)
@@ -85,11 +86,15 @@ async function requests(times: number): Promise<void> {
   verdict(alternating, 'the two in turn', `they do not alternate: ${names.join(' ')}`)
 }
 
+/** The table as the command `ipvs` lists it, in ipvsadm's words. */
+const listed = async (...options: string[]): Promise<string[]> =>
+  (await director.namespace.must(process.execPath, [join(checkout, 'dist/bin/ipvs.cjs'), '-Ln', ...options])).trimEnd().split('\n')
+
 /** Waits until the kernel has updated its counters, which it does every two seconds, then prints the table. */
 async function table(connections: number): Promise<void> {
   let { services } = await ipvs.snapshot()
   for (const end = Date.now() + 20_000; services[0].stats.connections < connections && Date.now() < end; { services } = await ipvs.snapshot()) await setTimeout(100)
-  print('', ...indented([...formatTable(await ipvs.info(), services), '', ...formatCounters(services)]))
+  print('', ...indented([...await listed(), '', ...(await listed('--stats')).slice(1)]))
   const counted = services[0].stats.connections
   if (counted !== BigInt(connections)) verdict(false, '', `the kernel has counted ${counted} connections of ${connections}`)
 }
@@ -184,8 +189,7 @@ verdict(only(names, 'alpha', 'beta'), `alpha is back: ${shown(names)}`, `alpha i
 verdict(going, 'no request failed or waited for a server that was gone', 'requests failed on the way')
 going = false
 await stream
-const { services } = await ipvs.snapshot()
-print('', ...indented(formatTable(await ipvs.info(), services)))
+print('', ...indented(await listed()))
 
 durations.sort((a, b) => a - b)
 print('', '', `${durations.length} rules, each in force after ${durations[durations.length >> 1].toFixed(2)} ms (median; ${durations[0].toFixed(2)} to ${durations.at(-1)!.toFixed(2)} ms). `

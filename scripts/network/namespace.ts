@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { must, run, type Finished, type RunOptions } from './run.js'
+import { must, run, type Ended, type RunOptions } from '../setup/run.js'
 
 const living = new Set<string>()
 let made = 0
@@ -41,7 +41,7 @@ export class Namespace {
   }
 
   /** Runs a program inside. */
-  run(program: string, args: readonly string[], options?: RunOptions): Promise<Finished> {
+  run(program: string, args: readonly string[], options?: RunOptions): Promise<Ended> {
     return run('nsenter', [`--net=${this.path}`, program, ...args], options)
   }
 

@@ -17,13 +17,15 @@ export async function cmakeBuild(name: string, options: Record<string, string>, 
   return folder
 }
 
-/** Reads the output of the native tests: a line for each failed test, then their number. */
+/** Reads the output of the native tests: a line for each failed or skipped test, then their numbers. */
 export function countNativeTests({ status, stdout, stderr }: Ended): Outcome {
-  const [, tests] = /^(\d+) native tests, (\d+) failed$/m.exec(stdout) ?? []
+  const [, tests] = /^(\d+) native tests, \d+ failed, \d+ skipped$/m.exec(stdout) ?? []
+  const skipped = [...stdout.matchAll(/^skipped (.*)$/gm)].map(([, why]) => `skipped: ${why}`)
   const failures = [...stdout.matchAll(/^not ok {2}(.*)$/gm)].map(([, name]) => name)
   // A sanitizer ends the program at once. Its stack trace shows the test.
   if (status !== 0 && failures.length === 0) failures.push(`native_tests ended with status ${status} at ${/native\/test\/\w+_test\.cc:\d+/.exec(stderr)?.[0] ?? 'a place unknown'}`)
-  return outcome(tests === undefined ? 0 : Number(tests) - failures.length, failures, 0, status === 0 ? undefined : `${stdout}${stderr}`)
+  const passed = tests === undefined ? 0 : Number(tests) - failures.length - skipped.length
+  return outcome(passed, failures, skipped.length, status === 0 ? skipped.join('; ') : `${stdout}${stderr}`)
 }
 
 /** Runs the native unit tests, and every fuzz target on its committed corpus, under AddressSanitizer and UBSan. */

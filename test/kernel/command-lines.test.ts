@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Finished } from '../../scripts/network/run.js'
+import type { Ended } from '../../scripts/setup/run.js'
 import { Namespace } from '../../scripts/network/namespace.js'
 
 /** A service of `--json`, as far as its place goes. */
@@ -124,8 +124,8 @@ describe('the command ipvs in the place of ipvsadm', () => {
   })
 
   const words = (line: string): string[] => line.split(' ').filter((word) => word !== '')
-  const ipvs = (line: string, input?: string): Promise<Finished> => ours.run(process.execPath, [command, ...words(line)], { input })
-  const ipvsadm = (line: string, input?: string): Promise<Finished> => theirs.run('ipvsadm', words(line), { input })
+  const ipvs = (line: string, input?: string): Promise<Ended> => ours.run(process.execPath, [command, ...words(line)], { input })
+  const ipvsadm = (line: string, input?: string): Promise<Ended> => theirs.run('ipvsadm', words(line), { input })
   const table = (namespace: Namespace): Promise<string> => namespace.must('sh', ['-c', 'ipvsadm -Sn && ipvsadm -Ln --thresholds && ipvsadm -L --timeout'])
 
   test.each(lines.map((line) => (typeof line === 'string' ? { line, input: undefined } : line)))('ipvs $line', async ({ line, input }) => {
@@ -182,7 +182,7 @@ describe('the command ipvs in the place of ipvsadm', () => {
   })
 
   test('--json lists what the package lists, --netns where it is told', async () => {
-    const elsewhere = (line: string): Promise<Finished> => theirs.run(process.execPath, [command, ...words(line), '--netns', ours.name])
+    const elsewhere = (line: string): Promise<Ended> => theirs.run(process.execPath, [command, ...words(line), '--netns', ours.name])
     const { services } = JSON.parse((await elsewhere('-L --json')).stdout) as { services: object[] }
     expect(services).toMatchObject([{ address: '1.1.1.2', port: 1, scheduler: 'rr', stats: { connections: '0' }, destinations: [{ address: '5.5.5.5', weight: 7 }] }])
     expect(JSON.parse((await elsewhere('-L --timeout --json')).stdout)).toEqual({ tcp: 11, tcpFin: 12, udp: 13 })
@@ -267,7 +267,7 @@ describe('the command ipvs in the place of ipvsadm', () => {
     await ours.must('ipvsadm', ['-R'], { input: '-A -t [::1]:80\n-a -t [::1]:80 -r [::1]:80 -m\n-A -t 127.0.0.1:80\n' })
     const hosts = join(await mkdtemp(join(tmpdir(), 'hosts-')), 'hosts')
     await writeFile(hosts, '127.0.0.1 four.example\n::1 six.example\n')
-    const named = (words: string, input?: string): Promise<Finished> =>
+    const named = (words: string, input?: string): Promise<Ended> =>
       ours.run('unshare', ['--mount', 'sh', '-c', `mount --bind ${hosts} /etc/hosts && exec ${words}`], { input })
     const { stdout } = await named(`${process.execPath} ${command} -S --full`)
     expect(stdout).toBe('-A -t four.example:http -s wlc\n-A -t [::1]:http -s wlc\n-a -t [::1]:http -r [::1]:http -m -w 1\n--set 11 12 13\n')

@@ -1,16 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { release } from 'node:os'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Ipvs, IpvsSync } from 'ipvs'
 import { Namespace } from '../../scripts/network/namespace.js'
-import { must } from '../../scripts/network/run.js'
+import { must } from '../../scripts/setup/run.js'
 import { refusal } from '../support/errors.js'
+import { isSince } from '../support/linux.js'
 import { apis } from '../support/scene.js'
 
 const web = { protocol: 'tcp', address: '10.10.10.100', port: 80, scheduler: 'rr' } as const
 const MODPROBE = '/proc/sys/kernel/modprobe'
-const [major, minor] = release().split('.').map(Number)
-const loadsByItself = major > 5 || (major === 5 && minor >= 16)
+const loadsByItself = isSince('loading by request')
 
 /** A machine's own modules are not ours to take away. */
 const guest = process.env.IPVS_LAB === 'uml' || process.env.IPVS_LAB === 'qemu'
@@ -62,7 +61,7 @@ describe.skipIf(!guest)(guest ? 'without the module' : 'without the module (only
     }
   })
 
-  test.each(apis)('%s: the kernel loads it by itself where it can (5.16), and the library never does', async (_, Api) => {
+  test.each(apis)('%s: the kernel loads it by itself where it can, and the library never does', async (_, Api) => {
     await unload()
     if (loadsByItself) {
       const ipvs = await Api.open({ netns: namespace.name })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Ipvs, type Desired, type DesiredService, type Operation } from 'ipvs'
-import { run } from '../../scripts/network/run.js'
+import { run } from '../../scripts/setup/run.js'
 import { Scene } from '../support/scene.js'
 import { destinationId, Model, serviceId } from '../unit/state/support/model.js'
 import { table } from '../unit/state/support/tables.js'

@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { Ipvs } from 'ipvs'
-import { run, type Finished } from '../../scripts/network/run.js'
+import { run, type Ended } from '../../scripts/setup/run.js'
 import { Scene } from '../support/scene.js'
 
 /** One of the examples, running in the scene's namespace as its user would run it. */
@@ -60,7 +60,7 @@ class Example implements AsyncDisposable {
 }
 
 /** Runs one to its end. */
-const example = (name: string, ...args: string[]): Promise<Finished> =>
+const example = (name: string, ...args: string[]): Promise<Ended> =>
   run('nsenter', [`--net=${scene.namespace.path}`, process.execPath, fileURLToPath(new URL(`../../examples/${name}.mjs`, import.meta.url)), ...args])
 
 let scene: Scene

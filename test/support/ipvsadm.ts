@@ -1,4 +1,4 @@
-import { must, run, type Finished } from '../../scripts/network/run.js'
+import { must, run, type Ended } from '../../scripts/setup/run.js'
 
 /** What one `ipvsadm -L` line for a service or destination says, by the names of its columns. */
 export interface Row {
@@ -31,7 +31,7 @@ export class Ipvsadm {
   constructor(private readonly namespacePath: string) {}
 
   /** Runs it and answers whatever came of it. */
-  try(args: string, input?: string): Promise<Finished> {
+  try(args: string, input?: string): Promise<Ended> {
     return run('nsenter', [`--net=${this.namespacePath}`, 'ipvsadm', ...words(args)], { input })
   }
 

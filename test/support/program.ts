@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { run, type Finished } from '../../scripts/network/run.js'
+import { run, type Ended } from '../../scripts/setup/run.js'
 
 const own = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -13,7 +13,7 @@ const own = fileURLToPath(new URL('../..', import.meta.url))
  */
 export function program(
   name: string, args: readonly string[] = [], { wrapper = [], flags = [], checkout = own }: { wrapper?: string[], flags?: string[], checkout?: string } = {},
-): Promise<Finished> {
+): Promise<Ended> {
   const [first, ...rest] = [...wrapper, process.execPath, ...flags, join(checkout, 'test/kernel/programs', name), ...args]
   return run(first, rest)
 }

@@ -1,7 +1,7 @@
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { must } from '../../scripts/network/run.js'
+import { must } from '../../scripts/setup/run.js'
 import { checkout } from '../../scripts/setup/checkout.js'
 
 /** What a program that imports the package by its name needs, programs of tests among it. */

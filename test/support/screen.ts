@@ -1,4 +1,4 @@
-import { must, run } from '../../scripts/network/run.js'
+import { must, run } from '../../scripts/setup/run.js'
 import { until } from './until.js'
 
 /** A terminal with a program in it: what a user sees, and what a user types. tmux is the terminal. */

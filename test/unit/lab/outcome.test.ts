@@ -76,9 +76,14 @@ describe('what vitest reports', () => {
 
 describe('what the native tests print', () => {
   test('is counted, and failures are named', () => {
-    expect(countNativeTests({ status: 0, stdout: '12 native tests, 0 failed\n', stderr: '' })).toEqual(outcome(12, []))
-    const printed = '    native/test/a_test.cc:3: no\nnot ok  a record is read\n12 native tests, 1 failed\n'
+    expect(countNativeTests({ status: 0, stdout: '12 native tests, 0 failed, 0 skipped\n', stderr: '' })).toEqual(outcome(12, []))
+    const printed = '    native/test/a_test.cc:3: no\nnot ok  a record is read\n12 native tests, 1 failed, 0 skipped\n'
     expect(countNativeTests({ status: 1, stdout: printed, stderr: '' })).toEqual(outcome(11, ['a record is read'], 0, printed))
+  })
+
+  test('tests that cannot be carried out are counted as skipped, with the reason', () => {
+    const stdout = 'skipped dumps: there is no io_uring here\n12 native tests, 0 failed, 1 skipped\n'
+    expect(countNativeTests({ status: 0, stdout, stderr: '' })).toEqual(outcome(11, [], 1, 'skipped: dumps: there is no io_uring here'))
   })
 
   test('a sanitizer that ends them is a failure, at the place in the test', () => {

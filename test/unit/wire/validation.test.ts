@@ -288,6 +288,10 @@ describe('a sync daemon', () => {
     expect(refusal((requests) => changes.startDaemon.pack(requests, withValue(daemon, field.split('.').slice(1), value), undefined))).toMatchObject({ code, field })
   })
 
+  it.each([...notObjects('daemon'), ['daemon', undefined, TYPE], ['daemon', null, TYPE]] as Case[])('%s = %o is refused', (field, value, code) => {
+    for (const change of [changes.startDaemon, changes.stopDaemon]) expect(refusal((requests) => change.pack(requests, value, undefined))).toMatchObject({ code, field })
+  })
+
   it('takes what the kernel takes; to stop it, its role is enough', () => {
     accepted((requests) => changes.startDaemon.pack(requests, daemon, undefined))
     accepted((requests) => changes.startDaemon.pack(requests, { ...daemon, syncId: 255, maxLength: 65507, group: 'FF02::81', port: 65535, ttl: 255, interface: 'fifteen-letters' }, undefined))

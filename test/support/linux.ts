@@ -1,0 +1,26 @@
+import { release } from 'node:os'
+
+/**
+ * What came with which release of Linux, wherever this package's documentation names one that a supported kernel (5.10 and later) may lack. Tests ask for a thing by its
+ * name, and expect it exactly on the kernels that have it: on every kernel that runs them they check the release that the documentation names.
+ */
+export const SINCE = {
+  /** A request to IPVS's family loads its module. */
+  'loading by request': [5, 16],
+  'sysctl est_cpulist': [6, 2],
+  'sysctl est_nice': [6, 2],
+  /** A ring can be forbidden for the whole machine. */
+  'sysctl kernel.io_uring_disabled': [6, 6],
+  'sysctl conn_lfactor': [7, 1],
+  'sysctl svc_lfactor': [7, 1],
+  /** The connection table is made with the first service of a network namespace. */
+  'a connection table made when it is needed': [7, 1],
+} as const satisfies Record<string, readonly [major: number, minor: number]>
+
+const [major, minor] = release().split('.').map(Number)
+
+/** Whether this kernel is recent enough to have it. */
+export const isSince = (feature: keyof typeof SINCE): boolean => {
+  const [from, fromMinor] = SINCE[feature]
+  return major > from || major === from && minor >= fromMinor
+}
