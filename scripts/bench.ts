@@ -1,7 +1,9 @@
 /** `npm run bench`: prepares what is measured, then measures it in the lab. `npm run bench -- --help` tells the options. */
+import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { parseBenchArguments, usage, type BenchArguments } from './bench/arguments.js'
+import { argumentsFor, parseBenchArguments, usage, type BenchArguments } from './bench/arguments.js'
 import { compileReference } from './bench/reference.js'
+import { suites } from './bench/suites.js'
 import { readArguments } from './lab/arguments.js'
 import { runInLab } from './lab/lab.js'
 import { ensure } from './setup/programs.js'
@@ -25,5 +27,11 @@ else if (wanted.help) process.stdout.write(usage)
 else {
   await ensure('c++', 'ipvsadm', 'ip', 'unshare')
   compileReference()
-  process.exitCode = await runInLab(readArguments([...wanted.lab, '--', process.execPath, main, ...args]))
+  const placed = wanted.lab.includes('--on') || wanted.lab.includes('--suite')
+  const here = placed ? [] : wanted.only.filter(name => suites[name].anywhere)
+  const there = wanted.only.filter(name => !here.includes(name))
+  // Each writes its own figures.
+  const json = there.length > 0 ? wanted.json.replace(/(\.json)?$/, '.native.json') : wanted.json
+  if (here.length > 0) process.exitCode = spawnSync(process.execPath, [main, ...argumentsFor(wanted, here, json)], { stdio: 'inherit' }).status ?? 1
+  if (there.length > 0) process.exitCode = await runInLab(readArguments([...wanted.lab, '--', process.execPath, main, ...argumentsFor(wanted, there)])) || process.exitCode
 }

@@ -8,7 +8,8 @@ import type { BatchBuilder } from './methods.js'
 import { changes, packOperation, readOperation, type Change } from './operations.js'
 import { compact, returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'
-import { PIECE_REQUESTS, UNDER_WAY, type Piece, type Place, type Queue } from './queue.js'
+import { PIECE_REQUESTS, UNDER_WAY, type Piece, type Place } from './piece.js'
+import type { Queue } from './queue.js'
 import type {
   DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Service, ServiceInput, ServiceKey, Timeouts,
 } from '../model/types.js'

@@ -1,13 +1,24 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import type { Listing } from './operations.js'
+import { pause, worked } from './pause.js'
 import type { Reply } from '../wire/unpack/reply.js'
-
-/** Records that are read between two turns of the event loop: half a millisecond's worth, five where the code has not run before. */
-export const SLICE = 1000
 
 /** Reads `count` records from `at` on. */
 export function readRecords<Element>(definition: Listing<Element>, reply: Reply, at: number, count: number, into: Element[]): void {
   for (let i = 0; i < count; i++) into.push(definition.read(reply, at + i * definition.size))
+}
+
+/** The same without holding the event loop for long. Returns a promise only where it has to pause. */
+export function readInPieces<Element>(definition: Listing<Element>, reply: Reply, at: number, count: number, into: Element[]): Promise<void> | undefined {
+  for (let i = 0; i < count; i++) {
+    if (worked()) return readLater(definition, reply, at + i * definition.size, count - i, into)
+    into.push(definition.read(reply, at + i * definition.size))
+  }
+  return undefined
+}
+
+async function readLater<Element>(definition: Listing<Element>, reply: Reply, at: number, count: number, into: Element[]): Promise<void> {
+  await pause()
+  await readInPieces(definition, reply, at, count, into)
 }
 
 /** Takes records out of a list that are there a second time. There are few, if any. */
@@ -23,15 +34,12 @@ export function listAll<Element>(definition: Listing<Element>, reply: Reply, req
   return list
 }
 
-/** The same without holding the event loop for long. */
-export async function listInSlices<Element>(definition: Listing<Element>, reply: Reply, request: number, repeated?: Set<number>): Promise<Element[]> {
+/** The same without holding the event loop for long. Returns a promise only where it has to pause. */
+export function listInPieces<Element>(definition: Listing<Element>, reply: Reply, request: number, repeated?: Set<number>): Element[] | Promise<Element[]> {
   const list: Element[] = []
-  const at = reply.recordsOf(request)
-  const count = reply.recordCount(request)
-  for (let from = 0; from < count; from += SLICE) {
-    if (from > 0) await turn()
-    readRecords(definition, reply, at + from * definition.size, Math.min(SLICE, count - from), list)
+  const finish = (): Element[] => {
+    leaveOut(list, repeated)
+    return list
   }
-  leaveOut(list, repeated)
-  return list
+  return readInPieces(definition, reply, reply.recordsOf(request), reply.recordCount(request), list)?.then(finish) ?? finish()
 }

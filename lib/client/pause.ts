@@ -18,24 +18,30 @@ let units = 0
 /** When the work of this turn of the event loop began; `undefined` while none is known. */
 let began: number | undefined
 
+/** Whether this turn has no time left. Whoever asks is told so until it is over. */
+let due = false
+
 const waiting: (() => void)[] = []
 
 function turnIsOver(): void {
   began = undefined
+  due = false
 }
 
 /**
  * Counts units of work that were done: an operation packed, a record read or compared. Whether it is time for a {@link pause}.
  */
 export function worked(done = 1): boolean {
+  if (due) return true
   units += done
   if (units < STRIDE) return false
   units = 0
   const now = performance.now()
-  if (began !== undefined) return now - began >= LONGEST
-  began = now
-  setImmediate(turnIsOver)
-  return false
+  if (began === undefined) {
+    began = now
+    setImmediate(turnIsOver)
+  }
+  return due = now - began >= LONGEST
 }
 
 /** Lets those who wait go on, one after the other, for as long as there is time in this turn; the others wait for the next one. */
@@ -51,6 +57,8 @@ function goOn(): void {
 
 function beginTurn(): void {
   began = performance.now()
+  due = false
+  units = 0
   setImmediate(turnIsOver)
   goOn()
 }

@@ -1,21 +1,19 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import type { IpvsError } from '../model/errors.js'
 import { failureOf } from './failure.js'
-import { leaveOut, listAll, readRecords, SLICE } from './listing.js'
+import { leaveOut, listAll, readInPieces } from './listing.js'
 import { bits, commands, index } from '../wire/layout.js'
 import { reads } from './operations.js'
 import { takeBuffer } from '../wire/pack/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'
 import { SERVICE_KEY_SIZE } from '../wire/pack/service.js'
-import type { Piece, Queue } from './queue.js'
+import { pause, worked } from './pause.js'
+import { PIECE_DUMPS, type Piece } from './piece.js'
+import type { Queue } from './queue.js'
 import type { ListedTable, ListedTableService } from '../model/types.js'
 import { LISTED_SERVICE_SIZE, readListedService } from '../wire/unpack/service.js'
 import { ATTEMPTS, repeatedDestinations, repeatedServices } from '../wire/unpack/repeats.js'
 import type { Reply } from '../wire/unpack/reply.js'
 import { returnSpace, takeSpace } from '../wire/unpack/spaces.js'
-
-/** Dumps of destinations that are asked for together: while one lot is read, the kernel is at work on the next. */
-const DUMPS = 128
 
 const PRESENT = index('service', 'present', 'u32')
 const KEY_BITS = bits('service', 'family', 'protocol', 'port', 'fwmark', 'address')
@@ -80,8 +78,8 @@ export function snapshotSync(requests: Requests, execute: (requests: Requests) =
   }
   const services: ListedTableService[] = []
   const count = table.recordCount(SERVICES)
-  for (let from = 0; from < count; from += DUMPS) {
-    const to = Math.min(from + DUMPS, count)
+  for (let from = 0; from < count; from += PIECE_DUMPS) {
+    const to = Math.min(from + PIECE_DUMPS, count)
     packDumps(requests, table, from, to)
     const reply = ask()
     for (let i = from; i < to; i++) {
@@ -136,17 +134,17 @@ export function readTable(queue: Queue, lent: boolean, begin: (table: Reply) => 
       const visit = await begin(table)
       const count = table.recordCount(SERVICES)
       const dumps = (from: number): Promise<Reply> => {
-        const reply = ask((requests) => packDumps(requests, table, from, Math.min(from + DUMPS, count)), lent ? takeSpace() : undefined)
+        const reply = ask((requests) => packDumps(requests, table, from, Math.min(from + PIECE_DUMPS, count)), lent ? takeSpace() : undefined)
         // Heard where it is waited for; an earlier lot may end the snapshot first.
         reply.catch(() => {})
         return reply
       }
       const asked: Promise<Reply>[] = []
       let next = 0
-      for (let from = 0; from < count; from += DUMPS) {
-        for (; next < count && asked.length < AHEAD; next += DUMPS) asked.push(dumps(next))
+      for (let from = 0; from < count; from += PIECE_DUMPS) {
+        for (; next < count && asked.length < AHEAD; next += PIECE_DUMPS) asked.push(dumps(next))
         const reply = await asked.shift()!
-        for (let i = from; i < Math.min(from + DUMPS, count); i++) {
+        for (let i = from; i < Math.min(from + PIECE_DUMPS, count); i++) {
           if (repeated?.has(i)) continue
           const pause = visit(i, reply, i - from)
           if (pause !== undefined) await pause
@@ -166,30 +164,14 @@ export const serviceAt = (table: Reply, service: number): number => table.record
 /** The promise API's `snapshot`. */
 export async function snapshot(queue: Queue): Promise<ListedTable> {
   const services: ListedTableService[] = []
-  let read = 0
-  const readSlowly = async (reply: Reply, at: number, count: number, into: ListedTableService['destinations'], repeated: Set<number> | undefined): Promise<void> => {
-    for (let done = 0; done < count;) {
-      const some = Math.min(count - done, SLICE - read)
-      readRecords(reads.destinations, reply, at + done * reads.destinations.size, some, into)
-      done += some
-      read += some
-      if (read < SLICE) continue
-      read = 0
-      await turn()
-    }
-    leaveOut(into, repeated)
-  }
   const { timeouts, daemons } = await readTable(queue, true, (table) => (service, reply, request) => {
     const destinations: ListedTableService['destinations'] = []
     services.push(readService(table, service, destinations))
-    const at = reply.recordsOf(request)
-    const count = reply.recordCount(request)
     const repeated = repeatedDestinations(reply, request)
-    if (read + count >= SLICE) return readSlowly(reply, at, count, destinations, repeated)
-    readRecords(reads.destinations, reply, at, count, destinations)
-    leaveOut(destinations, repeated)
-    read += count
-    return undefined
+    const paused = readInPieces(reads.destinations, reply, reply.recordsOf(request), reply.recordCount(request), destinations)
+    if (repeated === undefined) return paused ?? (worked() ? pause() : undefined)
+    const finish = (): void => leaveOut(destinations, repeated)
+    return paused?.then(finish) ?? finish() as undefined
   })
   return { services, timeouts, daemons }
 }

@@ -10,7 +10,7 @@ using namespace node_ipvs;
 
 namespace {
 
-// A kernel that acknowledges everything, and a worker on it.
+// A worker on a scripted kernel that acknowledges everything.
 struct Fixture {
   script::Transport transport;
   ipvs::Client client{transport, transport, {1 << 20, 1 << 20}};
@@ -27,7 +27,7 @@ struct Fixture {
     };
   }
 
-  // Makes it a kernel that answers nothing: whoever waits for it waits until the worker is stopped.
+  // Makes it a kernel that answers nothing. What waits for an answer waits until the worker is stopped.
   void answersNothing() {
     transport.onSend = nullptr;
     transport.onWait = [this](const std::atomic<bool>& abandon) {
@@ -46,10 +46,8 @@ struct Fixture {
     pthread_mutex_unlock(&self.mutex);
   }
 
-  std::unique_ptr<Job> job(std::uint32_t requests) {
+  static std::unique_ptr<Job> jobOf(const pack::Batch& batch, std::uint32_t requests) {
     auto job = std::make_unique<Job>();
-    pack::Batch batch;
-    for (std::uint32_t i = 0; i < requests; ++i) batch.plain(IPVS_CMD_FLUSH);
     job->copy.resize(batch.bytes.size());
     std::memcpy(job->copy.data(), batch.bytes.data(), batch.bytes.size());
     job->requests = job->copy.view();
@@ -57,19 +55,21 @@ struct Fixture {
     return job;
   }
 
-  // A job that waits for its answer; changes are answered while they are sent.
-  static std::unique_ptr<Job> reading() {
-    auto job = std::make_unique<Job>();
+  // A job of changes, which are answered while they are sent.
+  std::unique_ptr<Job> job(std::uint32_t requests) {
     pack::Batch batch;
-    batch.plain(IPVS_CMD_GET_INFO);
-    job->copy.resize(batch.bytes.size());
-    std::memcpy(job->copy.data(), batch.bytes.data(), batch.bytes.size());
-    job->requests = job->copy.view();
-    job->count = 1;
-    return job;
+    for (std::uint32_t i = 0; i < requests; ++i) batch.plain(IPVS_CMD_FLUSH);
+    return jobOf(batch, requests);
   }
 
-  // The numbers of requests of the jobs that are done, once there are `count` of them.
+  // A job that waits for its answer.
+  static std::unique_ptr<Job> reading() {
+    pack::Batch batch;
+    batch.plain(IPVS_CMD_GET_INFO);
+    return jobOf(batch, 1);
+  }
+
+  // Waits for `count` finished jobs and returns their numbers of requests.
   std::string done(int count) {
     std::string text;
     while (count > 0) {

@@ -20,6 +20,7 @@ export const usage = `npm run bench [-- OPTION…]
 
 Measures what the kernel's load balancer takes from this package, beside a C program that sends prepared requests, and
 beside ipvsadm. It runs in the lab: in a network namespace of its own on a kernel with IPVS, or in a guest.
+Parts that need no IPVS (${Object.keys(suites).filter(name => suites[name].anywhere).join(', ')}) are measured on this machine itself, unless a place is named.
 
   --services N        measure tables of N services ...
   --destinations M    ... of M destinations each (10 by default), instead of the standard ones
@@ -68,4 +69,12 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
     lab: Object.entries({ on, suite, timeout: timeout ?? '7200' }).flatMap(([name, value]) => value === undefined ? [] : [`--${name}`, value]),
     help: values.help,
   }
+}
+
+/** The words that ask for these parts alone, with the other options as they were given. */
+export function argumentsFor({ shape, rounds, large, json }: BenchArguments, only: readonly string[], results = json): string[] {
+  return [
+    ...only.flatMap(name => ['--only', name]), '--rounds', String(rounds), '--json', results, ...large ? ['--large'] : [],
+    ...shape === undefined ? [] : ['--services', String(shape.services), '--destinations', String(shape.destinations)],
+  ]
 }

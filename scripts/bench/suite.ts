@@ -19,6 +19,8 @@ export interface Run {
 /** One part of the benchmark. It leaves nothing behind. */
 export interface Suite {
   title: string
+  /** It needs no IPVS: it is measured on the machine itself, unless another place is asked for. */
+  anywhere?: true
   measure(run: Run): Promise<Row[]>
 }
 

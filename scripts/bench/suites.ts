@@ -9,11 +9,12 @@ import { inForce } from './suites/in-force.js'
 import { ipvsadm } from './suites/ipvsadm.js'
 import { memory } from './suites/memory.js'
 import { metrics } from './suites/metrics.js'
+import { native } from './suites/native.js'
 import { single } from './suites/single.js'
 
 /** Every part of the benchmark by the name that `--only` takes, in the order they run. */
 export const suites: Record<string, Suite> = {
-  single, 'in-force': inForce, bulk, cold, 'event-loop': eventLoop, memory, 'desired-state': desiredState, metrics, ipvsadm, growth, checks,
+  native, single, 'in-force': inForce, bulk, cold, 'event-loop': eventLoop, memory, 'desired-state': desiredState, metrics, ipvsadm, growth, checks,
 }
 
 /** The parts that one shape of table makes sense for: what runs where the user names a shape. */

@@ -36,6 +36,7 @@ const perCheck = ({ good, bad, processor }: Turn): number => processor * 1e6 / (
 /** What checks of many servers cost, in the processor's time: other programs on the machine slow both contenders down, and cost them little. */
 export const checks: Suite = {
   title: `Checks: ${COUNT.toLocaleString('en')} servers by TCP and as many by HTTP, every ${PERIOD} s`,
+  anywhere: true,
   async measure({ place }) {
     const program = compile()
     const { pid, output } = await holdProgram(program, ['serve'])

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseBenchArguments } from '../../../scripts/bench/arguments.js'
+import { argumentsFor, parseBenchArguments } from '../../../scripts/bench/arguments.js'
 import { place } from '../../../scripts/bench/place.js'
 import { formatTable } from '../../../scripts/bench/report.js'
 import { isMet } from '../../../scripts/bench/row.js'
@@ -18,6 +18,11 @@ describe('the options of npm run bench', () => {
 
   it('choose parts, which keep their order', () => {
     expect(parseBenchArguments(['--only', 'bulk', '--only', 'single']).only).toEqual(['single', 'bulk'])
+  })
+
+  it('are handed on with other parts', () => {
+    const given = parseBenchArguments(['--services', '200', '--large', '--rounds', '7'])
+    expect(parseBenchArguments(argumentsFor(given, ['native'], 'native.json'))).toEqual({ ...given, only: ['native'], json: 'native.json' })
   })
 
   it('hand on what is the lab\'s', () => {

@@ -7,7 +7,8 @@ import { describe, expect, it } from 'vitest'
 import { batch, FIRST_PIECE, type AsyncBatchInput } from '../../../lib/client/batch.js'
 import { records as layouts } from '../../../lib/wire/layout.js'
 import { changes, reads } from '../../../lib/client/operations.js'
-import { PIECE_REQUESTS, Queue, UNDER_WAY } from '../../../lib/client/queue.js'
+import { PIECE_DUMPS, PIECE_REQUESTS, UNDER_WAY } from '../../../lib/client/piece.js'
+import { Queue } from '../../../lib/client/queue.js'
 import type { BatchBuilder } from '../../../lib/client/methods.js'
 import { BatchError, type BatchOptions, type BatchResult } from '../../../lib/model/batch.js'
 import type { ListedService, Operation } from '../../../lib/model/types.js'
@@ -127,12 +128,49 @@ describe('operations called while a transaction is under way', () => {
 })
 
 describe('a listing', () => {
-  it('ends a batch, and keeps its place between the writes', async () => {
-    const { kernel, add, list, queue, answerAll } = setUp()
-    const all = [add(1), list(), add(2), queue.list(reads.destinations, key(3)), add(4)]
+  it('of services ends what travels together, and keeps its place between the writes', async () => {
+    const { kernel, add, list, answerAll } = setUp()
+    const all = [add(1), list(), add(2)]
     await answerAll()
-    expect(kernel.transactions.map(({ commands }) => commands)).toEqual([['newService', 'getService'], ['newService', 'getService', 'getDest'], ['newService']])
+    expect(kernel.transactions.map(({ commands }) => commands)).toEqual([['newService', 'getService'], ['newService']])
     await Promise.all(all)
+  })
+
+  it('of destinations, or of daemons, travels with what is called before and after it', async () => {
+    const { kernel, add, get, queue, answerAll } = setUp()
+    const all = [add(1), queue.list(reads.destinations, key(2)), add(3), queue.list(reads.daemons), get(4)]
+    await answerAll()
+    expect(kernel.transactions).toEqual([{ commands: ['newService', 'getService', 'getDest', 'newService', 'getDaemon', 'getService'], ports: [1, 2, 2, 3, 4] }])
+    await Promise.all(all)
+  })
+
+  it('has its own answer, whatever it travels with', async () => {
+    const { kernel, add, get, queue } = setUp()
+    const requests = new Requests(1024)
+    changes.addDestination.pack(requests, key(1), { address: '10.0.0.7', port: 1, forward: 'nat' })
+    const destination = echo(requests, FIRST + layouts.service.keySize, 'destination')
+    const all = Promise.allSettled([
+      queue.list(reads.destinations, key(1)), add(2), queue.list(reads.destinations, key(3)), get(4), queue.list(reads.destinations, key(5)), queue.list(reads.daemons), add(6),
+    ])
+    await turn()
+    kernel.answer([{}, { records: [destination] }, { outcome: EEXIST }, { outcome: ESRCH }, {}, { outcome: ESRCH }, {}, { records: [destination, destination] }, {}, {}])
+    expect(await all).toMatchObject([
+      { value: [{ address: '10.0.0.7' }] },
+      { reason: { code: 'EEXIST', operation: { type: 'addService', service: key(2) } } },
+      { reason: { code: 'ESRCH', operation: { type: 'destinations', service: key(3) } } },
+      { status: 'fulfilled', value: undefined },
+      { value: [{ address: '10.0.0.7' }, { address: '10.0.0.7' }] },
+      { value: [] },
+      { status: 'fulfilled', value: undefined },
+    ])
+  })
+
+  it('is one of so many at most in a piece, since their answers are in memory together', async () => {
+    const { kernel, queue, answerAll } = setUp()
+    const all = Promise.all(Array.from({ length: PIECE_DUMPS * 2 + 3 }, (_, port) => queue.list(reads.destinations, key(port))))
+    await answerAll(all)
+    expect(kernel.transactions.map(({ commands }) => commands.length)).toEqual([PIECE_DUMPS * 2, PIECE_DUMPS * 2, 6])
+    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(Array.from({ length: PIECE_DUMPS * 2 + 3 }, (_, port) => [port, port]).flat())
   })
 
   it('of a service that is missing is refused, although its dump is an empty success', async () => {
@@ -596,8 +634,8 @@ describe('the tracing channel', () => {
     await answerAll(Promise.all(inner))
     await Promise.all(inner)
     expect(inner.length).toBe(3)
-    // A listing is sent when it is called, so that it starts before the next call.
-    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(event.startsWith('async') ? [1, 2, 2, 3, 4, 50, 51] : [1, 2, 2, 50, 51, 3, 4])
+    // A list of services is sent when it is called, so that it starts before the next call.
+    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(event.startsWith('async') ? [1, 2, 2, 3, 4, 50, 51] : [1, 2, 2, 3, 50, 51, 4])
   })
 
   it('lets a subscriber list while a list that has to be asked for again was called before', async () => {

@@ -12,7 +12,7 @@ function loaded(files: readonly string[]): string[] {
     if (seen.has(href)) continue
     seen.add(href)
     const text = readFileSync(new URL(href), 'utf8')
-    for (const [, clause, from] of text.matchAll(/^(?:import|export) (.*?)from '(\.[^']*)\.js'$/gm)) {
+    for (const [, clause, from] of text.matchAll(/^(?:import|export) ([^']*?)from '(\.[^']*)\.js'$/gm)) {
       if (!clause.startsWith('type ')) waiting.push(new URL(`${from}.ts`, href).href)
     }
   }

@@ -1,0 +1,156 @@
+/**
+ * native PART: what one part of the package costs by itself, in processor time, against a handle that answers at once. Prints JSON. Each part has a process of
+ * its own: what V8 has compiled for one does not help or hinder another.
+ */
+import type { DesiredService, Operation } from 'ipvs'
+import { collectGarbage } from '../garbage.js'
+import { destination, operations, rulesOf, serviceKey, weightAfter, type Shape } from '../workload.js'
+
+const TABLE: Shape = { services: 1000, destinations: 10 }
+const LARGE: Shape = { services: 10_000, destinations: 10 }
+const MANY: Shape = { services: 100_000, destinations: 9 }
+const ROUNDS = 30
+
+/** Microseconds of processor time that this process has had, its helper threads included. */
+function processorTime(): number {
+  const { user, system } = process.cpuUsage()
+  return user + system
+}
+
+/** Microseconds of a unit, in each round. */
+async function timed(units: number, work: () => unknown, rounds = ROUNDS): Promise<number[]> {
+  const times: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    const start = processorTime()
+    await work()
+    times.push((processorTime() - start) / units)
+  }
+  return times
+}
+
+/**
+ * The longest piece of work of the event loop meanwhile: microseconds of processor time from one turn to the next, so that other programs on the machine do not count.
+ */
+async function held(work: () => Promise<unknown>): Promise<number[]> {
+  const longest: number[] = []
+  for (let round = 0; round < ROUNDS / 3; round++) {
+    collectGarbage()
+    let last = processorTime()
+    let most = 0
+    let over = false
+    const look = (): void => {
+      const now = processorTime()
+      most = Math.max(most, now - last)
+      last = now
+      if (!over) setImmediate(look)
+    }
+    look()
+    await work()
+    look()
+    over = true
+    longest.push(most)
+  }
+  return longest
+}
+
+const loadPackage = async () => ({ ...await import('ipvs'), ...await import('../answering-handle.js') })
+
+async function openOn(shape: Shape) {
+  const { Ipvs, AnsweringHandle, openAnswering } = await loadPackage()
+  const handle = new AnsweringHandle(shape)
+  return { ipvs: openAnswering(Ipvs, handle), handle }
+}
+
+/** Fields are read so that nothing is left undone. */
+let sum = 0
+
+const parts: Record<string, () => Promise<Record<string, number[]>>> = {
+  async import() {
+    const start = processorTime()
+    await import('ipvs')
+    return { import: [processorTime() - start] }
+  },
+  async pack() {
+    const { internal } = await loadPackage()
+    const { packOperation } = await internal<typeof import('../../../lib/client/operations.js')>('client/operations.js')
+    const { Requests } = await internal<typeof import('../../../lib/wire/pack/requests.js')>('wire/pack/requests.js')
+    const requests = new Requests(4 << 20)
+    const times: Record<string, number[]> = {}
+    for (const verb of ['add', 'update', 'remove'] as const) {
+      const rules = [...operations(verb, TABLE)].filter(({ type }) => type.endsWith('Destination'))
+      times[verb] = await timed(rules.length, () => {
+        requests.clear()
+        for (const rule of rules) packOperation(requests, rule)
+      })
+    }
+    return times
+  },
+  async read() {
+    const { internal, listedDestinations, packAnswer } = await loadPackage()
+    const { Reply } = await internal<typeof import('../../../lib/wire/unpack/reply.js')>('wire/unpack/reply.js')
+    const { readListedDestination, LISTED_DESTINATION_SIZE: size } = await internal<typeof import('../../../lib/wire/unpack/destination.js')>('wire/unpack/destination.js')
+    const count = rulesOf(TABLE)
+    const reply = new Reply(packAnswer([listedDestinations({ services: 1, destinations: count })], [size]))
+    const at = reply.recordsOf(0)
+    return {
+      read: await timed(count, () => {
+        for (let i = 0; i < count; i++) sum += readListedDestination(reply, at + i * size).weight
+      }),
+    }
+  },
+  async listings() {
+    const { ipvs } = await openOn(TABLE)
+    const services = (await ipvs.services()).slice()
+    const objects = TABLE.services * TABLE.destinations
+    return {
+      together: await timed(objects, async () => { for (const list of await Promise.all(services.map((service) => ipvs.destinations(service)))) sum += list.length }),
+      snapshot: await timed(objects, async () => { sum += (await ipvs.snapshot()).services.length }),
+      calls: await timed(objects, () => Promise.all(Array.from({ length: objects }, (_, i) => ipvs.updateDestination(services[i % TABLE.services], destination(i, 1))))),
+    }
+  },
+  async held() {
+    const { ipvs } = await openOn(LARGE)
+    const rules = [...operations('add', LARGE)]
+    const desired: DesiredService[] = Array.from({ length: LARGE.services }, (_, s) => ({
+      ...serviceKey(s), scheduler: 'rr', destinations: Array.from({ length: LARGE.destinations }, (_, d) => destination(d, weightAfter.add)),
+    }))
+    return {
+      array: await held(() => ipvs.batch(rules)),
+      iterable: await held(() => ipvs.batch(operations('add', LARGE))),
+      snapshot: await held(() => ipvs.snapshot()),
+      listings: await held(() => Promise.all(Array.from({ length: LARGE.services }, (_, s) => ipvs.destinations(serviceKey(s))))),
+      plan: await held(async () => {
+        const plan = await ipvs.plan(desired, { prune: 'all' })
+        if (plan.operations.length > 0) throw new Error(`the plan of an unchanged table has ${plan.operations.length} operations: ${JSON.stringify(plan.operations[0])}`)
+      }),
+    }
+  },
+  async memory() {
+    const { ipvs, handle } = await openOn(TABLE)
+    collectGarbage()
+    const before = process.memoryUsage().heapUsed
+    const most = process.resourceUsage().maxRSS
+    await ipvs.batch(operations('add', MANY))
+    const peak = process.resourceUsage().maxRSS
+    // What the last turns leave behind goes with them.
+    await new Promise((resolve) => setImmediate(resolve))
+    collectGarbage()
+    if (handle.requests !== rulesOf(MANY)) throw new Error(`${handle.requests} requests were sent`)
+    return { peak: [peak * 1024], grown: [(peak - most) * 1024], kept: [process.memoryUsage().heapUsed - before] }
+  },
+  /** The same, with an empty loop in the place of the batch. */
+  async emptyLoop() {
+    await openOn(TABLE)
+    collectGarbage()
+    const most = process.resourceUsage().maxRSS
+    let last: Operation | undefined
+    for (const operation of operations('add', MANY)) last = operation
+    if (last === undefined) throw new Error('nothing was made')
+    const peak = process.resourceUsage().maxRSS
+    return { peak: [peak * 1024], grown: [(peak - most) * 1024] }
+  },
+}
+
+const result = await parts[process.argv[2]]()
+if (Number.isNaN(sum)) throw new Error('a number is missing')
+console.log(JSON.stringify(result))
