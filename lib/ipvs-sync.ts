@@ -23,7 +23,8 @@ import type {
 import { ATTEMPTS } from './wire/unpack/repeats.js'
 import { DONE, replyOf, type Reply } from './wire/unpack/reply.js'
 
-// These two functions stand alone because of their closures: V8 allocates what a closure holds at each call of the function around it, even if the
+// These two functions stand alone because of their closures: V8 allocates what a closure holds at each call of the function around it, even
+// if the
 // closure is not made.
 
 function executeTraced(open: () => NativeHandle, requests: Requests, batch: number): Reply | undefined {
@@ -42,8 +43,8 @@ function checked(reply: Reply, requests: Requests, definition: Definition, first
 }
 
 /**
- * The synchronous twin of `Ipvs`. It has the same methods, which hold the calling thread for as long as the kernel takes (a microsecond or two for a
- * change), and return directly or throw.
+ * The synchronous twin of `Ipvs`. It has the same methods, which hold the calling thread for as long as the kernel takes (a microsecond or
+ * two for a change), and return directly or throw.
  */
 export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
   #handle: NativeHandle | undefined

@@ -14,8 +14,8 @@ import type { Reply, View } from '../wire/unpack/reply.js'
 import { LISTED_SERVICE_SIZE, readListedService, readService, readServiceKey } from '../wire/unpack/service.js'
 
 /**
- * The one definition of each operation: its name, how it is packed, how its answer is read. `Ipvs`, `IpvsSync` and batches use these. The words for
- * refusals are in `refusal-words.ts` under the same names.
+ * The one definition of each operation: its name, how it is packed, how its answer is read. `Ipvs`, `IpvsSync` and batches use these. The
+ * words for refusals are in `refusal-words.ts` under the same names.
  */
 
 /** An operation that changes something. */
@@ -226,8 +226,8 @@ const listings = {
   services: { type: 'services', list: true, pack: plain(commands.getService, true), describe: () => ({ type: 'services' }), read: readListedService, size: LISTED_SERVICE_SIZE, repeats: repeatedServices, lossy: true } satisfies Listing<ListedService>,
   daemons: { type: 'daemons', list: true, pack: plain(commands.getDaemon, true), describe: () => ({ type: 'daemons' }), read: readDaemon, size: LISTED_DAEMON_SIZE } satisfies Listing<Daemon>,
   /**
-   * Two requests, since the kernel answers the dump of a missing service with an empty success: the first asks for the service, and is refused
-   * with ESRCH where it is missing.
+   * Two requests, since the kernel answers the dump of a missing service with an empty success: the first asks for the service, and is
+   * refused with ESRCH where it is missing.
    */
   destinations: {
     type: 'destinations',

@@ -15,8 +15,8 @@ function listen(signal: AbortSignal): Waiting {
 }
 
 /**
- * Calls back when the signal is aborted. Returns a function that cancels this. A signal gets one listener, however many callbacks wait for it: programs
- * use one signal for all that is to end together, and Node warns of a leak from the eleventh listener on.
+ * Calls back when the signal is aborted. Returns a function that cancels this. A signal gets one listener, however many callbacks wait for
+ * it: programs use one signal for all that is to end together, and Node warns of a leak from the eleventh listener on.
  */
 export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
   if (signal === undefined) return () => {}
@@ -30,8 +30,8 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
 }
 
 /**
- * Waits for something that may take forever, until a signal is aborted. `Promise.race` with one promise for the signal would keep a reaction to it for
- * each wait until the signal is gone.
+ * Waits for something that may take forever, until a signal is aborted. `Promise.race` with one promise for the signal would keep a
+ * reaction to it for each wait until the signal is gone.
  */
 export class UntilAborted {
   readonly #signal: AbortSignal | undefined
