@@ -24,15 +24,19 @@ import type {
 import { ATTEMPTS } from './wire/unpack/repeats.js'
 import { DONE, replyOf, type Reply } from './wire/unpack/reply.js'
 
-// Two functions of their own, for the closures in them: what a closure holds is allocated at each call of the function that it is in, needed or not.
+// These two functions stand alone because of their closures: V8 allocates what a closure holds at each call of the function around it, even
+// if the
+// closure is not made.
 
 function executeTraced(open: () => NativeHandle, requests: Requests, batch: number): Reply | undefined {
   const trace: BatchTrace = { requests: requests.count, bytes: requests.length }
   return batchChannel.traceSync(() => replyOf(open().executeSync(requests.u8, requests.length, requests.count, batch)), trace)
 }
 
+type Definition = Change | Single<unknown> | Listing<unknown>
+
 /** The reply, if nothing was refused. */
-function checked(reply: Reply, requests: Requests, definition: Change | Single<unknown> | Listing<unknown>, first: unknown, second: unknown): Reply {
+function checked(reply: Reply, requests: Requests, definition: Definition, first: unknown, second: unknown): Reply {
   for (let i = 0; i < requests.count; i++) {
     if (reply.outcome(i) !== DONE) throw failureOf(reply, requests, i, definition.type, () => definition.describe(first, second))!
   }
@@ -40,8 +44,8 @@ function checked(reply: Reply, requests: Requests, definition: Change | Single<u
 }
 
 /**
- * The synchronous twin of `Ipvs`: the same methods, which hold the calling thread for as long as the kernel takes (a microsecond or two for a
- * change) and return directly, or throw.
+ * The synchronous twin of `Ipvs`. It has the same methods, which hold the calling thread for as long as the kernel takes (a microsecond or
+ * two for a change), and return directly or throw.
  */
 export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
   #handle: NativeHandle | undefined
@@ -69,13 +73,13 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
   #execute(requests: Requests, batch = 0): Reply | undefined {
     const handle = this.#open()
     if (!batchChannel.hasSubscribers) return replyOf(handle.executeSync(requests.u8, requests.length, requests.count, batch))
-    // What a subscriber calls on this handle is packed elsewhere: the request that it hears of stays as it is.
+    // A subscriber may call this handle. Its requests are packed elsewhere, so that the one it is told of stays as it is.
     if (requests === this.#requests) this.#requests = new Requests(1024)
     return executeTraced(() => this.#open(), requests, batch)
   }
 
   /** Packs a request and has the kernel carry it out. What was refused is thrown. */
-  #ask(definition: Change | Single<unknown> | Listing<unknown>, first: unknown, second: unknown): Reply | undefined {
+  #ask(definition: Definition, first: unknown, second: unknown): Reply | undefined {
     this.#open()
     const requests = this.#requests
     requests.clear()

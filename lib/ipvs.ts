@@ -27,9 +27,10 @@ import type {
 /**
  * A handle on the IPVS table of one network namespace.
  *
- * Operations run in the order they were called. Those called without waiting in between travel to the kernel together, and each promise settles with
- * its own answer; the event loop never waits for the kernel. Every method validates its arguments in full before anything is sent: bad input rejects with a
- * `TypeError` or `RangeError` that names the field, the kernel's refusals with an `IpvsError`, and everything after {@link close} with `ERR_IPVS_CLOSED`.
+ * Operations are carried out in the order they were called. Those called without waiting in between travel to the kernel together, and each
+ * promise settles with its own answer. The event loop never waits for the kernel. Every method validates all of its arguments before
+ * anything is sent. Bad input rejects with a `TypeError` or `RangeError` that names the field, a refusal of the kernel with an `IpvsError`,
+ * and every call after {@link close} with `ERR_IPVS_CLOSED`.
  */
 export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposable {
   readonly #handle: NativeHandle
@@ -44,8 +45,9 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   /**
    * Opens a handle. The kernel (5.16 and later) loads its IPVS module for it.
    *
-   * Rejects with an `IpvsError` whose `reason` is 'permission' (no CAP_NET_ADMIN in the initial user namespace, or no CAP_SYS_ADMIN to enter another network
-   * namespace), 'unavailable' (no IPVS in this kernel), or 'namespace' (the network namespace does not exist, or is gone).
+   * Rejects with an `IpvsError` whose `reason` is 'permission' (no CAP_NET_ADMIN in the initial user namespace, or no CAP_SYS_ADMIN to
+   * enter another network namespace), 'unavailable' (no IPVS in this kernel), or 'namespace' (the network namespace does not exist, or is
+   * gone).
    */
   static async open(options?: OpenOptions): Promise<Ipvs> {
     const native = nativeOptions(options)
@@ -56,7 +58,10 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
     }
   }
 
-  /** Size of the socket's receive buffer in bytes, as the kernel reports it (twice what it was asked for). It decides how many requests one send can carry. */
+  /**
+   * Size of the socket's receive buffer in bytes, as the kernel reports it: twice what it was asked for. It decides how many requests one
+   * send can carry.
+   */
   get receiveBuffer(): number { return this.#handle.receiveBuffer }
   /** Size of the socket's send buffer in bytes, as the kernel reports it. */
   get sendBuffer(): number { return this.#handle.sendBuffer }
@@ -81,8 +86,8 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   snapshot(): Promise<ListedTable> { return snapshot(this.#queue) }
 
   /**
-   * Carries out one operation, given as an object as batches and plans have them: the same as calling the method that `operation.type` names.
-   * Rejects as that method does; a type that does not exist rejects with `ERR_INVALID_ARG_TYPE`.
+   * Carries out one operation, given as an object as batches and plans have them. It does what the method that `operation.type` names does,
+   * and rejects as that method does. A type that does not exist rejects with `ERR_INVALID_ARG_TYPE`.
    */
   async run(operation: Operation): Promise<void> { return this.#queue.change(...callOf(operation)) }
 
@@ -90,40 +95,47 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    * Carries out any number of operations in as few system calls as the socket's limits allow, in order.
    * Nothing is kept of those that were carried out.
    *
-   * The operations are given as a function that calls the methods of a builder, as an array, or as an iterable or async iterable. Of a
-   * function and an array everything is validated before anything is sent; an iterable of any kind is sent in pieces of up to 4096 operations while
-   * it goes on, so bad input, or an error of the iterable's own, ends it with an error that has the `result` up to there. An array is copied when it is given; the operations in it must
-   * stay as they are until the promise settles. The kernel carries out every operation that it does not refuse, whatever was refused before it.
+   * The operations are given as a function that calls the methods of a builder, as an array, or as an iterable or async iterable. A
+   * function and an array are validated whole before anything is sent. An iterable of either kind is sent in pieces of up to 4096
+   * operations while it is read, so bad input, or an error of the iterable's own, ends the batch with an error that has the `result` up to
+   * there. An array is copied when it is given; the operations in it must stay as they are until the promise settles. The kernel carries
+   * out every operation that it does not refuse, whatever was refused before it.
    *
-   * The event loop is never held for long, except by the function while it runs: give very many operations as an iterable.
-   * Operations called later on this handle wait until the batch has been sent, except with an async iterable, whose pieces take their turn as they come: what it
-   * yields is sent within a turn of the event loop, so what it calls itself on the same handle, without waiting for anything else, comes before.
+   * The event loop is never held for long, except by the function while it runs: give very many operations as an iterable. Operations
+   * called later on this handle wait until the batch has been sent. The pieces of an async iterable take their turn as they come instead:
+   * what it yields is sent within a turn of the event loop, so what it calls on the same handle before that turn is sent first.
    *
-   * @returns how many were carried out, and what was not. Rejects with a `BatchError` if an operation was not carried out, unless `refusals` is 'return';
-   * with an `AbortError` if the signal came before everything was sent
+   * @returns how many were carried out, and what was not. Rejects with a `BatchError` if an operation was not carried out, unless `refusals` is
+   * 'return', and with an `AbortError` if the signal was aborted before everything was sent
    */
   batch(operations: AsyncBatchInput, options?: BatchOptions): Promise<BatchResult> { return batch(this.#queue, operations, options) }
 
   /**
-   * Compares the table with what it should be, and says what would have to be done: the smallest list of operations, in an order that serves traffic throughout,
-   * with the reason of each. Changes nothing. Comparison is by meaning: defaults, spellings and what the kernel adds by itself are no differences.
+   * Compares the table with what it should be, and says what would have to be done: the smallest list of operations, in an order that
+   * serves traffic throughout, with the reason of each. Changes nothing. Comparison is by meaning: defaults, spellings and what the kernel
+   * adds are no differences.
    *
    * Bad input rejects with a `TypeError` or `RangeError` that names the place: 'desired.services[3].destinations[0].weight'.
    */
   plan(desired: Desired, options?: PlanOptions): Promise<Plan> { return plan(this.#state, desired, options) }
 
   /**
-   * Makes the table what it should be: plans and carries the plan out, in batches; with `drain` waits for connections before it removes destinations. What the kernel refuses
-   * does not reject: the result says what is in force and what is not, and so does an error in the middle, as its `result`. Interrupted at any point, another `apply` completes it.
+   * Makes the table what it should be: plans, and carries the plan out in batches. With `drain` it waits for connections before it removes
+   * destinations. Refusals of the kernel do not reject: the result says what is in force and what is not. An error that ends it in the
+   * middle has the same as its `result`. If it is interrupted at any point, another `apply` completes it.
    */
   apply(desired: Desired, options?: ApplyOptions): Promise<ApplyResult> { return apply(this.#state, desired, options) }
 
   /**
-   * Keeps the table at a desired state until it is closed: given here, changed by `set()`, or followed from an async iterable of states. Close it before this handle.
+   * Keeps the table at a desired state until it is closed. The state is given here, changed by `set()`, or followed from an async iterable
+   * of states. Close the reconciler before this handle.
    */
   reconcile(desired?: Desired | AsyncIterable<Desired>, options?: ReconcileOptions): Reconciler { return reconcile(this.#state, desired, options) }
 
-  /** What changes in the table, and the traffic of its services and destinations, from one look to the next. Ends with its signal, or when the iteration is left. */
+  /**
+   * What changes in the table, and the traffic of its services and destinations, from one look to the next. Ends when its signal is
+   * aborted, or when the iteration is left.
+   */
   watch(options?: WatchOptions): AsyncGenerator<Observation, void, undefined> { return watch(this, options) }
 
   /**
@@ -138,7 +150,10 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   /** The same counters for each processor, from `/proc/net/ip_vs_stats_percpu`. */
   async processorTotals(): Promise<ProcessorTotals[]> { return processorTotals(this.#open()) }
 
-  /** The settings under `net.ipv4.vs` of the handle's network namespace: `await ipvs.sysctl.get('conntrack')`, `await ipvs.sysctl.set('conntrack', 1)`. */
+  /**
+   * The settings under `net.ipv4.vs` of the handle's network namespace: `await ipvs.sysctl.get('conntrack')`, `await
+   * ipvs.sysctl.set('conntrack', 1)`.
+   */
   readonly sysctl: Sysctl = sysctl(() => this.#open())
 
   /** What plans are made with. */
@@ -155,7 +170,7 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   }
 
   /**
-   * Finishes what was called before, then closes the handle. Can be called again. What a batch waits for, its callback or its async iterable, must not wait
+   * Finishes what was called before, then closes the handle. Can be called again. The callback or async iterable of a batch must not wait
    * for this: each would wait for the other.
    */
   close(): Promise<void> {

@@ -9,9 +9,9 @@ import type { Range } from '../model/limits.js'
 export type Properties = Record<string, unknown>
 
 /**
- * The value of a property, found in the same time whatever the hidden class of the object is. With V8 11 (Node 20) `{ ...key, scheduler: 'rr' }`,
- * which is how programs write services, gives each object a hidden class of its own. A plain access then misses the cache in code that sees many
- * of them, which costs a hundred nanoseconds.
+ * The value of a property, found in the same time whatever the hidden class of the object is. With V8 11 (Node 20) `{ ...key, scheduler:
+ * 'rr' }`, which is how programs write services, gives each object a hidden class of its own. A plain access then misses the cache in code
+ * that sees many of them, which costs a hundred nanoseconds.
  */
 export const property = (properties: Properties, name: string): unknown => properties[name]
 
@@ -79,8 +79,8 @@ function isPlain(value: object): boolean {
 }
 
 /**
- * Throws at the first enumerable property that is not known and not `undefined`. Also refuses an object of a class that has none of the known
- * properties: where all of them can be left out, a `Map`, or a promise that was not awaited, would pass for an empty object.
+ * Throws at the first enumerable property that is not known and not `undefined`. Also refuses an object of a class that has none of the
+ * known properties: where all of them can be left out, a `Map`, or a promise that was not awaited, would pass for an empty object.
  */
 export function refuseUnknown(properties: Properties, field: string, { what, names, hints }: Known): void {
   for (const property in properties) {
@@ -102,7 +102,8 @@ export function countOf(properties: Properties): number {
 }
 
 /**
- * Throws if there are more enumerable properties than were `read`, and one of them is not known. There are fewer if the object's class has getters.
+ * Throws if there are more enumerable properties than were `read`, and one of them is not known. There are fewer if the object's class has
+ * getters.
  */
 export function onlyKnown(properties: Properties, read: number, field: string, known: Known): void {
   if (countOf(properties) !== read) refuseUnknown(properties, field, known)

@@ -28,16 +28,17 @@ export interface ChangeMethods {
   removeService(service: ServiceKey): void
 
   /**
-   * Adds a destination (real server) to a service. What is left out has ipvsadm's default: forwarding method 'dr', weight 1, no thresholds, IPIP for tunnels.
+   * Adds a destination (real server) to a service. What is left out has ipvsadm's default: forwarding method 'dr', weight 1, no thresholds,
+   * IPIP for tunnels.
    *
-   * A destination that was removed while connections still used it comes back with its counters.
-   * Refused with ESRCH if there is no such service, EEXIST if it has the destination already, EINVAL if the address is none that can be sent to.
+   * A destination that was removed while connections still used it comes back with its counters. Refused with ESRCH if there is no such
+   * service, EEXIST if it has the destination already, EINVAL if the address is none that can be sent to.
    */
   addDestination(service: ServiceKey, destination: DestinationInput): void
 
   /**
-   * Changes a destination. Takes the complete configuration, since the kernel resets what is left out. The read-only properties of a listed destination are
-   * ignored. Refused with ESRCH if there is no such service, ENOENT if it has no such destination.
+   * Changes a destination. Takes the complete configuration, since the kernel resets what is left out. The read-only properties of a listed
+   * destination are ignored. Refused with ESRCH if there is no such service, ENOENT if it has no such destination.
    */
   updateDestination(service: ServiceKey, destination: Destination): void
 
@@ -47,21 +48,25 @@ export interface ChangeMethods {
    */
   removeDestination(service: ServiceKey, destination: DestinationKey): void
 
-  /** Sets the counters of one service and its destinations to zero; without an argument, of all services. Refused with ESRCH if there is no such service. */
+  /**
+   * Sets the counters of one service and its destinations to zero; without an argument, of all services. Refused with ESRCH if there is no
+   * such service.
+   */
   zero(service?: ServiceKey): void
 
   /** Removes every service. */
   flush(): void
 
   /**
-   * Sets timeouts, in seconds; those that are left out, or 0, stay as they are. Refused with EINVAL above the kernel's limit, which is INT_MAX divided by its
-   * clock rate (at least 2,147,483 seconds).
+   * Sets timeouts, in seconds; those that are left out, or 0, stay as they are. Refused with EINVAL above the kernel's limit, which is
+   * INT_MAX divided by its clock rate (at least 2,147,483 seconds).
    */
   setTimeouts(timeouts: Partial<Timeouts>): void
 
   /**
-   * Starts a connection synchronisation daemon in the handle's network namespace. There can be one of each role. Refused with EEXIST if there is one with that
-   * role, ENODEV if the network interface does not exist, EINVAL if a destination has the other address family than its service.
+   * Starts a connection synchronisation daemon in the handle's network namespace. There can be one of each role. Refused with EEXIST if
+   * there is one with that role, ENODEV if the network interface does not exist, EINVAL if a destination has the other address family than
+   * its service.
    */
   startDaemon(daemon: DaemonInput): void
 
@@ -80,15 +85,17 @@ export interface ReadMethods {
   /**
    * All services with their statistics; `[]` if there are none.
    *
-   * The kernel can skip or repeat entries of a list that is edited while it is read, and from Linux 7.1 on also while it moves a table that has grown,
-   * some milliseconds after the edits. A list with repetitions is asked for again, up to five times.
+   * The kernel can skip or repeat entries of a list that is edited while it is read, and from Linux 7.1 on also while it moves a table that
+   * has grown, some milliseconds after the edits. A list with repetitions is asked for again, up to five times.
    */
   services(): ListedService[]
 
   /**
-   * The destinations of a service with connection counts and statistics; `[]` if it has none. Rejected with ESRCH if there is no such service.
+   * The destinations of a service with connection counts and statistics; `[]` if it has none. Rejected with ESRCH if there is no such
+   * service.
    *
-   * Of a list of many that others edit meanwhile, destinations that are there throughout can be missing (the kernel goes on by counting), none is there twice.
+   * Of a list of many that others edit meanwhile, destinations that are there throughout can be missing (the kernel goes on by counting),
+   * none is there twice.
    */
   destinations(service: ServiceKey): ListedDestination[]
 
@@ -101,9 +108,10 @@ export interface ReadMethods {
   /**
    * The whole table: every service with its destinations and statistics, the timeouts and the sync daemons.
    *
-   * It is not one moment's picture: the kernel lists services first, then the destinations of each, and tells nobody if something changed in between. A service
-   * that is removed meanwhile is there without destinations, one that is added meanwhile is missing, and entries can be skipped where lists are edited while they are read.
-   * Operations of the same handle are not among these edits: they wait until the snapshot has been read.
+   * It is not one moment's picture: the kernel lists services first, then the destinations of each, and tells nobody if something changed
+   * in between. A service that is removed meanwhile is there without destinations, one that is added meanwhile is missing, and entries can
+   * be skipped where lists are edited while they are read. Operations of the same handle are not among these edits: they wait until the
+   * snapshot has been read.
    */
   snapshot(): ListedTable
 }

@@ -15,7 +15,10 @@ const EXPECTED = 'a name, a path, { pid } or { fd }'
 
 const NUMBER = { min: 0, max: 2 ** 31 - 1 }
 
-/** A string with a slash in it is a path, as names have none. A relative one is resolved at once: a thread opens it later, perhaps after a chdir(). */
+/**
+ * A string with a slash in it is a path, as names have none. A relative one is resolved at once: a thread opens it later, perhaps after a
+ * chdir().
+ */
 function byText(netns: string): string {
   if (netns === '' || netns === '.' || netns === '..' || netns.includes('\0')) throw invalidValue('netns', EXPECTED, netns)
   return netns.includes('/') ? resolve(netns) : `${NAMED}/${netns}`

@@ -14,8 +14,8 @@ import type { Reply, View } from '../wire/unpack/reply.js'
 import { LISTED_SERVICE_SIZE, readListedService, readService, readServiceKey } from '../wire/unpack/service.js'
 
 /**
- * The one definition of each operation: what it is called, how it is packed, how its answer is read. `Ipvs`, `IpvsSync` and batches
- * all work from these; the words for refusals are in `refusal-words.ts` under the same names.
+ * The one definition of each operation: its name, how it is packed, how its answer is read. `Ipvs`, `IpvsSync` and batches use these. The
+ * words for refusals are in `refusal-words.ts` under the same names.
  */
 
 /** An operation that changes something. */
@@ -25,7 +25,7 @@ export interface Change {
   readonly members: readonly string[]
   /** Validates the arguments of the method and writes a request. */
   pack(requests: Requests, first: unknown, second: unknown): void
-  /** The same from an operation as batches have them. */
+  /** The same for an operation object. */
   packOperation(requests: Requests, operation: Operation): void
   /** The operation of these arguments. */
   describe(first: unknown, second: unknown): Operation
@@ -57,9 +57,9 @@ export interface Listing<Element> {
   read(reply: Reply, at: number): Element
   /** Bytes of a record. */
   readonly size: number
-  /** Finds the records of a list that are there a second time, since it was edited while it was read. They are left out. */
+  /** Finds the records that a list has a second time because it was edited while it was read. They are left out. */
   readonly repeats?: Repeats
-  /** As many records are missing from a list as are repeated: it is asked for again. */
+  /** A list with repeated records also misses as many, so it is asked for again. */
   readonly lossy?: true
 }
 
@@ -226,8 +226,8 @@ const listings = {
   services: { type: 'services', list: true, pack: plain(commands.getService, true), describe: () => ({ type: 'services' }), read: readListedService, size: LISTED_SERVICE_SIZE, repeats: repeatedServices, lossy: true } satisfies Listing<ListedService>,
   daemons: { type: 'daemons', list: true, pack: plain(commands.getDaemon, true), describe: () => ({ type: 'daemons' }), read: readDaemon, size: LISTED_DAEMON_SIZE } satisfies Listing<Daemon>,
   /**
-   * Two requests, since the kernel answers the dump of a missing service with an empty success: the first asks for the service, and is refused
-   * with ESRCH where it is missing.
+   * Two requests, since the kernel answers the dump of a missing service with an empty success: the first asks for the service, and is
+   * refused with ESRCH where it is missing.
    */
   destinations: {
     type: 'destinations',

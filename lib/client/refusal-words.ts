@@ -8,8 +8,8 @@ import type { View } from '../wire/unpack/reply.js'
 import { readEngine, readScheduler, readServiceFamily, readServiceKey } from '../wire/unpack/service.js'
 
 /**
- * What the kernel's refusals mean. The same errno says different things to different requests, so the request that was refused is in hand,
- * as it was sent: whatever the program did to its objects since then, the words are about what the kernel was asked.
+ * What the kernel's refusals mean. The same errno means different things for different requests. The words are made of the request as it
+ * was sent, so they are right even if the program has changed its objects since.
  */
 
 const service = (view: View, at: number): string => `service ${serviceWords(readServiceKey(view, at))}`

@@ -1,6 +1,6 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 
-/** What subscribers of `tracingChannel('ipvs:batch')` get: one object for each transaction with the kernel, the same in all of its events. */
+/** What subscribers of `tracingChannel('ipvs:batch')` get: one object for each transaction, the same in all of its events. */
 export interface BatchTrace {
   /** Number of requests that travel together. */
   requests: number
@@ -13,10 +13,10 @@ export interface BatchTrace {
 }
 
 /**
- * Events of `tracingChannel('ipvs:batch')`: `start` and `end` around handing a transaction over (in `IpvsSync`: around the whole of it), `asyncStart` and
- * `asyncEnd` around settling its promises, `error` where it could not be started. Costs one check where nobody listens.
+ * Events of `tracingChannel('ipvs:batch')`: `start` and `end` around handing a transaction over (in `IpvsSync`: around the whole of it),
+ * `asyncStart` and `asyncEnd` around settling its promises, `error` if it could not be started. Without subscribers it costs one check.
  *
- * A subscriber may use the handle that it hears of, and hears of that too. What it calls takes its place in the order of calls; with
- * `IpvsSync` it runs at once, at `start` thus before the transaction that starts.
+ * A subscriber may use the handle that it is told of, and is told of that too. Its calls take their place in the order of calls. With
+ * `IpvsSync` they are carried out at once; those made at `start` come before the transaction that starts.
  */
 export const batchChannel = tracingChannel<unknown, BatchTrace>('ipvs:batch')

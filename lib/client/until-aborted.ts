@@ -1,4 +1,4 @@
-/** Those who wait for a signal, and the one listener that tells them. */
+/** The callbacks that wait for a signal, and the one listener that calls them. */
 interface Waiting {
   readonly callbacks: Set<() => void>
   readonly listener: () => void
@@ -15,8 +15,8 @@ function listen(signal: AbortSignal): Waiting {
 }
 
 /**
- * Calls back when the signal comes; returns what takes that back. However many wait for a signal, it has one listener: Node warns of a leak
- * from the eleventh on, and programs have one signal for all that is to end together.
+ * Calls back when the signal is aborted. Returns a function that cancels this. A signal gets one listener, however many callbacks wait for
+ * it: programs use one signal for all that is to end together, and Node warns of a leak from the eleventh listener on.
  */
 export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
   if (signal === undefined) return () => {}
@@ -30,8 +30,8 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
 }
 
 /**
- * Waits for what may take for ever, until a signal comes. (`Promise.race` with one promise for the signal would keep a reaction to it for each wait, to the end
- * of them all.)
+ * Waits for something that may take forever, until a signal is aborted. `Promise.race` with one promise for the signal would keep a
+ * reaction to it for each wait until the signal is gone.
  */
 export class UntilAborted {
   readonly #signal: AbortSignal | undefined
@@ -43,7 +43,7 @@ export class UntilAborted {
     this.close = onAbort(signal, () => this.#stop?.())
   }
 
-  /** What the promise, or a value that is none, is fulfilled with; `undefined` once the signal has come. One wait at a time. */
+  /** The value, or what its promise is fulfilled with; `undefined` once the signal is aborted. One wait at a time. */
   wait<Value>(work: Value | PromiseLike<Value>): Value | PromiseLike<Value | undefined> {
     if (this.#signal === undefined) return work
     return new Promise((resolve, reject) => {

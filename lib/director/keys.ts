@@ -1,12 +1,12 @@
 import type { CompleteDestination, CompleteService } from '../configuration/complete.js'
 import { canonicalAddress } from '../model/address.js'
-import { destinationId, hasMark } from '../model/keys.js'
+import { destinationId, hasMark, keyOf } from '../model/keys.js'
 import type { DestinationInput, DestinationKey, ServiceInput, ServiceKey } from '../model/types.js'
 
 /** The key alone, as the kernel lists it, whatever spelling the configuration has. */
 export const canonicalKey = (service: ServiceKey): ServiceKey =>
   hasMark(service)
-    ? { fwmark: service.fwmark, family: service.family }
+    ? keyOf(service)
     : { protocol: service.protocol, address: canonicalAddress(service.address)!, port: service.port }
 
 /** What tells a destination from the others of its service, whatever spelling the configuration has. */

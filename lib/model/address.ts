@@ -102,8 +102,8 @@ const PART = Array.from({ length: 256 }, (_, value) => String(value))
 const PART_AND_DOT = PART.map((part) => `${part}.`)
 
 /**
- * The texts of IPv4 addresses that were read last, each at a place that follows from its number. Many services often have the same few machines as
- * destinations, and a text that is made once saves time and memory. Empty places stand for 0.0.0.0.
+ * The texts of IPv4 addresses that were read last, each at a place that follows from its number. Many services often have the same few
+ * machines as destinations, and a text that is made once saves time and memory. Empty places stand for 0.0.0.0.
  */
 const RECENT_BITS = 10
 const recentNumbers = new Uint32Array(1 << RECENT_BITS)

@@ -7,8 +7,8 @@ export interface Refusal {
   /** Its place in the batch, from 0. */
   index: number
   /**
-   * For an array: the element that was given. The calls of a function and the elements of an iterable are not kept. Their operations are read
-   * back from what was sent, with defaults filled in and addresses in canonical form.
+   * For an array: the element that was given. The calls of a function and the elements of an iterable are not kept. Their operations are
+   * read back from what was sent, with defaults filled in and addresses in canonical form.
    */
   operation: Operation
   error: IpvsError
@@ -36,8 +36,8 @@ export interface BatchResult {
 /** Options of `batch`. */
 export interface BatchOptions {
   /**
-   * 'throw' (the default): the batch fails with a `BatchError`, which has the result, if an operation was not carried out. 'return': the batch
-   * answers with the result in every case. Either way the kernel carries out the operations after a refusal.
+   * 'throw' (the default): the batch fails with a `BatchError`, which has the result, if an operation was not carried out. 'return': the
+   * batch answers with the result in every case. Either way the kernel carries out the operations after a refusal.
    */
   refusals?: 'throw' | 'return'
   /** Takes back what has not been sent when it is aborted. What was sent cannot be recalled. The `AbortError` has the result. */
@@ -83,8 +83,8 @@ export class AbortError<Result = BatchResult> extends Error {
 const isError = (error: unknown): error is Error => error instanceof Error || types.isNativeError(error)
 
 /**
- * An error with the result of what it interrupted: the same error where possible. An error that is frozen, a value that is no error, and an error
- * that has the result of another batch become the `cause` of a new one.
+ * An error with the result of what it interrupted: the same error where possible. An error that is frozen, a value that is no error, and an
+ * error that has the result of another batch become the `cause` of a new one.
  */
 export function telling(error: unknown, message: string, result: unknown): Error {
   const taking = isError(error) && Object.isExtensible(error) && !(error instanceof BatchError || error instanceof AbortError)

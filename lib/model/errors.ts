@@ -31,8 +31,8 @@ export class IpvsError extends Error {
   /** The errno, negative as in `node:fs`. */
   readonly errno: number
   /**
-   * What was asked, with the objects that were given. Methods that read have the same shape: `{ type: 'destinations', service }`. Opening is
-   * `{ type: 'open' }`.
+   * What was asked, with the objects that were given. Methods that read have the same shape: `{ type: 'destinations', service }`. Opening
+   * is `{ type: 'open' }`.
    */
   readonly operation: Request
   /** 'refused' by the kernel; 'unknown': its answer was lost, so it may have been carried out; or 'not-sent'. */
@@ -54,8 +54,8 @@ export class IpvsError extends Error {
 }
 
 /**
- * Makes an error without a stack. When the kernel's answer arrives, the stack shows nothing of the program that asked, and recording it costs
- * more than the rest of the error.
+ * Makes an error without a stack. When the kernel's answer arrives, the stack shows nothing of the program that asked, and recording it
+ * costs more than the rest of the error.
  */
 export function withoutStack<Made>(make: () => Made): Made {
   const limit = Error.stackTraceLimit

@@ -6,8 +6,8 @@ export const COUNTERS = ['connections', 'inPackets', 'outPackets', 'inBytes', 'o
 export type Counter = keyof Statistics
 
 /**
- * The `toJSON` of statistics, because `JSON.stringify` refuses bigints. It writes each counter as decimal text, which keeps all 64 bits. The
- * property is not enumerable, so that copies, clones and comparisons see plain objects.
+ * The `toJSON` of statistics, because `JSON.stringify` refuses bigints. It writes each counter as decimal text, which keeps all 64 bits.
+ * The property is not enumerable, so that copies, clones and comparisons see plain objects.
  */
 export const STATISTICS_TO_JSON: PropertyDescriptor = {
   value(this: Statistics): Record<Counter, string> {

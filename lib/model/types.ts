@@ -32,8 +32,8 @@ export type ServiceKey = AddressServiceKey | FirewallMarkServiceKey
 /** Client affinity: connections of one client (or one client network) go to one destination. */
 export interface Persistence {
   /**
-   * How long the affinity outlives the last connection, in seconds, 1 to 4,294,967 (49 days): the kernel would shorten longer ones silently,
-   * at the fastest of its clock rates. ipvsadm's own limit is 31 days, its default 360 (its manual says 300).
+   * How long the affinity outlives the last connection, in seconds, 1 to 4,294,967 (49 days): the kernel would shorten longer ones
+   * silently, at the fastest of its clock rates. ipvsadm's own limit is 31 days, its default 360 (its manual says 300).
    */
   timeout: number
   /**
@@ -50,7 +50,9 @@ export interface Persistence {
 
 /** How a service is configured. */
 export interface ServiceConfiguration {
-  /** Name of the scheduler ('rr', 'wrr', 'lc', 'wlc', 'sh', 'mh', …), at most 15 bytes, or 'none'. `addService` defaults to ipvsadm's 'wlc'. */
+  /**
+   * Name of the scheduler ('rr', 'wrr', 'lc', 'wlc', 'sh', 'mh', …), at most 15 bytes, or 'none'. `addService` defaults to ipvsadm's 'wlc'.
+   */
   scheduler: string
   /**
    * Flags of the scheduler: 'sh-fallback' and 'sh-port' for sh, 'mh-fallback' and 'mh-port' for mh, 'flag-1', 'flag-2', 'flag-3'
@@ -70,7 +72,10 @@ export type Service = ServiceKey & ServiceConfiguration
 
 /** What `addService` takes: all but the key has a default. */
 export type ServiceInput = ServiceKey & Partial<Omit<ServiceConfiguration, 'persistence'>> & {
-  /** As in {@link Service}. The prefix length may be left out, or given as an IPv4 netmask instead. The timeout defaults to ipvsadm's 360 seconds. */
+  /**
+   * As in {@link Service}. The prefix length may be left out, or given as an IPv4 netmask instead. The timeout defaults to ipvsadm's 360
+   * seconds.
+   */
   persistence?: Partial<Persistence> | null
 }
 
@@ -119,8 +124,8 @@ export type DestinationInput = DestinationKey & Partial<Omit<Destination, 'tunne
 }
 
 /**
- * Counters since the entry was made or zeroed. The kernel counts on each processor and adds up every two seconds: what is read is up to that old.
- * 64 bits from Linux 4.1 on; older kernels have 32-bit packet and connection counters that wrap.
+ * Counters since the entry was made or zeroed. The kernel counts on each processor and adds up every two seconds: what is read is up to
+ * that old. 64 bits from Linux 4.1 on; older kernels have 32-bit packet and connection counters that wrap.
  */
 export interface Statistics {
   connections: bigint
@@ -175,7 +180,10 @@ export interface Daemon extends DaemonKey {
   syncId: number
   /** Name of the network interface whose multicast is used, at most 15 bytes. */
   interface: string
-  /** Largest sync message in bytes, 1-65507 as in ipvsadm; `startDaemon` leaves it to the kernel (the interface's MTU less the headers). Linux 4.3. */
+  /**
+   * Largest sync message in bytes, 1-65507 as in ipvsadm; `startDaemon` leaves it to the kernel (the interface's MTU less the headers).
+   * Linux 4.3.
+   */
   maxLength: number
   /** Multicast group, IPv4 or IPv6. `startDaemon` defaults to the kernel's 224.0.0.81. Linux 4.3. */
   group: string

@@ -27,7 +27,7 @@ struct Fixture {
     };
   }
 
-  // Makes it a kernel that answers nothing: whoever waits for it waits until the worker is stopped.
+  // Makes it a kernel that answers nothing. What waits for an answer waits until the worker is stopped.
   void answersNothing() {
     transport.onSend = nullptr;
     transport.onWait = [this](const std::atomic<bool>& abandon) {
@@ -46,10 +46,8 @@ struct Fixture {
     pthread_mutex_unlock(&self.mutex);
   }
 
-  std::unique_ptr<Job> job(std::uint32_t requests) {
+  static std::unique_ptr<Job> jobOf(const pack::Batch& batch, std::uint32_t requests) {
     auto job = std::make_unique<Job>();
-    pack::Batch batch;
-    for (std::uint32_t i = 0; i < requests; ++i) batch.plain(IPVS_CMD_FLUSH);
     job->copy.resize(batch.bytes.size());
     std::memcpy(job->copy.data(), batch.bytes.data(), batch.bytes.size());
     job->requests = job->copy.view();
@@ -57,16 +55,18 @@ struct Fixture {
     return job;
   }
 
-  // A job that waits for its answer; changes are answered while they are sent.
+  // A job of changes, which are answered while they are sent.
+  std::unique_ptr<Job> job(std::uint32_t requests) {
+    pack::Batch batch;
+    for (std::uint32_t i = 0; i < requests; ++i) batch.plain(IPVS_CMD_FLUSH);
+    return jobOf(batch, requests);
+  }
+
+  // A job that waits for its answer.
   static std::unique_ptr<Job> reading() {
-    auto job = std::make_unique<Job>();
     pack::Batch batch;
     batch.plain(IPVS_CMD_GET_INFO);
-    job->copy.resize(batch.bytes.size());
-    std::memcpy(job->copy.data(), batch.bytes.data(), batch.bytes.size());
-    job->requests = job->copy.view();
-    job->count = 1;
-    return job;
+    return jobOf(batch, 1);
   }
 
   // Waits for `count` finished jobs and returns their numbers of requests.
