@@ -21,7 +21,9 @@ const systemCalls: number[] = []
 for (let i = 0; i < 9; i++) systemCalls.push((await reference({ run: runProgram }, empty, ['getppid'])).getppid / 1000)
 const systemCallInC = median(systemCalls)
 const run: Run = { place: place(), rounds, shape, large, systemCall: systemCallInC }
-console.log(`${describePlace()}\ngetppid ${systemCallInC.toFixed(2)} µs (from JavaScript ${systemCallCost().toFixed(2)} µs), reading the clock ${clockCost().toFixed(2)} µs, medians of ${rounds} rounds\n`)
+console.log(
+  `${describePlace()}\ngetppid ${systemCallInC.toFixed(2)} µs (from JavaScript ${systemCallCost().toFixed(2)} µs), reading the clock ${clockCost().toFixed(2)} µs, medians of ${rounds} rounds\n`,
+)
 
 const results: Record<string, Row[]> = {}
 for (const name of only) {

@@ -23,5 +23,7 @@ export const formatCounters = (services: readonly ListedTableService[]): string[
   `${''.padEnd(33)}   Conns   InPkts  OutPkts  InBytes OutBytes`,
   ...services.flatMap(service => [service, ...service.destinations]).map(one =>
     `${('forward' in one ? `  -> ${endpoint(one.address, one.port)}` : named(one)).padEnd(32)}`
-    + [one.stats.connections, one.stats.inPackets, one.stats.outPackets, one.stats.inBytes, one.stats.outBytes].map(count => String(count).padStart(9)).join('')),
+    + [
+      one.stats.connections, one.stats.inPackets, one.stats.outPackets, one.stats.inBytes, one.stats.outBytes,
+    ].map(count => String(count).padStart(9)).join('')),
 ]

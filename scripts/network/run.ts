@@ -21,7 +21,9 @@ export function run(program: string, args: readonly string[], options: RunOption
     const child = execFile(program, args, { maxBuffer: 1 << 28, env: { ...process.env, ...options.env } }, (error, stdout, stderr) => {
       if (error === null) resolve({ status: 0, stdout, stderr })
       else if (typeof error.code === 'number') resolve({ status: error.code, stdout, stderr })
-      else if (error.signal !== undefined && error.signal !== null) resolve({ status: 128, stdout, stderr: `${stderr}ended by ${error.signal}\n` })
+      else if (error.signal !== undefined && error.signal !== null) resolve({
+        status: 128, stdout, stderr: `${stderr}ended by ${error.signal}\n`,
+      })
       else reject(new Error(`${program} could not be started: ${error.message}`, { cause: error }))
     })
     // Ignores a broken pipe: a program may end without reading its input, and its status says whether it failed.

@@ -26,7 +26,11 @@ export function run(program: string, args: string[], options: RunOptions = {}): 
 /** Like `run`, but throws an error with the program's message if it fails. */
 export async function must(program: string, args: string[], options: RunOptions = {}): Promise<string> {
   const { status, stdout, stderr } = await run(program, args, options)
-  if (status !== 0) throw new Error(`${program} ${args.at(0) ?? ''} failed (${status}): ${(stderr.trim() || stdout.trim()).split('\n').slice(-5).join('\n')}`)
+  if (status !== 0) {
+    throw new Error(
+      `${program} ${args.at(0) ?? ''} failed (${status}): ${(stderr.trim() || stdout.trim()).split('\n').slice(-5).join('\n')}`,
+    )
+  }
   return stdout
 }
 
