@@ -24,7 +24,8 @@ const ways: Record<Suite, { on: PlaceName, parts: number }> = {
   sid: { on: 'uml', parts: 1 },
 }
 
-const leftOut = 'left out: 7.2 in QEMU, where firewalls (nftables, iptables) and several processors are (npm run test:kernels -- sid --on qemu)'
+const leftOut = 'left out: 7.2 in QEMU, where firewalls (nftables, iptables) and several processors are '
+  + '(npm run test:kernels -- sid --on qemu)'
 
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
 
@@ -36,7 +37,9 @@ function stagesFor(suite: Suite, chosen: PlaceName | undefined): Stage[] {
     return {
       name,
       what: `kernel and traffic tests on the kernel of ${suite}, ${on}${parts === 1 ? '' : `, part ${index + 1} of ${parts}`}`,
-      run: (lab, outputs) => inLab(`kernels-${name}`, ['kernel', 'traffic'], { ...lab, on, suite, processors: 1 }, outputs, parts === 1 ? {} : { words: [`--shard=${index + 1}/${parts}`] }),
+      run: (lab, outputs) => inLab(`kernels-${name}`, ['kernel', 'traffic'], {
+        ...lab, on, suite, processors: 1,
+      }, outputs, parts === 1 ? {} : { words: [`--shard=${index + 1}/${parts}`] }),
     }
   })
 }

@@ -36,7 +36,9 @@ try {
     const inOrder = chosen.map(({ name }) => done.find(one => one.name === name)!)
     const sum = total(done.map(({ outcome }) => outcome))
     print('')
-    if (names === undefined) print(all ? leftOut : `left out: ${stages.filter(({ extra }) => extra).map(({ name }) => name).join(', ')} (npm test -- --all)`)
+    if (names === undefined) {
+      print(all ? leftOut : `left out: ${stages.filter(({ extra }) => extra).map(({ name }) => name).join(', ')} (npm test -- --all)`)
+    }
     print(summary(inOrder))
     process.exitCode = good(sum) ? 0 : 1
   }

@@ -37,7 +37,9 @@ Parts that need no IPVS (${Object.keys(suites).filter(name => suites[name].anywh
 function count(text: string | undefined, option: string): number | undefined {
   if (text === undefined) return undefined
   const value = Number(text)
-  if (!/^\d+$/.test(text) || value < 1 || value > 1_000_000) throw new RangeError(`--${option}: '${text}' is not a whole number from 1 to 1,000,000`)
+  if (!/^\d+$/.test(text) || value < 1 || value > 1_000_000) {
+    throw new RangeError(`--${option}: '${text}' is not a whole number from 1 to 1,000,000`)
+  }
   return value
 }
 
@@ -49,7 +51,8 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
     args: [...args],
     options: {
       services: { type: 'string' }, destinations: { type: 'string' }, only: { type: 'string', multiple: true }, rounds: { type: 'string' },
-      large: { type: 'boolean', default: false }, json: { type: 'string', default: 'build/bench/results.json' }, help: { type: 'boolean', default: false },
+      large: { type: 'boolean', default: false }, json: { type: 'string', default: 'build/bench/results.json' },
+      help: { type: 'boolean', default: false },
       on: { type: 'string' }, suite: { type: 'string' }, timeout: { type: 'string' },
     },
   })
@@ -57,7 +60,9 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
   if (unknown !== undefined) throw new RangeError(`--only: '${unknown}' is none of ${Object.keys(suites).join(', ')}`)
   const services = count(values.services, 'services')
   const destinations = count(values.destinations, 'destinations')
-  const shape = services === undefined && destinations === undefined ? undefined : { services: services ?? 1, destinations: destinations ?? 10 }
+  const shape = services === undefined && destinations === undefined ? undefined : {
+    services: services ?? 1, destinations: destinations ?? 10,
+  }
   const chosen = values.only ?? (shape ? suitesOfAShape : Object.keys(suites))
   const { on, suite, timeout } = values
   return {
@@ -66,7 +71,9 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
     rounds: count(values.rounds, 'rounds') ?? 5,
     large: values.large,
     json: values.json,
-    lab: Object.entries({ on, suite, timeout: timeout ?? '7200' }).flatMap(([name, value]) => value === undefined ? [] : [`--${name}`, value]),
+    lab: Object.entries({ on, suite, timeout: timeout ?? '7200' }).flatMap(
+      ([name, value]) => value === undefined ? [] : [`--${name}`, value],
+    ),
     help: values.help,
   }
 }

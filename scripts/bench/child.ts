@@ -56,10 +56,12 @@ export const runProgram = (command: string, args: readonly string[], input?: str
   order({ type: 'run', command, args, ...(input === undefined ? {} : { input }) })
 
 /** Starts a program that goes on until it reads a line; answers when it has written one. */
-export const holdProgram = (command: string, args: readonly string[]): Promise<Ended & { pid: number }> => order({ type: 'hold', command, args })
+export const holdProgram = (command: string, args: readonly string[]): Promise<Ended & { pid: number }> =>
+  order({ type: 'hold', command, args })
 
 /** Ends such a program. */
 export const letProgramGo = (pid: number): Promise<Ended> => order({ type: 'let go', pid })
 
 /** The words to say to run one of the programs in programs/ in a new Node process: command, then arguments. */
-export const ownProgram = (name: string, args: readonly (string | number)[]): [string, string[]] => [process.execPath, [pathOf(name), ...args.map(String)]]
+export const ownProgram = (name: string, args: readonly (string | number)[]): [string, string[]] =>
+  [process.execPath, [pathOf(name), ...args.map(String)]]

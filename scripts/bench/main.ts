@@ -21,7 +21,11 @@ const systemCalls: number[] = []
 for (let i = 0; i < 9; i++) systemCalls.push((await reference({ run: runProgram }, empty, ['getppid'])).getppid / 1000)
 const systemCallInC = median(systemCalls)
 const run: Run = { place: place(), rounds, shape, large, systemCall: systemCallInC }
-console.log(`${describePlace()}\ngetppid ${systemCallInC.toFixed(2)} µs (${Math.min(...systemCalls).toFixed(2)} to ${Math.max(...systemCalls).toFixed(2)}; from JavaScript ${systemCallCost().toFixed(2)} µs), reading the clock ${clockCost().toFixed(2)} µs, medians of ${rounds} rounds\n`)
+const spread = `${Math.min(...systemCalls).toFixed(2)} to ${Math.max(...systemCalls).toFixed(2)}`
+console.log(
+  `${describePlace()}\ngetppid ${systemCallInC.toFixed(2)} µs (${spread}; from JavaScript ${systemCallCost().toFixed(2)} µs), `
+  + `reading the clock ${clockCost().toFixed(2)} µs, medians of ${rounds} rounds\n`,
+)
 
 const results: Record<string, Row[]> = {}
 for (const name of only) {

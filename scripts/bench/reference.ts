@@ -15,7 +15,9 @@ const modified = (path: string): number => statSync(path, { throwIfNoEntry: fals
 export function compileReference(): void {
   if (modified(program) > modified(source)) return
   mkdirSync(folder, { recursive: true })
-  execFileSync('c++', ['-x', 'c', '-std=c11', '-O2', '-Wall', '-Wextra', '-o', program, source], { stdio: ['ignore', 'inherit', 'inherit'] })
+  execFileSync(
+    'c++', ['-x', 'c', '-std=c11', '-O2', '-Wall', '-Wextra', '-o', program, source], { stdio: ['ignore', 'inherit', 'inherit'] },
+  )
 }
 
 /** What the C reference says of one phase. */
@@ -43,7 +45,9 @@ export async function reference(where: Runner, shape: Shape, phases: readonly st
   for (const { phase, seconds, refused, services, destinations } of JSON.parse(output) as Phase[]) {
     if (refused > 0) throw new Error(`the kernel refused ${refused} requests of the C reference's phase '${phase}'`)
     if (phase === 'snapshot' && services + destinations !== rulesOf(shape))
-      throw new Error(`the C reference counts ${services} services and ${destinations} destinations where there should be ${rulesOf(shape)} in all`)
+      throw new Error(
+        `the C reference counts ${services} services and ${destinations} destinations where there should be ${rulesOf(shape)} in all`,
+      )
     timings[phase] = seconds * 1e6
   }
   return timings

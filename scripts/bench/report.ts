@@ -25,7 +25,9 @@ export function formatTable(title: string, rows: readonly Row[]): string[] {
   ])
   cells.unshift(['', 'measured', 'C reference', 'ratio', 'goal', ''])
   const widths = cells[0].map((_, column) => Math.max(...cells.map(line => line[column].length)))
-  const table = cells.map(line => line.map((cell, column) => column === 0 || column >= 4 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])).join('  ').trimEnd())
+  const table = cells.map(line => line.map(
+    (cell, column) => column === 0 || column >= 4 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]),
+  ).join('  ').trimEnd())
   return [title, ...table.map(line => `  ${line}`), ...rows.flatMap(formatDistribution)]
 }
 
@@ -36,5 +38,7 @@ function formatDistribution({ what, distribution }: Row): string[] {
   const tail = histogram.findIndex(bar => bar.from >= p999)
   const shown = tail === -1 ? histogram : histogram.slice(0, tail)
   const longer = count - shown.reduce((sum, bar) => sum + bar.count, 0)
-  return ['', `  ${what}: ${summary}`, ...formatHistogram(shown).map(line => `    ${line}`), ...(longer > 0 ? [`    ${longer} took longer`] : [])]
+  return [
+    '', `  ${what}: ${summary}`, ...formatHistogram(shown).map(line => `    ${line}`), ...(longer > 0 ? [`    ${longer} took longer`] : []),
+  ]
 }

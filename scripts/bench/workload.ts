@@ -15,7 +15,8 @@ export const verbs: readonly Verb[] = ['add', 'update', 'remove']
 /** How many rules a table of that shape takes: a service is one, and so is a destination. */
 export const rulesOf = ({ services, destinations }: Shape): number => services * (1 + destinations)
 
-export const formatShape = ({ services, destinations }: Shape): string => `${services.toLocaleString('en')} × ${destinations.toLocaleString('en')}`
+export const formatShape = ({ services, destinations }: Shape): string =>
+  `${services.toLocaleString('en')} × ${destinations.toLocaleString('en')}`
 
 const dotted = (address: number): string => `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`
 
@@ -23,7 +24,8 @@ const dotted = (address: number): string => `${address >>> 24}.${(address >>> 16
 const serviceAddress = (index: number): string => dotted(0x0a000000 + index)
 const destinationAddress = (index: number): string => dotted(0xac100001 + index)
 
-export const serviceKey = (index: number): ServiceKey & { address: string } => ({ protocol: 'tcp', address: serviceAddress(index), port: 80 })
+export const serviceKey = (index: number): ServiceKey & { address: string } =>
+  ({ protocol: 'tcp', address: serviceAddress(index), port: 80 })
 
 export const destination = (index: number, weight: number): Destination => ({
   address: destinationAddress(index), port: 8080, forward: 'nat', weight, upperThreshold: 0, lowerThreshold: 0, tunnel: null,
@@ -81,20 +83,31 @@ export const empty: Shape = { services: 0, destinations: 0 }
  */
 export function verify(listed: Pick<ListedTable, 'services'>, { services, destinations }: Shape, weight: number): void {
   const expect = (actual: unknown, expected: unknown, what: string): void => {
-    if (!isDeepStrictEqual(actual, expected)) throw new Error(`the table is not what was asked for: ${what} is ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)}`)
+    if (!isDeepStrictEqual(actual, expected)) {
+      throw new Error(`the table is not what was asked for: ${what} is ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)}`)
+    }
   }
   expect(listed.services.length, services, 'the number of services')
   const missing = new Set(Array.from({ length: services }, (_, i) => serviceAddress(i)))
   for (const entry of listed.services) {
     const address = 'address' in entry ? entry.address : ''
-    if (!missing.delete(address)) throw new Error(`the table is not what was asked for: service ${address} is listed twice, or was never added`)
+    if (!missing.delete(address)) {
+      throw new Error(`the table is not what was asked for: service ${address} is listed twice, or was never added`)
+    }
     const { scheduler, schedulerFlags, onePacket, persistence, persistenceEngine } = entry
-    expect({ ...serviceKey(0), address, scheduler, schedulerFlags, onePacket, persistence, persistenceEngine }, { ...service(0), address }, `service ${address}`)
+    expect({
+      ...serviceKey(0), address, scheduler, schedulerFlags, onePacket, persistence, persistenceEngine,
+    }, { ...service(0), address }, `service ${address}`)
     expect(entry.destinations.length, destinations, `the number of destinations of ${address}`)
     const missingHere = new Set(Array.from({ length: destinations }, (_, i) => destinationAddress(i)))
     for (const d of entry.destinations) {
-      const sound = missingHere.delete(d.address) && d.port === 8080 && d.weight === weight && d.forward === 'nat' && d.upperThreshold === 0 && d.lowerThreshold === 0
-      if (!sound) throw new Error(`the table is not what was asked for: destination ${d.address}:${d.port} of ${address}, ${d.forward}, weight ${d.weight} (${weight} expected)`)
+      const sound = missingHere.delete(d.address) && d.port === 8080 && d.weight === weight && d.forward === 'nat'
+        && d.upperThreshold === 0 && d.lowerThreshold === 0
+      if (!sound) {
+        throw new Error(
+          `the table is not what was asked for: destination ${d.address}:${d.port} of ${address}, ${d.forward}, weight ${d.weight} (${weight} expected)`,
+        )
+      }
     }
   }
 }
@@ -108,7 +121,8 @@ export function sumOfEveryField({ services }: Pick<ListedTable, 'services'>): nu
   let sum = 0
   for (const s of services) {
     sum += 'address' in s ? s.address.length + s.port + s.protocol.length : s.fwmark + s.family
-    sum += s.scheduler.length + s.schedulerFlags.length + Number(s.onePacket) + (s.persistence?.timeout ?? 0) + (s.persistence?.prefixLength ?? 0)
+    sum += s.scheduler.length + s.schedulerFlags.length + Number(s.onePacket)
+      + (s.persistence?.timeout ?? 0) + (s.persistence?.prefixLength ?? 0)
     sum += (s.persistenceEngine?.length ?? 0) + sumOfCounters(s)
     for (const d of s.destinations) {
       sum += d.address.length + d.port + d.forward.length + d.weight + d.upperThreshold + d.lowerThreshold + (d.tunnel?.port ?? 0)

@@ -93,7 +93,11 @@ const listed = async (...options: string[]): Promise<string[]> =>
 /** Waits until the kernel has updated its counters, which it does every two seconds, then prints the table. */
 async function table(connections: number): Promise<void> {
   let { services } = await ipvs.snapshot()
-  for (const end = Date.now() + 20_000; services[0].stats.connections < connections && Date.now() < end; { services } = await ipvs.snapshot()) await setTimeout(100)
+  const end = Date.now() + 20_000
+  while (services[0].stats.connections < connections && Date.now() < end) {
+    await setTimeout(100)
+    services = (await ipvs.snapshot()).services
+  }
   print('', ...indented([...await listed(), '', ...(await listed('--stats')).slice(1)]))
   const counted = services[0].stats.connections
   if (counted !== BigInt(connections)) verdict(false, '', `the kernel has counted ${counted} connections of ${connections}`)
@@ -104,7 +108,9 @@ const chapter = (title: string): void => { print('', '', `── ${title} ${'─
 chapter('1. Network address translation (NAT), round robin')
 await rule('addService tcp 10.10.20.100:80, scheduler rr', () => ipvs.addService({ ...web, scheduler: 'rr' }))
 for (const backend of [alpha, beta]) {
-  await rule(`addDestination ${backend.address[4]}:80 (${backend.name}), forward nat`, () => ipvs.addDestination(web, { address: backend.address[4], port: 80, forward: 'nat' }))
+  await rule(`addDestination ${backend.address[4]}:80 (${backend.name}), forward nat`, () => ipvs.addDestination(
+    web, { address: backend.address[4], port: 80, forward: 'nat' },
+  ))
 }
 await requests(8)
 await table(8)
@@ -112,7 +118,9 @@ await table(8)
 chapter('2. Direct routing (DR): the answers go straight to the client')
 await ipvs.zero()
 for (const backend of [alpha, beta]) {
-  await rule(`updateDestination ${backend.address[4]}:80 (${backend.name}), forward dr`, () => ipvs.updateDestination(web, destination(backend, { forward: 'dr' })))
+  await rule(`updateDestination ${backend.address[4]}:80 (${backend.name}), forward dr`, () => ipvs.updateDestination(
+    web, destination(backend, { forward: 'dr' }),
+  ))
 }
 await requests(8)
 await table(8)
@@ -160,7 +168,8 @@ const next = async (times: number): Promise<string[]> => {
 }
 const shown = (names: readonly string[]): string =>
   ['alpha', 'beta'].map(name => `${names.filter(other => other === name).length} × ${name}`).join(', ')
-const only = (names: readonly string[], ...allowed: string[]): boolean => allowed.every(name => names.includes(name)) && names.every(name => allowed.includes(name))
+const only = (names: readonly string[], ...allowed: string[]): boolean =>
+  allowed.every(name => names.includes(name)) && names.every(name => allowed.includes(name))
 
 let names = await next(10)
 verdict(only(names, 'alpha', 'beta'), `before: ${shown(names)}`, `before: not both answer: ${shown(names)}`)
@@ -169,13 +178,18 @@ await rule('updateDestination 10.10.10.1:80 (alpha), weight 0', () => ipvs.updat
 names = await next(10)
 verdict(only(names, 'beta'), `alpha at weight 0: ${shown(names)}`, `alpha at weight 0 got new connections: ${shown(names)}`)
 const [held] = await visitor.say()
-verdict(held === 'alpha', 'the visitor with an open connection to alpha is still answered by alpha', `the visitor with an open connection was answered by ${held}`)
+verdict(
+  held === 'alpha', 'the visitor with an open connection to alpha is still answered by alpha', `the visitor with an open connection was answered by ${held}`,
+)
 
-const active = async (): Promise<number> => (await ipvs.destinations(web)).find(({ address }) => address === alpha.address[4])!.activeConnections
+const active = async (): Promise<number> =>
+  (await ipvs.destinations(web)).find(({ address }) => address === alpha.address[4])!.activeConnections
 verdict(await active() === 1, 'alpha has 1 active connection left', `alpha has ${await active()} active connections, not 1`)
 await visitor.end()
 for (const end = Date.now() + 20_000; await active() > 0 && Date.now() < end;) await setTimeout(1)
-verdict(await active() === 0, 'the visitor leaves: alpha has none, it can be stopped', `the visitor has left, and alpha has ${await active()} active connections`)
+verdict(
+  await active() === 0, 'the visitor leaves: alpha has none, it can be stopped', `the visitor has left, and alpha has ${await active()} active connections`,
+)
 
 await rule('removeDestination 10.10.10.1:80 (alpha)', () => ipvs.removeDestination(web, { address: alpha.address[4], port: 80 }))
 await stop(alpha)
@@ -183,7 +197,9 @@ names = await next(10)
 verdict(only(names, 'beta'), `alpha removed and its server stopped: ${shown(names)}`, `alpha removed: ${shown(names)}`)
 
 await serve(alpha)
-await rule('addDestination 10.10.10.1:80 (alpha), forward nat', () => ipvs.addDestination(web, { address: alpha.address[4], port: 80, forward: 'nat' }))
+await rule('addDestination 10.10.10.1:80 (alpha), forward nat', () => ipvs.addDestination(
+  web, { address: alpha.address[4], port: 80, forward: 'nat' },
+))
 names = await next(10)
 verdict(only(names, 'alpha', 'beta'), `alpha is back: ${shown(names)}`, `alpha is back, but not both answer: ${shown(names)}`)
 verdict(going, 'no request failed or waited for a server that was gone', 'requests failed on the way')
@@ -193,5 +209,6 @@ print('', ...indented(await listed()))
 
 durations.sort((a, b) => a - b)
 print('', '', `${durations.length} rules, each in force after ${durations[durations.length >> 1].toFixed(2)} ms (median; ${durations[0].toFixed(2)} to ${durations.at(-1)!.toFixed(2)} ms). `
-  + (wrong.length === 0 ? `All ${asked} requests went where they should.` : `${wrong.length} checks failed:`), ...wrong.map(line => `  ✗ ${line}`), '')
+  + (wrong.length === 0 ? `All ${asked} requests went where they should.` : `${wrong.length} checks failed:`),
+...wrong.map(line => `  ✗ ${line}`), '')
 process.exitCode = wrong.length === 0 ? 0 : 1

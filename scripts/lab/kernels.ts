@@ -75,7 +75,9 @@ async function keep(folder: string, from: { image: string, modules: string }): P
   // Kernel packages have no modules.dep, because it is made during installation.
   const index = (): Promise<string> => must('depmod', ['-b', folder, release])
   await index()
-  const compressed = loadOrder(wantedModules, readDependencies(readFileSync(join(modules, 'modules.dep'), 'utf8'))).map(file => join(modules, file))
+  const compressed = loadOrder(
+    wantedModules, readDependencies(readFileSync(join(modules, 'modules.dep'), 'utf8')),
+  ).map(file => join(modules, file))
   const xz = compressed.filter(file => file.endsWith('.xz'))
   const zstd = compressed.filter(file => file.endsWith('.zst'))
   if (xz.length > 0) await must('xz', ['-d', ...xz])

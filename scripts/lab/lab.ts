@@ -19,7 +19,9 @@ export async function runInLab(wanted: LabArguments, outputs: Outputs = process)
     try {
       await place.probe()
       say(`lab: ${place.describe(suite)}${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`)
-      const job = { ...wanted, directory: process.cwd(), checkout, environment: environmentFrom({ ...process.env, ...own }, name, wanted.env) }
+      const job = {
+        ...wanted, directory: process.cwd(), checkout, environment: environmentFrom({ ...process.env, ...own }, name, wanted.env),
+      }
       return await place.run(job, outputs, suite)
     } catch (error) {
       if (!(error instanceof CannotStart)) throw error

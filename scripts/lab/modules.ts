@@ -16,8 +16,10 @@ export const ipvsModules = [
  */
 export const networkModules = [
   'veth', 'bridge', 'dummy', 'tun', 'ipip', 'sit', 'ip6_tunnel', 'fou', 'fou6', 'gre', 'ip_gre', 'ip6_gre',
-  'nf_conntrack', 'nf_nat', 'ip_tables', 'iptable_filter', 'iptable_mangle', 'iptable_nat', 'ip6_tables', 'ip6table_filter', 'ip6table_mangle', 'ip6table_nat',
-  'xt_mark', 'xt_conntrack', 'xt_MASQUERADE', 'xt_nat', 'xt_tcpudp', 'nf_tables', 'nft_compat', 'nft_chain_nat', 'nft_masq', 'nft_ct', 'nft_counter',
+  'nf_conntrack', 'nf_nat', 'ip_tables', 'iptable_filter', 'iptable_mangle', 'iptable_nat', 'ip6_tables', 'ip6table_filter',
+  'ip6table_mangle', 'ip6table_nat',
+  'xt_mark', 'xt_conntrack', 'xt_MASQUERADE', 'xt_nat', 'xt_tcpudp', 'nf_tables', 'nft_compat', 'nft_chain_nat', 'nft_masq', 'nft_ct',
+  'nft_counter',
 ]
 
 export const wantedModules = [...diskModules, ...networkModules, ...ipvsModules]

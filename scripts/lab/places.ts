@@ -18,11 +18,18 @@ export interface Place {
 }
 
 async function probeGuests(): Promise<void> {
-  if (!await hasApt()) throw new CannotStart('guests are there for Debian and its derivatives on x86-64; elsewhere the host serves: its kernel needs IPVS, and the lab root')
+  if (!await hasApt()) {
+    throw new CannotStart(
+      'guests are there for Debian and its derivatives on x86-64; elsewhere the host serves: its kernel needs IPVS, and the lab root',
+    )
+  }
 }
 
 export const places: Record<PlaceName, Place> = {
-  host: { name: 'host', describe: () => 'this machine\'s kernel, in a network namespace of its own', suite: 'sid', run: runOnHost, probe: probeHost },
+  host: {
+    name: 'host', describe: () => 'this machine\'s kernel, in a network namespace of its own', suite: 'sid', run: runOnHost,
+    probe: probeHost,
+  },
   uml: { name: 'uml', describe: suite => `user-mode Linux of ${suite}`, suite: 'sid', run: runInUml, probe: probeGuests },
   qemu: { name: 'qemu', describe: suite => `QEMU with the kernel of ${suite}`, suite: 'bookworm', run: runInQemu, probe: probeGuests },
 }

@@ -36,11 +36,15 @@ export async function runInQemu(job: Job, outputs: Outputs, suite: Suite): Promi
   const share = (tag: string, path: string, options: string): string[] =>
     ['-virtfs', `local,path=${path.replaceAll(',', ',,')},mount_tag=${tag},security_model=none,multidevs=remap${options}`]
   const channel = (descriptor: number): string[] =>
-    ['-chardev', `socket,id=channel${descriptor},fd=${descriptor}`, '-device', `virtserialport,chardev=channel${descriptor},nr=${descriptor - 2}`]
+    [
+      '-chardev', `socket,id=channel${descriptor},fd=${descriptor}`, '-device',
+      `virtserialport,chardev=channel${descriptor},nr=${descriptor - 2}`,
+    ]
   const kvm = hasKvm()
   const args = [
     ...kvm ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'max'],
-    '-smp', String(job.processors), '-m', `${job.memory}M`, '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-serial', 'stdio',
+    '-smp', String(job.processors), '-m', `${job.memory}M`, '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-serial',
+    'stdio',
     '-kernel', kernel.image, '-initrd', join(folder, 'initrd'),
     '-append', `console=ttyS0 quiet panic=-1 ${kvm ? '' : 'tsc=reliable clocksource=tsc mitigations=off '}random.trust_cpu=on`,
     ...share('root', '/', ',readonly=on'), ...share('checkout', job.checkout, ''),

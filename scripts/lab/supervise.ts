@@ -37,7 +37,9 @@ const boundToUs = (program: string, args: string[]): [string, string[]] => {
 /** Runs a command in this machine's own kernel. */
 export function superviseCommand(program: string, args: string[], job: Job, outputs: Outputs): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(...boundToUs(program, args), { cwd: job.directory, env: job.environment, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(
+      ...boundToUs(program, args), { cwd: job.directory, env: job.environment, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+    )
     const leave = endWithUs(child, () => undefined)
     let late = false
     const limit = setTimeout(() => { late = true; killGroup(child) }, job.timeout * 1000)
@@ -70,14 +72,18 @@ export interface Guest {
 /** Boots a guest, waits for it to end, and returns the command's exit status. */
 export function superviseGuest(guest: Guest, job: Job, outputs: Outputs): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(...boundToUs(guest.program, guest.args), { env: guest.environment, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'] })
+    const child = spawn(...boundToUs(guest.program, guest.args), {
+      env: guest.environment, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+    })
     const leave = endWithUs(child, guest.tidy)
     let console = ''
     let control = ''
     let limit = setTimeout(() => { killGroup(child) }, guest.bootLimit * 1000)
     let ended: 'late' | undefined
     const stdio = child.stdio as Readable[]
-    for (const stream of [stdio[1], stdio[2]]) stream.setEncoding('utf8').on('data', (text: string) => { console = (console + text).slice(-20_000) })
+    for (const stream of [stdio[1], stdio[2]]) {
+      stream.setEncoding('utf8').on('data', (text: string) => { console = (console + text).slice(-20_000) })
+    }
     stdio[3].pipe(outputs.stdout, { end: false })
     stdio[4].pipe(outputs.stderr, { end: false })
     // If the guest is killed, its ends of the channels close.
@@ -101,8 +107,14 @@ export function superviseGuest(guest: Guest, job: Job, outputs: Outputs): Promis
       const status = /exit (\d+)/.exec(control)?.[1]
       const lines = console.replaceAll('\r', '').split('\n').map(line => line.trim()).filter(line => line !== '')
       if (status !== undefined) resolve(Number(status))
-      else if (ended === 'late') reject(new TimedOut(`the ${guest.name} guest was ended: the command took longer than ${job.timeout} s (--timeout)`))
-      else if (!control.includes(started)) reject(new CannotStart(`the guest did not come up: ${lines.findLast(line => /panic|fail|cannot/i.test(line) && !/\+0x/.test(line)) ?? lines.at(-1) ?? `no sign of it within ${guest.bootLimit} s`}`))
+      else if (ended === 'late') reject(
+        new TimedOut(`the ${guest.name} guest was ended: the command took longer than ${job.timeout} s (--timeout)`),
+      )
+      else if (!control.includes(started)) reject(
+        new CannotStart(
+          `the guest did not come up: ${lines.findLast(line => /panic|fail|cannot/i.test(line) && !/\+0x/.test(line)) ?? lines.at(-1) ?? `no sign of it within ${guest.bootLimit} s`}`,
+        ),
+      )
       else reject(new Error(`the ${guest.name} guest ended while the command ran:\n${lines.slice(-20).join('\n')}`))
     })
   })

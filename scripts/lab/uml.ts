@@ -35,13 +35,18 @@ export async function runInUml(job: Job, outputs: Outputs, suite: Suite): Promis
   writeFileSync(join(folder, 'initrd'), await initialDisk(kind, job, kernel))
   const args = (processor: number): string[] => [
     '--cpu-list', String(processor), kernel.image,
-    `mem=${job.memory}M`, `initrd=${join(folder, 'initrd')}`, 'rdinit=/init', 'con=null', 'con0=null,fd:1', 'ssl=null', 'ssl0=null,fd:3', 'ssl1=null,fd:4', 'ssl2=null,fd:5',
+    `mem=${job.memory}M`, `initrd=${join(folder, 'initrd')}`, 'rdinit=/init', 'con=null', 'con0=null,fd:1', 'ssl=null', 'ssl0=null,fd:3',
+    'ssl1=null,fd:4', 'ssl2=null,fd:5',
     `uml_dir=${folder}/`, guestName(processor), 'seccomp=on', 'quiet',
   ]
   await ensure('taskset')
   const environment = { PATH: process.env.PATH, HOME: folder, TMPDIR: memoryFolder(job.memory) }
   // Wrapped in an object, because awaiting the promise itself would block other guests until this one has ended.
   const { status } = await onOwnProcessor(processor =>
-    ({ status: superviseGuest({ name: 'UML', program: find('taskset')!, args: args(processor), environment, bootLimit: 120, tidy }, job, outputs) }))
+    ({
+      status: superviseGuest(
+        { name: 'UML', program: find('taskset')!, args: args(processor), environment, bootLimit: 120, tidy }, job, outputs,
+      ),
+    }))
   return status
 }

@@ -58,7 +58,9 @@ export class Host {
 
   static async create(label: string): Promise<Host> {
     const namespace = await Namespace.create(label)
-    return new Host(namespace, spawn('nsenter', [`--net=${namespace.path}`, process.execPath, agent], { stdio: ['pipe', 'pipe', 'inherit'] }))
+    return new Host(
+      namespace, spawn('nsenter', [`--net=${namespace.path}`, process.execPath, agent], { stdio: ['pipe', 'pipe', 'inherit'] }),
+    )
   }
 
   private tell<Result>(verb: string, request: object = {}): Promise<Result> {

@@ -20,7 +20,9 @@ function sources(folder = 'native'): string[] {
 /** A hash of everything that the addon's build depends on. */
 function fingerprint(): string {
   const hash = createHash('sha256').update(process.version).update(process.arch)
-  for (const file of ['binding.gyp', 'node_modules/node-addon-api/package.json', ...sources()]) hash.update(file).update(readFileSync(join(checkout, file)))
+  for (const file of ['binding.gyp', 'node_modules/node-addon-api/package.json', ...sources()]) {
+    hash.update(file).update(readFileSync(join(checkout, file)))
+  }
   return hash.digest('hex')
 }
 
@@ -28,7 +30,9 @@ function fingerprint(): string {
 function nodeGyp(): string {
   const npm = find('npm')
   const beside = [process.env.npm_execpath, npm && realpathSync(npm)].filter((path): path is string => path !== undefined)
-  const candidates = [process.env.npm_config_node_gyp, ...beside.map(path => join(dirname(path), '../node_modules/node-gyp/bin/node-gyp.js'))]
+  const candidates = [
+    process.env.npm_config_node_gyp, ...beside.map(path => join(dirname(path), '../node_modules/node-gyp/bin/node-gyp.js')),
+  ]
   const found = candidates.find((path): path is string => path !== undefined && existsSync(path))
   if (found === undefined) throw new Error('node-gyp was not found: it comes with npm, which must be on PATH')
   return found

@@ -13,7 +13,9 @@ export async function hasApt(): Promise<boolean> {
 async function site(folder: string): Promise<string> {
   const own = ['-o', `Dir::State::lists=${join(folder, 'machine')}`, '-o', 'Debug::NoLocking=true', '-o', 'APT::Sandbox::User=']
   const ask = async (options: string[]): Promise<string[]> =>
-    (await run('apt-get', [...options, 'indextargets', '--format', '$(SITE)', 'Created-By: Packages'])).stdout.split('\n').filter(line => line !== '')
+    (await run(
+      'apt-get', [...options, 'indextargets', '--format', '$(SITE)', 'Created-By: Packages'],
+    )).stdout.split('\n').filter(line => line !== '')
   let sites = await ask([])
   if (sites.length === 0) {
     mkdirSync(join(folder, 'machine/partial'), { recursive: true })
@@ -51,7 +53,9 @@ export class PackageSuite {
     }
     const opened = new PackageSuite(suite, Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]))
     const updated = await run('apt-get', [...opened.options, '-q', 'update'])
-    if (updated.status !== 0 || /^[EW]:.*Failed to fetch/m.test(updated.stderr)) throw new Error(`the package lists of ${suite} cannot be fetched: ${updated.stderr.trim()}`)
+    if (updated.status !== 0 || /^[EW]:.*Failed to fetch/m.test(updated.stderr)) {
+      throw new Error(`the package lists of ${suite} cannot be fetched: ${updated.stderr.trim()}`)
+    }
     return opened
   }
 

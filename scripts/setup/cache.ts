@@ -9,7 +9,9 @@ import { inTurn } from './turn.js'
  */
 export function cacheFolder(): string {
   const home = process.env.HOME || homedir() || userInfo().homedir
-  const wanted = [process.env.XDG_CACHE_HOME, home && join(home, '.cache')].filter((path): path is string => path !== undefined && path !== '')
+  const wanted = [process.env.XDG_CACHE_HOME, home && join(home, '.cache')].filter(
+    (path): path is string => path !== undefined && path !== '',
+  )
   for (const parent of [...wanted, '/var/tmp']) {
     const folder = join(parent, parent === '/var/tmp' ? `ipvs-lab-${userInfo().uid}` : 'ipvs-lab')
     try {

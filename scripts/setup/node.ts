@@ -22,7 +22,9 @@ export async function newestOf(release: string): Promise<string> {
     if (versions.length > 0) return versions.at(-1)!
   }
   const folder = join(cacheFolder(), 'node')
-  const kept = existsSync(folder) ? readdirSync(folder).filter(version => /^\d+\.\d+\.\d+$/.test(version) && (release === 'newest' || version.startsWith(`${release}.`))) : []
+  const kept = existsSync(folder) ? readdirSync(folder).filter(
+    version => /^\d+\.\d+\.\d+$/.test(version) && (release === 'newest' || version.startsWith(`${release}.`)),
+  ) : []
   if (kept.length > 0) return kept.sort(byVersion).at(-1)!
   throw new Error(`Node ${release}: npm does not say which version that is (${stderr.trim().split('\n').at(-1) ?? status})`)
 }
@@ -35,7 +37,9 @@ export async function nodeProgram(release: string): Promise<string> {
     say(`setup: fetching Node ${version}`)
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
-    await must('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--no-save', '--no-package-lock', `${packageName}@${version}`])
+    await must(
+      'npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--no-save', '--no-package-lock', `${packageName}@${version}`],
+    )
   })
   const program = join(folder, 'node_modules', packageName, 'bin/node')
   accessSync(program, constants.X_OK)

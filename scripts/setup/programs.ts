@@ -79,7 +79,9 @@ async function bring(programs: Program[]): Promise<void> {
     if (process.getuid?.() === 0) await install(wanted)
     else for (const program of missing) await unpack(program)
   } catch (error) {
-    throw new Error(`${missing.join(', ')}: not found, and could not be installed (${(error as Error).message}).\nRun this as root, or install the programs in your system's own way: ${line}`, { cause: error })
+    throw new Error(
+      `${missing.join(', ')}: not found, and could not be installed (${(error as Error).message}).\nRun this as root, or install the programs in your system's own way: ${line}`, { cause: error },
+    )
   }
   const still = missing.filter(program => find(program) === undefined)
   if (still.length > 0) throw new Error(`${still.join(', ')}: still not found after installing ${wanted.join(', ')}. Run as root: ${line}`)
@@ -89,7 +91,8 @@ async function install(wanted: string[]): Promise<void> {
   say(`setup: installing ${wanted.join(' ')}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   // Waits for apt's lock, because another installation may be in progress.
-  const install = (names: string[]) => run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '--no-install-recommends', ...names], { env })
+  const install = (names: string[]) =>
+    run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '--no-install-recommends', ...names], { env })
   if ((await install(wanted)).status === 0) return
   await run('apt-get', ['-q', 'update'], { env })
   const { status, stderr } = await install(wanted)
@@ -117,7 +120,9 @@ async function unpack(program: Program): Promise<void> {
 }
 
 const extend = (variable: string, folders: string[]): void => {
-  process.env[variable] = [...folders.filter(folder => existsSync(folder)), ...(process.env[variable] ?? '').split(delimiter)].filter(part => part !== '').join(delimiter)
+  process.env[variable] = [
+    ...folders.filter(folder => existsSync(folder)), ...(process.env[variable] ?? '').split(delimiter),
+  ].filter(part => part !== '').join(delimiter)
 }
 
 /** Redirects a package's absolute links to the folder it was unpacked to. */

@@ -50,7 +50,9 @@ export function run(program: string, args: readonly string[], { cwd, env, input 
 /** Runs a program that must succeed, and answers its standard output. The error of one that fails has everything that it was given and that it printed. */
 export async function must(program: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { status, stdout, stderr } = await run(program, args, options)
-  if (status !== 0) throw new Error(`${[program, ...args].join(' ')} ended with status ${status}\n${options.input ?? ''}${stdout}${stderr}`)
+  if (status !== 0) {
+    throw new Error(`${[program, ...args].join(' ')} ended with status ${status}\n${options.input ?? ''}${stdout}${stderr}`)
+  }
   return stdout
 }
 

@@ -22,7 +22,9 @@ export interface FuzzOptions {
  */
 export async function fuzz({ seconds, names = [], atOnce }: FuzzOptions, print: (line: string) => void): Promise<Outcome> {
   await ensure('clang++')
-  const folder = await cmakeBuild('fuzz', { IPVS_FUZZ: 'ON', IPVS_SANITIZE: 'address,undefined', CMAKE_CXX_COMPILER: 'clang++', CMAKE_BUILD_TYPE: 'RelWithDebInfo' })
+  const folder = await cmakeBuild(
+    'fuzz', { IPVS_FUZZ: 'ON', IPVS_SANITIZE: 'address,undefined', CMAKE_CXX_COMPILER: 'clang++', CMAKE_BUILD_TYPE: 'RelWithDebInfo' },
+  )
   const known = readdirSync(folder).filter(file => file.startsWith('fuzz_')).map(file => file.slice('fuzz_'.length)).sort()
   const unknown = names.find(name => !known.includes(name))
   if (unknown !== undefined) throw new Error(`${unknown}: is none of ${known.join(', ')}`)
@@ -34,7 +36,9 @@ export async function fuzz({ seconds, names = [], atOnce }: FuzzOptions, print: 
     try {
       const corpus = join(scratch, name)
       cpSync(join(checkout, 'native/fuzz/corpus', name), corpus, { recursive: true })
-      const { status, stdout, stderr } = await run(join(folder, `fuzz_${name}`), [`-max_total_time=${seconds}`, `-artifact_prefix=${crashes}${name}-`, '-print_final_stats=1', corpus])
+      const { status, stdout, stderr } = await run(
+        join(folder, `fuzz_${name}`), [`-max_total_time=${seconds}`, `-artifact_prefix=${crashes}${name}-`, '-print_final_stats=1', corpus],
+      )
       const runs = /stat::number_of_executed_units:\s*(\d+)/.exec(stderr)?.[1] ?? '0'
       const passed = status === 0 && runs !== '0'
       print(`fuzz ${name.padEnd(12)} ${passed ? 'passed' : 'failed'}, ${runs} inputs`)

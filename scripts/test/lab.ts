@@ -9,7 +9,10 @@ import { vitest, type VitestOptions } from './vitest.js'
 const labPrograms = ['ip', 'ipvsadm', 'keepalived', 'nft', 'iptables', 'strace', 'tmux', 'unshare'] as const
 
 /** Runs vitest on a kernel with IPVS, under `wrapper` if there is one. */
-export async function inLab(name: string, projects: string[], lab: LabArguments, outputs: Outputs, { wrapper = [], ...options }: VitestOptions & { wrapper?: string[] } = {}): Promise<Outcome> {
+export async function inLab(
+  name: string, projects: string[], lab: LabArguments, outputs: Outputs,
+  { wrapper = [], ...options }: VitestOptions & { wrapper?: string[] } = {},
+): Promise<Outcome> {
   await ensure(...labPrograms)
   const { command, read } = vitest(name, projects, options)
   try {

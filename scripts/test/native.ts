@@ -23,7 +23,9 @@ export function countNativeTests({ status, stdout, stderr }: Ended): Outcome {
   const skipped = [...stdout.matchAll(/^skipped (.*)$/gm)].map(([, why]) => `skipped: ${why}`)
   const failures = [...stdout.matchAll(/^not ok {2}(.*)$/gm)].map(([, name]) => name)
   // A sanitizer ends the program at once. Its stack trace shows the test.
-  if (status !== 0 && failures.length === 0) failures.push(`native_tests ended with status ${status} at ${/native\/test\/\w+_test\.cc:\d+/.exec(stderr)?.[0] ?? 'a place unknown'}`)
+  if (status !== 0 && failures.length === 0) {
+    failures.push(`native_tests ended with status ${status} at ${/native\/test\/\w+_test\.cc:\d+/.exec(stderr)?.[0] ?? 'a place unknown'}`)
+  }
   const passed = tests === undefined ? 0 : Number(tests) - failures.length - skipped.length
   return outcome(passed, failures, skipped.length, status === 0 ? skipped.join('; ') : `${stdout}${stderr}`)
 }
@@ -34,7 +36,9 @@ export async function nativeTests(): Promise<Outcome> {
   const env = { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1' }
   const targets = readdirSync(folder).filter(file => file.startsWith('fuzz_')).sort()
   const replays = await inParallel(targets, async target => {
-    const { status, stdout, stderr } = await run(join(folder, target), ['-runs=0', join(checkout, 'native/fuzz/corpus', target.slice('fuzz_'.length))], { env })
+    const { status, stdout, stderr } = await run(
+      join(folder, target), ['-runs=0', join(checkout, 'native/fuzz/corpus', target.slice('fuzz_'.length))], { env },
+    )
     return status === 0 ? outcome(1, []) : outcome(0, [`${target} over its corpus`], 0, `${target}: ${stdout}${stderr}`)
   })
   return total([countNativeTests(await run(join(folder, 'native_tests'), [], { env })), ...replays])

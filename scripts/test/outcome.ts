@@ -33,5 +33,7 @@ export function summary(parts: { name: string, outcome: Outcome, seconds: number
   const lines = parts.map(({ name, outcome, seconds }) =>
     `${name.padEnd(width)} ${inWords(outcome)} (${seconds.toFixed(0)} s)${outcome.failed === 0 && outcome.note !== undefined ? ` ${outcome.note}` : ''}`)
   const failures = parts.flatMap(({ name, outcome }) => outcome.failures.map(failure => `  ${name}: ${failure}`))
-  return [...lines, '', ...failures.length > 0 ? ['failed:', ...failures, ''] : [], inWords(total(parts.map(({ outcome }) => outcome)))].join('\n')
+  return [
+    ...lines, '', ...failures.length > 0 ? ['failed:', ...failures, ''] : [], inWords(total(parts.map(({ outcome }) => outcome))),
+  ].join('\n')
 }

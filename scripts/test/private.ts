@@ -11,8 +11,12 @@ import { outcome, type Outcome } from './outcome.js'
 
 /** Reads the end of `npm test`'s output: names of failures, and the total. */
 export function readSummary(printed: string, status: number): Outcome {
-  const [, passed, failed, skipped] = /^(\d+) passed, (\d+) failed, (\d+) skipped\n*$/m.exec(printed.slice(printed.lastIndexOf('\n', printed.length - 2) + 1)) ?? []
-  if (passed === undefined || (status !== 0) !== (failed !== '0')) return outcome(0, [`npm test ended with status ${status}: ${printed.trim().split('\n').at(-1) ?? ''}`])
+  const [, passed, failed, skipped] = /^(\d+) passed, (\d+) failed, (\d+) skipped\n*$/m.exec(
+    printed.slice(printed.lastIndexOf('\n', printed.length - 2) + 1),
+  ) ?? []
+  if (passed === undefined || (status !== 0) !== (failed !== '0')) {
+    return outcome(0, [`npm test ended with status ${status}: ${printed.trim().split('\n').at(-1) ?? ''}`])
+  }
   const names = /\nfailed:\n((?: {2}.*\n)+)/.exec(printed)?.[1].trimEnd().split('\n').map(line => line.trim()) ?? []
   return outcome(Number(passed), names, Number(skipped), undefined, Number(failed))
 }
@@ -26,7 +30,9 @@ export async function privately(stages: string[], outputs: Outputs): Promise<Out
   try {
     const copy = join(home, 'checkout')
     const left = ['.git', 'build/cmake', 'build/tests', 'build/fuzz', 'build/.lock', 'build/.addon.lock']
-    cpSync(checkout, copy, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true, filter: path => !left.includes(relative(checkout, path)) })
+    cpSync(checkout, copy, {
+      recursive: true, preserveTimestamps: true, verbatimSymlinks: true, filter: path => !left.includes(relative(checkout, path)),
+    })
     mkdirSync(join(home, 'tmp'))
     await must('chmod', ['-R', 'go=', home])
     chmodSync(home, 0o700)
@@ -34,8 +40,12 @@ export async function privately(stages: string[], outputs: Outputs): Promise<Out
     const nobody = '65534'
     if (root) await must('chown', ['-R', `${nobody}:${nobody}`, home])
     const command = [process.execPath, join(copy, 'scripts/bootstrap.mjs'), 'test', ...stages]
-    const [program, ...args] = root ? ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', '--inh-caps=-all', ...command] : command
-    const child = spawn(program, args, { cwd: copy, env: { ...process.env, HOME: home, XDG_CACHE_HOME: '' }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const [program, ...args] = root ? [
+      'setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', '--inh-caps=-all', ...command,
+    ] : command
+    const child = spawn(
+      program, args, { cwd: copy, env: { ...process.env, HOME: home, XDG_CACHE_HOME: '' }, stdio: ['ignore', 'pipe', 'pipe'] },
+    )
     child.stdout.pipe(outputs.stdout, { end: false })
     child.stderr.pipe(outputs.stderr, { end: false })
     const [printed, [status]] = await Promise.all([text(child.stdout), once(child, 'close') as Promise<[number | null]>])

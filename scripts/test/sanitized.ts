@@ -9,7 +9,10 @@ import { cmakeBuild } from './native.js'
 import type { Outcome } from './outcome.js'
 
 /** Kernel tests that cover every part of the addon: each operation, threads, namespaces, lost answers, clean-up. */
-export const sanitizedFiles = ['batch', 'destinations', 'getters', 'handles', 'losses', 'namespaces', 'order', 'permissions', 'refusals', 'ring', 'services', 'settings', 'snapshot']
+export const sanitizedFiles = [
+  'batch', 'destinations', 'getters', 'handles', 'losses', 'namespaces', 'order', 'permissions', 'refusals', 'ring', 'services', 'settings',
+  'snapshot',
+]
 
 /**
  * Runs kernel tests with the addon compiled under AddressSanitizer and UBSan. The run has its own mount namespace, in which this addon
@@ -33,5 +36,7 @@ export async function sanitizedTests(lab: LabArguments, outputs: Outputs): Promi
     UBSAN_OPTIONS: 'print_stacktrace=1',
   }
   const words = sanitizedFiles.map(file => `test/kernel/${file}.test.ts`)
-  return inLab('sanitized', ['kernel'], { ...lab, env }, outputs, { node, words, wrapper: ['unshare', '--mount', 'sh', '-c', script, 'sanitized'] })
+  return inLab(
+    'sanitized', ['kernel'], { ...lab, env }, outputs, { node, words, wrapper: ['unshare', '--mount', 'sh', '-c', script, 'sanitized'] },
+  )
 }

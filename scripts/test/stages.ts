@@ -40,7 +40,9 @@ async function checks(): Promise<Outcome> {
 async function here(name: string, project: string, outputs: Outputs, release?: NodeRelease): Promise<Outcome> {
   const node = release === undefined ? process.execPath : await nodeProgram(release)
   const { command, read } = vitest(name, [project], { node })
-  const child = spawn(command[0], command.slice(1), { cwd: checkout, env: { ...process.env, PATH: pathWith(node) }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(
+    command[0], command.slice(1), { cwd: checkout, env: { ...process.env, PATH: pathWith(node) }, stdio: ['ignore', 'pipe', 'pipe'] },
+  )
   child.stdout.pipe(outputs.stdout, { end: false })
   child.stderr.pipe(outputs.stderr, { end: false })
   const [status] = await once(child, 'close') as [number | null]
@@ -56,16 +58,32 @@ export const stages: Stage[] = [
   { name: 'native', what: 'native unit tests under AddressSanitizer and UBSan', run: nativeTests },
   { name: 'unit', what: 'TypeScript unit tests', run: (_, outputs) => here('unit', 'unit', outputs) },
   { name: 'oldest', extra: true, what: 'every command and attribute on the oldest kernel, 5.10 in QEMU',
-    run: (lab, outputs) => inLab('oldest', ['kernel', 'traffic'], { ...lab, on: 'qemu', suite: 'bullseye', processors: 1 }, outputs, { words: Object.keys(oldest) }) },
-  { name: 'kernel', what: 'every operation against ipvsadm, on a real kernel', run: (lab, outputs) => inLab('kernel', ['kernel'], lab, outputs) },
+    run: (lab, outputs) => inLab(
+      'oldest', ['kernel', 'traffic'], { ...lab, on: 'qemu', suite: 'bullseye', processors: 1 }, outputs, { words: Object.keys(oldest) },
+    ) },
+  {
+    name: 'kernel', what: 'every operation against ipvsadm, on a real kernel',
+    run: (lab, outputs) => inLab('kernel', ['kernel'], lab, outputs),
+  },
   { name: 'lab', what: 'the lab itself', run: (_, outputs) => here('lab', 'lab', outputs) },
-  { name: 'traffic', what: 'packets through NAT, DR and TUN, on a real kernel', run: (lab, outputs) => inLab('traffic', ['traffic'], lab, outputs) },
-  { name: 'fuzz', extra: true, what: 'each decoder fuzzed for 60 s', run: (_, { stdout }) => fuzz({ seconds: 60, atOnce: 1 }, line => { stdout.write(`${line}\n`) }) },
+  {
+    name: 'traffic', what: 'packets through NAT, DR and TUN, on a real kernel',
+    run: (lab, outputs) => inLab('traffic', ['traffic'], lab, outputs),
+  },
+  {
+    name: 'fuzz', extra: true, what: 'each decoder fuzzed for 60 s',
+    run: (_, { stdout }) => fuzz({ seconds: 60, atOnce: 1 }, line => { stdout.write(`${line}\n`) }),
+  },
   { name: 'sanitized', extra: true, what: 'kernel tests with the addon under AddressSanitizer and UBSan', run: sanitizedTests },
-  { name: 'private', extra: true, what: 'kernel tests by an ordinary user, in a folder that others may not look into', run: (_, outputs) => privately(['kernel'], outputs) },
+  {
+    name: 'private', extra: true, what: 'kernel tests by an ordinary user, in a folder that others may not look into',
+    run: (_, outputs) => privately(['kernel'], outputs),
+  },
   ...others.map((release): Stage => ({
     name: `kernel@${release}`, extra: true, what: `kernel tests under Node ${release}`,
-    run: async (lab, outputs) => inLab(`kernel@${release}`, ['kernel'], { ...lab, node: release }, outputs, { node: await nodeProgram(release) }),
+    run: async (lab, outputs) => inLab(
+      `kernel@${release}`, ['kernel'], { ...lab, node: release }, outputs, { node: await nodeProgram(release) },
+    ),
   })),
   ...others.map((release): Stage => ({
     name: `unit@${release}`, extra: true, what: `unit tests under Node ${release}`,
@@ -74,4 +92,5 @@ export const stages: Stage[] = [
 ]
 
 /** Checks that are not in --all, and the commands that run them. */
-export const leftOut = 'left out: all tests on 5.10, 6.1 and 6.12 (npm run test:kernels), traffic on other releases of Node (npm run lab -- --node 22 -- npx vitest run --project traffic)'
+export const leftOut = 'left out: all tests on 5.10, 6.1 and 6.12 (npm run test:kernels), '
+  + 'traffic on other releases of Node (npm run lab -- --node 22 -- npx vitest run --project traffic)'

@@ -9,7 +9,10 @@ export interface VitestReport {
   numFailedTests: number
   numPendingTests: number
   numTodoTests: number
-  testResults: { name: string, status: string, message: string, assertionResults: { status: string, ancestorTitles: string[], title: string }[] }[]
+  testResults: {
+    name: string, status: string, message: string
+    assertionResults: { status: string, ancestorTitles: string[], title: string }[]
+  }[]
 }
 
 /** A run of vitest on some of its projects. */
@@ -31,7 +34,9 @@ export interface VitestOptions {
 export function countTests(report: VitestReport, status: number): Outcome {
   const failures = report.testResults.flatMap(({ name, status, message, assertionResults }) => {
     const file = relative(checkout, name)
-    const failed = assertionResults.filter(test => test.status === 'failed').map(test => [file, ...test.ancestorTitles, test.title].join(' > '))
+    const failed = assertionResults.filter(test => test.status === 'failed').map(
+      test => [file, ...test.ancestorTitles, test.title].join(' > '),
+    )
     return status === 'failed' && failed.length === 0 ? [`${file}: ${message.split('\n')[0]}`] : failed
   })
   if (failures.length === 0 && status !== 0) failures.push(`vitest ended with status ${status}, and names no test`)

@@ -48,7 +48,8 @@ describe('persistence', () => {
     await stage.balance({ ...service, scheduler: 'rr', persistence: { timeout: 60 }, persistenceEngine: 'sip' }, nat(4))
     const [first, second] = stage.workshop.clients[4]
     const say = (call: string, from: string): Promise<string[]> => stage.workshop.client.ask({
-      transport: 'udp', address: service.address, port: service.port, from, payload: `OPTIONS sip:a@example.org SIP/2.0\r\nCall-ID: ${call}\r\nContent-Length: 0\r\n\r\n`,
+      transport: 'udp', address: service.address, port: service.port, from,
+      payload: `OPTIONS sip:a@example.org SIP/2.0\r\nCall-ID: ${call}\r\nContent-Length: 0\r\n\r\n`,
     })
     const [monday] = await say('monday-0123456789', first)
     const [tuesday] = await say('tuesday-0123456789', first)
@@ -122,7 +123,9 @@ describe('a firewall mark', () => {
 
   test('with persistence keeps a client with one backend on both ports', async () => {
     const service = { fwmark: mark, family: 4 } as const
-    await stage.balance({ ...service, scheduler: 'rr', persistence: { timeout: 60 } }, ({ address }) => ({ address: address[4], port: 0, forward: 'nat' }))
+    await stage.balance(
+      { ...service, scheduler: 'rr', persistence: { timeout: 60 } }, ({ address }) => ({ address: address[4], port: 0, forward: 'nat' }),
+    )
     const names: string[] = []
     for (const port of [80, 8080, 80, 8080]) names.push(...await stage.ask(stage.virtual('tcp', 4, port), 1))
     expect(Object.values(tally(names))).toEqual([4])

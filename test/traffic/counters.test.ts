@@ -77,7 +77,9 @@ test('are those that ipvsadm prints, whatever the way', async () => {
     expect([outPackets > 0n, outBytes > 0n]).toEqual(service.port === PORT ? [false, false] : [true, true])
   }
   // The kernel's sum of everything, a file in hexadecimal, has at least what these services have.
-  const totals = (await stage.workshop.director.read('/proc/net/ip_vs_stats')).split('\n')[2].trim().split(/\s+/).map(number => BigInt(`0x${number}`))
+  const totals = (await stage.workshop.director.read('/proc/net/ip_vs_stats')).split('\n')[2].trim().split(/\s+/).map(
+    number => BigInt(`0x${number}`),
+  )
   expect(totals[0]).toBeGreaterThanOrEqual(6n * BigInt(services.length))
 })
 
@@ -108,7 +110,9 @@ test('go back to zero for one service, or for all', async () => {
 
   await stage.ipvs.zero(first)
   expect(await counting()).toEqual({ ...lines(first, false), ...lines(second, true) })
-  expect(Object.values(await counters(first)).map(({ connections, inBytes }) => [connections, inBytes])).toEqual([[0n, 0n], [0n, 0n], [0n, 0n]])
+  expect(
+    Object.values(await counters(first)).map(({ connections, inBytes }) => [connections, inBytes]),
+  ).toEqual([[0n, 0n], [0n, 0n], [0n, 0n]])
   expect(Object.values(await counters(second)).map(({ connections }) => connections)).toEqual([2n, 1n, 1n])
 
   await stage.ipvs.zero()

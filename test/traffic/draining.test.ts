@@ -55,7 +55,9 @@ describe('weight 0', () => {
     const chosen = name === 'alpha' ? alpha : beta
     await stage.ipvs.updateDestination(service, { ...destination(chosen), weight: 0 })
     expect(await refusal(() => stage.ask(service, 1))).toMatchObject({ code: 'ECONNREFUSED' })
-    await stage.ipvs.updateService({ ...service, scheduler: 'sh', schedulerFlags: ['sh-fallback'], onePacket: false, persistence: null, persistenceEngine: null })
+    await stage.ipvs.updateService({
+      ...service, scheduler: 'sh', schedulerFlags: ['sh-fallback'], onePacket: false, persistence: null, persistenceEngine: null,
+    })
     expect(await stage.ask(service, 1)).toEqual([chosen === alpha ? 'beta' : 'alpha'])
   })
 })
@@ -76,9 +78,13 @@ describe('a backend that is removed', () => {
 describe('thresholds', () => {
   test('a backend that is full gets no new connection', async () => {
     const service = stage.fresh('tcp', 4)
-    await stage.balance({ ...service, scheduler: 'rr' }, backend => ({ ...destination(backend), upperThreshold: backend === alpha ? 2 : 0 }))
+    await stage.balance(
+      { ...service, scheduler: 'rr' }, backend => ({ ...destination(backend), upperThreshold: backend === alpha ? 2 : 0 }),
+    )
     const held = []
-    for (let n = 0; n < 6; ++n) held.push(await stage.workshop.client.connect({ transport: 'tcp', address: service.address, port: service.port }))
+    for (let n = 0; n < 6; ++n) held.push(
+      await stage.workshop.client.connect({ transport: 'tcp', address: service.address, port: service.port }),
+    )
     const names: string[] = []
     for (const conversation of held) names.push(...await conversation.say())
     expect(tally(names)).toEqual({ alpha: 2, beta: 4 })

@@ -37,8 +37,8 @@ class Traffic {
   }
 
   /**
-   * The least and the most connections in a second that the two seconds before any adding-up between two moments had. The kernel is up to half a second early or late
-   * on a busy machine, so a period has from one and a half to two and a half seconds.
+   * The lowest and the highest rate of connections in the two seconds before any counter update between two moments. On a busy machine the
+   * kernel is up to half a second early or late, so a period lasts between one and a half and two and a half seconds.
    */
   bounds(from: number, to: number): [number, number] {
     const ends = Array.from({ length: 20 }, (_, i) => from + (to - from) * i / 19)

@@ -3,7 +3,9 @@ import type { AddressServiceKey, DesiredService } from 'ipvs'
 import { PORT, Stage, tally } from '../support/stage.js'
 import { until } from '../support/until.js'
 
-/** Connections that are opened, one after the other, while one apply after the other replaces every backend. Thousands take a minute: say IPVS_CONNECTIONS=5000. */
+/**
+ * Connections that are opened one after the other while repeated applies replace every backend. IPVS_CONNECTIONS=5000 takes about a minute.
+ */
 const CONNECTIONS = Number(process.env.IPVS_CONNECTIONS ?? 500)
 
 let stage: Stage
@@ -18,7 +20,9 @@ const green = ['gamma', 'delta']
 const desired = (service: AddressServiceKey, names: readonly string[]): DesiredService => ({
   ...service,
   scheduler: 'rr',
-  destinations: stage.workshop.backends.filter(({ name }) => names.includes(name)).map(({ address }) => ({ address: address[4], port: PORT, forward: 'nat' as const })),
+  destinations: stage.workshop.backends.filter(({ name }) => names.includes(name)).map(
+    ({ address }) => ({ address: address[4], port: PORT, forward: 'nat' as const }),
+  ),
 })
 
 const drain = { prune: 'owned', drain: { until: 'established', interval: 0.02, timeout: 60 } } as const
@@ -48,7 +52,9 @@ describe('under steady traffic through NAT', () => {
       const onProgress = ({ phase, draining }: { phase: string, draining: readonly { activeConnections: number }[] }): void => {
         if (phase === 'draining' && draining.every(({ activeConnections }) => activeConnections > 0)) abort.abort()
       }
-      await stage.ipvs.apply([desired(service, next)], { ...options, signal: abort.signal, onProgress }).catch((error: unknown) => expect(error).toMatchObject({ name: 'AbortError' }))
+      await stage.ipvs.apply(
+        [desired(service, next)], { ...options, signal: abort.signal, onProgress },
+      ).catch((error: unknown) => expect(error).toMatchObject({ name: 'AbortError' }))
       // The other connections take their turns of the round robin in between.
       expect(next).toEqual(expect.arrayContaining(await stage.ask(service, 4)))
       expect([...await held[0].say(), ...await held[1].say()]).toEqual(holders)
@@ -61,7 +67,9 @@ describe('under steady traffic through NAT', () => {
     for (const conversation of held) await conversation.end()
     const result = await stage.ipvs.apply([desired(service, green)], options)
     expect(result.draining).toEqual([])
-    expect((await stage.ipvs.destinations(service)).map(({ address }) => address).sort()).toEqual(stage.workshop.backends.filter(({ name }) => green.includes(name)).map(({ address }) => address[4]).sort())
+    expect((await stage.ipvs.destinations(service)).map(({ address }) => address).sort()).toEqual(
+      stage.workshop.backends.filter(({ name }) => green.includes(name)).map(({ address }) => address[4]).sort(),
+    )
   })
 
   test('a destination stays at weight 0 for as long as a connection of it is used, and goes when it ends', async () => {
@@ -74,7 +82,9 @@ describe('under steady traffic through NAT', () => {
     const draining = new Promise<void>((resolve) => {
       waiting = resolve
     })
-    const applied = stage.ipvs.apply([desired(service, ['beta'])], { ...options, onProgress: ({ phase }) => phase === 'draining' && waiting() })
+    const applied = stage.ipvs.apply(
+      [desired(service, ['beta'])], { ...options, onProgress: ({ phase }) => phase === 'draining' && waiting() },
+    )
     await draining
     expect(await held.say(3)).toEqual(['alpha', 'alpha', 'alpha'])
     expect(tally(await stage.ask(service, 4))).toEqual({ beta: 4 })
@@ -86,8 +96,13 @@ describe('under steady traffic through NAT', () => {
 
   test('a reconciler repairs what others break, and drains without being told', async () => {
     const service = stage.fresh('tcp', 4)
-    await using reconciler = stage.ipvs.reconcile([desired(service, blue)], { ...drain, owns: { port: service.port }, interval: 0.05, coalesce: 0.005 })
-    const addresses = async (): Promise<string[]> => (await stage.ipvs.snapshot()).services.filter((entry) => 'port' in entry && entry.port === service.port).flatMap(({ destinations }) => destinations.map(({ address }) => address))
+    await using reconciler = stage.ipvs.reconcile(
+      [desired(service, blue)], { ...drain, owns: { port: service.port }, interval: 0.05, coalesce: 0.005 },
+    )
+    const addresses = async (): Promise<string[]> =>
+      (await stage.ipvs.snapshot()).services.filter((entry) => 'port' in entry && entry.port === service.port).flatMap(
+        ({ destinations }) => destinations.map(({ address }) => address),
+      )
     await until(addresses, (list) => list.length === 2)
     await stage.ipvsadm.run(`-D -t ${service.address}:${service.port}`)
     await until(addresses, (list) => list.length === 2)
@@ -107,7 +122,9 @@ describe('where answers do not come by the director, with the kernel\'s defaults
 
   /** How often the client sent a SYN again, because nobody answered. */
   const repeatedSyns = async (): Promise<number> => {
-    const [names, values] = (await stage.workshop.client.read('/proc/net/netstat')).split('\n').filter((line) => line.startsWith('TcpExt:')).map((line) => line.split(' '))
+    const [names, values] = (await stage.workshop.client.read('/proc/net/netstat')).split('\n').filter(
+      (line) => line.startsWith('TcpExt:'),
+    ).map((line) => line.split(' '))
     return Number(values[names.indexOf('TCPSynRetrans')])
   }
 
@@ -127,7 +144,9 @@ describe('where answers do not come by the director, with the kernel\'s defaults
     expect(await client.ask(question)).toEqual(['alpha'])
     const { plan: { warnings }, draining } = await stage.ipvs.apply([through(['beta'])], options)
     expect(draining).toEqual([])
-    expect(warnings).toContainEqual(expect.objectContaining({ code: 'sysctl', message: expect.stringContaining('same source port') as unknown }))
+    expect(warnings).toContainEqual(
+      expect.objectContaining({ code: 'sysctl', message: expect.stringContaining('same source port') as unknown }),
+    )
 
     const before = await repeatedSyns()
     const again = client.ask(question)

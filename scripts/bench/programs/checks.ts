@@ -6,7 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CheckedDestination } from '../../../lib/checks/index.js'
 
 // The room has no door of its own: the package's own file, as seen from where this is compiled to.
-const { Checker } = await import(new URL('../../../../dist/checks/index.js', import.meta.url).href) as typeof import('../../../lib/checks/index.js')
+const { Checker } = await import(
+  new URL('../../../../dist/checks/index.js', import.meta.url).href,
+) as typeof import('../../../lib/checks/index.js')
 
 const [tcp, http, count, period, seconds] = process.argv.slice(2).map(Number)
 const checker = await Checker.start()

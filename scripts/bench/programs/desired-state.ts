@@ -21,17 +21,23 @@ const desired: DesiredService[] = Array.from({ length: services }, (_, s) => ({
 
 const ipvs = await Ipvs.open()
 const first = await ipvs.apply(desired)
-if (first.done.length !== services * (1 + destinations)) throw new Error(`${first.done.length} operations were done, ${first.refused.length} refused`)
+if (first.done.length !== services * (1 + destinations)) {
+  throw new Error(`${first.done.length} operations were done, ${first.refused.length} refused`)
+}
 
 async function emptyPlan(): Promise<void> {
   const { operations } = await ipvs.plan(desired, { prune: 'all' })
-  if (operations.length > 0) throw new Error(`the plan of an unchanged table has ${operations.length} operations: ${JSON.stringify(operations[0])}`)
+  if (operations.length > 0) {
+    throw new Error(`the plan of an unchanged table has ${operations.length} operations: ${JSON.stringify(operations[0])}`)
+  }
 }
 
 async function changeTen(round: number): Promise<void> {
   const { done, plan } = await ipvs.apply(desired, { prune: 'all' })
   const expected = Math.min(CHANGED, services)
-  if (done.length !== expected || plan.operations.length !== expected) throw new Error(`round ${round}: ${done.length} of ${plan.operations.length} operations were done, ${expected} expected`)
+  if (done.length !== expected || plan.operations.length !== expected) {
+    throw new Error(`round ${round}: ${done.length} of ${plan.operations.length} operations were done, ${expected} expected`)
+  }
 }
 
 const times: Record<'snapshot' | 'plan' | 'ten', number[]> = { snapshot: [], plan: [], ten: [] }

@@ -15,5 +15,7 @@ const listed = await ipvs.snapshot()
 const peakOfSnapshot = process.resourceUsage().maxRSS * 1024
 const objects = listed.services.reduce((sum, service) => sum + 1 + service.destinations.length, 0)
 await ipvs.close()
-if (objects !== rulesOf({ services, destinations })) throw new Error(`${objects} objects are listed, ${rulesOf({ services, destinations })} rules were added`)
+if (objects !== rulesOf({ services, destinations })) {
+  throw new Error(`${objects} objects are listed, ${rulesOf({ services, destinations })} rules were added`)
+}
 console.log(JSON.stringify({ start, open, peakOfBatch, peakOfSnapshot }))

@@ -68,6 +68,7 @@ for (let i = 0; i < RUNS; i++) {
 }
 await ipvs.close()
 console.log(JSON.stringify({
-  snapshot: median(times.snapshot), scrape: median(times.scrape), idle: median(held.idle), heldBySnapshot: median(held.snapshot), held: median(held.scrape),
+  snapshot: median(times.snapshot), scrape: median(times.scrape), idle: median(held.idle), heldBySnapshot: median(held.snapshot),
+  held: median(held.scrape),
   length, peak: process.resourceUsage().maxRSS * 1024,
 }))

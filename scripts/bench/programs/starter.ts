@@ -14,7 +14,10 @@ async function run(command: string, args: readonly string[], input?: string): Pr
   const start = performance.now()
   const child = spawn(command, args, { stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] })
   if (input !== undefined && child.stdin !== null) createReadStream(input).pipe(child.stdin)
-  const [output, complaint, [status]] = await Promise.all([text(child.stdout as NodeJS.ReadableStream), text(child.stderr as NodeJS.ReadableStream), once(child, 'close') as Promise<[number | null]>])
+  const [output, complaint, [status]] = await Promise.all([
+    text(child.stdout as NodeJS.ReadableStream), text(child.stderr as NodeJS.ReadableStream),
+    once(child, 'close') as Promise<[number | null]>,
+  ])
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with status ${status}: ${complaint}`)
   return { output, microseconds: (performance.now() - start) * 1000 }
 }

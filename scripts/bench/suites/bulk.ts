@@ -5,7 +5,8 @@ import { countTable, reference, warmUp } from '../reference.js'
 import type { Row } from '../row.js'
 import { clockedWarm, type Run, type Suite } from '../suite.js'
 import {
-  destinationOperation, empty, formatShape, operations, rulesOf, serviceKey, serviceOperation, sumOfEveryField, verbs, verify, weightAfter, type Shape, type Verb,
+  destinationOperation, empty, formatShape, operations, rulesOf, serviceKey, serviceOperation, sumOfEveryField, verbs, verify, weightAfter,
+  type Shape, type Verb,
 } from '../workload.js'
 
 const standard: Shape = { services: 1000, destinations: 10 }
@@ -54,7 +55,9 @@ async function wholeTable(shape: Shape, rules: Record<Verb, readonly Operation[]
   await using namespace = await Namespace.create()
   const elsewhere = await Ipvs.open({ netns: rehearsal.path })
   const ipvs = await Ipvs.open({ netns: namespace.path })
-  const services = Object.fromEntries(verbs.map(verb => [verb, [...operations(verb, { services: rulesOf(shape), destinations: 0 })]])) as Record<Verb, Operation[]>
+  const services = Object.fromEntries(
+    verbs.map(verb => [verb, [...operations(verb, { services: rulesOf(shape), destinations: 0 })]]),
+  ) as Record<Verb, Operation[]>
   const rehearse = async (): Promise<void> => { for (const verb of verbs) await change(elsewhere, rehearsed[verb]) }
   try {
     const timings: Timings = {}
@@ -104,7 +107,8 @@ function rows(comparison: Comparison, shape: Shape, run: Run): Row[] {
   const row = (phase: string, contender: string, what: string, goal?: number): Row => {
     const { [contender]: { median, ratio }, batched } = comparison[phase]
     return {
-      what: `${formatShape(shape)}: ${what}`, value: median, unit: phase === 'snapshot' ? 'µs/object' : 'µs/rule', reference: batched.median, ratio,
+      what: `${formatShape(shape)}: ${what}`, value: median, unit: phase === 'snapshot' ? 'µs/object' : 'µs/rule',
+      reference: batched.median, ratio,
       ...(isStandard(shape) && goal !== undefined ? { goal } : {}),
     }
   }

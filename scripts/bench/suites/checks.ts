@@ -27,7 +27,9 @@ function compile(): string {
   const folder = fileURLToPath(new URL('../../../bench/', import.meta.url))
   const source = fileURLToPath(new URL('../../../../scripts/bench/checks.c', import.meta.url))
   mkdirSync(folder, { recursive: true })
-  execFileSync('c++', ['-x', 'c', '-std=c11', '-O2', '-Wall', '-Wextra', '-o', `${folder}checks`, source], { stdio: ['ignore', 'inherit', 'inherit'] })
+  execFileSync(
+    'c++', ['-x', 'c', '-std=c11', '-O2', '-Wall', '-Wextra', '-o', `${folder}checks`, source], { stdio: ['ignore', 'inherit', 'inherit'] },
+  )
   return `${folder}checks`
 }
 
@@ -55,10 +57,14 @@ export const checks: Suite = {
     const found = `${sum(({ good }) => good)} good, ${sum(({ bad }) => bad)} bad, ${sum(({ untried }) => untried)} not tried, ${sum(({ changes }) => changes)} taken for dead; the loop was late for ${sum(({ late }) => late)} ms`
     return [
       {
-        what: 'processor time of a check, C loop beside it', value: median(own.map(perCheck)), reference: median(reference.map(perCheck)), ratio, unit: 'µs/call',
+        what: 'processor time of a check, C loop beside it', value: median(own.map(perCheck)), reference: median(reference.map(perCheck)),
+        ratio, unit: 'µs/call',
         goal: place === 'native' ? 1.9 : undefined, note: found,
       },
-      { what: 'memory of the whole process', value: Math.max(...own.map(({ memory }) => memory)) / 1e6, unit: 'MB', goal: place === 'native' ? 150 : undefined },
+      {
+        what: 'memory of the whole process', value: Math.max(...own.map(({ memory }) => memory)) / 1e6, unit: 'MB',
+        goal: place === 'native' ? 150 : undefined,
+      },
     ]
   },
 }

@@ -40,7 +40,10 @@ export const cold: Suite = {
       opened.push(await clocked(async () => { await (await Ipvs.open()).close() }))
     }
     return [
-      { what: `${formatShape(shape)}: open and add in one batch, first in its process`, value: add.batch.median, unit: 'µs', reference: add.c.median, ratio: add.batch.ratio, ...(run.shape === undefined ? { goal: 4 } : {}), note: 'the C reference is warm' },
+      {
+        what: `${formatShape(shape)}: open and add in one batch, first in its process`, value: add.batch.median, unit: 'µs',
+        reference: add.c.median, ratio: add.batch.ratio, ...(run.shape === undefined ? { goal: 4 } : {}), note: 'the C reference is warm',
+      },
       { what: 'open and close a handle, warm', value: median(opened), unit: 'µs' },
       { what: 'node -e 0', value: median(node), unit: 'µs' },
     ]

@@ -33,7 +33,10 @@ export const eventLoop: Suite = {
     const rules = rulesOf(shape).toLocaleString('en')
     return [
       { what: 'an idle run', value: idle, unit: 'µs' },
-      { what: `${rules} rules given as an iterable, less the idle run`, value: median(held.batch) - idle, unit: 'µs', goal: 5000 * (run.place === 'tcg' ? 20 : 1) },
+      {
+        what: `${rules} rules given as an iterable, less the idle run`, value: median(held.batch) - idle, unit: 'µs',
+        goal: 5000 * (run.place === 'tcg' ? 20 : 1),
+      },
       { what: 'snapshot of them, less the idle run', value: median(held.snapshot) - idle, unit: 'µs' },
     ]
   },

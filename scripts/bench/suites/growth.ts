@@ -49,6 +49,12 @@ export const growth: Suite = {
       rows.push({ what: formatShape(shape), value: add.batch.median, unit: 'µs/rule', reference: add.c.median, ratio: add.batch.ratio })
     }
     const beside = rows.map(row => (row.ratio as number) / (rows[0].ratio as number))
-    return [...rows, { what: 'growth, beside the C reference\'s own', value: Math.max(...beside), unit: '×', goal: 1.3, note: 'the largest ratio by the first' }]
+    return [
+      ...rows,
+      {
+        what: 'growth, beside the C reference\'s own', value: Math.max(...beside), unit: '×', goal: 1.3,
+        note: 'the largest ratio by the first',
+      },
+    ]
   },
 }

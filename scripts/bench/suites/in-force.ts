@@ -23,7 +23,11 @@ async function packetThrough(server: Socket, client: Socket, text: string): Prom
   const arrived = once(server, 'message') as Promise<[Buffer]>
   client.send(text, port, virtual)
   const [message] = await arrived
-  if (message.toString() !== text) throw new Error(`the backend received '${message.toString()}' where '${text}' was sent: a packet came through before its rule was there`)
+  if (message.toString() !== text) {
+    throw new Error(
+      `the backend received '${message.toString()}' where '${text}' was sent: a packet came through before its rule was there`,
+    )
+  }
 }
 
 /**
@@ -58,7 +62,10 @@ export const inForce: Suite = {
       return [
         { what: 'await addDestination(), then a packet to the backend', value: median(rule), unit: 'µs' },
         { what: 'a packet alone, the rule being there', value: median(alone), unit: 'µs' },
-        { what: 'the rule\'s part of it', value: median(rule) - median(alone), unit: 'µs', note: `medians of ${rule.length}; the first packet was sent the moment the promise settled, and none was lost` },
+        {
+          what: 'the rule\'s part of it', value: median(rule) - median(alone), unit: 'µs',
+          note: `medians of ${rule.length}; the first packet was sent the moment the promise settled, and none was lost`,
+        },
       ]
     } finally {
       server.close()

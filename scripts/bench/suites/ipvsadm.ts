@@ -42,7 +42,10 @@ async function restoring(shape: Shape, folder: string, rounds: number): Promise<
     },
   }, { rounds })
   const row = (what: string, contender: 'script' | 'restore' | 'ipvsadm'): Row =>
-    ({ what: `${formatShape(shape)}: ${what}`, value: add[contender].median, unit: 'µs/rule', reference: add.c.median, ratio: add[contender].ratio })
+    ({
+      what: `${formatShape(shape)}: ${what}`, value: add[contender].median, unit: 'µs/rule', reference: add.c.median,
+      ratio: add[contender].ratio,
+    })
   return [
     row('a script with this package, Node\'s start included', 'script'),
     row('ipvsadm-restore', 'restore'),
@@ -51,7 +54,10 @@ async function restoring(shape: Shape, folder: string, rounds: number): Promise<
       what: `${formatShape(shape)}: ipvsadm -R beside the script`, value: add.ipvsadm.median / add.script.median, unit: '×',
       ...(shape.services === 10_000 && shape.destinations === 10 ? { goal: 5, atLeast: true } : {}),
     },
-    { what: `${formatShape(shape)}: ipvsadm -Ln --stats`, value: list.list.median, unit: 'µs/object', reference: list.c.median, ratio: list.list.ratio },
+    {
+      what: `${formatShape(shape)}: ipvsadm -Ln --stats`, value: list.list.median, unit: 'µs/object', reference: list.c.median,
+      ratio: list.list.ratio,
+    },
   ]
 }
 
@@ -60,7 +66,8 @@ async function processForEach(folder: string, rounds: number): Promise<Row> {
   writeFileSync(script, ['set -e', ...[...ipvsadmLines(oneByOne)].map(line => `ipvsadm ${line}`), ''].join('\n'))
   const { add } = await compare({ c: inC(oneByOne), each: filledBy(oneByOne, namespace => namespace.run('sh', [script])) }, { rounds })
   return {
-    what: 'ipvsadm once a rule, from a shell script', value: add.each.median, unit: 'µs/rule', reference: add.c.median, ratio: add.each.ratio,
+    what: 'ipvsadm once a rule, from a shell script', value: add.each.median, unit: 'µs/rule', reference: add.c.median,
+    ratio: add.each.ratio,
     note: `measured with ${rulesOf(oneByOne)} rules`,
   }
 }
@@ -72,8 +79,12 @@ export const ipvsadm: Suite = {
     const folder = mkdtempSync(join(tmpdir(), 'ipvs-bench-'))
     const rounds = Math.min(run.rounds, 3)
     try {
-      const rows = [await processForEach(folder, rounds), ...await restoring(run.shape ?? { services: 1000, destinations: 10 }, folder, rounds)]
-      if (run.shape === undefined) rows.push(...await restoring({ services: 10_000, destinations: 10 }, folder, run.place === 'tcg' ? 1 : rounds))
+      const rows = [
+        await processForEach(folder, rounds), ...await restoring(run.shape ?? { services: 1000, destinations: 10 }, folder, rounds),
+      ]
+      if (run.shape === undefined) {
+        rows.push(...await restoring({ services: 10_000, destinations: 10 }, folder, run.place === 'tcg' ? 1 : rounds))
+      }
       return rows
     } finally {
       rmSync(folder, { recursive: true })

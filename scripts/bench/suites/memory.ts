@@ -12,7 +12,9 @@ export const memory: Suite = {
     await using namespace = await Namespace.create()
     const { output } = await namespace.run(...ownProgram('memory', [shape.services, shape.destinations]))
     await countTable(namespace, shape)
-    const { start, open, peakOfBatch, peakOfSnapshot } = JSON.parse(output) as Record<'start' | 'open' | 'peakOfBatch' | 'peakOfSnapshot', number>
+    const { start, open, peakOfBatch, peakOfSnapshot } = JSON.parse(
+      output,
+    ) as Record<'start' | 'open' | 'peakOfBatch' | 'peakOfSnapshot', number>
     const rules = rulesOf(shape).toLocaleString('en')
     const megabytes = (bytes: number): number => bytes / 1e6
     return [

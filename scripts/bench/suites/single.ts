@@ -14,7 +14,9 @@ const keys = Array.from({ length: loop }, (_, i) => serviceKey(i))
 
 /** Made beforehand, as the reference's requests are: what a program does to have its rules is not what is measured. */
 const entries = Object.fromEntries(verbs.map(verb =>
-  [verb, Array.from({ length: 11 }, (_, i) => destination(i, verb === 'update' ? weightAfter.update : weightAfter.add))])) as Record<Verb, Destination[]>
+  [
+    verb, Array.from({ length: 11 }, (_, i) => destination(i, verb === 'update' ? weightAfter.update : weightAfter.add)),
+  ])) as Record<Verb, Destination[]>
 
 /** Each round of calls touches every service once, so that the length of a service's list does not count. */
 const call = (ipvs: Ipvs | IpvsSync, verb: Verb) => {
@@ -37,14 +39,17 @@ async function withServices<T>(work: (ipvs: Ipvs, sync: IpvsSync) => Promise<T>)
 }
 
 async function verifyAfter(verb: Verb, ipvs: Ipvs, destinations: number): Promise<void> {
-  verify(await ipvs.snapshot(), { ...shape, destinations: verb === 'remove' ? 0 : destinations }, verb === 'update' ? weightAfter.update : weightAfter.add)
+  const left = verb === 'remove' ? 0 : destinations
+  verify(await ipvs.snapshot(), { ...shape, destinations: left }, verb === 'update' ? weightAfter.update : weightAfter.add)
 }
 
 /**
  * The median of loops, as many as there are destinations of each service: what was read back before leaves V8 something to tidy up, which
  * falls into the first ones.
  */
-const loops = (calls: (verb: Verb, ipvs: Ipvs, sync: IpvsSync, from: number) => unknown): Promise<Timings> => withServices(async (ipvs, sync) => {
+type Calls = (verb: Verb, ipvs: Ipvs, sync: IpvsSync, from: number) => unknown
+
+const loops = (calls: Calls): Promise<Timings> => withServices(async (ipvs, sync) => {
   const timings: Timings = {}
   for (const verb of verbs) {
     const samples: number[] = []
@@ -83,11 +88,16 @@ export const single: Suite = {
     const rows: Row[] = []
     for (const verb of verbs) {
       const { c, sync } = comparison[verb]
-      rows.push({ what: `${verb} a destination, sync`, value: sync.median, unit: 'µs/call', reference: c.median, ratio: sync.ratio, goal: run.place === 'uml' ? 1.2 : 1.5 })
+      rows.push({
+        what: `${verb} a destination, sync`, value: sync.median, unit: 'µs/call', reference: c.median, ratio: sync.ratio,
+        goal: run.place === 'uml' ? 1.2 : 1.5,
+      })
     }
     for (const verb of verbs) {
       const { c, sync, promise } = comparison[verb]
-      rows.push({ what: `${verb} a destination, promise`, value: promise.median, unit: 'µs/call', reference: c.median, ratio: promise.ratio })
+      rows.push({
+        what: `${verb} a destination, promise`, value: promise.median, unit: 'µs/call', reference: c.median, ratio: promise.ratio,
+      })
       rows.push({
         what: '  of it beyond the sync one', value: promise.median - sync.median, unit: 'µs/call',
         ...(run.place === 'tcg' ? {} : { goal: allowance, note: run.place === 'uml' ? '6 × getppid' : '' }),
@@ -102,8 +112,13 @@ const distributions = (kind: 'sync' | 'promise'): Promise<Row[]> => withServices
   const options = { iterations: 10 * loop, warmup: loop }
   const rows: Row[] = []
   for (const verb of verbs) {
-    const { clock, ...distribution } = kind === 'sync' ? measureSync(call(sync, verb), options) : await measure(call(ipvs, verb) as () => Promise<unknown>, options)
-    rows.push({ what: `${verb}, ${kind}, every call clocked`, value: distribution.median, unit: 'µs/call', note: `less ${clock.toFixed(2)} µs for the clock`, distribution })
+    const { clock, ...distribution } = kind === 'sync'
+      ? measureSync(call(sync, verb), options)
+      : await measure(call(ipvs, verb) as () => Promise<unknown>, options)
+    rows.push({
+      what: `${verb}, ${kind}, every call clocked`, value: distribution.median, unit: 'µs/call',
+      note: `less ${clock.toFixed(2)} µs for the clock`, distribution,
+    })
     await verifyAfter(verb, ipvs, 11)
   }
   return rows
