@@ -8,7 +8,9 @@
 
 export { Ipvs } from './ipvs.js'
 export { IpvsSync } from './ipvs-sync.js'
-export { AbortError, BatchError, IpvsError } from './model/errors.js'
+export { AbortError, BatchError } from './model/batch.js'
+export type { BatchOptions, BatchResult, Refusal } from './model/batch.js'
+export { IpvsError } from './model/errors.js'
 export type { ArgumentError, ArgumentErrorCode, Failure, OpenReason } from './model/errors.js'
 export type { AsyncBatchInput, BatchInput } from './client/batch-input.js'
 export type { BatchBuilder, ChangeMethods, Promised, ReadMethods } from './client/methods.js'

@@ -1,5 +1,6 @@
 import type { BatchInput } from './client/batch-input.js'
 import { batchSync } from './client/batch-sync.js'
+import type { BatchOptions, BatchResult } from './model/batch.js'
 import { closedError, IpvsError } from './model/errors.js'
 import { failureOf } from './client/failure.js'
 import { listAll } from './client/listing.js'
@@ -8,7 +9,7 @@ import type { NativeHandle } from './wire/addon.js'
 import { addon } from './wire/load.js'
 import { nativeOptions } from './client/open-options.js'
 import { openError } from './client/open-error.js'
-import { changes, pack, reads, type Change, type Listing, type Single } from './client/operations.js'
+import { callOf, changes, pack, reads, type Change, type Listing, type Single } from './client/operations.js'
 import { Requests } from './wire/pack/requests.js'
 import { connectionsSync } from './proc/connections.js'
 import { sysctlSync, type SysctlSync } from './proc/sysctl.js'
@@ -17,8 +18,8 @@ import type { Connection, ConnectionFilter, ProcessorTotals, Totals } from './pr
 import { snapshotSync } from './client/snapshot.js'
 import { batchChannel, type BatchTrace } from './client/tracing.js'
 import type {
-  BatchOptions, BatchResult, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
-  OpenOptions, Service, ServiceInput, ServiceKey, Timeouts,
+  Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
+  OpenOptions, Operation, Service, ServiceInput, ServiceKey, Timeouts,
 } from './model/types.js'
 import { ATTEMPTS } from './wire/unpack/repeats.js'
 import { DONE, replyOf, type Reply } from './wire/unpack/reply.js'
@@ -73,8 +74,8 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
     return executeTraced(() => this.#open(), requests, batch)
   }
 
-  /** Packs an operation and runs it; what was refused is thrown. */
-  #run(definition: Change | Single<unknown> | Listing<unknown>, first: unknown, second: unknown): Reply | undefined {
+  /** Packs a request and has the kernel carry it out. What was refused is thrown. */
+  #ask(definition: Change | Single<unknown> | Listing<unknown>, first: unknown, second: unknown): Reply | undefined {
     this.#open()
     const requests = this.#requests
     requests.clear()
@@ -84,17 +85,17 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
   }
 
   #change(definition: Change, first?: unknown, second?: unknown): void {
-    this.#run(definition, first, second)
+    this.#ask(definition, first, second)
   }
 
   #read<Answer>(definition: Single<Answer>, first?: unknown): Answer {
-    const reply = this.#run(definition, first, undefined)!
+    const reply = this.#ask(definition, first, undefined)!
     return definition.read(reply, reply.recordsOf(0))
   }
 
   #list<Element>(definition: Listing<Element>, first?: unknown): Element[] {
     for (let attempt = 0; ; attempt++) {
-      const reply = this.#run(definition, first, undefined)
+      const reply = this.#ask(definition, first, undefined)
       if (reply === undefined) return []
       const request = reply.requests - 1
       const repeated = definition.repeats?.(reply, request)
@@ -148,6 +149,12 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
   processorTotals(): ProcessorTotals[] { return processorTotalsSync(this.#open()) }
   /** As {@link Ipvs.sysctl}. */
   readonly sysctl: SysctlSync = sysctlSync(() => this.#open())
+
+  /** As {@link Ipvs.run}. */
+  run(operation: Operation): void {
+    this.#open()
+    this.#change(...callOf(operation))
+  }
 
   /** As {@link Ipvs.batch}, with a function, an array or a plain iterable. */
   batch(operations: BatchInput, options?: BatchOptions): BatchResult {

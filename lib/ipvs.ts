@@ -3,10 +3,11 @@ import type { AsyncBatchInput } from './client/batch-input.js'
 import type { ChangeMethods, Promised, ReadMethods } from './client/methods.js'
 import type { NativeHandle } from './wire/addon.js'
 import { addon } from './wire/load.js'
+import type { BatchOptions, BatchResult } from './model/batch.js'
 import { closedError } from './model/errors.js'
 import { nativeOptions } from './client/open-options.js'
 import { openError } from './client/open-error.js'
-import { changes, reads } from './client/operations.js'
+import { callOf, changes, reads } from './client/operations.js'
 import { connections } from './proc/connections.js'
 import { sysctl, type Sysctl } from './proc/sysctl.js'
 import { processorTotals, totals } from './proc/totals.js'
@@ -19,8 +20,8 @@ import { reconcile, type Reconciler, type ReconcileOptions } from './state/recon
 import type { ApplyOptions, ApplyResult, Desired, Plan, PlanOptions } from './state/types.js'
 import { watch, type Observation, type WatchOptions } from './state/watch.js'
 import type {
-  BatchOptions, BatchResult, Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
-  OpenOptions, Service, ServiceInput, ServiceKey, Timeouts,
+  Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
+  OpenOptions, Operation, Service, ServiceInput, ServiceKey, Timeouts,
 } from './model/types.js'
 
 /**
@@ -78,6 +79,12 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   stopDaemon(daemon: DaemonKey): Promise<void> { return this.#queue.change(changes.stopDaemon, daemon, undefined) }
   daemons(): Promise<Daemon[]> { return this.#queue.list(reads.daemons) }
   snapshot(): Promise<ListedTable> { return snapshot(this.#queue) }
+
+  /**
+   * Carries out one operation, given as an object as batches and plans have them: the same as calling the method that `operation.type` names.
+   * Rejects as that method does; a type that does not exist rejects with `ERR_INVALID_ARG_TYPE`.
+   */
+  async run(operation: Operation): Promise<void> { return this.#queue.change(...callOf(operation)) }
 
   /**
    * Carries out any number of operations in as few system calls as the socket's limits allow, in order.

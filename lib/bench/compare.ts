@@ -1,12 +1,12 @@
 import { median } from './samples.js'
 
-/** Durations in microseconds, by the name of what was timed. */
+/** Durations in microseconds, by the name of the timed work. */
 export type Timings = Record<string, number>
 
-/** A way of doing the work. It times itself, so that what it has to set up and clear away does not count, or another process can do the timing. */
+/** A way of doing the work. It times itself, which excludes its own preparation and clean-up and lets another process do the timing. */
 export type Contender = () => Timings | PromiseLike<Timings>
 
-/** How one contender did at one thing. */
+/** One contender's result for one piece of work. */
 export interface Standing {
   /** Microseconds, the median of all rounds. */
   median: number
@@ -16,18 +16,18 @@ export interface Standing {
   samples: number[]
 }
 
-/** What {@link compare} found: by the name of what was timed, then by contender. */
+/** The result of {@link compare}: by the name of the timed work, then by contender. */
 export type Comparison<Name extends string = string> = Record<string, Record<Name, Standing>>
 
 /** How to compare. */
 export interface CompareOptions<Name extends string = string> {
-  /** Whose medians the ratios divide by; the first contender by default. */
+  /** The contender whose medians the ratios divide by; the first one by default. */
   reference?: Name
-  /** How many times each contender has its turn, 5 by default. */
+  /** The number of rounds, in each of which every contender runs once; 5 by default. */
   rounds?: number
 }
 
-/** Turns an ordinary function into a {@link Contender} that is timed from its call until it is done, under the name 'time'. */
+/** Turns an ordinary function into a {@link Contender} that is timed from its call until it has finished, under the name 'time'. */
 export function timed(work: () => unknown): Contender {
   return async () => {
     const start = performance.now()
@@ -37,20 +37,22 @@ export function timed(work: () => unknown): Contender {
 }
 
 /**
- * Lets contenders do the same work in turns, so that a machine that grows slower or faster meanwhile does so to all of them,
- * and divides the medians.
+ * Compares contenders that do the same work. They take turns, so that changes in the machine's speed affect all of them, and their medians
+ * are divided.
  *
  * ```ts
  * const { time } = await compare({ single: timed(oneByOne), batched: timed(allAtOnce) })
  * console.log(`batched takes ${time.batched.ratio} of the time`)
  * ```
  *
- * Something that not all contenders time has the standings of those that do; its ratios are NaN if the reference does not.
+ * Work that only some contenders time has only their standings. Its ratios are NaN if the reference does not time it.
  *
- * @throws RangeError when there is no contender, the reference is none of them, or `rounds` is not a whole number from 1 on;
- *   whatever a contender throws or rejects with
+ * @throws RangeError if there is no contender, the reference is not a contender, or `rounds` is not a whole number from 1 on;
+ *   any error that a contender throws or rejects with
  */
-export async function compare<Name extends string>(contenders: Record<Name, Contender>, options: CompareOptions<NoInfer<Name>> = {}): Promise<Comparison<Name>> {
+export async function compare<Name extends string>(
+  contenders: Record<Name, Contender>, options: CompareOptions<NoInfer<Name>> = {},
+): Promise<Comparison<Name>> {
   const names = Object.keys(contenders) as Name[]
   const { reference = names[0], rounds = 5 } = options
   if (!names.includes(reference)) throw new RangeError(`options.reference: '${reference}' is none of the contenders (${names.join(', ')})`)
@@ -65,7 +67,8 @@ export async function compare<Name extends string>(contenders: Record<Name, Cont
   const standings = (byName: Partial<Record<Name, number[]>>): Record<Name, Standing> => {
     const base = byName[reference] === undefined ? NaN : median(byName[reference])
     const entries = Object.entries(byName) as [Name, number[]][]
-    return Object.fromEntries(entries.map(([name, own]) => [name, { median: median(own), ratio: median(own) / base, samples: own }])) as Record<Name, Standing>
+    const standing = (own: number[]): Standing => ({ median: median(own), ratio: median(own) / base, samples: own })
+    return Object.fromEntries(entries.map(([name, own]) => [name, standing(own)])) as Record<Name, Standing>
   }
   return Object.fromEntries(Object.entries(samples).map(([what, byName]) => [what, standings(byName)]))
 }

@@ -1,5 +1,5 @@
 /**
- * Timing helpers: those that the package's own benchmark uses, for programs that measure how fast their rules take effect.
+ * Timing helpers for programs that measure how fast their rules take effect. The package's own benchmark uses them too.
  *
  * ```ts
  * import { measure, compare, timed } from 'ipvs/bench'

@@ -1,23 +1,23 @@
 import { median, summarize, type Summary } from './samples.js'
 
-/** How often and how finely to measure. */
+/** How to measure. */
 export interface MeasureOptions {
   /** Timed calls in all, 1,000 by default. */
   iterations?: number
-  /** Calls before the first timed one, for the compiler and the caches; a tenth of the iterations by default. */
+  /** Untimed calls before the first timed one, which warm up compiler and caches; a tenth of the iterations by default. */
   warmup?: number
   /**
-   * Calls to one reading of the clock, 1 by default. Each sample is then the mean of that many calls: reading the clock costs a
-   * system call in some virtual machines (13 µs in user-mode Linux), which loops of 1,000 make disappear, and percentiles with it.
+   * Calls per reading of the clock, 1 by default. Each sample is the mean of that many calls. Reading the clock costs a system call in some
+   * virtual machines (13 µs in user-mode Linux); 1,000 calls per sample hide that cost, but also the percentiles.
    */
   callsPerSample?: number
 }
 
-/** What {@link measure} found: microseconds per call. */
+/** The result of {@link measure}, in microseconds per call. */
 export interface Measurement extends Summary {
-  /** Timed calls in all; `count` samples of them. */
+  /** Timed calls in all, in `count` samples. */
   iterations: number
-  /** What reading the clock costs here, in microseconds. It is already taken off every sample. */
+  /** The cost of reading the clock, in microseconds. It is already subtracted from every sample. */
   clock: number
 }
 
@@ -29,12 +29,14 @@ function timePerCall(loops: number, call: () => unknown): number {
   return (now() - start) / loops
 }
 
-/** What one reading of the clock costs, in microseconds: the shortest of nine loops of 1,000, so that no more is taken off a timing than it contains. */
+/**
+ * The cost of reading the clock, in microseconds: the fastest of nine loops of 1,000, so that never too much is subtracted from a timing.
+ */
 export function clockCost(): number {
   return Math.min(...Array.from({ length: 9 }, () => timePerCall(1000, now)))
 }
 
-/** What the cheapest system call (getppid) costs a JavaScript program, in microseconds: the median of nine loops of 1,000. */
+/** The cost of the cheapest system call (getppid) from JavaScript, in microseconds: the median of nine loops of 1,000. */
 export function systemCallCost(): number {
   return median(Array.from({ length: 9 }, () => timePerCall(1000, () => process.ppid)))
 }
@@ -57,14 +59,14 @@ function measurement(elapsed: Float64Array, callsPerSample: number): Measurement
 }
 
 /**
- * Times a function that answers with a promise, one call after the other.
+ * Times a function that returns a promise, one call after the other.
  *
  * ```ts
  * const { median, p99 } = await measure(i => ipvs.updateDestination(web, { ...backend, weight: 1 + i % 2 }), { iterations: 10_000 })
  * ```
  *
- * @param call is given the number of the call: 0, 1, … through the warm-up and on through the timed calls
- * @throws RangeError for options that are not whole numbers; whatever `call` throws or rejects with
+ * @param call gets the number of the call, counting from 0 through the warm-up and the timed calls
+ * @throws RangeError for options that are not whole numbers; any error that `call` throws or rejects with
  */
 export async function measure(call: (index: number) => PromiseLike<unknown>, options: MeasureOptions = {}): Promise<Measurement> {
   const { iterations, warmup, callsPerSample } = settings(options)
@@ -79,7 +81,7 @@ export async function measure(call: (index: number) => PromiseLike<unknown>, opt
   return measurement(elapsed, callsPerSample)
 }
 
-/** {@link measure} for a function that is done when it returns. */
+/** {@link measure} for a synchronous function. */
 export function measureSync(call: (index: number) => unknown, options: MeasureOptions = {}): Measurement {
   const { iterations, warmup, callsPerSample } = settings(options)
   let index = 0

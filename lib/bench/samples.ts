@@ -5,9 +5,9 @@ export interface HistogramBar {
   count: number
 }
 
-/** What a set of timings says. Durations are microseconds. */
+/** A summary of timings. Durations are microseconds. */
 export interface Summary {
-  /** How many timings there are. */
+  /** The number of timings. */
   count: number
   minimum: number
   /** Half of the timings are at most this long. */
@@ -18,16 +18,19 @@ export interface Summary {
   p999: number
   maximum: number
   mean: number
-  /** Two bars to a doubling, so that microseconds and seconds fit the same picture; empty ones at both ends are left out. The lowest one holds whatever is shorter. */
+  /**
+   * Two bars per doubling, so that microseconds and seconds fit the same histogram. Empty bars at both ends are left out. The lowest bar
+   * includes all shorter timings.
+   */
   histogram: HistogramBar[]
 }
 
 const barsPerDoubling = 2
 
-/** Upper edge of the lowest bar: a hundredth of a microsecond, shorter than any clock can tell. */
+/** Upper edge of the lowest bar: a hundredth of a microsecond, below the resolution of any clock. */
 const shortest = 2 ** -6.5
 
-/** Upper edge of the bar that a duration falls into, as a whole number of steps from one microsecond. */
+/** Upper edge of a duration's bar, as a whole number of steps from one microsecond. */
 const step = (duration: number): number => Math.ceil(Math.log2(Math.max(duration, shortest)) * barsPerDoubling)
 
 function histogramOf(sorted: Float64Array): HistogramBar[] {
@@ -44,14 +47,14 @@ function histogramOf(sorted: Float64Array): HistogramBar[] {
   return bars
 }
 
-/** The value that a share of all sorted values does not exceed (nearest rank: always one of the values). */
+/** The percentile of sorted values by nearest rank, which is always one of the values. */
 const percentile = (sorted: Float64Array, share: number): number =>
   sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)]
 
 /**
- * The middle of a set of numbers; of an even count, the mean of the two in the middle.
+ * The median of a set of numbers; of an even count, the mean of the two in the middle.
  *
- * @throws RangeError when there are none
+ * @throws RangeError if there are none
  */
 export function median(values: Iterable<number>): number {
   const sorted = Float64Array.from(values).sort()
@@ -63,8 +66,8 @@ export function median(values: Iterable<number>): number {
 /**
  * Percentiles and histogram of timings.
  *
- * @param durations microseconds, in any order; left untouched
- * @throws RangeError when there are none
+ * @param durations microseconds, in any order; not modified
+ * @throws RangeError if there are none
  */
 export function summarize(durations: Iterable<number>): Summary {
   const sorted = Float64Array.from(durations).sort()
@@ -81,15 +84,17 @@ export function summarize(durations: Iterable<number>): Summary {
   }
 }
 
-/** Microseconds in three significant digits, with the unit that suits: '0.52 µs', '13.4 µs', '2.10 ms', '1.05 s'. */
+/** Microseconds in three significant digits with a suitable unit: '0.52 µs', '13.4 µs', '2.10 ms', '1.05 s'. */
 export function formatDuration(microseconds: number): string {
-  const [value, unit] = microseconds >= 999_500 ? [microseconds / 1e6, 's'] : microseconds >= 999.5 ? [microseconds / 1e3, 'ms'] : [microseconds, 'µs']
+  const [value, unit] = microseconds >= 999_500 ? [microseconds / 1e6, 's']
+    : microseconds >= 999.5 ? [microseconds / 1e3, 'ms']
+    : [microseconds, 'µs']
   const decimals = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2
   return `${value.toFixed(decimals)} ${unit}`
 }
 
 /**
- * A histogram as lines of text, a bar a line.
+ * Formats a histogram as text, one bar per line.
  *
  * @param width length of the longest bar in characters
  */

@@ -40,6 +40,9 @@ const PAUSE = 1_000
 /** Milliseconds that a thread is given to end. */
 const END = 5_000
 
+/** Megabytes of the thread's young generation: what checks leave behind is short-lived, and V8 would let it grow to many times that before it collects. */
+const YOUNG = 4
+
 /** The thread's file: beside this one as a module, in the neighbouring folder of the command's bundle; where this runs from its sources, the one that was compiled. */
 function workerFile(): string {
   const built = fileURLToPath(new URL('../checks/worker.js', import.meta.url))
@@ -95,7 +98,7 @@ export class Checker extends EventEmitter<CheckerEvents> {
   #begin(): Promise<void> {
     const workerData: WorkerOptions = { ...this.#options, netns: this.#netns }
     // Flags of the process are about its own program: `--input-type` would be refused.
-    const worker = new Worker(workerFile(), { workerData, name: 'ipvs-checks', execArgv: [] })
+    const worker = new Worker(workerFile(), { workerData, name: 'ipvs-checks', execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: YOUNG } })
     this.#worker = worker
     let failure: Error | undefined
     return new Promise((started, refused) => {

@@ -33,7 +33,7 @@ export class Monitor {
       const watched = this.#destinations.get(id)
       if (watched === undefined) continue
       this.#destinations.delete(id)
-      for (const slot of watched.slots) slot.run.watchers.delete(watched)
+      for (const slot of watched.slots) slot.run.watchers.delete(id)
       released.push(...watched.slots)
     }
     for (const destination of set) released.push(...this.#set(destination))
@@ -48,13 +48,13 @@ export class Monitor {
     const watched = known ?? new Watched(id, weight)
     watched.configuredWeight = weight
     const before = watched.slots
-    for (const { run } of before) run.watchers.delete(watched)
+    for (const { run } of before) run.watchers.delete(id)
     watched.slots = checks.map((check) => {
       const run = this.#runFor(destination, check)
       const initially = known === undefined ? firstThought(destination, check) : before.find((slot) => slot.run === run)?.initially ?? (known.up ? 'up' : 'down')
       return { run, initially, tellsAll: check.type !== 'file' && check.logEachFailure === true }
     })
-    for (const { run } of watched.slots) run.watchers.add(watched)
+    for (const { run } of watched.slots) run.watchers.add(id)
     if (known === undefined) {
       this.#destinations.set(id, watched)
       watched.up = watched.slots.every(({ initially }) => initially !== 'down')
@@ -78,11 +78,12 @@ export class Monitor {
     if (answer.outcome === 'untried') this.#troubled(run, answer.words)
     else {
       if (run.trouble !== undefined) this.#troubled(run, undefined)
-      for (const watched of run.watchers) {
+      for (const id of run.watchers) {
+        const watched = this.#destinations.get(id)!
         watched.heard(run)
         const isTold = this.#evaluate(watched, run)
         if (!isTold && answer.outcome === 'bad' && watched.slots.some((slot) => slot.run === run && slot.tellsAll)) {
-          this.#news.failures.push({ id: watched.id, check: run.probe.what, words: answer.words, at: run.lastAt })
+          this.#news.failures.push({ id, check: run.probe.what, words: answer.words, at: run.lastAt })
           this.#soon()
         }
       }
@@ -94,7 +95,7 @@ export class Monitor {
     const isNew = (run.trouble === undefined) !== (words === undefined)
     run.trouble = words
     if (!isNew) return
-    const trouble = { ids: [...run.watchers].map(({ id }) => id), check: run.probe.what }
+    const trouble = { ids: [...run.watchers], check: run.probe.what }
     this.#news.troubles.push(words === undefined ? trouble : { ...trouble, words })
     this.#soon()
   }

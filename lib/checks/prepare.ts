@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { completeCheck } from '../configuration/complete.js'
 import type { Check, CheckTarget, HttpCheck, TlsOptions, UdpCheck, Url } from '../configuration/types.js'
+import { endpointWords } from '../model/keys.js'
 import { untried } from './answer.js'
 import { Attempt, type Asker, type Probe } from './attempt.js'
 import type { RunningClock } from './clock.js'
@@ -47,9 +48,6 @@ const endpointOf = (target: Target, { address, port, bindAddress, bindPort, bind
   mark,
 })
 
-/** 'ADDRESS:PORT', as it stands in a Host header. */
-const hostOf = ({ address, port }: Endpoint): string => address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
-
 const content = (path: string | undefined): string | undefined => path === undefined ? undefined : readFileSync(path, 'latin1')
 
 function securityOf({ serverName, verify, authorities, certificate, key, passphrase, requireClose }: TlsOptions): Security {
@@ -60,7 +58,7 @@ function securityOf({ serverName, verify, authorities, certificate, key, passphr
 
 const pageOf = (url: Url, check: HttpCheck, endpoint: Endpoint): Page => ({
   path: url.path,
-  host: url.host ?? check.host ?? hostOf(endpoint),
+  host: url.host ?? check.host ?? endpointWords(endpoint),
   status: url.status!.map((status) => typeof status === 'number' ? [status, status] : status),
   digest: url.digest,
   text: url.text,
@@ -151,12 +149,20 @@ export function prepare(target: Target, check: Check): Probe {
 }
 
 /** A text that is the same for the same question to the same target, however its properties are ordered. */
-export function identity(target: Target, check: Check): string {
-  return JSON.stringify([target.address, target.port, sorted({ ...check, startDown: undefined, logEachFailure: undefined })])
+export function identity({ address, port }: Target, check: Check): string {
+  return `${address} ${port} ${textOf(check, true)}`
 }
 
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined).sort(([a], [b]) => a < b ? -1 : 1).map(([name, inner]) => [name, sorted(inner)]))
+/** JSON with sorted properties; without those that are the destination's own business, at the outside. */
+function textOf(value: unknown, outermost = false): string {
+  if (Array.isArray(value)) return `[${value.map((one) => textOf(one)).join()}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const properties = value as Record<string, unknown>
+  let text = '{'
+  for (const name of Object.keys(properties).sort()) {
+    const inner = properties[name]
+    if (inner === undefined || (outermost && (name === 'startDown' || name === 'logEachFailure'))) continue
+    text += `${name}:${textOf(inner)},`
+  }
+  return `${text}}`
 }

@@ -2,7 +2,6 @@ import type { Answer, WeightWord } from './answer.js'
 import type { Attempt, Asker, Probe } from './attempt.js'
 import type { Due } from './due-queue.js'
 import { Verdict, type Thresholds } from './state.js'
-import type { Watched } from './watched.js'
 
 /** When a check runs. All in milliseconds. */
 export interface Pace extends Thresholds {
@@ -35,7 +34,8 @@ export class Run implements Asker, Due {
   /** Whether the answer may have become another while it was asked for. */
   again = false
   readonly verdict = new Verdict()
-  readonly watchers = new Set<Watched>()
+  /** Ids of the destinations that have this check. */
+  readonly watchers = new Set<string>()
   /** When `verdict.health` became what it is, as of Date.now(). */
   since = 0
   /** What was answered last, good or bad; `undefined` before the first answer. */

@@ -1,7 +1,8 @@
 import { object, refuseUnknown, type Known } from '../arguments/validate.js'
+import type { BatchOptions } from '../model/batch.js'
 import { invalidType, invalidValue } from '../model/errors.js'
 import type {
-  BatchOptions, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Service, ServiceInput, ServiceKey, Timeouts,
+  DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Service, ServiceInput, ServiceKey, Timeouts,
 } from '../model/types.js'
 import type { Packer } from './batch-packer.js'
 import { Results } from './batch-outcome.js'

@@ -1,5 +1,6 @@
-import { AbortError, BatchError, type IpvsError } from '../model/errors.js'
-import type { BatchResult, Operation, Refusal } from '../model/types.js'
+import { AbortError, BatchError, type BatchResult, type Refusal } from '../model/batch.js'
+import type { IpvsError } from '../model/errors.js'
+import type { Operation } from '../model/types.js'
 
 let batches = 0
 

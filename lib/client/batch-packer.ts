@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { isArgumentError, telling, withoutStack } from '../model/errors.js'
+import { telling } from '../model/batch.js'
+import { isArgumentError, withoutStack } from '../model/errors.js'
 import type { Operation } from '../model/types.js'
 import { compact, returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'

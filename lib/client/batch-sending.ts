@@ -1,4 +1,4 @@
-import type { AbortError } from '../model/errors.js'
+import type { AbortError } from '../model/batch.js'
 import type { Operation } from '../model/types.js'
 import { returnBuffer } from '../wire/pack/buffers.js'
 import type { BatchPiece, Packer } from './batch-packer.js'

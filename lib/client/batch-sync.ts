@@ -1,5 +1,6 @@
-import { invalidType, AbortError } from '../model/errors.js'
-import type { BatchOptions, BatchResult, Operation } from '../model/types.js'
+import { AbortError, type BatchOptions, type BatchResult } from '../model/batch.js'
+import { invalidType } from '../model/errors.js'
+import type { Operation } from '../model/types.js'
 import { returnBuffer } from '../wire/pack/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'
 import type { Reply } from '../wire/unpack/reply.js'

@@ -1,5 +1,5 @@
-import { AbortError } from '../model/errors.js'
-import type { BatchOptions, BatchResult, Operation } from '../model/types.js'
+import { AbortError, type BatchOptions, type BatchResult } from '../model/batch.js'
+import type { Operation } from '../model/types.js'
 import { Builder, readOptions, shapeOf, type AsyncBatchInput } from './batch-input.js'
 import { FIRST_PIECE, interrupted, Packer } from './batch-packer.js'
 import { conclude, Results } from './batch-outcome.js'

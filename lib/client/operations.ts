@@ -21,6 +21,8 @@ import { LISTED_SERVICE_SIZE, readListedService, readService, readServiceKey } f
 /** An operation that changes something. */
 export interface Change {
   readonly type: Operation['type']
+  /** The properties of an operation that are the method's arguments, in their order. */
+  readonly members: readonly string[]
   /** Validates the arguments of the method and writes a request. */
   pack(requests: Requests, first: unknown, second: unknown): void
   /** The same from an operation as batches have them. */
@@ -71,6 +73,7 @@ const serviceChange = (
   }
   return {
     type,
+    members: ['service'],
     pack,
     packOperation: (requests, operation) => pack(requests, (operation as { service: unknown }).service),
     describe: (service) => ({ type, service }) as Operation,
@@ -89,6 +92,7 @@ const destinationChange = (
   }
   return {
     type,
+    members: ['service', 'destination'],
     pack,
     packOperation: (requests, operation) => {
       const { service, destination } = operation as { service: unknown, destination: unknown }
@@ -107,6 +111,7 @@ const otherChange = (
   const describe = (value: unknown): Operation => (value === undefined ? { type } : { type, [member]: value }) as Operation
   return {
     type,
+    members: member === '' ? [] : [member],
     pack,
     packOperation: (requests, operation) => pack(requests, (operation as unknown as Record<string, unknown>)[member]),
     describe,
@@ -160,11 +165,24 @@ export function pack(requests: Requests, definition: Change | Single<unknown> | 
 
 const byType = new Map<unknown, Change>(Object.entries(changes))
 
-/** Validates an operation of a batch and writes its request. */
-export function packOperation(requests: Requests, operation: Operation): void {
+/** The definition of an operation as batches have them. */
+function changeOf(operation: Operation): Change {
   if (typeof operation !== 'object' || operation === null) throw invalidType('operation', 'an object like { type: \'addService\', service: … }', operation)
   const change = byType.get(operation.type)
   if (change === undefined) throw invalidType('operation.type', `one of ${[...byType.keys()].map((type) => `'${type as string}'`).join(', ')}`, operation.type)
+  return change
+}
+
+/** The definition of an operation, and the arguments that its method would have. */
+export function callOf(operation: Operation): [change: Change, first: unknown, second: unknown] {
+  const change = changeOf(operation)
+  const [first, second] = change.members.map((member) => (operation as unknown as Record<string, unknown>)[member])
+  return [change, first, second]
+}
+
+/** Validates an operation of a batch and writes its request. */
+export function packOperation(requests: Requests, operation: Operation): void {
+  const change = changeOf(operation)
   requests.begin()
   try {
     change.packOperation(requests, operation)

@@ -1,7 +1,6 @@
 import { getSystemErrorMap } from 'node:util'
 import { errnoName } from '../model/errors.js'
-import { hasMark } from '../model/key.js'
-import type { DestinationKey, ServiceKey } from '../model/types.js'
+import { endpointWords, serviceWords } from '../model/keys.js'
 import { SERVICE_KEY_SIZE } from '../wire/pack/service.js'
 import { readInterface, readRole } from '../wire/unpack/daemon.js'
 import { readDestinationFamily, readDestinationKey } from '../wire/unpack/destination.js'
@@ -13,17 +12,8 @@ import { readEngine, readScheduler, readServiceFamily, readServiceKey } from '..
  * as it was sent: whatever the program did to its objects since then, the words are about what the kernel was asked.
  */
 
-const endpoint = (address: string, port: number): string => address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
-
-/** 'service tcp 192.0.2.1:80', 'service fwmark 7 (IPv6)' */
-export const describeService = (key: ServiceKey): string =>
-  hasMark(key) ? `service fwmark ${key.fwmark} (IPv${key.family})` : `service ${key.protocol} ${endpoint(key.address, key.port)}`
-
-/** 'destination 192.0.2.2:80' */
-export const describeDestination = ({ address, port }: DestinationKey): string => `destination ${endpoint(address, port)}`
-
-const service = (view: View, at: number): string => describeService(readServiceKey(view, at))
-const destination = (view: View, at: number): string => describeDestination(readDestinationKey(view, at + SERVICE_KEY_SIZE))
+const service = (view: View, at: number): string => `service ${serviceWords(readServiceKey(view, at))}`
+const destination = (view: View, at: number): string => `destination ${endpointWords(readDestinationKey(view, at + SERVICE_KEY_SIZE))}`
 const both = (view: View, at: number): string => `${destination(view, at)} of ${service(view, at)}`
 const daemon = (view: View, at: number): string => `${String(readRole(view, at))} sync daemon`
 

@@ -1,4 +1,5 @@
 import { parseAddress } from '../model/address.js'
+import { hasMark } from '../model/keys.js'
 import type { ListedTable, ServiceKey } from '../model/types.js'
 
 const bytes = new Uint8Array(16)
@@ -10,7 +11,7 @@ function endpointKey(address: string, port: number): string {
 }
 
 function serviceKey(service: ServiceKey): string {
-  if ('fwmark' in service) return `fwmark ${String(service.fwmark).padStart(10, '0')} ${service.family}`
+  if (hasMark(service)) return `fwmark ${String(service.fwmark).padStart(10, '0')} ${service.family}`
   return `${service.protocol} ${endpointKey(service.address, service.port)}`
 }
 

@@ -3,8 +3,7 @@ import type { Connection, ConnectionEnd } from '../proc/types.js'
 import type { GivenOptions } from '../rules/read-command.js'
 import type { Names } from '../rules/names.js'
 import { spellEndpoint } from '../rules/spelling.js'
-import { json } from './list.js'
-import { print } from './output.js'
+import { json, print } from './output.js'
 import type { OwnOptions } from './own-options.js'
 
 /** How many connections are printed together. */

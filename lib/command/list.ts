@@ -5,7 +5,7 @@ import type { GivenOptions } from '../rules/read-command.js'
 import type { ListedTableService, ServiceKey } from '../model/types.js'
 import { sortTable } from '../rules/sort.js'
 import { formatDaemons, formatListing, timeoutsLine, versionLine, type ListingView } from './listing.js'
-import { complain, print } from './output.js'
+import { complain, json, print } from './output.js'
 import type { OwnOptions } from './own-options.js'
 import { refusal } from './refusals.js'
 
@@ -66,6 +66,3 @@ function oneService(ipvs: IpvsSync, key: ServiceKey): ListedTableService {
   // Without a service it was removed in between. The second time the first request is refused.
   return service ? { ...service, destinations } : oneService(ipvs, key)
 }
-
-/** JSON with bigints as decimal text. */
-export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`

@@ -1,6 +1,8 @@
 import type {
-  Daemon, Destination, Info, ListedDestination, ListedService, ListedTableService, ServiceKey, Statistics, Timeouts, Tunnel,
+  Daemon, Destination, Info, ListedDestination, ListedService, ListedTableService, ServiceKey, Timeouts, Tunnel,
 } from '../model/types.js'
+import { familyOf, hasMark } from '../model/keys.js'
+import { COUNTERS, type Counter } from '../model/statistics.js'
 import { asPrinted } from '../rules/address-text.js'
 import type { Names } from '../rules/names.js'
 import { spellEndpoint, spellMask } from '../rules/spelling.js'
@@ -52,10 +54,8 @@ const endpointRoom = 59
 const serviceRoom = 33
 const destinationRoom = 28
 
-const familyOf = (service: ServiceKey): 4 | 6 => ('fwmark' in service ? service.family : service.address.includes(':') ? 6 : 4)
-
 function serviceName(service: ServiceKey, names?: Names): string {
-  if ('fwmark' in service) return `FWM  ${service.fwmark}${service.family === 6 ? ' IPv6' : ''}`
+  if (hasMark(service)) return `FWM  ${service.fwmark}${service.family === 6 ? ' IPv6' : ''}`
   const { protocol, address, port } = service
   const known = typeof protocol === 'string' ? protocol.toUpperCase() : '?'
   const name = `${known.padEnd(4)} ${spellEndpoint(address, port, protocol, names).slice(0, endpointRoom)}`
@@ -90,9 +90,9 @@ function destinationLine(service: ServiceKey, destination: ListedDestination, { 
     case 'stats':
       return start + counters(destination.stats, exact)
     case 'rate': {
-      const { inPackets, outPackets, inBytes, outBytes } = destination.rates
-      const packets = [destination.rates.connections, inPackets, outPackets].map((rate) => ` ${String(rate).padStart(8)}`).join('')
-      return start + packets + largeNumber(inBytes, exact) + largeNumber(outBytes, exact)
+      const { rates } = destination
+      const packets = (['connections', 'inPackets', 'outPackets'] as const).map((name) => ` ${String(rates[name]).padStart(8)}`).join('')
+      return start + packets + largeNumber(rates.inBytes, exact) + largeNumber(rates.outBytes, exact)
     }
     case 'thresholds':
       return start + left(destination.upperThreshold, 10) + left(destination.lowerThreshold, 10) + connections
@@ -120,10 +120,7 @@ function tunnelInfo({ tunnel }: Destination): string {
   return [type, ...(type === 'gue' ? [port] : []), checksumMarks[checksum] ?? checksum].join(':')
 }
 
-function counters(counted: Record<keyof Statistics, bigint | number>, exact?: boolean): string {
-  const { connections, inPackets, outPackets, inBytes, outBytes } = counted
-  return [connections, inPackets, outPackets, inBytes, outBytes].map((value) => largeNumber(value, exact)).join('')
-}
+const counters = (counted: Record<Counter, bigint | number>, exact?: boolean): string => COUNTERS.map((name) => largeNumber(counted[name], exact)).join('')
 
 /** The numbers from which ipvsadm uses a larger unit. */
 const units = [

@@ -38,6 +38,9 @@ export function print(text: string): void {
   }
 }
 
+/** A value as JSON text. Statistics write their bigints as decimal text. */
+export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+
 /** Writes a line, or several, to the standard error. Failures are ignored: the exit status is all that is left then. */
 export function complain(text: string): void {
   try {

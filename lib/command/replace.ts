@@ -1,6 +1,6 @@
 import type { IpvsSync } from '../ipvs-sync.js'
+import { destinationId, serviceId } from '../model/keys.js'
 import { formatCommands } from '../rules/format-commands.js'
-import { spellService } from '../rules/format-rules.js'
 import { TableModel } from '../rules/table-model.js'
 import type { RuleOperation } from '../rules/types.js'
 import { apply, type TableHandle } from '../state/apply.js'
@@ -82,12 +82,12 @@ function subject(operation: Operation): string {
     case 'addDestination':
     case 'updateDestination':
     case 'removeDestination':
-      return `${spellService(operation.service)} ${operation.destination.address} ${operation.destination.port}`
+      return `${serviceId(operation.service)} ${destinationId(operation.destination)}`
     case 'addService':
     case 'updateService':
     case 'removeService':
     case 'zero':
-      return operation.service ? spellService(operation.service) : ''
+      return operation.service ? serviceId(operation.service) : ''
     case 'startDaemon':
     case 'stopDaemon':
       return operation.daemon.role

@@ -59,38 +59,11 @@ async function carryOut(read: ReadCommand, own: OwnOptions): Promise<number> {
 
 function change(ipvs: IpvsSync, operation: Operation): number {
   try {
-    carryOutOne(ipvs, operation)
+    ipvs.run(operation)
     return status.done
   } catch (error) {
     if (!('code' in (error as object))) throw error
     complain(refusal(error))
     return status.refused
-  }
-}
-
-function carryOutOne(ipvs: IpvsSync, operation: Operation): void {
-  switch (operation.type) {
-    case 'addService':
-      return ipvs.addService(operation.service)
-    case 'updateService':
-      return ipvs.updateService(operation.service)
-    case 'removeService':
-      return ipvs.removeService(operation.service)
-    case 'addDestination':
-      return ipvs.addDestination(operation.service, operation.destination)
-    case 'updateDestination':
-      return ipvs.updateDestination(operation.service, operation.destination)
-    case 'removeDestination':
-      return ipvs.removeDestination(operation.service, operation.destination)
-    case 'zero':
-      return ipvs.zero(operation.service)
-    case 'flush':
-      return ipvs.flush()
-    case 'setTimeouts':
-      return ipvs.setTimeouts(operation.timeouts)
-    case 'startDaemon':
-      return ipvs.startDaemon(operation.daemon)
-    case 'stopDaemon':
-      return ipvs.stopDaemon(operation.daemon)
   }
 }

@@ -1,12 +1,15 @@
+import type { ServiceKey } from '../model/types.js'
 import { defaults } from './table.js'
-import type { Check, CheckCommon, DirectedDestination, DirectedService, DirectorConfiguration, HttpCheck, Program, UdpCheck, WhenDown } from './types.js'
+import type {
+  Check, CheckCommon, DirectedDestination, DirectedService, DirectorConfiguration, HttpCheck, Program, UdpCheck, WhenDown,
+} from './types.js'
 
-/** With every default, also those that depend on something else. */
+/** A check with every default, including those that depend on other properties. */
 export type CompleteCheck = Check & Required<CheckCommon>
 
 export type CompleteProgram = Program & Required<Pick<Program, 'timeout'>>
 
-export type CompleteDestination = DirectedDestination & {
+export type CompleteDestination = Omit<DirectedDestination, 'checks'> & {
   checks: CompleteCheck[]
   whenDown: WhenDown
   startDown: boolean
@@ -15,9 +18,11 @@ export type CompleteDestination = DirectedDestination & {
   onDown?: CompleteProgram
 }
 
-type Decided = 'checks' | 'quorum' | 'hysteresis' | 'whenDown' | 'whenAllDown' | 'startDown' | 'rampUp' | 'onlyWhileHeld' | 'notifyAtEnd' | 'notifyAtStart'
+type Decided =
+  | 'checks' | 'quorum' | 'hysteresis' | 'whenDown' | 'whenAllDown' | 'startDown' | 'rampUp' | 'onlyWhileHeld'
+  | 'notifyAtEnd' | 'notifyAtStart'
 
-export type CompleteService = DirectedService & Required<Pick<DirectedService, Decided>> & {
+export type CompleteService = Omit<DirectedService, 'destinations'> & ServiceKey & Required<Pick<DirectedService, Decided>> & {
   destinations: CompleteDestination[]
   onQuorumReached?: CompleteProgram
   onQuorumLost?: CompleteProgram
@@ -26,10 +31,11 @@ export type CompleteService = DirectedService & Required<Pick<DirectedService, D
 export type CompleteConfiguration = Omit<DirectorConfiguration, 'services'> & { services: CompleteService[] }
 
 const recordOf: Record<Check['type'], string> = {
-  tcp: 'TcpCheck', tls: 'TlsCheck', http: 'HttpCheck', script: 'ScriptCheck', smtp: 'SmtpCheck', dns: 'DnsCheck', udp: 'UdpCheck', ping: 'PingCheck', file: 'FileCheck',
+  tcp: 'TcpCheck', tls: 'TlsCheck', http: 'HttpCheck', script: 'ScriptCheck', smtp: 'SmtpCheck', dns: 'DnsCheck', udp: 'UdpCheck',
+  ping: 'PingCheck', file: 'FileCheck',
 }
 
-/** What is given, without what is left out. */
+/** Removes properties that are `undefined`. */
 const given = (value: object): object => Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined))
 
 const filled = <Type extends object>(record: string, value: Type): Type => ({ ...defaults[record], ...given(value) }) as Type
@@ -37,7 +43,7 @@ const filled = <Type extends object>(record: string, value: Type): Type => ({ ..
 const program = <Name extends string>(name: Name, value: Program | undefined): { [Key in Name]?: CompleteProgram } =>
   (value === undefined ? {} : { [name]: filled('Program', value) }) as { [Key in Name]?: CompleteProgram }
 
-/** A check with every default. */
+/** Fills in a check's defaults. */
 export function completeCheck(check: Check, startDown: boolean): CompleteCheck {
   const complete = { startDown, ...defaults.TcpCheck, ...filled(recordOf[check.type], check) } as CompleteCheck
   complete.warmup ??= complete.interval
@@ -55,15 +61,17 @@ function completeHttp(check: HttpCheck): void {
 }
 
 /**
- * The configuration with everything in its place: defaults where nothing is said, the service's checks and decisions with each destination that has none of its own.
- * The IPVS configuration of services and destinations stays as it is given.
+ * Fills in the configuration's defaults. Each destination without checks or settings of its own gets those of its service. The IPVS
+ * configuration of services and destinations is not changed.
  */
 export function completeConfiguration(configuration: DirectorConfiguration): CompleteConfiguration {
   return { ...configuration, services: configuration.services.map(completeService) }
 }
 
 function completeService(service: DirectedService): CompleteService {
-  const { quorum, hysteresis, whenDown, whenAllDown, startDown, rampUp, onlyWhileHeld, notifyAtEnd, notifyAtStart } = filled('AddressService', service) as CompleteService
+  const {
+    quorum, hysteresis, whenDown, whenAllDown, startDown, rampUp, onlyWhileHeld, notifyAtEnd, notifyAtStart,
+  } = filled('AddressService', service) as CompleteService
   const decided = { quorum, hysteresis, whenDown, whenAllDown, startDown, rampUp, onlyWhileHeld, notifyAtEnd, notifyAtStart }
   const { checks = [], onQuorumReached, onQuorumLost } = service
   return {

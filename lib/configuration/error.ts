@@ -1,12 +1,12 @@
 import type { ArgumentError } from '../model/errors.js'
 
-/** A configuration with mistakes. The message is about the first of them. */
+/** Thrown for a configuration with mistakes. The message describes the first one. */
 export class ConfigurationError extends TypeError {
   override readonly name = 'ConfigurationError'
   readonly code = 'ERR_IPVS_CONFIGURATION'
-  /** Place of the first mistake: 'services[3].destinations[0].checks[1].path'. */
+  /** Path of the first mistake, such as 'services[3].destinations[0].checks[1].path'. */
   readonly field: string
-  /** All that is wrong with the configuration, each with its `field`, `code` and `message`. Not enumerable. */
+  /** All mistakes of the configuration, each with `field`, `code` and `message`. Not enumerable. */
   declare readonly mistakes: readonly ArgumentError[]
 
   constructor(mistakes: readonly ArgumentError[]) {

@@ -1,5 +1,5 @@
 /**
- * What a director is told, as plain data: its types, its validation, its defaults.
+ * A director's configuration as plain data: its types, validation and defaults.
  */
 export { completeCheck, completeConfiguration } from './complete.js'
 export type { CompleteCheck, CompleteConfiguration, CompleteDestination, CompleteProgram, CompleteService } from './complete.js'
@@ -7,7 +7,8 @@ export { ConfigurationError } from './error.js'
 export { configurationSchema } from './schema.js'
 export { defaults } from './table.js'
 export type {
-  Check, CheckCommon, CheckTarget, DestinationDirections, DirectedDestination, DirectedService, DirectorConfiguration, DnsCheck, Fallback, FileCheck, HttpCheck, PingCheck, Program,
-  ScriptCheck, ServiceDirections, SmtpCheck, TcpCheck, TlsCheck, TlsOptions, UdpCheck, Url, WhenDown,
+  Check, CheckCommon, CheckTarget, DestinationDirections, DirectedDestination, DirectedService, DirectorConfiguration, DnsCheck, Fallback,
+  FileCheck, HttpCheck, PingCheck, Program, ScriptCheck, ServiceDirections, SmtpCheck, TcpCheck, TlsCheck, TlsOptions, UdpCheck, Url,
+  WhenDown,
 } from './types.js'
 export { checkConfiguration, checkOfTarget, configurationMistakes, shapeMistakes } from './validate.js'

@@ -1,10 +1,11 @@
 import type { JsonSchema } from './shape.js'
 import { CONFIGURATION, RECORDS } from './table.js'
 
-/** What is said about the properties of a type, by its name and theirs. */
+/** Looks up the description of a type or of one of its properties. */
 export type Descriptions = (type: string, property?: string) => string | undefined
 
-const described = (schema: JsonSchema, description: string | undefined): JsonSchema => description === undefined ? schema : { description, ...schema }
+const described = (schema: JsonSchema, description: string | undefined): JsonSchema =>
+  description === undefined ? schema : { description, ...schema }
 
 /** The JSON schema (draft 2020-12) of the configuration. */
 export function configurationSchema(descriptions: Descriptions): JsonSchema {

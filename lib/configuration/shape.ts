@@ -3,16 +3,17 @@ import { conflict, invalidType, invalidValue, isArgumentError, outOfRange, type 
 import type { Range } from '../model/limits.js'
 
 /**
- * Shapes of values. Each can judge a value and describe itself as JSON schema: validation and schema come from one table of them, and agree.
+ * Shapes of values. A shape checks a value and describes itself as JSON schema. Validation and schema share one table of shapes, so they
+ * always agree.
  */
 
 export type JsonSchema = Record<string, unknown>
 
-/** Told every mistake, and never thrown past: the rest of the configuration is looked at too. */
+/** Collects every mistake. Shapes never throw, so that the rest of the configuration is checked too. */
 export type Mistakes = ArgumentError[]
 
 export interface Shape {
-  /** Adds what is wrong with the value to the mistakes. */
+  /** Adds the value's mistakes to `mistakes`. */
   check(value: unknown, field: string, mistakes: Mistakes): void
   schema(): JsonSchema
 }
@@ -21,11 +22,11 @@ export interface Shape {
 export interface Field {
   shape: Shape
   required?: true
-  /** What stands for it where it is left out; none where that depends on something else. */
+  /** The default value; left out if it depends on other properties. */
   default?: unknown
 }
 
-/** A shape of one value, judged by a function that throws. */
+/** Makes a shape from a function that throws for a wrong value. */
 function single(judge: (value: unknown, field: string) => unknown, schema: JsonSchema): Shape {
   return {
     check(value, field, mistakes) {
@@ -68,10 +69,10 @@ export const oneWord = (...words: string[]): Shape => {
 
 export const oneNumber = (...numbers: number[]): Shape => single((value, field) => {
   if (numbers.includes(value as number)) return
-  throw typeof value === 'number' ? invalidValue(field, `the number ${numbers.join(' or ')}`, value) : invalidType(field, `the number ${numbers.join(' or ')}`, value)
+  throw (typeof value === 'number' ? invalidValue : invalidType)(field, `the number ${numbers.join(' or ')}`, value)
 }, { enum: numbers })
 
-/** Also `null`, for none. */
+/** Also accepts `null`, for none. */
 export const orNull = (shape: Shape): Shape => ({
   check(value, field, mistakes) {
     if (value !== null) shape.check(value, field, mistakes)
@@ -88,7 +89,7 @@ export const list = (shape: Shape, what: string, least = 0): Shape => ({
   schema: () => ({ type: 'array', items: shape.schema(), ...least > 0 && { minItems: least } }),
 })
 
-/** One integer, or the first and the last of several. */
+/** One integer, or the first and the last of a range. */
 export const numberOrSpan = (range: Range): Shape => {
   const number = integerIn(range)
   return {
@@ -105,17 +106,17 @@ export type Fields = Readonly<Record<string, Field>>
 
 /** An object with known properties. */
 export interface RecordShape extends Shape {
-  /** Where its description in the schema is, and its doc comments: the name of its type. */
+  /** Name of its TypeScript type, which is also that of its definition in the schema. */
   readonly type: string
   readonly what: string
   readonly fields: Fields
-  /** The schema itself; `schema()` refers to it. */
+  /** The full schema, to which `schema()` refers. */
   definition(): JsonSchema
 }
 
 /**
  * @param type name of its TypeScript type
- * @param what what it is, in words
+ * @param what its description, for messages
  */
 export function record(type: string, what: string, fields: Fields, hints: Readonly<Record<string, string>> = {}): RecordShape {
   const names = Object.keys(fields)
@@ -137,19 +138,24 @@ export function record(type: string, what: string, fields: Fields, hints: Readon
         if (known !== undefined) known.shape.check(given, place(field, name), mistakes)
         else mistakes.push(conflict(place(field, name), hints[name] ?? `is not a property of ${what}, which has ${names.join(', ')}`))
       }
-      for (const name of required) if (properties[name] === undefined) mistakes.push(missing(place(field, name), fields[name].shape))
+      for (const name of required) {
+        if (properties[name] === undefined) mistakes.push(missing(place(field, name), fields[name].shape))
+      }
     },
     schema: () => ({ $ref: `#/$defs/${type}` }),
     definition: () => ({
       type: 'object',
-      properties: Object.fromEntries(names.map((name) => [name, { ...fields[name].shape.schema(), ...fields[name].default !== undefined && { default: fields[name].default } }])),
+      properties: Object.fromEntries(names.map((name) => {
+        const { shape, default: byDefault } = fields[name]
+        return [name, { ...shape.schema(), ...byDefault !== undefined && { default: byDefault } }]
+      })),
       ...required.length > 0 && { required },
       additionalProperties: false,
     }),
   }
 }
 
-/** The words about a value that is not there are those about one that is wrong. */
+/** A missing value gets the same message as a wrong one. */
 function missing(field: string, shape: Shape): ArgumentError {
   const mistakes: Mistakes = []
   shape.check(undefined, field, mistakes)
@@ -158,8 +164,10 @@ function missing(field: string, shape: Shape): ArgumentError {
 
 export const place = (field: string, name: string): string => field === '' ? name : `${field}.${name}`
 
-/** One of several records, chosen by what the object has. */
-export function variants(records: readonly RecordShape[], choose: (properties: Properties, field: string) => RecordShape): Shape & { records: readonly RecordShape[] } {
+/** One of several records, chosen by the object's properties. */
+export function variants(
+  records: readonly RecordShape[], choose: (properties: Properties, field: string) => RecordShape,
+): Shape & { records: readonly RecordShape[] } {
   return {
     records,
     check(value, field, mistakes) {

@@ -1,21 +1,24 @@
 import {
-  DEFAULTS, FIREWALL_MARK, LISTENING_PORT, PERSISTENCE_ENGINE_NAME_LENGTH, PERSISTENCE_TIMEOUT, PORT, SCHEDULER_NAME_LENGTH, SYNC_ID, SYNC_MAX_LENGTH,
-  THRESHOLD, TIMEOUT, TIME_TO_LIVE, WEIGHT, type Range,
+  DEFAULTS, FIREWALL_MARK, LISTENING_PORT, PERSISTENCE_ENGINE_NAME_LENGTH, PERSISTENCE_TIMEOUT, PORT, SCHEDULER_NAME_LENGTH, SYNC_ID,
+  SYNC_MAX_LENGTH, THRESHOLD, TIMEOUT, TIME_TO_LIVE, WEIGHT, type Range,
 } from '../model/limits.js'
 import type { DaemonInput, Persistence, Timeouts, Tunnel } from '../model/types.js'
 import * as patterns from './patterns.js'
-import { integerIn, list, numberOrSpan, oneNumber, oneWord, orNull, record, secondsIn, signedIn, text, variants, yesOrNo, type Field, type Fields, type RecordShape } from './shape.js'
+import {
+  integerIn, list, numberOrSpan, oneNumber, oneWord, orNull, record, secondsIn, signedIn, text, variants, yesOrNo,
+  type Field, type Fields, type RecordShape,
+} from './shape.js'
 import type {
-  CheckCommon, CheckTarget, DestinationDirections, DirectorConfiguration, DnsCheck, Fallback, FileCheck, HttpCheck, PingCheck, Program, ScriptCheck, ServiceDirections, SmtpCheck, TcpCheck,
-  TlsCheck, TlsOptions, UdpCheck, Url,
+  CheckCommon, CheckTarget, DestinationDirections, DirectorConfiguration, DnsCheck, Fallback, FileCheck, HttpCheck, PingCheck, Program,
+  ScriptCheck, ServiceDirections, SmtpCheck, TcpCheck, TlsCheck, TlsOptions, UdpCheck, Url,
 } from './types.js'
 
 /**
- * The one table of the configuration: every property with its range and its default. Validation, defaults and JSON schema are made from it;
- * what a property means stands at its type.
+ * The table of the configuration: every property with its range and default. Validation, defaults and the JSON schema are derived from it.
+ * The types document what each property means.
  */
 
-/** Longest time that a timer of Node can wait. */
+/** The longest time of a Node timer, in seconds. */
 const LONGEST = 2_147_483
 const MANY: Range = { min: 1, max: 2 ** 31 - 1 }
 const COUNT: Range = { min: 0, max: 2 ** 31 - 1 }
@@ -25,7 +28,7 @@ const REPLY_LENGTH: Range = { min: 0, max: 65535 }
 const STATUS: Range = { min: 100, max: 599 }
 const FACTOR: Range = { min: -(2 ** 31 - 1), max: 2 ** 31 - 1 }
 
-/** Each property of a type has to be there. */
+/** Requires a field for every property of a type. */
 type FieldsOf<Type> = { [Name in keyof Required<Type>]: Field }
 
 const boolean = (byDefault?: boolean): Field => ({ shape: yesOrNo, ...byDefault !== undefined && { default: byDefault } })
@@ -68,7 +71,7 @@ const target = {
   mark: { shape: integerIn(FIREWALL_MARK) },
 } satisfies FieldsOf<CheckTarget>
 
-/** The property that tells the checks apart. */
+/** The property that distinguishes checks. */
 const type = (name: string): { type: Field } => ({ type: { required: true, shape: oneWord(name) } })
 
 const tls = record('TlsOptions', 'TLS options', {
@@ -94,10 +97,10 @@ const url = record('Url', 'a url', {
   patternUntil: { shape: integerIn(COUNT) },
 } satisfies FieldsOf<Url>)
 
-/** An echo request has no ports. */
+/** Echo requests have no ports. */
 const { address: pingAddress, bindAddress, bindInterface, mark } = target
 
-/** The checks, by their type. */
+/** The checks by type. */
 export const CHECKS = {
   tcp: record('TcpCheck', 'a tcp check', { ...type('tcp'), ...common, ...target } satisfies FieldsOf<TcpCheck>),
   tls: record('TlsCheck', 'a tls check', { ...type('tls'), ...common, ...target, tls: { shape: tls } } satisfies FieldsOf<TlsCheck>),
@@ -110,7 +113,9 @@ export const CHECKS = {
     maxSize: { shape: integerIn(MANY), default: 1_048_576 },
     urls: { required: true, shape: list(url, 'urls', 1) },
   } satisfies FieldsOf<HttpCheck>),
-  script: record('ScriptCheck', 'a script check', { ...type('script'), ...common, command, user: account, group: account, dynamicWeight: boolean(false) } satisfies FieldsOf<ScriptCheck>),
+  script: record('ScriptCheck', 'a script check', {
+    ...type('script'), ...common, command, user: account, group: account, dynamicWeight: boolean(false),
+  } satisfies FieldsOf<ScriptCheck>),
   smtp: record('SmtpCheck', 'an smtp check', {
     ...type('smtp'), ...common, ...target, hello: { shape: text(patterns.REQUEST_PATH, 'a name without blanks'), default: 'localhost' },
   } satisfies FieldsOf<SmtpCheck>),
@@ -127,7 +132,9 @@ export const CHECKS = {
     minReply: { shape: integerIn(REPLY_LENGTH), default: 0 },
     maxReply: { shape: integerIn(REPLY_LENGTH), default: 65535 },
   } satisfies FieldsOf<UdpCheck>),
-  ping: record('PingCheck', 'a ping check', { ...type('ping'), ...common, address: pingAddress, bindAddress, bindInterface, mark } satisfies FieldsOf<PingCheck>),
+  ping: record('PingCheck', 'a ping check', {
+    ...type('ping'), ...common, address: pingAddress, bindAddress, bindInterface, mark,
+  } satisfies FieldsOf<PingCheck>),
   file: record('FileCheck', 'a file check', {
     ...type('file'),
     startDown: common.startDown,
@@ -144,9 +151,8 @@ const CHECK_TYPES = oneWord(...Object.keys(CHECKS))
 
 /** Any check. */
 export const CHECK = variants(Object.values(CHECKS), (properties, field) => {
-  const found = typeof properties.type === 'string' && Object.hasOwn(CHECKS, properties.type) ? CHECKS[properties.type as keyof typeof CHECKS] : undefined
-  if (found !== undefined) return found
-  // The words about a wrong type name all that there are.
+  if (typeof properties.type === 'string' && Object.hasOwn(CHECKS, properties.type)) return CHECKS[properties.type as keyof typeof CHECKS]
+  // The message about an unknown type lists all types.
   const mistakes: Parameters<typeof CHECK_TYPES.check>[2] = []
   CHECK_TYPES.check(properties.type, `${field}.type`, mistakes)
   throw mistakes[0]
@@ -172,12 +178,15 @@ const destinationFields = {
 
 const destination = record('DirectedDestination', 'a destination', {
   ...destinationFields,
-  ...{ checks, whenDown, startDown: boolean(), rampUp, onUp: { shape: program }, onDown: { shape: program } } satisfies FieldsOf<DestinationDirections>,
+  ...{
+    checks, whenDown, startDown: boolean(), rampUp, onUp: { shape: program }, onDown: { shape: program },
+  } satisfies FieldsOf<DestinationDirections>,
 })
 
-const fallback = record('Fallback', 'a fallback', { ...destinationFields, whenIdle: { ...whenDown, default: 'remove' } } satisfies FieldsOf<Fallback>, {
-  checks: 'is not looked at for a fallback: it serves when nothing else does',
-})
+const fallback = record('Fallback', 'a fallback', {
+  ...destinationFields,
+  whenIdle: { ...whenDown, default: 'remove' },
+} satisfies FieldsOf<Fallback>, { checks: 'is not looked at for a fallback: it serves when nothing else does' })
 
 const persistence = record('Persistence', 'persistence', {
   timeout: { shape: integerIn(PERSISTENCE_TIMEOUT), default: DEFAULTS.persistenceTimeout },
@@ -186,11 +195,22 @@ const persistence = record('Persistence', 'persistence', {
 } satisfies FieldsOf<Persistence>)
 
 const serviceFields = {
-  scheduler: { shape: text(patterns.nameOf(SCHEDULER_NAME_LENGTH), `the name of a scheduler, at most ${SCHEDULER_NAME_LENGTH} characters`), default: DEFAULTS.scheduler },
-  schedulerFlags: { shape: list(oneWord('flag-1', 'flag-2', 'flag-3', 'sh-fallback', 'sh-port', 'mh-fallback', 'mh-port'), 'flags'), default: [] },
+  scheduler: {
+    shape: text(patterns.nameOf(SCHEDULER_NAME_LENGTH), `the name of a scheduler, at most ${SCHEDULER_NAME_LENGTH} characters`),
+    default: DEFAULTS.scheduler,
+  },
+  schedulerFlags: {
+    shape: list(oneWord('flag-1', 'flag-2', 'flag-3', 'sh-fallback', 'sh-port', 'mh-fallback', 'mh-port'), 'flags'),
+    default: [],
+  },
   onePacket: boolean(false),
   persistence: { shape: orNull(persistence) },
-  persistenceEngine: { shape: orNull(text(patterns.nameOf(PERSISTENCE_ENGINE_NAME_LENGTH), `the name of a persistence engine, at most ${PERSISTENCE_ENGINE_NAME_LENGTH} characters`)) },
+  persistenceEngine: {
+    shape: orNull(text(
+      patterns.nameOf(PERSISTENCE_ENGINE_NAME_LENGTH),
+      `the name of a persistence engine, at most ${PERSISTENCE_ENGINE_NAME_LENGTH} characters`,
+    )),
+  },
   ...{
     destinations: { shape: list(destination, 'destinations'), default: [] },
     checks: { ...checks, default: [] },
@@ -225,7 +245,10 @@ const firewallMarkService = record('FirewallMarkService', 'a service', {
   ...serviceFields,
 }, { protocol: noAddress, address: noAddress, port: noAddress })
 
-const service = variants([addressService, firewallMarkService], (properties) => properties.fwmark === undefined ? addressService : firewallMarkService)
+const service = variants(
+  [addressService, firewallMarkService],
+  (properties) => properties.fwmark === undefined ? addressService : firewallMarkService,
+)
 
 const timeouts = record('Timeouts', 'timeouts', {
   tcp: { shape: integerIn(TIMEOUT) }, tcpFin: { shape: integerIn(TIMEOUT) }, udp: { shape: integerIn(TIMEOUT) },
@@ -251,12 +274,16 @@ export const CONFIGURATION = record('DirectorConfiguration', 'a configuration', 
 
 /** Every record of the configuration, the outermost first. */
 export const RECORDS: readonly RecordShape[] = [
-  CONFIGURATION, addressService, firewallMarkService, persistence, destination, fallback, tunnel, ...Object.values(CHECKS), url, tls, program, timeouts, daemon,
+  CONFIGURATION, addressService, firewallMarkService, persistence, destination, fallback, tunnel, ...Object.values(CHECKS),
+  url, tls, program, timeouts, daemon,
 ]
 
-/** The defaults of a record's properties that have one. */
+/** The defaults of a record's properties. */
 const defaultsOf = ({ fields }: RecordShape): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(fields).filter(([, field]) => field.default !== undefined).map(([name, field]) => [name, field.default]))
+  Object.fromEntries(Object.entries(fields)
+    .filter(([, field]) => field.default !== undefined)
+    .map(([name, field]) => [name, field.default]))
 
-/** What stands for what is left out, by the type of the record. */
-export const defaults: Readonly<Record<string, Readonly<Record<string, unknown>>>> = Object.fromEntries(RECORDS.map((one) => [one.type, defaultsOf(one)]))
+/** The default values of left-out properties, by the record's type. */
+export const defaults: Readonly<Record<string, Readonly<Record<string, unknown>>>> =
+  Object.fromEntries(RECORDS.map((one) => [one.type, defaultsOf(one)]))

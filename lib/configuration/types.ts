@@ -1,8 +1,9 @@
 /**
- * What a director is told: services, their destinations, how each destination is checked, and what becomes of it when it is down. Plain data, JSON in and JSON out.
+ * The configuration of a director: services, their destinations, how each destination is checked, and what happens when it is down. Plain
+ * data that converts to JSON and back.
  *
- * All times are seconds, fractions allowed. What is left out has the default that {@link defaults} names. A table of rules (`parseRules`, `snapshot`) is a configuration
- * without checks, once what the kernel counts is left out.
+ * All times are seconds; fractions are allowed. A property that is left out has the default in {@link defaults}. A table of rules
+ * (`parseRules`, `snapshot`) without its counters is a configuration without checks.
  */
 
 import type { DaemonInput, DestinationInput, ServiceInput, Timeouts } from '../model/types.js'
@@ -11,48 +12,74 @@ import type { DaemonInput, DestinationInput, ServiceInput, Timeouts } from '../m
 export interface DirectorConfiguration {
   /** Where an editor finds the schema; ignored otherwise. */
   $schema?: string
-  /** The services, each with another key. */
+  /** The services. No two may have the same key. */
   services: DirectedService[]
-  /** Seconds that idle connections are remembered. What is not named is left as it is. */
+  /** Seconds that the kernel remembers idle connections. A timeout that is left out is not changed. */
   timeouts?: Partial<Timeouts>
-  /** Connection synchronisation daemons. Left out: they are left alone. An empty list: none should run. */
+  /** Connection synchronisation daemons. If left out, daemons are not changed; with an empty list, all are stopped. */
   daemons?: DaemonInput[]
 }
 
 /** A virtual service as a director keeps it. */
 export type DirectedService = ServiceInput & ServiceDirections
 
-/** What a service has beside its IPVS configuration. */
+/** A service's properties besides its IPVS configuration. */
 export interface ServiceDirections {
-  /** The real servers, each with another address and port. None by default. */
+  /** The real servers. No two may have the same address and port. None by default. */
   destinations?: DirectedDestination[]
-  /** The checks of each destination that names none of its own. Without any a destination is always up. */
+  /** The checks for destinations without checks of their own. A destination without any check is always up. */
   checks?: Check[]
   /**
-   * Services with the same group are one service under several addresses: they have the same destinations, are up and down together, and their programs run once.
+   * Services with the same group are one service under several addresses: they have the same destinations and the same state, and their
+   * programs run once.
    */
   group?: string
-  /** Weight that the living destinations must have together; below it the fallback comes in. 1 to 2³¹-1, 1 by default. A destination of weight 0 counts 0. */
+  /**
+   * The total weight that the destinations that are up must have; below it the fallback serves. 1 to 2³¹-1, 1 by default. A destination of
+   * weight 0 counts 0.
+   */
   quorum?: number
   /**
-   * Keeps a quorum from flapping: it is lost below `quorum - hysteresis`, and reached again at `quorum + hysteresis`. 0 by default, less than `quorum`.
+   * Prevents flapping: the quorum is lost below `quorum - hysteresis` and reached again at `quorum + hysteresis`. Less than `quorum`, 0 by
+   * default.
    */
   hysteresis?: number
-  /** The destination that serves while the quorum is missing (keepalived's sorry server). The living that yield to it go to weight 0. */
+  /**
+   * The destination that serves while the quorum is missing (keepalived's sorry server). Destinations that are still up get weight 0
+   * meanwhile.
+   */
   fallback?: Fallback
-  /** What becomes of destinations that are down: 'remove' (the default) takes them out, 'zero' leaves them with weight 0, so that their connections live on. */
+  /**
+   * What happens to a destination that goes down: 'remove' (the default) removes it, 'zero' sets its weight to 0, which keeps its
+   * connections.
+   */
   whenDown?: WhenDown
-  /** What is done when no destination is up and there is no fallback: 'remove' (the default) as for one, 'keep' leaves the last ones in, because the director itself may be cut off. */
+  /**
+   * What happens when no destination is up and there is no fallback: 'remove' (the default) treats the last ones like any other, 'keep'
+   * leaves them in the table, because the director itself may be cut off.
+   */
   whenAllDown?: 'remove' | 'keep'
-  /** Destinations that are not in the table when the director starts are down until they were good (keepalived's alpha). False by default. */
+  /**
+   * Whether destinations that are not in the table when the director starts are down until a check succeeds (keepalived's alpha). False by
+   * default.
+   */
   startDown?: boolean
-  /** Seconds in which a destination that comes back grows from a small weight to its whole one. 0 (the default) for at once. */
+  /** Seconds over which a returning destination's weight grows from a small one to the full one. 0 (the default) means at once. */
   rampUp?: number
-  /** Checks run only while this machine holds the service's address (keepalived's ha_suspend); otherwise everything stays as it was. Not for firewall marks. False by default. */
+  /**
+   * Whether checks run only while this machine holds the service's address (keepalived's ha_suspend). While they do not, everything stays
+   * as it was. Not for firewall marks. False by default.
+   */
   onlyWhileHeld?: boolean
-  /** Runs `onDown` of the destinations that are up, and `onQuorumLost`, when the director ends and takes its services with it (keepalived's omega). False by default. */
+  /**
+   * Whether `onDown` of the destinations that are up, and `onQuorumLost`, run when the director ends and removes its services (keepalived's
+   * omega). False by default.
+   */
   notifyAtEnd?: boolean
-  /** Runs `onUp` for each destination that is taken into the table at the start, before any check (keepalived's rs_init_notifies). False by default. */
+  /**
+   * Whether `onUp` runs for each destination that is added at the start, before any check (keepalived's rs_init_notifies). False by
+   * default.
+   */
   notifyAtStart?: boolean
   /** Runs when the quorum is reached. */
   onQuorumReached?: Program
@@ -63,15 +90,15 @@ export interface ServiceDirections {
 /** A real server as a director keeps it. */
 export type DirectedDestination = DestinationInput & DestinationDirections
 
-/** What a destination has beside its IPVS configuration. */
+/** A destination's properties besides its IPVS configuration. */
 export interface DestinationDirections {
-  /** All of them must be good. Left out: those of the service. An empty list: none, always up. */
+  /** Checks that must all succeed; the service's if left out. With an empty list the destination is always up. */
   checks?: Check[]
-  /** As of the service, which it overrides. */
+  /** Overrides the service's. */
   whenDown?: WhenDown
-  /** As of the service, which it overrides. */
+  /** Overrides the service's. */
   startDown?: boolean
-  /** As of the service, which it overrides. */
+  /** Overrides the service's. */
   rampUp?: number
   /** Runs when the destination comes up. */
   onUp?: Program
@@ -81,17 +108,20 @@ export interface DestinationDirections {
 
 export type WhenDown = 'remove' | 'zero'
 
-/** The destination that serves while the quorum is missing. Weight 1 by default, as any. */
+/** The destination that serves while the quorum is missing. Weight 1 by default, like any destination. */
 export type Fallback = DestinationInput & {
-  /** Where it is while it is not needed: 'remove' (the default) out of the table, 'zero' in it with weight 0 (keepalived's sorry_server_inhibit). */
+  /**
+   * What happens while it is not needed: 'remove' (the default) removes it, 'zero' sets its weight to 0 (keepalived's
+   * sorry_server_inhibit).
+   */
   whenIdle?: WhenDown
 }
 
-/** A program, started without a shell. */
+/** A program, which is started without a shell. */
 export interface Program {
   /** The program's absolute path, then its arguments. */
   command: string[]
-  /** Seconds after which it is ended, 0.001 to 2,147,483. 60 by default. */
+  /** Seconds after which it is stopped, 0.001 to 2,147,483. 60 by default. */
   timeout?: number
   /** Name of the user it runs as; the director's own by default. */
   user?: string
@@ -99,27 +129,27 @@ export interface Program {
   group?: string
 }
 
-/** When a check runs, and how many answers decide. */
+/** When a check runs, and how many results change a destination's state. */
 export interface CheckCommon {
   /** Seconds from the end of a check to the start of the next, 0.001 to 2,147,483. 10 by default. */
   interval?: number
   /** Seconds for the whole check, from the first packet to the last byte of the answer, 0.001 to 2,147,483. 5 by default. */
   timeout?: number
-  /** Bad answers in a row that bring a destination down, 1 to 2³¹-1. 2 by default. */
+  /** Failures in a row after which a destination is down, 1 to 2³¹-1. 2 by default. */
   failures?: number
-  /** Good answers in a row that bring it up, 1 to 2³¹-1. 1 by default. */
+  /** Successes in a row after which a destination is up, 1 to 2³¹-1. 1 by default. */
   successes?: number
-  /** Seconds from a bad answer to the next try while the destination is up, 0 to 2,147,483. 1 by default. */
+  /** Seconds from a failure to the next try while the destination is up, 0 to 2,147,483. 1 by default. */
   retryInterval?: number
   /** Seconds over which the first checks are spread, 0 to 2,147,483. The interval by default. */
   warmup?: number
-  /** As of the destination, which it overrides. */
+  /** Overrides the destination's. */
   startDown?: boolean
-  /** Whether every bad answer is logged, not only the deciding one. False by default. */
+  /** Whether every failure is logged, not only the one that changes the state. False by default. */
   logEachFailure?: boolean
 }
 
-/** Where a check goes, and from where. */
+/** A check's target and source. */
 export interface CheckTarget {
   /** Address to connect to; the destination's by default. */
   address?: string
@@ -129,84 +159,84 @@ export interface CheckTarget {
   bindAddress?: string
   /** Local port to connect from, 1 to 65535. */
   bindPort?: number
-  /** Network interface to go out of; link-local IPv6 addresses need it. */
+  /** Outgoing network interface. Required for link-local IPv6 addresses. */
   bindInterface?: string
-  /** Firewall mark that the check's packets have, 1 to 2³²-1. */
+  /** Firewall mark of the check's packets, 1 to 2³²-1. */
   mark?: number
 }
 
-/** How TLS is spoken. */
+/** Options of a TLS session. */
 export interface TlsOptions {
-  /** Name for the server (SNI), and the name that its certificate must have. None by default: the certificate must have the address. */
+  /** Name for the server (SNI), which its certificate must have too. Without it (the default) the certificate must have the address. */
   serverName?: string
   /** Whether the server's certificate must be valid. True by default. */
   verify?: boolean
-  /** File with the certificates of the authorities to trust; those of the system by default. */
+  /** File with the trusted authorities' certificates; the system's by default. */
   authorities?: string
-  /** File with the certificate to show the server. */
+  /** File with the client's certificate. */
   certificate?: string
-  /** File with its key. */
+  /** File with the client certificate's key. */
   key?: string
-  /** Password of the key's file. */
+  /** Password of the key file. */
   passphrase?: string
-  /** Whether an end of the answer without TLS's own closing message is bad. False by default. */
+  /** Whether the check fails if the server ends the answer without TLS's closing message. False by default. */
   requireClose?: boolean
 }
 
-/** A TCP connection can be opened. */
+/** Succeeds if a TCP connection can be opened. */
 export interface TcpCheck extends CheckCommon, CheckTarget {
   type: 'tcp'
 }
 
-/** A TLS session can be opened. */
+/** Succeeds if a TLS session can be opened. */
 export interface TlsCheck extends CheckCommon, CheckTarget {
   type: 'tls'
-  /** How TLS is spoken. */
+  /** Options of the TLS session. */
   tls?: TlsOptions
 }
 
-/** Pages have the answer they should have. All urls are asked, one after another; all must be good. */
+/** Succeeds if every URL has the expected answer. URLs are requested one after another. */
 export interface HttpCheck extends CheckCommon, CheckTarget {
   type: 'http'
-  /** Over TLS, with these options; `{}` for the defaults. Without it: plain HTTP. */
+  /** Uses TLS with these options; `{}` for the defaults. Plain HTTP if left out. */
   tls?: TlsOptions
-  /** Version of the protocol in the request. '1.0' by default: no chunked answers, the server closes. */
+  /** Protocol version of the request. '1.0' by default, with which answers are not chunked and the server closes the connection. */
   version?: '1.0' | '1.1'
-  /** Whether the request says `Connection: close`. With version 1.1 true by default, with 1.0 false. */
+  /** Whether the request has `Connection: close`. True by default with version 1.1, false with 1.0. */
   close?: boolean
-  /** Value of the Host header, where a url has none. ADDRESS:PORT by default. */
+  /** Host header for URLs without one of their own. ADDRESS:PORT by default. */
   host?: string
-  /** Largest answer in bytes, headers included, 1 to 2³¹-1; a larger one is bad. 1,048,576 by default. */
+  /** Largest answer in bytes, including headers, 1 to 2³¹-1; a larger one fails the check. 1,048,576 by default. */
   maxSize?: number
-  /** At least one. */
+  /** The URLs to request, at least one. */
   urls: Url[]
 }
 
-/** A page, and what makes its answer good: each of the conditions that are given. */
+/** A URL and the conditions on its answer. All given conditions must hold. */
 export interface Url {
-  /** Sent as it is: '/service.txt?x=1'. */
+  /** Path and query, sent unchanged: '/service.txt?x=1'. */
   path: string
-  /** Value of the Host header; the check's by default. */
+  /** Host header; the check's by default. */
   host?: string
-  /** Status codes that are good, alone or from the first to the last of two, 100 to 599. [[200, 299]] by default. */
+  /** Accepted status codes, single or as a range [first, last], 100 to 599. [[200, 299]] by default. */
   status?: (number | [number, number])[]
-  /** MD5 of the body as it comes over the wire, 32 hexadecimal digits. `ipvs digest` tells it. */
+  /** MD5 digest of the body as received, 32 hexadecimal digits. `ipvs digest` prints it. */
   digest?: string
-  /** Text that the body has. */
+  /** Text that the body must contain. */
   text?: string
-  /** Regular expression of JavaScript that the body matches. The body is read as UTF-8 with the flag 'u', as bytes otherwise. */
+  /** JavaScript regular expression that the body must match. The body is decoded as UTF-8 with the flag 'u', otherwise as bytes. */
   pattern?: string
   /** Flags of the pattern: 'i', 'm', 's', 'u', each at most once. None by default. */
   patternFlags?: string
-  /** Whether a body that matches the pattern is bad. False by default. */
+  /** Whether the body must not match the pattern. False by default. */
   patternForbidden?: boolean
-  /** Bytes of the body that are not searched, 0 to 2³¹-1. 0 by default. */
+  /** Bytes at the start of the body that are not searched, 0 to 2³¹-1. 0 by default. */
   patternFrom?: number
-  /** Byte of the body from which on no match may start, 0 to 2³¹-1; more than `patternFrom`. None by default. */
+  /** Position in the body, in bytes, before which a match must start, 0 to 2³¹-1; more than `patternFrom`. No limit by default. */
   patternUntil?: number
 }
 
-/** A program ends with status 0. */
+/** Succeeds if a program exits with status 0. */
 export interface ScriptCheck extends CheckCommon {
   type: 'script'
   /** The program's absolute path, then its arguments. It is started without a shell. */
@@ -215,61 +245,65 @@ export interface ScriptCheck extends CheckCommon {
   user?: string
   /** Name of the group it runs as; the user's own by default. */
   group?: string
-  /** Whether the exit status tells a weight: 0 the configured one, 1 bad, 2 to 255 good with the weight status - 2. False by default. */
+  /**
+   * Whether the exit status sets the weight: 0 means success with the configured weight, 1 failure, 2 to 255 success with the weight status
+   * - 2. False by default.
+   */
   dynamicWeight?: boolean
 }
 
-/** A mail server greets, and takes HELO and QUIT. */
+/** Succeeds if a mail server sends its greeting and accepts HELO and QUIT. */
 export interface SmtpCheck extends CheckCommon, CheckTarget {
   type: 'smtp'
-  /** Name for HELO. 'localhost' by default. */
+  /** Name sent with HELO. 'localhost' by default. */
   hello?: string
 }
 
-/** A name server answers a query over UDP. */
+/** Succeeds if a name server answers a query over UDP. */
 export interface DnsCheck extends CheckCommon, CheckTarget {
   type: 'dns'
-  /** Name that is asked for. '.' by default. */
+  /** The queried name. '.' by default. */
   name?: string
-  /** Type of the records. 'SOA' by default. */
+  /** The queried record type. 'SOA' by default. */
   recordType?: 'A' | 'AAAA' | 'CNAME' | 'DNSKEY' | 'MX' | 'NS' | 'RRSIG' | 'SOA' | 'TXT'
 }
 
-/** A UDP datagram is answered as it should be, or at least not refused within the timeout. */
+/** Succeeds if a UDP datagram gets the expected answer or, if none is required, is not refused within the timeout. */
 export interface UdpCheck extends CheckCommon, CheckTarget {
   type: 'udp'
-  /** Bytes that are sent, in hexadecimal digits; spaces are allowed between bytes. An empty datagram by default. */
+  /** Bytes to send, in hexadecimal digits; spaces are allowed between bytes. An empty datagram by default. */
   payload?: string
-  /** Whether an answer is needed. True by default where `reply` is given. */
+  /** Whether an answer is required. True by default if `reply` is given. */
   requireReply?: boolean
-  /** How the answer begins, in hexadecimal digits, 'x' for any. */
+  /** The beginning of the expected answer in hexadecimal digits, with 'x' for any digit. */
   reply?: string
-  /** Fewest bytes of the answer, 0 to 65535. 0 by default. */
+  /** Minimum length of the answer in bytes, 0 to 65535. 0 by default. */
   minReply?: number
-  /** Most bytes of the answer, 0 to 65535. 65535 by default. */
+  /** Maximum length of the answer in bytes, 0 to 65535. 65535 by default. */
   maxReply?: number
 }
 
-/** An echo request (ICMP) is answered. */
+/** Succeeds if an ICMP echo request is answered. */
 export interface PingCheck extends CheckCommon, Omit<CheckTarget, 'port' | 'bindPort'> {
   type: 'ping'
 }
 
 /**
- * A file has a number in it. With a `factor` the number times the factor is added to the destination's weight; without one (or 0) the destination is down unless the number is 0.
- * A file that is missing or has no number stands for 0. It is looked at when it changes.
+ * Reads a number from a file. With a `factor`, the number times the factor is added to the destination's weight. Without one (or with 0),
+ * the destination is down unless the number is 0. A file that is missing or has no number counts as 0. The file is read whenever it
+ * changes.
  */
 export interface FileCheck extends Pick<CheckCommon, 'startDown' | 'logEachFailure'> {
   type: 'file'
   /** Absolute path of the file. */
   path: string
-  /** -2147483647 to 2147483647. 0 by default. */
+  /** Multiplies the number, -2147483647 to 2147483647. 0 by default. */
   factor?: number
-  /** Without a factor: down if the number is 0. False by default. */
+  /** Without a factor: whether the destination is down if the number is 0, and up otherwise. False by default. */
   reverse?: boolean
-  /** Number that is written into the file at the start if there is none. */
+  /** Number to write at the start if the file is missing. */
   initial?: number
-  /** Whether `initial` is written even if the file is there. False by default. */
+  /** Whether to write `initial` even if the file exists. False by default. */
   overwrite?: boolean
 }
 

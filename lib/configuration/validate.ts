@@ -5,7 +5,7 @@ import type { Mistakes } from './shape.js'
 import { CHECK, CONFIGURATION } from './table.js'
 import type { Check, DirectorConfiguration } from './types.js'
 
-/** What no JSON schema can say too: what values have to do with one another. */
+/** Checks the relations between values, which a JSON schema cannot express. */
 function relations({ services, daemons }: DirectorConfiguration, wrong: ReadonlySet<string>, mistakes: Mistakes): void {
   const seen = new Map<string, number>()
   for (const [index, service] of services.entries()) {
@@ -20,18 +20,19 @@ function relations({ services, daemons }: DirectorConfiguration, wrong: Readonly
   if (daemons !== undefined && !wrong.has('daemons')) daemonMistakes(daemons, mistakes)
 }
 
-/** What is wrong with single values: names, types and ranges, the same as the JSON schema says. */
+/** Mistakes in single values: names, types and ranges, exactly as in the JSON schema. */
 export function shapeMistakes(value: unknown): ArgumentError[] {
   const mistakes: Mistakes = []
   CONFIGURATION.check(value, '', mistakes)
   return mistakes
 }
 
-/** Part of the configuration that a mistake is in, as far as the relations of others do not depend on it. */
+/** The part of the configuration with a mistake. The relations of other parts do not depend on it. */
 const partOf = ({ field }: ArgumentError): string => /^services\[\d+\]|^\w*/.exec(field)![0]
 
 /**
- * All that is wrong with a configuration, in the order of its places within each kind: empty for one that can be used.
+ * All mistakes of a configuration; empty for a valid one. Mistakes in single values come first, then wrong relations, each in the order of
+ * the configuration.
  */
 export function configurationMistakes(value: unknown): ArgumentError[] {
   const mistakes = shapeMistakes(value)
@@ -41,9 +42,9 @@ export function configurationMistakes(value: unknown): ArgumentError[] {
 }
 
 /**
- * The configuration itself, once nothing is wrong with it.
+ * Returns the configuration if it is valid.
  *
- * @throws ConfigurationError whose `mistakes` are all that is wrong, each with its place
+ * @throws ConfigurationError with all `mistakes`, each with its path
  */
 export function checkConfiguration(value: unknown): DirectorConfiguration {
   const mistakes = configurationMistakes(value)
@@ -52,7 +53,7 @@ export function checkConfiguration(value: unknown): DirectorConfiguration {
 }
 
 /**
- * One check of a target, once nothing is wrong with it.
+ * Returns a target's check if it is valid.
  *
  * @throws ArgumentError about the first mistake
  */

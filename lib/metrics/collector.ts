@@ -4,36 +4,37 @@ import { conflict, invalidType } from '../model/errors.js'
 import { metricsSettings, type MetricsOptions, type MetricsSettings } from './options.js'
 import { scrape, type Section } from './scrape.js'
 
-/** What is needed of prom-client's `Registry`. */
+/** The part of prom-client's `Registry` that the collector uses. */
 export interface MetricsRegistry {
   registerMetric(metric: never): void
   getSingleMetric(name: string): unknown
   removeSingleMetric(name: string): void
 }
 
-/** What a collector takes. */
+/** Options of a collector. */
 export interface CollectorOptions extends MetricsOptions {
-  /** Registries of prom-client in which the metrics are registered; its own registry by default. */
+  /** The prom-client registries for the metrics; prom-client's default registry if left out. */
   registers?: readonly MetricsRegistry[]
 }
 
-/** Samples of which the values are put together between two turns of the event loop. */
+/** Samples that are handled between two turns of the event loop. */
 const SLICE = 5000
 
 interface Value { value: number, labels: Record<string, string> }
 
-/** prom-client's own registry. The package is loaded here and nowhere else: without it the rest of this module works. */
+/** prom-client's default registry. Only this function loads the package, so the rest of the module works without it. */
 function defaultRegistry(): MetricsRegistry {
   try {
     return (createRequire(import.meta.url)('prom-client') as { register: MetricsRegistry }).register
   } catch (error) {
     if ((error as { code?: unknown } | null)?.code !== 'MODULE_NOT_FOUND') throw error
-    throw Object.assign(new Error('The collector registers with prom-client\'s registry by default, and prom-client is not installed: npm install prom-client, or give options.registers. MetricsWriter needs no package', { cause: error }),
-      { code: 'ERR_IPVS_PACKAGE_MISSING' })
+    const message = 'The collector registers with prom-client\'s registry by default, and prom-client is not installed: '
+      + 'npm install prom-client, or give options.registers. MetricsWriter needs no package'
+    throw Object.assign(new Error(message, { cause: error }), { code: 'ERR_IPVS_PACKAGE_MISSING' })
   }
 }
 
-/** A section of a scrape, with its labels as prom-client has them. */
+/** A section of a scrape, with its labels in prom-client's form. */
 interface Labelled {
   section: Section
   labels: Record<string, string>[]
@@ -50,15 +51,17 @@ async function labelled(section: Section): Promise<Labelled> {
 }
 
 /**
- * A metric as registries of prom-client read it. Its values go straight to the one place where they are written: prom-client's own `set` keeps them in a map
- * by a text of their labels, which took it longer than the kernel takes to tell them.
+ * A metric as prom-client's registries read it. It hands over its values directly. prom-client's own `set` would first store them in a map
+ * keyed by the text of their labels, which took longer than reading them from the kernel.
  */
 class CollectedMetric {
   readonly labelNames: readonly string[] = []
   readonly aggregator = 'sum'
 
-  /** @param name with OpenMetrics, registries change it */
-  constructor(public name: string, readonly help: string, readonly type: 'counter' | 'gauge', readonly values: () => Promise<Value[]>) {}
+  /** @param name registries of OpenMetrics change it */
+  constructor(
+    public name: string, readonly help: string, readonly type: 'counter' | 'gauge', readonly values: () => Promise<Value[]>,
+  ) {}
 
   async get(): Promise<object> {
     const { help, type, aggregator } = this
@@ -66,19 +69,21 @@ class CollectedMetric {
     return { help, name: this.name, type, values, aggregator }
   }
 
-  /** There is nothing to reset: each scrape reads anew. */
+  /** Does nothing, because each scrape reads new values. */
   reset(): void {}
 }
 
 /**
- * The metrics of {@link MetricsWriter} for programs that have a registry of prom-client (an optional peer dependency: `npm install prom-client`). Read at each scrape, one snapshot for all metrics.
+ * The metrics of {@link MetricsWriter} for programs with a prom-client registry (an optional peer dependency: `npm install prom-client`).
+ * Each scrape reads one snapshot for all metrics.
  *
- * prom-client writes each metric in one go, and holds the event loop for as long: a table of tens of thousands of destinations is better written by {@link MetricsWriter}.
+ * prom-client blocks the event loop while it writes a metric. For tables of tens of thousands of destinations use {@link MetricsWriter}
+ * instead.
  */
 export class IpvsCollector {
   readonly #settings: MetricsSettings
   readonly #registers: readonly MetricsRegistry[]
-  /** By the names that they are registered by. */
+  /** The metrics by their registered names. */
   readonly #metrics = new Map<string, CollectedMetric>()
   #reading: Promise<Map<string, [Labelled, number]>> | undefined
   #last: Promise<unknown> = Promise.resolve()
@@ -88,25 +93,29 @@ export class IpvsCollector {
     const registers = options.registers ?? [defaultRegistry()]
     if (!Array.isArray(registers)) throw invalidType('options.registers', 'an array of registries', registers)
     registers.forEach((registry: unknown, i) => {
-      if (typeof (registry as MetricsRegistry | null)?.registerMetric !== 'function') throw invalidType(`options.registers[${i}]`, 'a registry of prom-client', registry)
+      if (typeof (registry as MetricsRegistry | null)?.registerMetric === 'function') return
+      throw invalidType(`options.registers[${i}]`, 'a registry of prom-client', registry)
     })
     this.#registers = registers as readonly MetricsRegistry[]
     const { totals, backends, services } = this.#settings.families
-    for (const { name, help, type } of [...totals, ...backends, ...services]) this.#metrics.set(name, new CollectedMetric(name, help, type, () => this.#values(name)))
+    for (const { name, help, type } of [...totals, ...backends, ...services]) {
+      this.#metrics.set(name, new CollectedMetric(name, help, type, () => this.#values(name)))
+    }
     this.#register()
   }
 
-  /** All metrics, or none. */
+  /** Registers all metrics or none. */
   #register(): void {
     for (const name of this.#metrics.keys()) {
       if (this.#registers.some((registry) => registry.getSingleMetric(name) !== undefined)) {
-        throw conflict('options.prefix', `leads to a metric '${name}', and there is one of that name in the registry. Close the other collector first, or give another prefix`)
+        throw conflict('options.prefix', `leads to a metric '${name}', and there is one of that name in the registry. `
+          + 'Close the other collector first, or give another prefix')
       }
     }
     for (const registry of this.#registers) for (const metric of this.#metrics.values()) registry.registerMetric(metric as never)
   }
 
-  /** All metrics of a scrape are asked for at once: they share one reading of the table, its labels and its sums. */
+  /** A registry requests all metrics of a scrape at once. They share one reading of the table, with its labels and sums. */
   #read(): Promise<Map<string, [Labelled, number]>> {
     const read = async (): Promise<Map<string, [Labelled, number]>> => {
       const found = new Map<string, [Labelled, number]>()
@@ -121,7 +130,10 @@ export class IpvsCollector {
     })
   }
 
-  /** Values of a metric. One metric after the other, with a turn of the event loop in between: prom-client writes each at once when it has its values, and then they are no longer needed. */
+  /**
+   * The values of a metric. Metrics are handled one after the other, with a turn of the event loop in between: prom-client writes each as
+   * soon as it has its values, which can then be freed.
+   */
   #values(name: string): Promise<Value[]> {
     const reading = this.#read()
     const values = this.#last.then(async () => {
@@ -136,11 +148,11 @@ export class IpvsCollector {
     return values
   }
 
-  /** Takes the metrics out of their registries. Can be called again. */
+  /** Removes the metrics from their registries. Safe to call repeatedly. */
   close(): void {
     for (const registry of this.#registers) {
       for (const [name, metric] of this.#metrics) {
-        // By now another collector may have the name.
+        // Another collector may have registered the name since.
         if (registry.getSingleMetric(name) === metric) registry.removeSingleMetric(name)
       }
     }

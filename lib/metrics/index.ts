@@ -1,5 +1,6 @@
 /**
- * Metrics for Prometheus: written as text, which needs no package, or by way of prom-client (an optional peer dependency: `npm install prom-client`).
+ * Metrics for Prometheus, written as text, which needs no package, or through prom-client (an optional peer dependency: `npm install
+ * prom-client`).
  *
  * @module ipvs/metrics
  */

@@ -3,34 +3,45 @@ import { conflict, invalidType, invalidValue } from '../model/errors.js'
 import type { Ipvs } from '../ipvs.js'
 import { BACKEND_LABELS, familiesOf, type BackendLabel, type Families } from './families.js'
 
-/** What the metrics are made of. */
+/** Options common to both kinds of metrics. */
 export interface MetricsOptions {
-  /** The handle whose table is read at each scrape. It stays the caller's. */
+  /** The handle whose table each scrape reads. The caller keeps it and closes it. */
   ipvs: Pick<Ipvs, 'snapshot' | 'totals'>
-  /** What the names begin with, 'node_ipvs_' by default as in node_exporter. Give another where one Prometheus server would take the metrics of both for one job's. */
+  /**
+   * The beginning of all names; 'node_ipvs_' by default, as in node_exporter. Choose another if one Prometheus server reads both this and
+   * node_exporter under the same job.
+   */
   prefix?: string
-  /** Labels of the metrics of destinations. All by default; without some, those with equal labels are added up. As node_exporter's `--collector.ipvs.backend-labels`. */
+  /**
+   * Labels of destination metrics, all by default. If some are left out, destinations with equal labels are added up. Like node_exporter's
+   * `--collector.ipvs.backend-labels`.
+   */
   labels?: readonly BackendLabel[]
-  /** Whether there are metrics for services and the others that node_exporter lacks. True by default. */
+  /** Whether to include the metrics that node_exporter lacks, among them those of services. True by default. */
   extras?: boolean
 }
 
-/** The options, checked and complete. */
+/** Validated options with defaults. */
 export interface MetricsSettings {
   ipvs: MetricsOptions['ipvs']
   families: Families
   labels: readonly BackendLabel[]
 }
 
-/** @param own names of options that the caller has besides */
+/** @param own names of the caller's additional options */
 export function metricsSettings(options: MetricsOptions, what: string, own: readonly string[]): MetricsSettings {
   refuseUnknown(object(options, 'options'), 'options', { what, names: new Set(['ipvs', 'prefix', 'labels', 'extras', ...own]) })
   const { ipvs, prefix = 'node_ipvs_', labels = BACKEND_LABELS, extras = true } = options
-  if (typeof ipvs !== 'object' || ipvs === null || typeof ipvs.snapshot !== 'function' || typeof ipvs.totals !== 'function') throw invalidType('options.ipvs', 'an open Ipvs', ipvs)
-  if (!/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(string(prefix, 'options.prefix'))) throw invalidValue('options.prefix', 'the beginning of a metric\'s name', prefix)
+  if (typeof ipvs !== 'object' || ipvs === null || typeof ipvs.snapshot !== 'function' || typeof ipvs.totals !== 'function') {
+    throw invalidType('options.ipvs', 'an open Ipvs', ipvs)
+  }
+  if (!/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(string(prefix, 'options.prefix'))) {
+    throw invalidValue('options.prefix', 'the beginning of a metric\'s name', prefix)
+  }
   if (!Array.isArray(labels)) throw invalidType('options.labels', 'an array of labels', labels)
   for (const label of labels as readonly BackendLabel[]) {
-    if (!BACKEND_LABELS.includes(label)) throw conflict('options.labels', `has '${String(label)}', which is none of ${BACKEND_LABELS.join(', ')}`)
+    if (BACKEND_LABELS.includes(label)) continue
+    throw conflict('options.labels', `has '${String(label)}', which is none of ${BACKEND_LABELS.join(', ')}`)
   }
   return {
     ipvs,

@@ -2,17 +2,17 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { SERVICE_LABELS, serviceLabels, type Family } from './families.js'
 import type { MetricsSettings } from './options.js'
 
-/** Entries of a table that are added up between two turns of the event loop: about a millisecond's worth. */
+/** Table entries added up between two turns of the event loop, about a millisecond's work. */
 const SLICE = 1000
 
-/** What a scrape says by one set of labels. Samples with equal labels are one, their values added up. */
+/** The part of a scrape with one set of label names. Samples with equal labels are added up. */
 export interface Section {
   families: readonly Pick<Family<never>, 'name' | 'help' | 'type'>[]
   /** Names of the labels. */
   names: readonly string[]
-  /** Values of the labels, of each sample. */
+  /** The label values of each sample. */
   labels: readonly (readonly string[])[]
-  /** Of each family, the value of each sample. */
+  /** The value of each sample, for each family. */
   values: readonly (readonly number[])[]
 }
 
@@ -25,7 +25,7 @@ class Sums<Sample> implements Section {
     this.values = families.map(() => [])
   }
 
-  /** Number of the sample with these values of labels. */
+  /** The number of the sample with these label values. */
   number(labels: readonly string[]): number {
     const id = labels.join('\n')
     let number = this.#numbers.get(id)
@@ -43,7 +43,7 @@ class Sums<Sample> implements Section {
   }
 }
 
-/** Reads the table, once for all metrics, and adds up what has equal labels. In pieces: the event loop is never held for long. */
+/** Reads the table once for all metrics and adds up samples with equal labels. Works in slices so as not to block the event loop. */
 export async function scrape({ ipvs, families, labels }: MetricsSettings): Promise<Section[]> {
   const [counted, { services: listed }] = await Promise.all([ipvs.totals(), ipvs.snapshot()])
   const totals = new Sums(families.totals, [])

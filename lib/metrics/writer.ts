@@ -3,7 +3,7 @@ import { oneOf } from '../arguments/validate.js'
 import { metricsSettings, type MetricsOptions, type MetricsSettings } from './options.js'
 import { scrape } from './scrape.js'
 
-/** What a writer takes. */
+/** Options of a writer. */
 export interface WriterOptions extends MetricsOptions {
   /** 'prometheus' (the default): Prometheus's text format 0.0.4, which every server reads. 'openmetrics': OpenMetrics 1.0.0. */
   format?: 'prometheus' | 'openmetrics'
@@ -11,20 +11,24 @@ export interface WriterOptions extends MetricsOptions {
 
 const FORMATS = new Map([
   ['prometheus', { contentType: 'text/plain; version=0.0.4; charset=utf-8', end: '', familyName: (name: string) => name }],
-  // A family of counters has the name without the ending that its samples have.
-  ['openmetrics', { contentType: 'application/openmetrics-text; version=1.0.0; charset=utf-8', end: '# EOF\n', familyName: (name: string) => name.replace(/_total$/, '') }],
+  // In OpenMetrics the name of a counter's family lacks the suffix of its samples.
+  ['openmetrics', {
+    contentType: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+    end: '# EOF\n',
+    familyName: (name: string) => name.replace(/_total$/, ''),
+  }],
 ])
 
-/** Characters of a piece: less than a millisecond's work. */
+/** Characters of a piece, less than a millisecond's work. */
 const PIECE = 64 * 1024
 
 /**
- * The table as text for Prometheus, with the names and labels of node_exporter's ipvs collector (`node_ipvs_backend_connections_active{local_address, …}`), and more: rates,
- * thresholds, draining, services. Needs no package.
+ * Writes the table as text for Prometheus. Uses the names and labels of node_exporter's ipvs collector
+ * (`node_ipvs_backend_connections_active{local_address, …}`) and adds rates, thresholds, draining and services. Needs no package.
  *
- * A firewall-mark service has no address: `proto` is 'FWM', `local_mark` the mark in eight hexadecimal digits, `local_address` empty. The marks of both
- * address families are told apart by the `family` label of the metrics of services. Destinations of both that have the same address are added up, as in node_exporter.
- * No value of a label needs an escape.
+ * A firewall-mark service has no address: `proto` is 'FWM', `local_mark` is the mark in eight hexadecimal digits, and `local_address` is
+ * empty. The `family` label of service metrics distinguishes the marks of both address families. Destination metrics lack it, so
+ * destinations with the same address under both are added up, as in node_exporter. No label value needs escaping.
  */
 export class MetricsWriter {
   readonly #settings: MetricsSettings
@@ -36,12 +40,12 @@ export class MetricsWriter {
     this.#format = oneOf(options.format ?? 'prometheus', 'options.format', FORMATS)
   }
 
-  /** The value for the answer's header `content-type`. */
+  /** The value of the response's `content-type` header. */
   get contentType(): string { return this.#format.contentType }
 
   /**
-   * Reads the table once, and yields the text in pieces of some 64 KiB, with a turn of the event loop after each: `Readable.from(writer.pieces()).pipe(response)`.
-   * Rejects with the error of the reading, before the first piece.
+   * Reads the table once and yields the text in pieces of about 64 KiB, with a turn of the event loop after each:
+   * `Readable.from(writer.pieces()).pipe(response)`. If reading fails, it rejects with that error before the first piece.
    */
   async *pieces(): AsyncGenerator<string, void, undefined> {
     const { end, familyName } = this.#format
@@ -66,7 +70,7 @@ export class MetricsWriter {
     yield piece + end
   }
 
-  /** The whole text. Of a large table it has tens of megabytes; {@link pieces} keeps them from being there at once. */
+  /** The whole text. For a large table that is tens of megabytes; use {@link pieces} to avoid holding them in memory at once. */
   async text(): Promise<string> {
     let text = ''
     for await (const piece of this.pieces()) text += piece

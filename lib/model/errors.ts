@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
-import { getSystemErrorMap, getSystemErrorName, types } from 'node:util'
-import type { BatchResult, Request } from './types.js'
+import { getSystemErrorMap, getSystemErrorName } from 'node:util'
+import type { Request } from './types.js'
 
 const systemNames = new Map(Object.entries(constants.errno).map(([name, number]) => [-number, name]))
 
@@ -51,41 +51,6 @@ export class IpvsError extends Error {
   }
 }
 
-/** Some operations of a batch were not carried out; the kernel has carried out all others. */
-export class BatchError extends Error {
-  override readonly name = 'BatchError'
-  readonly code = 'ERR_IPVS_BATCH'
-  /** What became of the batch. */
-  declare readonly result: BatchResult
-
-  constructor(result: BatchResult) {
-    const { total, done, refused, unknown, cause } = result
-    const [first] = [...refused.slice(0, 1), ...unknown.slice(0, 1)].sort((a, b) => a.index - b.index)
-    const why = first === undefined ? `: ${cause?.message}` : `; the first is number ${first.index}: ${first.error.message}`
-    super(`${total - done} of ${total} operations were not carried out${why}`)
-    hide(this, result)
-  }
-}
-
-/** What an error tells beside its message can be thousands of operations: where it is printed they are not shown. */
-export function hide(error: Error, result: unknown): void {
-  Object.defineProperty(error, 'result', { value: result, enumerable: false, configurable: true, writable: true })
-}
-
-/** Whether this is an error, of this realm or another one. */
-const isError = (error: unknown): error is Error => error instanceof Error || types.isNativeError(error)
-
-/**
- * The error, telling what had been done by then. What takes no property, since it is frozen or no error at all, and what tells this of
- * another batch becomes the `cause` of one that does.
- */
-export function telling(error: unknown, message: string, result: unknown): Error {
-  const taking = isError(error) && Object.isExtensible(error) && !(error instanceof BatchError || error instanceof AbortError)
-  const teller = taking ? error : new Error(isError(error) ? `${message}: ${error.message}` : message, { cause: error })
-  hide(teller, result)
-  return teller
-}
-
 /**
  * Makes an error without a stack. Where the kernel's answer arrives, the stack shows nothing of the program that asked, and to record it costs more than
  * the rest of the error.
@@ -98,20 +63,6 @@ export function withoutStack<Made>(make: () => Made): Made {
     return make()
   } finally {
     Reflect.set(Error, 'stackTraceLimit', limit)
-  }
-}
-
-/** A batch, or an `apply`, was ended by its `AbortSignal`, whose reason is the `cause`. What had been sent by then was carried out. */
-export class AbortError<Result = BatchResult> extends Error {
-  override readonly name = 'AbortError'
-  readonly code = 'ABORT_ERR'
-  /** What became of it; of an `apply` its `ApplyResult`. */
-  declare readonly result: Result
-
-  /** @param sent how many operations had been sent */
-  constructor(reason: unknown, sent: number, result: Result) {
-    super(`Aborted: ${sent} operations had been sent, which cannot be recalled`, { cause: reason })
-    hide(this, result)
   }
 }
 

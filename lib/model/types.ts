@@ -5,8 +5,6 @@
  * facts about ipvsadm from its manual, ipvsadm(8).
  */
 
-import type { IpvsError } from './errors.js'
-
 /** The transport protocols IPVS balances. SCTP needs Linux 2.6.34. */
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
@@ -240,48 +238,6 @@ export type Request =
   | { type: 'getService' | 'destinations', service: ServiceKey }
   | { type: 'connections' | 'totals' | 'processorTotals' }
   | { type: 'getSysctl' | 'setSysctl', name: string }
-
-/** An operation of a batch that the kernel refused, or whose answer was lost. */
-export interface Refusal {
-  /** Its place in the batch, from 0. */
-  index: number
-  /**
-   * Of an array the element that was given. A function's calls and what an iterable yielded are not kept: theirs is read back from what was
-   * sent, so that defaults are filled in and addresses are in their canonical form.
-   */
-  operation: Operation
-  error: IpvsError
-}
-
-/** What became of a batch: each operation was done, refused, is unknown, or was not sent. There is no object for one that was done. */
-export interface BatchResult {
-  /** Operations in the batch; of an iterable that did not come to its end, those that were taken from it. */
-  total: number
-  /** Operations that were carried out. */
-  done: number
-  /** Those that the kernel refused, in order. A refusal keeps nothing after it from being carried out. */
-  refused: Refusal[]
-  /** Those whose answer was lost, in order: they may have been carried out. Their error's code is 'ERR_IPVS_ANSWER_LOST'. */
-  unknown: Refusal[]
-  /**
-   * How many of the last ones were not sent, since an answer before them was lost, the socket did not take them, a signal came, or the batch
-   * ended with an error: always a tail of what was given.
-   */
-  notSent: number
-  /** Why they were not sent, where the socket is the reason. */
-  cause?: IpvsError
-}
-
-/** Options of `batch`. */
-export interface BatchOptions {
-  /**
-   * 'throw' (the default): if an operation was not carried out, a `BatchError` with the result. 'return': the result, whatever it is.
-   * In both cases a refusal does not keep the kernel from carrying out the operations after it.
-   */
-  refusals?: 'throw' | 'return'
-  /** Takes back what has not been sent when it comes. What was sent cannot be recalled; the `AbortError` has the result. */
-  signal?: AbortSignal
-}
 
 /**
  * A network namespace: its name as `ip netns` knows it, the path of a file that stands for it, a process that is in it,

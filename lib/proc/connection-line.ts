@@ -2,26 +2,28 @@ import { canonicalAddress, formatMask } from '../model/address.js'
 import type { Protocol } from '../model/types.js'
 import type { Connection, ConnectionEnd } from './types.js'
 
-/** Files of `/proc/net` that list connections: one has the data of persistence engines, the other the origin. */
+/** Files of `/proc/net` that list connections. The first has the persistence engines' data, the second the origin. */
 export const connectionsFile = 'ip_vs_conn'
 export const originsFile = 'ip_vs_conn_sync'
 
-/** IPv4 is eight hexadecimal digits, IPv6 eight groups of four. */
+/** IPv4 has eight hexadecimal digits, IPv6 eight groups of four. */
 function address(text: string): string {
   return text.includes(':') ? (canonicalAddress(text) ?? text) : formatMask(parseInt(text, 16))
 }
 
 const end = (addressText: string, portText: string): ConnectionEnd => ({ address: address(addressText), port: parseInt(portText, 16) })
 
-/** What a line of {@link connectionsFile} and {@link originsFile} have in common, and tells a connection from others. */
+/** The key of a connection, which the lines of {@link connectionsFile} and {@link originsFile} have in common. */
 export const identity = (words: readonly string[]): string => words.slice(0, 5).join(' ')
 
 export const words = (line: string): string[] => line.split(/ +/)
 
-/** Whether this is the line that names the columns. */
+/** Whether this line names the columns. */
 export const isTitle = (line: string): boolean => line.startsWith('Pro ')
 
-/** Reads a line of `ip_vs_conn`: protocol, three addresses with ports, state, seconds, and perhaps the persistence engine and its data. */
+/**
+ * Reads a line of `ip_vs_conn`: protocol, three addresses with ports, state, seconds, and optionally the persistence engine and its data.
+ */
 export function connectionOf(line: readonly string[], origin: Connection['origin']): Connection {
   const [protocol, from, fromPort, to, toPort, destination, destinationPort, state, expires, engine, ...data] = line
   return {
@@ -37,5 +39,5 @@ export function connectionOf(line: readonly string[], origin: Connection['origin
   }
 }
 
-/** Reads the origin from a line of `ip_vs_conn_sync`, where it stands before the seconds. */
+/** Reads the origin from a line of `ip_vs_conn_sync`, where it comes before the seconds. */
 export const originOf = (line: readonly string[]): Connection['origin'] => (line[8] === 'SYNC' ? 'sync' : 'local')

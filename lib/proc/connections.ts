@@ -14,13 +14,13 @@ const file = (name: string): NamespaceFile => ({ path: `/proc/thread-self/net/${
 const FILTER: Known = { what: 'the options of connections', names: new Set(['service']) }
 
 /**
- * Lists the connections that match. Two files have to be put together: what a persistence engine knows of a connection (few have any)
- * is read first and kept, then all connections with their origin pass by, so that memory does not grow with the table.
+ * Lists the connections that match. Combines two files: it first reads and keeps the data of persistence engines, which few connections
+ * have. Then it streams all connections with their origin, so that memory does not grow with the table.
  *
- * The filter is checked at once, the files are opened when the first connection is asked for. A list that is dropped before its end closes its file
- * when the garbage collector finds it.
+ * The filter is checked at once; the files are opened when the first connection is requested. A list that is abandoned before its end
+ * closes its file when it is garbage-collected.
  *
- * @param open gives the handle, or throws if it is closed
+ * @param open returns the handle, or throws if it is closed
  */
 export function connections(open: () => NativeHandle, filter?: ConnectionFilter): AsyncGenerator<Connection, void, undefined> {
   const matches = matcher(filter)
@@ -30,10 +30,14 @@ export function connections(open: () => NativeHandle, filter?: ConnectionFilter)
   return list
 }
 
-async function* listed(open: () => NativeHandle, matches: Matcher, reading: Reading<AsyncGenerator<string>>): AsyncGenerator<Connection, void, undefined> {
+async function* listed(
+  open: () => NativeHandle, matches: Matcher, reading: Reading<AsyncGenerator<string>>,
+): AsyncGenerator<Connection, void, undefined> {
   const engines = new Engines()
   const first = new Lines()
-  for await (const piece of reading.pieces = readPieces(open(), file(connectionsFile))) for (const line of first.take(piece)) engines.note(line)
+  for await (const piece of reading.pieces = readPieces(open(), file(connectionsFile))) {
+    for (const line of first.take(piece)) engines.note(line)
+  }
   const second = new Lines()
   for await (const piece of reading.pieces = readPieces(open(), file(originsFile))) {
     for (const line of second.take(piece)) {
@@ -52,10 +56,14 @@ export function connectionsSync(open: () => NativeHandle, filter?: ConnectionFil
   return list
 }
 
-function* listedSync(open: () => NativeHandle, matches: Matcher, reading: Reading<Generator<string>>): Generator<Connection, void, undefined> {
+function* listedSync(
+  open: () => NativeHandle, matches: Matcher, reading: Reading<Generator<string>>,
+): Generator<Connection, void, undefined> {
   const engines = new Engines()
   const first = new Lines()
-  for (const piece of reading.pieces = readPiecesSync(open(), file(connectionsFile))) for (const line of first.take(piece)) engines.note(line)
+  for (const piece of reading.pieces = readPiecesSync(open(), file(connectionsFile))) {
+    for (const line of first.take(piece)) engines.note(line)
+  }
   const second = new Lines()
   for (const piece of reading.pieces = readPiecesSync(open(), file(originsFile))) {
     for (const line of second.take(piece)) {
@@ -65,15 +73,15 @@ function* listedSync(open: () => NativeHandle, matches: Matcher, reading: Readin
   }
 }
 
-/** The file that a list is reading. It must not know the list, or that would never be garbage. */
+/** The file that a list is reading. It must not refer to the list, which could never be garbage-collected then. */
 interface Reading<Pieces> { pieces?: Pieces }
 
-/** A generator that nobody finishes never gets to its `finally`; ending the one that reads the file for it closes the file. */
+/** Closes the files of abandoned lists. An abandoned generator never runs its `finally`, so its file's generator is ended instead. */
 const dropped = new FinalizationRegistry<Reading<Generator<string> | AsyncGenerator<string>>>(({ pieces }) => {
   void pieces?.return(undefined)
 })
 
-/** Cuts pieces of text into lines of words, without the title. */
+/** Splits pieces of text into lines of words, without the title. */
 class Lines {
   #rest = ''
 
@@ -84,7 +92,7 @@ class Lines {
   }
 }
 
-/** What persistence engines know, by connection. */
+/** The data of persistence engines, by connection. */
 class Engines {
   readonly #known = new Map<string, string[]>()
 
@@ -92,7 +100,7 @@ class Engines {
     if (line.length > 9) this.#known.set(identity(line), line.slice(9))
   }
 
-  /** Makes a connection of a line that has the origin in it. */
+  /** Reads a connection from a line with the origin, and adds the persistence engine's data. */
   complete(line: string[]): Connection {
     const engine = this.#known.get(identity(line)) ?? []
     return connectionOf([...line.slice(0, 8), line[9], ...engine], originOf(line))
@@ -101,13 +109,13 @@ class Engines {
 
 type Matcher = (connection: Connection) => boolean
 
-/** Checks a filter, and makes the question of it that a connection has to answer. */
+/** Checks a filter and turns it into a predicate. */
 function matcher(filter: ConnectionFilter | undefined): Matcher {
   if (filter === undefined) return () => true
   refuseUnknown(object(filter, 'options'), 'options', FILTER)
   const { service } = filter
   if (service === undefined) return () => true
-  // A key is checked where keys are written.
+  // Writing the key validates it.
   writeServiceKey(new Requests(SERVICE_KEY_SIZE), 0, service)
   const { fwmark, protocol, address, port } = service as AddressServiceKey & { fwmark?: unknown }
   if (fwmark !== undefined) throw conflict('service.fwmark', 'is not known of a connection: the kernel does not list it')

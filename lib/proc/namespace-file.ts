@@ -10,13 +10,13 @@ const closeAt = promisify(close)
 
 const CHUNK = 65_536
 
-/** A file of /proc that shows a network namespace, and what it is read or written for. */
+/** A file of /proc that belongs to a network namespace, and the operation that reads or writes it. */
 export interface NamespaceFile {
   path: string
   operation: Request
 }
 
-/** /proc shows the namespace of the thread that opens it. Where that is not the handle's, a thread enters it, which needs CAP_SYS_ADMIN. */
+/** /proc shows the namespace of the opening thread. If the handle's is another one, a thread enters it, which needs CAP_SYS_ADMIN. */
 function open(handle: NativeHandle, { path, operation }: NamespaceFile, flags: number): number {
   const descriptor = handle.openInNamespace(path, flags)
   if (descriptor < 0) throw fileError(descriptor, path, operation)
@@ -40,7 +40,7 @@ function fileError(errno: number, path: string, operation: Request): IpvsError {
   return new IpvsError(`${path}: ${advice} (${code})`, { errno, operation })
 }
 
-/** The text of a file, piece by piece, without holding the event loop. */
+/** Reads a file piece by piece, without blocking the event loop. */
 export async function* readPieces(handle: NativeHandle, file: NamespaceFile): AsyncGenerator<string> {
   const descriptor = open(handle, file, constants.O_RDONLY)
   try {
@@ -70,7 +70,7 @@ export function* readPiecesSync(handle: NativeHandle, file: NamespaceFile): Gene
   }
 }
 
-/** The whole text of a file. */
+/** Reads a whole file. */
 export async function readText(handle: NativeHandle, file: NamespaceFile): Promise<string> {
   let text = ''
   for await (const piece of readPieces(handle, file)) text += piece
@@ -79,7 +79,7 @@ export async function readText(handle: NativeHandle, file: NamespaceFile): Promi
 
 export const readTextSync = (handle: NativeHandle, file: NamespaceFile): string => [...readPiecesSync(handle, file)].join('')
 
-/** Writes a setting. The kernel takes it in one piece, or refuses it. */
+/** Writes a setting, which the kernel takes or refuses as a whole. */
 export async function writeText(handle: NativeHandle, file: NamespaceFile, text: string): Promise<void> {
   const descriptor = open(handle, file, constants.O_WRONLY)
   try {

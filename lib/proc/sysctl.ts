@@ -2,11 +2,11 @@ import { invalidType, invalidValue, outOfRange } from '../model/errors.js'
 import type { NativeHandle } from '../wire/addon.js'
 import { readText, readTextSync, writeText, writeTextSync, type NamespaceFile } from './namespace-file.js'
 
-/** What a setting holds. */
+/** The types of settings. */
 interface SysctlKinds {
-  /** A C `int`: 32 bits with a sign. */
+  /** A C `int`: 32 bits, signed. */
   integer: number
-  /** A C `unsigned long`. As a number, it is exact up to 2⁵³-1. */
+  /** A C `unsigned long`. Exact up to 2⁵³-1. */
   count: number
   /** Two numbers: a packet count and a period. */
   pair: [number, number]
@@ -14,9 +14,10 @@ interface SysctlKinds {
 }
 
 /**
- * The settings under `net.ipv4.vs`, from `net/netfilter/ipvs/ip_vs_ctl.c`, `ip_vs_lblc.c` and `ip_vs_lblcr.c`. What they mean is told in the kernel's
- * Documentation/networking/ipvs-sysctl.rst. A kernel that lacks one answers ENOENT: `debug_level` is only there where the kernel was built with
- * CONFIG_IP_VS_DEBUG (one level for all, written from the initial namespace only), `lblc_expiration` and `lblcr_expiration` (seconds) once the scheduler's module is loaded.
+ * The settings under `net.ipv4.vs`, from `net/netfilter/ipvs/ip_vs_ctl.c`, `ip_vs_lblc.c` and `ip_vs_lblcr.c`. The kernel's
+ * Documentation/networking/ipvs-sysctl.rst explains them. A kernel that lacks a setting answers ENOENT: `debug_level` exists only if the
+ * kernel was built with CONFIG_IP_VS_DEBUG (one level for all namespaces, writable only from the initial one); `lblc_expiration` and
+ * `lblcr_expiration` (seconds) exist once the scheduler's module is loaded.
  */
 const kinds = {
   amemthresh: 'integer',
@@ -59,17 +60,18 @@ const kinds = {
 /** Names of the settings. */
 export type SysctlName = keyof typeof kinds
 
-/** What the setting of a name holds. */
+/** The type of a setting's value, by name. */
 export type SysctlValue<Name extends SysctlName> = SysctlKinds[(typeof kinds)[Name]]
 
 /** The settings under `net.ipv4.vs` in the namespace of a handle. */
 export interface Sysctl {
-  /** @throws IpvsError ENOENT where the kernel does not have it (yet). */
+  /** @throws IpvsError ENOENT if the kernel does not have the setting (yet). */
   get<Name extends SysctlName>(name: Name): Promise<SysctlValue<Name>>
   /**
-   * What `get` reads can be written back. `set('est_cpulist', '')`, an empty list of processors, stops the kernel's counting of traffic (Linux 6.2).
+   * Takes any value that `get` returned. `set('est_cpulist', '')`, an empty list of processors, stops the kernel's estimation of traffic
+   * (Linux 6.2).
    *
-   * @throws IpvsError EINVAL where the kernel does not accept the value, EACCES without permission, EROFS where /proc/sys is mounted read-only
+   * @throws IpvsError EINVAL if the kernel does not accept the value, EACCES without permission, EROFS if /proc/sys is mounted read-only
    * (as in a Docker container), ENOENT as above.
    */
   set<Name extends SysctlName>(name: Name, value: SysctlValue<Name>): Promise<void>
@@ -81,7 +83,7 @@ export interface SysctlSync {
   set<Name extends SysctlName>(name: Name, value: SysctlValue<Name>): void
 }
 
-/** @param open gives the handle, or throws if it is closed */
+/** @param open returns the handle, or throws if it is closed */
 export const sysctl = (open: () => NativeHandle): Sysctl => ({
   async get(name) {
     return valueOf(name, await readText(open(), fileOf(name, 'get')))
@@ -112,7 +114,7 @@ function valueOf<Name extends SysctlName>(name: Name, text: string): SysctlValue
 const INTEGER = { min: -(2 ** 31), max: 2 ** 31 - 1 }
 const COUNT = { min: 0, max: Number.MAX_SAFE_INTEGER }
 
-/** The text of a whole number. The checks of single values elsewhere know no number below 0. */
+/** The text of a whole number. Unlike the other validation functions, this one allows negative numbers. */
 function digits(value: unknown, field: string, { min, max }: typeof INTEGER): string {
   const expected = `an integer from ${min} to ${max}`
   if (typeof value !== 'number') throw invalidType(field, expected, value)
@@ -120,7 +122,7 @@ function digits(value: unknown, field: string, { min, max }: typeof INTEGER): st
   return String(value)
 }
 
-/** What is written. It ends with a line feed because the kernel is not asked at all to write nothing, and an empty text is a value too. */
+/** The text to write. It ends with a line feed, because writing nothing would not reach the kernel, and an empty text is a value too. */
 const textOf = (name: SysctlName, value: unknown): string => `${wordsOf(kinds[name], value)}\n`
 
 function wordsOf(kind: keyof SysctlKinds, value: unknown): string {

@@ -7,28 +7,32 @@ import type { ProcessorTotals, Totals } from './types.js'
 const totalsFile: NamespaceFile = { path: '/proc/thread-self/net/ip_vs_stats', operation: { type: 'totals' } }
 const processorsFile: NamespaceFile = { path: '/proc/thread-self/net/ip_vs_stats_percpu', operation: { type: 'processorTotals' } }
 
-/** Counters of all services together, and their rates. */
+/** Reads the counters and rates of all services together. */
 export const totals = async (handle: NativeHandle): Promise<Totals> => parseTotals(await readText(handle, totalsFile))
 export const totalsSync = (handle: NativeHandle): Totals => parseTotals(readTextSync(handle, totalsFile))
 
-/** Counters of all services together, for each processor. */
-export const processorTotals = async (handle: NativeHandle): Promise<ProcessorTotals[]> => parseProcessorTotals(await readText(handle, processorsFile))
+/** Reads the counters of all services together, for each processor. */
+export const processorTotals = async (handle: NativeHandle): Promise<ProcessorTotals[]> =>
+  parseProcessorTotals(await readText(handle, processorsFile))
 export const processorTotalsSync = (handle: NativeHandle): ProcessorTotals[] => parseProcessorTotals(readTextSync(handle, processorsFile))
 
-/** Lines that are numbers, all hexadecimal. */
-const rows = (text: string): string[][] => text.split('\n').filter((line) => /^[ 0-9A-F]*[0-9A-F][ 0-9A-F]*$/.test(line)).map((line) => line.trim().split(/ +/))
+/** The lines that consist of hexadecimal numbers. */
+const rows = (text: string): string[][] =>
+  text.split('\n').filter((line) => /^[ 0-9A-F]*[0-9A-F][ 0-9A-F]*$/.test(line)).map((line) => line.trim().split(/ +/))
 
 const statistics = (numbers: string[]): Statistics => statisticsOf((name) => BigInt(`0x${numbers[COUNTERS.indexOf(name)]}`))
 
 const rates = (numbers: string[]): Rates => ratesOf((name) => parseInt(numbers[COUNTERS.indexOf(name)], 16))
 
-/** Reads `ip_vs_stats`: a row of counters, then a row of rates, each under its title. */
+/** Parses `ip_vs_stats`: a row of counters, then a row of rates, each below a title. */
 export function parseTotals(text: string): Totals {
   const [counted, perSecond] = rows(text)
   return { stats: statistics(counted), rates: rates(perSecond) }
 }
 
-/** Reads `ip_vs_stats_percpu`: a row for each processor, which it begins with; the sums have no number before them. */
+/** Parses `ip_vs_stats_percpu`: a row for each processor, beginning with its number. The row of sums has no such number. */
 export function parseProcessorTotals(text: string): ProcessorTotals[] {
-  return rows(text).filter((row) => row.length === 6).map(([processor, ...numbers]) => ({ processor: parseInt(processor, 16), stats: statistics(numbers) }))
+  return rows(text)
+    .filter((row) => row.length === 6)
+    .map(([processor, ...numbers]) => ({ processor: parseInt(processor, 16), stats: statistics(numbers) }))
 }

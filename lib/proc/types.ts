@@ -7,35 +7,41 @@ export interface ConnectionEnd {
   port: number
 }
 
-/** A connection that IPVS remembers, or the template of a persistent client. */
+/** A connection in IPVS's table, or the template of a persistent client. */
 export interface Connection {
-  /** 'ip' is what the kernel calls the templates of firewall-mark services and of persistent services on all ports. Others read as the kernel writes them, in lower case. */
+  /**
+   * The protocol as the kernel writes it, in lower case. 'ip' stands for the templates of firewall-mark services and of persistent services
+   * on all ports.
+   */
   protocol: Protocol | 'ip'
-  /** Where it comes from. A template has the client's network and port 0. */
+  /** The client's address. A template has the client's network and port 0. */
   client: ConnectionEnd
-  /** The virtual service's address. A firewall-mark service's template has the mark in its place. */
+  /** The virtual service's address. The template of a firewall-mark service has the mark here instead. */
   virtual: ConnectionEnd
-  /** The destination that it was given to; its family may be the other one. */
+  /** The destination that serves it. Its address family may differ from the client's. */
   destination: ConnectionEnd
-  /** The kernel's name: 'ESTABLISHED', 'FIN_WAIT', 'UDP', 'NONE', …. */
+  /** The kernel's name of the state: 'ESTABLISHED', 'FIN_WAIT', 'UDP', 'NONE', …. */
   state: string
-  /** Seconds until it is forgotten, if nothing more is heard of it. */
+  /** Seconds until the kernel forgets it, unless more packets arrive. */
   expires: number
-  /** Whether it was made here, or taken over from another director by a sync daemon. */
+  /** Whether it was made here, or received from another director by a sync daemon. */
   origin: 'local' | 'sync'
-  /** Name of the persistence engine that it was made by, or `null`. */
+  /** Name of the persistence engine that made it, or `null`. */
   persistenceEngine: string | null
-  /** What that engine recognises it by (sip: the call's identifier), or `null`. */
+  /** The data by which that engine recognises the client (for sip, the call's identifier), or `null`. */
   persistenceData: string | null
 }
 
 /** Which connections to list. */
 export interface ConnectionFilter {
-  /** Those of one virtual service. One with port 0 has those of all ports of its address. The kernel does not tell which firewall mark a connection came by. */
+  /**
+   * Lists only the connections of this virtual service; with port 0, those of all ports of its address. Not for firewall-mark services,
+   * because the kernel does not say which mark a connection came by.
+   */
   service?: ServiceKey
 }
 
-/** What all services of a namespace have in common. */
+/** Counters and rates of all services of a namespace together. */
 export interface Totals {
   stats: Statistics
   rates: Rates

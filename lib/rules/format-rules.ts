@@ -1,4 +1,4 @@
-import { hasMark } from '../model/key.js'
+import { familyOf, hasMark } from '../model/keys.js'
 import type { DaemonInput, Destination, Protocol, Service, ServiceKey, Table, Timeouts, Tunnel } from '../model/types.js'
 import { asPrinted } from './address-text.js'
 import { limits } from './language.js'
@@ -81,8 +81,6 @@ export function spellService(service: ServiceKey, names?: Names): string {
   const option = serviceOptionNames[service.protocol] ?? '--xxx-service'
   return `${option} ${spellEndpoint(service.address, service.port, service.protocol, names)}`
 }
-
-const familyOf = (service: ServiceKey): 4 | 6 => (hasMark(service) ? service.family : service.address.includes(':') ? 6 : 4)
 
 function serviceOptions(service: Service): string {
   const { scheduler, persistence, persistenceEngine, onePacket, schedulerFlags } = service

@@ -1,4 +1,4 @@
-import { hasMark } from '../model/key.js'
+import { familyOf, familyOfAddress, hasMark } from '../model/keys.js'
 import type { Destination, Protocol, Service } from '../model/types.js'
 import { PROTOCOLS } from '../model/vocabulary.js'
 import { sortWords } from './address-text.js'
@@ -46,14 +46,13 @@ function sorted<T>(items: readonly T[], key: (item: T) => Key, compare: (a: Key,
 export function sortServices<T extends Named<Service>>(services: readonly T[]): T[] {
   return sorted(services, (service) => {
     if (hasMark(service)) return [service.fwmark, service.family, 0, 0, 0, 0, 0, 0]
-    const family = service.address.includes(':') ? 6 : 4
-    return [0, family, protocolNumber(service.protocol), ...sortWords(service.address), Number(service.port)]
+    return [0, familyOf(service), protocolNumber(service.protocol), ...sortWords(service.address), Number(service.port)]
   }, compareKeys)
 }
 
 /** Destinations in ipvsadm's order: by address and port. It compares an IPv4 address with the first word of an IPv6 one. */
 export function sortDestinations<T extends Named<Destination>>(destinations: readonly T[]): T[] {
-  return sorted(destinations, ({ address, port }) => [address.includes(':') ? 6 : 4, ...sortWords(address), Number(port)], (a, b) => {
+  return sorted(destinations, ({ address, port }) => [familyOfAddress(address), ...sortWords(address), Number(port)], (a, b) => {
     const words = a[0] === 6 ? 4 : 1
     for (let word = 1; word <= words; word++) {
       const result = difference(a[word], b[word])

@@ -1,13 +1,15 @@
 import { formatMask, maskOfPrefix } from '../model/address.js'
+import { endpointWords } from '../model/keys.js'
 import type { Persistence, Protocol } from '../model/types.js'
 import { asPrinted } from './address-text.js'
 import type { Names } from './names.js'
 
-/** `address:port` as ipvsadm prints it, IPv6 in brackets. */
+/** An address and port as ipvsadm prints them, IPv6 in brackets, with names where there are some. */
 export function spellEndpoint(address: string, port: number, protocol: Protocol | undefined, names?: Names): string {
-  const host = names?.host(address) ?? asPrinted(address)
-  const service = protocol && names?.service(port, protocol)
-  return address.includes(':') ? `[${host}]:${service ?? port}` : `${host}:${service ?? port}`
+  const service = (protocol && names?.service(port, protocol)) ?? port
+  const host = names?.host(address)
+  if (host === undefined) return endpointWords({ address: asPrinted(address), port: service })
+  return address.includes(':') ? `[${host}]:${service}` : `${host}:${service}`
 }
 
 /** The mask of a service's persistence as ipvsadm writes it. `undefined` for the full mask, which ipvsadm leaves out. */

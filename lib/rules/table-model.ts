@@ -1,4 +1,4 @@
-import { hasMark } from '../model/key.js'
+import { destinationId, endpointWords, serviceId, serviceWords } from '../model/keys.js'
 import type { Destination, DestinationKey, Table } from '../model/types.js'
 import { RulesError } from './error.js'
 import type { Named, NamedRuleOperation, NamedTable, Position } from './types.js'
@@ -30,8 +30,8 @@ export class TableModel {
   /** @param table the initial table; empty by default */
   constructor({ services = [], timeouts, daemons = [] }: Partial<NamedTable> = {}) {
     for (const { destinations, ...service } of services) {
-      const byKey = new Map(destinations.map((destination) => [`${destination.address} ${destination.port}`, destination]))
-      this.#services.set(keyOf(service), { service: { ...service, destinations: [] }, destinations: byKey })
+      const byKey = new Map(destinations.map((destination) => [destinationId(destination), destination]))
+      this.#services.set(serviceId(service), { service: { ...service, destinations: [] }, destinations: byKey })
     }
     this.#timeouts = timeouts
     for (const daemon of daemons) this.#daemons.set(daemon.role, daemon)
@@ -43,12 +43,12 @@ export class TableModel {
     switch (operation.type) {
       case 'addService': {
         const { service } = operation
-        const known = this.#services.get(keyOf(service))
+        const known = this.#services.get(serviceId(service))
         if (known) {
           const since = known.line === undefined ? 'it is there already' : `it is there since line ${known.line}`
-          throw new RulesError(`service ${keyOf(service)} a second time`, `it once (${since}), or -E`, line, column)
+          throw new RulesError(`service ${serviceWords(service)} a second time`, `it once (${since}), or -E`, line, column)
         }
-        this.#services.set(keyOf(service), { service: { ...(service as NamedService), destinations: [] }, destinations: new Map(), line })
+        this.#services.set(serviceId(service), { service: { ...(service as NamedService), destinations: [] }, destinations: new Map(), line })
         break
       }
       case 'updateService': {
@@ -58,15 +58,15 @@ export class TableModel {
       }
       case 'removeService':
         this.#entry(operation.service, operation)
-        this.#services.delete(keyOf(operation.service))
+        this.#services.delete(serviceId(operation.service))
         break
       case 'addDestination': {
         const { destinations } = this.#entry(operation.service, operation)
         const destination = operation.destination as NamedService['destinations'][number]
-        const key = `${destination.address} ${destination.port}`
-        if (destinations.has(key)) throw new RulesError(`destination ${key} a second time`, 'it once, or -e', line, column)
+        const id = destinationId(destination)
+        if (destinations.has(id)) throw new RulesError(`destination ${endpointWords(destination)} a second time`, 'it once, or -e', line, column)
         checkThresholds(destination, operation)
-        destinations.set(key, destination)
+        destinations.set(id, destination)
         break
       }
       case 'updateDestination': {
@@ -74,13 +74,13 @@ export class TableModel {
         const { destination } = operation
         requireDestination(destinations, destination, operation)
         checkThresholds(destination, operation)
-        destinations.set(`${destination.address} ${destination.port}`, destination)
+        destinations.set(destinationId(destination), destination)
         break
       }
       case 'removeDestination': {
         const { destinations } = this.#entry(operation.service, operation)
         requireDestination(destinations, operation.destination, operation)
-        destinations.delete(`${operation.destination.address} ${operation.destination.port}`)
+        destinations.delete(destinationId(operation.destination))
         break
       }
       case 'zero':
@@ -120,20 +120,15 @@ export class TableModel {
   }
 
   #entry(service: NamedServiceKey, { line, column }: Position): Entry {
-    const entry = this.#services.get(keyOf(service))
-    if (!entry) throw new RulesError(`no service ${keyOf(service)}`, 'a line before that adds it (-A)', line, column)
+    const entry = this.#services.get(serviceId(service))
+    if (!entry) throw new RulesError(`no service ${serviceWords(service)}`, 'a line before that adds it (-A)', line, column)
     return entry
   }
 }
 
-/** A service's key, in words. */
-const keyOf = (service: NamedServiceKey): string =>
-  hasMark(service) ? `fwmark ${service.fwmark} IPv${service.family}` : `${service.protocol} ${service.address} ${service.port}`
-
 function requireDestination(destinations: Entry['destinations'], key: Named<DestinationKey>, { line, column }: Position): void {
-  const { address, port } = key
-  if (destinations.has(`${address} ${port}`)) return
-  throw new RulesError(`no destination ${address} ${port}`, 'a line before that adds it (-a)', line, column)
+  if (destinations.has(destinationId(key))) return
+  throw new RulesError(`no destination ${endpointWords(key)}`, 'a line before that adds it (-a)', line, column)
 }
 
 type Thresholds = Pick<Destination, 'upperThreshold' | 'lowerThreshold'>

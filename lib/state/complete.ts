@@ -1,6 +1,6 @@
 import { object, type Properties } from '../arguments/validate.js'
 import { isArgumentError } from '../model/errors.js'
-import { hasMark } from '../model/key.js'
+import { keyOf } from '../model/keys.js'
 import { changes, packOperation } from '../client/operations.js'
 import { Requests } from '../wire/pack/requests.js'
 import { SERVICE_KEY_SIZE } from '../wire/pack/service.js'
@@ -9,6 +9,8 @@ import { readDaemon } from '../wire/unpack/daemon.js'
 import { LISTED_DESTINATION_SIZE, readListedDestination } from '../wire/unpack/destination.js'
 import { Reply } from '../wire/unpack/reply.js'
 import { LISTED_SERVICE_SIZE, readService } from '../wire/unpack/service.js'
+
+export { destinationId, endpointWords, isOtherFamily, keyOf, serviceId, serviceWords } from '../model/keys.js'
 
 /**
  * What the kernel would list if it were given this: the configuration is packed as for `add…`, which validates it and fills in the defaults,
@@ -57,12 +59,6 @@ export function located<Made>(path: string, prefix: string, make: () => Made): M
   }
 }
 
-/** The key alone, without anything that was beside it. Its values stay as they are. */
-export const keyOf = (service: ServiceKey): ServiceKey =>
-  hasMark(service)
-    ? { fwmark: service.fwmark, family: service.family }
-    : { protocol: (service as { protocol: 'tcp' }).protocol, address: (service as { address: string }).address, port: (service as { port: number }).port }
-
 /** The complete configuration of a service, canonical. Throws what `addService` throws. */
 export function completeService(service: ServiceInput): Service {
   pack(changes.addService, 0, service)
@@ -101,19 +97,6 @@ export function canonicalDaemon(daemon: DaemonInput): Pick<Daemon, 'role' | 'int
   return Object.fromEntries(named) as ReturnType<typeof canonicalDaemon>
 }
 
-/** What tells a destination from the others of its service, as text for maps. */
-export const destinationId = ({ address, port }: { address: string, port: number }): string => `${address} ${port}`
-
-/** What tells a service from others, as text for maps. The key must be canonical. */
-export const serviceId = (service: ServiceKey): string =>
-  hasMark(service)
-    ? `fwmark ${service.fwmark} ${service.family}`
-    : `${(service as { protocol: string }).protocol} ${(service as { address: string }).address} ${(service as { port: number }).port}`
-
-/** Whether a destination is reached by the other address family than its service's, through a tunnel. */
-export const isOtherFamily = (service: ServiceKey, { address }: { address: string }): boolean =>
-  address.includes(':') !== (hasMark(service) ? service.family === 6 : (service as { address: string }).address.includes(':'))
-
 const isText = (...values: unknown[]): boolean => values.every((value) => typeof value === 'string' || typeof value === 'number')
 
 /** Whether a desired service can be looked for by its id as it is spelled. What cannot will be refused. */
@@ -122,13 +105,3 @@ export function isSpelled(service: unknown): service is ServiceKey {
   const { protocol, address, port, fwmark, family } = service as Properties
   return fwmark === undefined ? isText(protocol, address, port) : isText(fwmark, family)
 }
-
-/** A service in words, as messages have it: 'tcp 10.0.0.1:80', 'fwmark 7 (IPv6)'. */
-export function serviceWords(service: ServiceKey): string {
-  if (hasMark(service)) return `fwmark ${service.fwmark} (IPv${service.family})`
-  const { protocol, address, port } = service as { protocol: string, address: string, port: number }
-  return `${protocol} ${endpointWords({ address, port })}`
-}
-
-/** Address and port in words: '10.0.0.2:80', '[fd00::2]:80'. */
-export const endpointWords = ({ address, port }: { address: string, port: number }): string => address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`

@@ -6,7 +6,7 @@ import type { Addon } from './addon.js'
 
 const FILE = 'ipvs.node'
 
-/** Which C library this process runs on: a prebuilt addon loads with its own only. */
+/** The C library of this process: a prebuilt addon loads only with the one it was built for. */
 const libc = (): 'glibc' | 'musl' => {
   try {
     return readFileSync('/proc/self/maps', 'latin1').includes('ld-musl') ? 'musl' : 'glibc'
@@ -15,12 +15,14 @@ const libc = (): 'glibc' | 'musl' => {
   }
 }
 
-/** Loads the addon: what was compiled here first, then what was shipped. */
+/** Loads the addon: a local build first, then the prebuilt one. */
 function load(): Addon {
   const root = fileURLToPath(new URL('../..', import.meta.url))
   const compiled = ['module_root', 'build', 'Release', 'bindings']
-  // Which C library this is takes a look at the whole memory map: not where what was compiled here is there.
-  const prebuilt = existsSync(join(root, 'build/Release', FILE)) ? [] : [['module_root', 'prebuilds', `${process.platform}-${process.arch}`, `ipvs.${libc()}.node`]]
+  // Finding the C library reads the whole memory map, so it is left out if there is a local build.
+  const prebuilt = existsSync(join(root, 'build/Release', FILE))
+    ? []
+    : [['module_root', 'prebuilds', `${process.platform}-${process.arch}`, `ipvs.${libc()}.node`]]
   try {
     return bindings({ bindings: FILE, module_root: root, try: [compiled, ...prebuilt] }) as Addon
   } catch (cause) {

@@ -1,4 +1,4 @@
-// Any bytes as what the kernel answers to a batch: the reply always has its shape.
+// Any bytes as the kernel's answers to a batch. The reply must always be well-formed.
 #include "ipvs/client.h"
 
 #include <cerrno>

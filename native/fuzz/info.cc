@@ -1,4 +1,4 @@
-// Any bytes as the attributes of a info.
+// Any bytes as the attributes of an info.
 #include "nest.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

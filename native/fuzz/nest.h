@@ -6,7 +6,7 @@
 
 #include "ipvs/decode.h"
 
-/// Whatever the bytes are, every byte of the record is set, and the same bytes make the same record.
+/// For any input, decoding must set every byte of the record, and equal input must give equal records.
 template <class Record, void (*decode)(netlink::ByteView, Record&)>
 void fuzzNest(const std::uint8_t* data, std::size_t size) {
   netlink::ByteView bytes(reinterpret_cast<const std::byte*>(data), size);

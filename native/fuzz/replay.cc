@@ -1,5 +1,5 @@
-// Makes an ordinary program of a fuzz target: it runs the target once for each file it is given, and for
-// those in the folders it is given.
+// Turns a fuzz target into an ordinary program that runs the target once for each given file and for each
+// file in the given folders.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 static void replay(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   std::vector<char> bytes{std::istreambuf_iterator<char>(stream), {}};
-  // A copy of exactly this size, so that sanitizers see what is read beyond it.
+  // A copy of exactly this size, so that sanitizers detect reads beyond it.
   std::vector<std::uint8_t> exact(bytes.begin(), bytes.end());
   exact.shrink_to_fit();
   LLVMFuzzerTestOneInput(exact.data(), exact.size());

@@ -1,4 +1,4 @@
-// Any bytes as packed requests: read, and written as netlink messages.
+// Any bytes as packed requests, which are read and encoded as netlink messages.
 #include <cstdlib>
 #include <cstring>
 
@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::byte out[ipvs::longestRequest];
     std::byte* end = ipvs::encodeRequest(out, request, 0x23, reader.index());
     if (end > out + sizeof out) std::abort();
-    // What is written is what the netlink side reads: one message, whole attributes.
+    // The netlink side must read back what was written: one message with whole attributes.
     std::size_t length = static_cast<std::size_t>(end - out);
     int messages = 0;
     bool whole = netlink::forEachMessage({out, length}, [&](const netlink::Message& message) {

@@ -17,29 +17,30 @@ using netlink::Transaction;
 
 namespace {
 
-// What an answer takes of the receive buffer at most: a refusal was measured at 770-900 bytes, with a long
-// text at 1,280; an answer with one record is a page, its bookkeeping included.
+// The most an answer takes of the receive buffer. Measured: 770-900 bytes for a refusal, 1,280 with a long
+// text. An answer with one record takes a page including its bookkeeping.
 constexpr std::size_t refusalCost = 1'280;
 constexpr std::size_t recordCost = 5 * 1'024;
 
-// The kernel keeps 32 bytes of SO_SNDBUF to itself.
+// The kernel reserves 32 bytes of SO_SNDBUF.
 constexpr std::size_t sendOverhead = 32;
 
-// As many destinations as fill four datagrams of the transport for short dumps.
+// This many destinations fill four datagrams of the transport for short dumps.
 constexpr std::uint32_t shortDump = 40;
 
-// Larger sends save nothing and leave the processor's cache.
+// Larger sends gain nothing and no longer fit the processor's cache.
 constexpr std::size_t usefulSend = 512 * 1024;
 
-// A series that ends earlier than this costs more than it saves. Then so many dumps are asked for one by one.
+// A series with fewer dumps than this costs more than it saves. After such a series this many dumps are
+// requested one at a time.
 constexpr std::uint32_t worthwhileSeries = 4;
 constexpr unsigned dumpsAfterShortSeries = 64;
 
-// So many batches of which something was lost are remembered. Parts of one batch follow each other, but for what
-// the program does between two of them.
+// How many batches with lost answers are remembered. A few are enough: only calls that the program makes
+// between the parts of a batch can separate them.
 constexpr std::size_t mostLosses = 64;
 
-// Receives what is left of a conversation that went another way than expected.
+// Receives and drops what is left of a conversation that did not go as expected.
 void drain(netlink::Transport& transport) {
   for (;;) {
     netlink::Datagrams datagrams;
@@ -63,10 +64,10 @@ struct Client::Group {
   std::uint32_t count;
   std::uint32_t firstSequence;
   Ending ending;
-  bool longDump;  // a dump by itself, on the transport for long ones
+  bool longDump;  // a single dump, on the transport for long dumps
 };
 
-/// Puts what a group's transaction finds into the reply.
+/// Writes the outcomes and records of a group into the reply.
 class AnswerListener final : public netlink::Listener {
  public:
   AnswerListener(ReplyWriter& reply, const Client::Group& group, const std::vector<Answer>& answers)
@@ -92,7 +93,7 @@ class AnswerListener final : public netlink::Listener {
         add<DaemonRecord, decodeDaemon>(index, nested(attributes, IPVS_CMD_ATTR_DAEMON));
         break;
       case Answer::config:
-        // Without attributes where the kernel balances neither TCP nor UDP.
+        // Has no attributes if the kernel was built without TCP and UDP balancing.
         add<ConfigRecord, decodeConfig>(index, attributes, true);
         break;
       case Answer::info:
@@ -113,14 +114,15 @@ class AnswerListener final : public netlink::Listener {
   template <class Record, void (*decode)(ByteView, Record&)>
   void add(std::uint32_t index, ByteView attributes, bool mayBeEmpty = false) {
     if (reply_.outcome(index) != Outcome::done) return;
-    // An answer without its nest tells nothing.
+    // An answer without its nest has no content.
     bool told = mayBeEmpty || !attributes.empty();
-    // Its address is aligned: header, entries and records are multiples of 8 in a buffer from malloc.
+    // The address is aligned: sizes of header, entries and records are multiples of 8, and the buffer is
+    // malloc's.
     auto record = told ? reinterpret_cast<Record*>(reply_.addRecord(index, sizeof(Record))) : nullptr;
     if (record) {
       decode(attributes, *record);
     } else {
-      // Never a list that lacks something without a word.
+      // Reports the list as lost rather than return it with an entry missing.
       reply_.setLost(index, Outcome::unknown, -EBADMSG);
     }
   }
@@ -152,17 +154,17 @@ bool Client::open(OpenFailure& failure, const std::atomic<bool>& abandon) {
   return false;
 }
 
-// Which transport a dump goes by: long ones take half the time in large datagrams, short ones in small ones,
-// and only the kernel knows beforehand. Services are taken to be many, destinations of a service as many as
-// those of the one before.
+// Chooses the transport for a dump. Large datagrams halve the time of a long dump, small ones that of a short
+// dump, but only the kernel knows the length beforehand. The guess: services are many, and a service has
+// about as many destinations as the one before it.
 bool Client::isLong(const PackedRequest& dump) const {
   if (!shortDumpsFit_) return true;
   return dump.command->answer == Answer::service ||
          (dump.command->answer == Answer::destination && !lastDumpWasShort_);
 }
 
-// Encodes the requests of one send: as many as the limits allow, up to the first dump, which ends it. False
-// at a request that is not well-formed.
+// Encodes the requests of one send: as many as the limits allow, up to and including the first dump. Returns
+// false at a malformed request.
 bool Client::encodeGroup(RequestReader& reader, Group& group, std::size_t mostRequests,
                          std::size_t mostBytes) {
   group = {reader.index(), 0, sequence_, Ending::acknowledgement, false};
@@ -187,7 +189,7 @@ bool Client::encodeGroup(RequestReader& reader, Group& group, std::size_t mostRe
     }
     group.longDump = longDump;
     std::byte* next = encodeRequest(end, request, family_, sequence_ + group.count);
-    // A dump's answers are read as they are made; they need no room in advance.
+    // A dump's answers are read while the kernel makes them, so they need no reserved room.
     answerBytes += request.command->answer == Answer::none || request.dump ? refusalCost : recordCost;
     bool fits =
         static_cast<std::size_t>(next - message_.data()) <= mostBytes && answerBytes <= mostAnswerBytes;
@@ -209,8 +211,9 @@ bool Client::encodeGroup(RequestReader& reader, Group& group, std::size_t mostRe
   return wellFormed;
 }
 
-// Executes dumps of destinations that come next as a series: two system calls each are most of what a snapshot
-// costs. What does not go like that is left to the reader. Whether any was executed.
+// Executes the next dumps of destinations as a series, because two system calls per dump are most of a
+// snapshot's cost. Leaves the reader at the first request that it did not execute. Returns whether it
+// executed any.
 bool Client::executeSeries(RequestReader& reader, ReplyWriter& reply) {
   std::array<RequestReader::Position, netlink::Transport::mostInSeries> positions;
   std::array<ByteView, netlink::Transport::mostInSeries> requests;
@@ -263,7 +266,8 @@ bool Client::executeSeries(RequestReader& reader, ReplyWriter& reply) {
   return executed > 0;
 }
 
-// Asks for the family again. Whether its number is another one now: the module was unloaded and loaded again.
+// Looks the family up again and returns whether its number has changed, which happens when the module is
+// unloaded and loaded again.
 bool Client::familyMoved(const std::atomic<bool>& abandon) {
   netlink::FamilyAnswer answer = resolveFamily(transport_, IPVS_GENL_NAME, sequence_++, abandon);
   if (answer.error || answer.number == family_) return false;
@@ -271,7 +275,7 @@ bool Client::familyMoved(const std::atomic<bool>& abandon) {
   return true;
 }
 
-// Why a part of this batch was lost, 0 for none.
+// The error with which an earlier part of this batch was lost; 0 if none was.
 int Client::lossOf(std::uint32_t batch) const {
   for (const Loss& loss : losses_)
     if (loss.batch == batch) return loss.error;
@@ -305,10 +309,11 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
 
       if (result.state == ExchangeResult::notSent) {
         reader.rewind(position);
-        // Too large for the send buffer, or for the kernel's memory: nothing was sent, so less can be.
+        // The message exceeds the send buffer or the kernel's memory. Nothing was sent, so try a smaller one.
         bool tooLarge = result.error == -EMSGSIZE || result.error == -ENOBUFS || result.error == -ENOMEM;
         if (!tooLarge || group.count == 1) {
-          // ENOBUFS is an overrun elsewhere; here the kernel has no memory for the message.
+          // Of a send, ENOBUFS means that the kernel has no memory for the message; elsewhere it is an
+          // overrun.
           lost = result.error == -ENOBUFS ? -ENOMEM : result.error;
           break;
         }
@@ -319,7 +324,7 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
 
       std::uint32_t last = group.first + group.count - 1;
       if (result.state == ExchangeResult::lost) {
-        // A dump changes nothing, so it can be asked for again.
+        // A dump changes nothing, so it is safe to repeat.
         if (result.error == -EMSGSIZE && group.ending == Ending::dump && group.count == 1 &&
             !group.longDump) {
           shortDumpsFit_ = false;
@@ -331,7 +336,7 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
         for (std::uint32_t i = group.first; i < group.first + group.count; ++i) {
           if (reply.outcome(i) == Outcome::done) reply.setLost(i, Outcome::unknown, lost);
         }
-        // What comes later may depend on what is unknown now.
+        // Later requests may depend on the ones with unknown outcome.
         break;
       }
 
@@ -343,7 +348,7 @@ void Client::execute(ByteView requests, std::uint32_t count, ReplyWriter& reply,
 
       if (group.ending == Ending::dump && dumpsUntilSeries_ > 0) --dumpsUntilSeries_;
       if (group.ending == Ending::dump && reply.outcome(last) == Outcome::done) {
-        // A dump of nothing is an answer too.
+        // An empty dump is an answer too.
         reply.expectRecords(last);
         if (answers_.back() == Answer::destination) lastDumpWasShort_ = reply.recordCount(last) <= shortDump;
       }

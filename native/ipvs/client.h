@@ -1,4 +1,4 @@
-// A conversation with IPVS: the family's number, and the one verb, to execute a batch of packed requests.
+// A conversation with IPVS: it knows the family's number and executes batches of packed requests.
 #pragma once
 
 #include <atomic>
@@ -11,18 +11,18 @@
 
 namespace ipvs {
 
-/// What bounds one send.
+/// The bounds of one send.
 struct Limits {
   std::size_t sendBuffer;     ///< SO_SNDBUF as the kernel reports it
-  std::size_t receiveBuffer;  ///< SO_RCVBUF likewise
+  std::size_t receiveBuffer;  ///< SO_RCVBUF as the kernel reports it
 
-  /// How many requests fit one send so that the answers fit the receive buffer even if every one is refused.
+  /// The most requests in one send whose answers fit the receive buffer even if all are refused.
   std::size_t requestsPerSend() const;
-  /// How many bytes one send takes.
+  /// The most bytes in one send.
   std::size_t bytesPerSend() const;
 };
 
-/// What an open that failed was at.
+/// The step at which an open failed.
 enum class OpenStep { family, permission };
 
 struct OpenFailure {
@@ -33,24 +33,25 @@ struct OpenFailure {
 
 class Client {
  public:
-  /// Two conversations with the same kernel: one for requests and short dumps, one for dumps of many objects.
-  /// They may be the same, and have to outlive the client.
+  /// Two transports to the same kernel: one for requests and short dumps, one for dumps of many objects. They
+  /// may be the same one, and must outlive the client.
   Client(netlink::Transport& requests, netlink::Transport& dumps, Limits limits)
       : transport_(requests), dumps_(dumps), limits_(limits) {}
 
-  /// Resolves the family (which makes Linux 5.16 and later load the module) and asks it for its version, so
-  /// that a missing CAP_NET_ADMIN is known at once. False with the reason.
-  /// An answer that is waited for is given up when `abandon` is set.
+  /// Resolves the family, which makes Linux 5.16 and later load the module. Then asks for its version, which
+  /// fails at once if CAP_NET_ADMIN is missing. Returns false with the reason in `failure`. Setting `abandon`
+  /// ends a wait for an answer.
   bool open(OpenFailure& failure, const std::atomic<bool>& abandon);
 
-  /// Executes `count` packed requests in order, in as few sends as the limits allow. The reply is complete
-  /// afterwards; it is empty where every request was carried out and none answers with records. `abandon` is
-  /// looked at between sends: what is left then is not sent.
+  /// Executes `count` packed requests in order, in as few sends as the limits allow, and completes the reply.
+  /// The reply is empty if every request was carried out and none answers with records. `abandon` is checked
+  /// between sends; once it is set, the remaining requests are not sent.
   ///
-  /// A request that is not well-formed is refused with EBADMSG, what comes after it is not sent.
+  /// A malformed request is refused with EBADMSG, and the requests after it are not sent.
   ///
-  /// `batch` is the same for the parts of a batch, 0 for what is none: after a part of which anything was lost
-  /// or not sent, nothing of the later ones is sent, since it may depend on that.
+  /// `batch` identifies the batch that the requests are part of; 0 if they are not. After a part in which an
+  /// answer was lost or a request not sent, later parts of the same batch are not sent, because they may
+  /// depend on it.
   void execute(netlink::ByteView requests, std::uint32_t count, ReplyWriter& reply,
                const std::atomic<bool>& abandon, std::uint32_t batch = 0);
 
@@ -72,15 +73,15 @@ class Client {
   Limits limits_;
   std::uint16_t family_ = 0;
   std::uint32_t sequence_ = 1;
-  bool shortDumpsFit_ = true;      ///< false once a datagram on the first transport was cut
-  bool lastDumpWasShort_ = false;  ///< of a service's destinations; how the next one is guessed
-  bool series_ = true;             ///< false where the transport has no series
-  unsigned dumpsUntilSeries_ = 0;  ///< dumps that are asked for by themselves first
+  bool shortDumpsFit_ = true;      ///< false once a datagram on the first transport was truncated
+  bool lastDumpWasShort_ = false;  ///< whether the last service had few destinations, the guess for the next
+  bool series_ = true;             ///< false if the transport has no series
+  unsigned dumpsUntilSeries_ = 0;  ///< dumps to request one at a time before the next series
   struct Loss {
     std::uint32_t batch;
     int error;
   };
-  std::vector<Loss> losses_;  ///< batches of which anything was lost, the last ones
+  std::vector<Loss> losses_;  ///< the latest batches with lost answers
   netlink::Bytes message_;
   std::vector<Answer> answers_;
 };

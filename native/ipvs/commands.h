@@ -1,4 +1,4 @@
-// The commands of the family: what a packed request of each holds, and what the kernel answers with.
+// The family's commands: the content of their packed requests and of the kernel's answers.
 #pragma once
 
 #include <linux/ip_vs.h>
@@ -12,14 +12,14 @@ namespace ipvs {
 /// What follows the header of a packed request.
 enum class Body : std::uint8_t { none, service, serviceAndDestination, daemon, config };
 
-/// What an answer consists of, apart from success or refusal.
+/// The records that answer a command, besides success or refusal.
 enum class Answer : std::uint8_t { none, service, destination, daemon, config, info };
 
-/// How the kernel takes a request that asks for something.
+/// How a request for records must be sent.
 enum class Asking : std::uint8_t {
   single,  ///< as a plain request
-  dump,  ///< as a dump, whatever the flag in the packed request says: a plain one is answered with EOPNOTSUPP
-  both,  ///< as the flag says
+  dump,    ///< as a dump, whatever the packed request's flag says: a plain one fails with EOPNOTSUPP
+  both,    ///< as the packed request's flag says
 };
 
 struct Command {
@@ -50,7 +50,7 @@ inline constexpr std::array commands{
     Command{"flush", IPVS_CMD_FLUSH, Body::none, false, Answer::none, Asking::single},
 };
 
-/// By its number; null where there is none.
+/// Finds a command by its number; null if there is none.
 inline const Command* commandOf(unsigned number) {
   static constexpr auto byNumber = [] {
     std::array<std::uint8_t, IPVS_CMD_MAX + 1> indices{};

@@ -22,7 +22,7 @@ constexpr std::uint16_t largestAttribute(const auto& fields) {
   return largest;
 }
 
-// By attribute: the index of its field plus one, 0 for an attribute nobody knows.
+// Maps an attribute to the index of its field plus one; 0 for an unknown attribute.
 template <const auto& fields>
 constexpr auto fieldsByAttribute = [] {
   std::array<std::uint8_t, largestAttribute(fields) + 1> indices{};
@@ -45,7 +45,7 @@ std::uint16_t fromBigEndian(const std::byte* at) {
   return static_cast<std::uint16_t>(static_cast<unsigned>(at[0]) << 8 | static_cast<unsigned>(at[1]));
 }
 
-// Reads one attribute into its field. False if it is too short to be one.
+// Reads one attribute into its field. Returns false if the attribute is too short.
 bool readField(const Field& field, ByteView payload, std::byte* record) {
   std::byte* to = record + field.offset;
   switch (field.wire) {
@@ -92,8 +92,9 @@ bool readField(const Field& field, ByteView payload, std::byte* record) {
   return false;
 }
 
-// What most kernels send: the attributes in the order of the table. Each of the functions below takes one if
-// it is the next, by comparing the one word of its header; what is left when none fits goes the general way.
+// Fast path for what most kernels send: the attributes in the order of the table. Each function below reads
+// an attribute if it is the next one, which takes a single comparison of the header word. The general path
+// reads the rest.
 struct Cursor {
   const std::byte* at;
   const std::byte* end;
@@ -130,7 +131,8 @@ template <class Table, std::size_t index>
   }
 }
 
-// Takes what is as expected. Sets the bits of what was there, and returns the rest.
+// Reads attributes as long as they come in the expected order. Sets their bits and returns the remaining
+// bytes.
 template <class Table>
 [[gnu::always_inline]] inline ByteView takeAllExpected(ByteView attributes, std::byte* record,
                                                        std::uint32_t& present) {
@@ -148,7 +150,7 @@ struct CounterTable {
   static constexpr const auto& fields = counterFields;
 };
 
-// Reads a statistics nest, whichever width its numbers have. Returns the bits of what was there.
+// Reads a statistics nest with 32-bit or 64-bit numbers. Returns the bits of the counters it found.
 std::uint32_t readCounters(ByteView nest, std::byte* counters) {
   std::uint32_t bits = 0;
   ByteView rest = takeAllExpected<CounterTable>(nest, counters, bits);
@@ -183,7 +185,7 @@ void decode(ByteView attributes, void* to) {
     }
   });
   if constexpr (nest.statistics64 != 0) {
-    // Kernels send both from 4.1 on; the 32-bit ones wrap.
+    // Kernels from 4.1 on send both. The 32-bit counters wrap.
     ByteView counters = statistics64.empty() ? statistics : statistics64;
     present |= readCounters(counters, record + nest.countersOffset) << nest.countersBit;
   }
@@ -194,7 +196,7 @@ void decode(ByteView attributes, void* to) {
 
 void decodeService(ByteView attributes, ServiceRecord& record) {
   decode<serviceNest>(attributes, &record);
-  // Known only now: the family may come after the netmask.
+  // Converted last, because the family may come after the netmask.
   if (record.family == AF_INET && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
     record.netmask = __builtin_bswap32(record.netmask);
   }

@@ -1,4 +1,4 @@
-// Attributes to records.
+// Decodes attributes into records.
 #pragma once
 
 #include "ipvs/fields.h"
@@ -6,9 +6,9 @@
 
 namespace ipvs {
 
-// Each reads one nest (or, for config and info, the attributes of the command) into a record that is cleared
-// first. What is unknown is skipped, what is too short counts as absent, and bytes that end in the middle of
-// an attribute end the reading.
+// Each function clears the record, then reads one nest into it (for config and info, the attributes of the
+// command). Unknown attributes are skipped, and one that is too short counts as absent. Decoding stops at an
+// attribute that is cut off.
 
 void decodeService(netlink::ByteView attributes, ServiceRecord& record);
 void decodeDestination(netlink::ByteView attributes, DestinationRecord& record);

@@ -1,5 +1,4 @@
-// Records to attributes. The tables of fields.h are unrolled at compile time: what comes out is a run of
-// plain stores.
+// Encodes records as attributes. The tables of fields.h are unrolled at compile time into plain stores.
 #pragma once
 
 #include <sys/socket.h>
@@ -53,7 +52,7 @@ template <const auto& nest, std::size_t index>
   }
 }
 
-/// The bits of the fields that a request may carry, out of the first `size` bytes of a record.
+/// The bits of the fields within the first `size` bytes of a record that a request may carry.
 template <const auto& nest>
 constexpr std::uint32_t writableBits(std::size_t size) {
   std::uint32_t bits = 0;
@@ -64,8 +63,8 @@ constexpr std::uint32_t writableBits(std::size_t size) {
   return bits;
 }
 
-/// Writes the field of this index, if it is one of these. `known` is what `bits` is known to be, 0 where it
-/// is not.
+/// Writes the field of this index if its bit is set. `known` is the value of `bits` if known at compile time,
+/// otherwise 0.
 template <const auto& nest, std::uint32_t known, std::size_t index>
 [[gnu::always_inline]] inline std::byte* putFieldOf(std::byte* out, const std::byte* record,
                                                     std::uint32_t bits) {
@@ -89,9 +88,9 @@ template <const auto& nest, std::uint32_t known, std::size_t... index>
 
 }  // namespace detail
 
-/// Writes those attributes of a record that its `present` names and the first `size` bytes hold, at most
-/// those of a request. Returns the end. `likely` is the set of attributes to be fastest with: the same
-/// stores, without a branch and at fixed offsets.
+/// Writes the attributes that the record's `present` names, if they are within its first `size` bytes and
+/// allowed in a request. Returns the end. A record with exactly the attributes in `likely` is written
+/// fastest, without branches and at fixed offsets.
 template <const auto& nest, std::uint32_t likely = 0>
 [[gnu::always_inline]] inline std::byte* encodeFields(std::byte* out, const std::byte* record,
                                                       std::size_t size) {
@@ -107,7 +106,7 @@ template <const auto& nest, std::uint32_t likely = 0>
   return detail::putFields<nest, 0>(out, record, bits, indices);
 }
 
-/// The same, inside the record's nest (where it has one).
+/// The same, inside the record's nest if it has one.
 template <const auto& nest, std::uint32_t likely = 0>
 [[gnu::always_inline]] inline std::byte* encode(std::byte* out, const std::byte* record, std::size_t size) {
   if constexpr (nest.attribute == 0) {

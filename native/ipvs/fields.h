@@ -1,7 +1,7 @@
-// The one description of every nest of the IPVS family: which field of a record belongs to which attribute,
-// and how it is written there. Encoding, decoding and the schema that JavaScript is handed all follow from
-// these tables; a new attribute is a new line here and a member in records.h. Lines are in the order in which
-// the kernel sends the attributes: any other is read too, this one is read fastest.
+// Describes every nest of the IPVS family: which field of a record belongs to which attribute, and how it is
+// written. Encoding, decoding and the schema for JavaScript all follow from these tables. To add an
+// attribute, add a line here and a member in records.h. Lines are in the order in which the kernel sends the
+// attributes. Other orders are decoded too, but this one is decoded fastest.
 #pragma once
 
 #include <linux/ip_vs.h>
@@ -13,17 +13,17 @@
 
 namespace ipvs {
 
-/// What a field is in the record.
+/// A field's type in the record.
 enum class Type : std::uint8_t { u8, u16, u32, i32, u64, bytes, string };
 
-/// What a field is on the wire.
+/// A field's form on the wire.
 enum class Wire : std::uint8_t {
-  none,  ///< nothing of its own: it travels with the field before it, or not at all
+  none,  ///< no attribute: the field travels with the one before it, or not at all
   u8,
   u16,
   u32,
   bigEndian16,  ///< u16 in network order: ports, except the sync daemons'
-  address,      ///< 16 bytes; in answers 4 are taken as well
+  address,      ///< 16 bytes; answers may have 4
   text,
   flags,    ///< { u32 flags, u32 mask }, two fields in a row
   netmask,  ///< IPv4: u32 in network order; IPv6: u32 in native order, a prefix length
@@ -42,12 +42,12 @@ struct Field {
   std::uint16_t alternative = 0;
 };
 
-// One line each, or they are no tables.
+// One line per field, to keep them readable as tables.
 // clang-format off
 
 #define IPVS_FIELD(Record, member) #member, offsetof(Record, member), sizeof(Record::member)
 
-/// The attributes of the statistics nests, STATS and STATS64 alike; offsets are relative to Counters.
+/// The attributes of both statistics nests, STATS and STATS64. Offsets are relative to Counters.
 inline constexpr std::array counterFields{
     Field{IPVS_FIELD(Counters, connections), Type::u64, 0, Wire::counter, IPVS_STATS_ATTR_CONNS},
     Field{IPVS_FIELD(Counters, inPackets), Type::u64, 1, Wire::counter, IPVS_STATS_ATTR_INPKTS},
@@ -122,15 +122,13 @@ inline constexpr std::array infoFields{
 
 // clang-format on
 
-/// How a record's attributes are packed, and where its counters are. One specialisation-like constant for
-/// each record.
+/// How a record's attributes are nested, and where its counters are.
 template <class Record, const auto& table>
 struct NestOf {
   using RecordType = Record;
   static constexpr const auto& fields = table;
   std::string_view name;
-  std::uint16_t attribute;       ///< the attribute of the command that holds the nest; 0 where the fields are
-                                 ///< attributes of the command itself
+  std::uint16_t attribute;       ///< the command's attribute that holds the nest; 0 if the fields are its own
   std::uint16_t statistics = 0;  ///< the nest of 32-bit counters
   std::uint16_t statistics64 = 0;  ///< the nest of 64-bit counters
   std::uint16_t countersOffset = 0;

@@ -1,10 +1,13 @@
-// Records: what crosses between JavaScript and C++, one for each kind of thing IPVS knows.
+// Records carry data between JavaScript and C++. There is one for each kind of IPVS object.
 //
+// clang-format off
 //   present | key … | what a request sets … | what only the kernel sets …
 //            <- keySize                    <- requestSize             <- size
+// clang-format on
 //
-// A bit of `present` tells whether an attribute is there. Numbers are in native byte order, ports too;
-// strings are padded with NULs; addresses take 16 bytes, IPv4 the first four. Sizes are multiples of 8.
+// Each bit of `present` says whether an attribute is there. Numbers, including ports, are in native byte
+// order. Strings are padded with NULs. Addresses take 16 bytes; IPv4 uses the first four. Sizes are multiples
+// of 8.
 #pragma once
 
 #include <cstddef>

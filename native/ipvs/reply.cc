@@ -4,7 +4,7 @@ namespace ipvs {
 
 namespace {
 
-// Where no record ends any more: what is left are texts.
+// Records must end before this offset, which leaves the last 256 MiB to texts.
 constexpr std::size_t mostRecords = UINT32_MAX - (std::size_t{256} << 20);
 
 std::size_t entryOffset(std::uint32_t request) { return sizeof(ReplyHeader) + request * sizeof(ReplyEntry); }
@@ -37,7 +37,7 @@ void ReplyWriter::setOutcome(std::uint32_t request, std::int32_t outcome, std::s
   start();
   ReplyEntry changed{outcome, 0, 0, 0};
   if (!text.empty()) {
-    // Relative until `finish` knows where the texts are; plus one, as 0 means none.
+    // Relative until `finish` knows where the texts begin. Plus one, because 0 means none.
     changed.text = static_cast<std::uint32_t>(texts_.size() + 1);
     std::byte* to = texts_.extend(text.size() + 1);
     std::memcpy(to, text.data(), text.size());
@@ -99,7 +99,7 @@ void ReplyWriter::finish() {
     return;
   }
   if (!texts_.empty()) {
-    // JavaScript looks at the whole as numbers of up to eight bytes.
+    // JavaScript views the reply as arrays of numbers of up to eight bytes.
     std::size_t padding = netlink::alignUp(texts_.size(), 8) - texts_.size();
     std::memset(texts_.extend(padding), 0, padding);
     std::memcpy(bytes_.extend(texts_.size()), texts_.data(), texts_.size());

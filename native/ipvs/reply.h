@@ -1,11 +1,13 @@
-// The packed reply: what JavaScript reads.
+// The packed reply that JavaScript reads.
 //
+// clang-format off
 //   header: { u32 requestCount | u32 recordsOffset | u32 textsOffset | u32 total }
 //   one entry a request: { i32 outcome | u32 recordCount | u32 recordsOffset | u32 text }
 //   records, each request's own in a row · texts, NUL-terminated · zeros up to a multiple of 8
+// clang-format on
 //
-// Offsets are absolute, which bounds a reply to 4 GiB. Where every request was carried out and none answers with
-// records, there is no reply at all.
+// Offsets are absolute 32-bit numbers, which limits a reply to 4 GiB. There is no reply at all if every
+// request was carried out and none answers with records.
 #pragma once
 
 #include <string_view>
@@ -22,9 +24,9 @@ struct ReplyHeader {
 };
 
 struct ReplyEntry {
-  std::int32_t outcome;  ///< a negative errno for a refusal, or one of the outcomes below
+  std::int32_t outcome;  ///< a negative errno if refused, otherwise one of the outcomes below
   std::uint32_t recordCount;
-  std::uint32_t recordsOffset;  ///< where the outcome is unknown or not sent: the errno of the cause, 0 for none
+  std::uint32_t recordsOffset;  ///< if the outcome is unknown or not sent: the errno of the cause, 0 for none
   std::uint32_t text;           ///< 0 for none
 };
 
@@ -36,24 +38,24 @@ enum Outcome : std::int32_t {
 
 class ReplyWriter {
  public:
-  /// Begins the reply to `count` requests. Nothing is written until there is something to tell.
+  /// Begins the reply to `count` requests. Allocates nothing until there is an outcome or a record to write.
   void begin(std::uint32_t count);
 
   void setOutcome(std::uint32_t request, std::int32_t outcome, std::string_view text = {});
-  /// What was lost with its answer, or not sent, and because of which error (negative, as everywhere).
+  /// Marks a request as unknown or not sent. `error` is the cause, a negative errno.
   void setLost(std::uint32_t request, Outcome outcome, int error);
   std::int32_t outcome(std::uint32_t request) const;
   std::uint32_t recordCount(std::uint32_t request) const;
 
-  /// There will be an answer in records, even if there are none.
+  /// Marks the request as answered with records, even if there turn out to be none.
   void expectRecords(std::uint32_t request);
-  /// A record of `size` bytes without a value, valid until the next call. Null where it would not be in a row
-  /// with the request's other ones, or beyond what offsets reach.
+  /// Adds an uninitialised record of `size` bytes, valid until the next call. Null if it would not directly
+  /// follow the request's other records, or would lie beyond the reach of offsets.
   std::byte* addRecord(std::uint32_t request, std::size_t size);
-  /// Takes back all that was said about a request.
+  /// Removes a request's outcome and records.
   void forget(std::uint32_t request);
 
-  /// Completes the reply. Its bytes are empty where there is nothing to tell.
+  /// Completes the reply. Its bytes are empty if every request was carried out and none has records.
   void finish();
 
   netlink::Bytes& bytes() { return bytes_; }

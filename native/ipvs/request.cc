@@ -9,7 +9,8 @@ namespace {
 
 using netlink::ByteView;
 
-// What most requests carry: a service by address, a destination without tunnel options and with its family.
+// The fields of most requests: a service by address, a destination with its family and without tunnel
+// options.
 constexpr std::uint32_t addressKey = 1u << 0 | 1u << 1 | 1u << 2 | 1u << 4;
 constexpr std::uint32_t plainDestination = 0b111'1111;
 

@@ -1,6 +1,8 @@
-// Packed requests, as JavaScript writes them, to netlink messages.
+// Encodes the packed requests that JavaScript writes as netlink messages.
 //
+// clang-format off
 //   packed request: { u16 size | u16 command | u16 flags | u16 0 } records…      sizes are multiples of 8
+// clang-format on
 #pragma once
 
 #include "ipvs/commands.h"
@@ -17,7 +19,7 @@ struct RequestHeader {
 
 inline constexpr std::uint16_t requestDump = 1;
 
-/// One packed request, checked: its body is as long as its command needs.
+/// One checked packed request: its body is as long as its command requires.
 struct PackedRequest {
   const Command* command;
   bool dump;
@@ -31,10 +33,10 @@ class RequestReader {
 
   enum class State { request, end, malformed };
 
-  /// Reads the next request. After `malformed` nothing more can be read.
+  /// Reads the next request. Nothing more can be read after `malformed`.
   State next(PackedRequest& request);
 
-  /// How many have been read, and a way back to where they began.
+  /// How many requests have been read. `position` and `rewind` go back to an earlier one.
   std::uint32_t index() const { return index_; }
   struct Position {
     std::size_t offset;
@@ -53,11 +55,11 @@ class RequestReader {
   std::uint32_t index_ = 0;
 };
 
-/// No message that `encodeRequest` writes is longer.
+/// The longest message, in bytes, that `encodeRequest` writes.
 inline constexpr std::size_t longestRequest = 384;
 
-/// Writes a request as one netlink message at `out`, which has room for `longestRequest` bytes. Returns its
-/// end.
+/// Writes a request as one netlink message at `out`, which must have room for `longestRequest` bytes. Returns
+/// the message's end.
 std::byte* encodeRequest(std::byte* out, const PackedRequest& request, std::uint16_t family,
                          std::uint32_t sequence);
 

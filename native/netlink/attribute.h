@@ -15,8 +15,8 @@ struct Attribute {
   ByteView payload;
 };
 
-/// Calls `visit(Attribute)` for each attribute. Returns false where the bytes end in the middle of one: what
-/// came before it has been visited.
+/// Calls `visit(Attribute)` for each attribute. Returns false if the bytes end in the middle of one; the
+/// attributes before it have been visited.
 template <class Visit>
 inline bool forEachAttribute(ByteView bytes, Visit&& visit) {
   const std::byte* at = bytes.data();
@@ -26,7 +26,7 @@ inline bool forEachAttribute(ByteView bytes, Visit&& visit) {
     if (length < NLA_HDRLEN || length > left) return false;
     std::uint16_t type = load<std::uint16_t>(at + 2) & NLA_TYPE_MASK;
     visit(Attribute{type, {at + NLA_HDRLEN, length - NLA_HDRLEN}});
-    // The padding behind the last attribute may be missing.
+    // The last attribute may lack its padding.
     std::size_t step = alignUp(length, NLA_ALIGNTO);
     if (step > left) step = left;
     at += step;
@@ -35,13 +35,13 @@ inline bool forEachAttribute(ByteView bytes, Visit&& visit) {
   return left == 0;
 }
 
-/// An attribute's payload as text: up to the first NUL, which the kernel may or may not have sent.
+/// An attribute's payload as text, up to the first NUL. The kernel does not always send the NUL.
 inline std::string_view textOf(ByteView payload) {
   auto text = reinterpret_cast<const char*>(payload.data());
   return {text, payload.empty() ? 0 : strnlen(text, payload.size())};
 }
 
-/// Length and type as the one word that they are on the wire.
+/// The attribute's length and type as a single word, which is how they are on the wire.
 constexpr std::uint32_t attributeHeader(std::uint16_t type, std::size_t payload) {
   std::uint32_t length = static_cast<std::uint32_t>(NLA_HDRLEN + payload);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -51,8 +51,8 @@ constexpr std::uint32_t attributeHeader(std::uint16_t type, std::size_t payload)
 #endif
 }
 
-// The put… functions write one attribute at `out`, padding included, and return the address behind it.
-// They check no bounds: who calls them has made room for the longest message there is.
+// Each put… function writes one attribute with its padding at `out` and returns the address after it.
+// They do not check bounds: the caller reserves room for the longest possible message.
 
 template <class T>
 [[gnu::always_inline]] inline std::byte* putNumber(std::byte* out, std::uint16_t type, T value) {
@@ -70,7 +70,7 @@ template <std::size_t length>
   return out + NLA_HDRLEN + length;
 }
 
-/// A string with its NUL, as NLA_NUL_STRING policies want it.
+/// Writes a string with its NUL, as NLA_NUL_STRING policies require.
 inline std::byte* putText(std::byte* out, std::uint16_t type, std::string_view text) {
   std::size_t payload = text.size() + 1;
   std::size_t padded = alignUp(payload, NLA_ALIGNTO);
@@ -80,7 +80,7 @@ inline std::byte* putText(std::byte* out, std::uint16_t type, std::string_view t
   return out + NLA_HDRLEN + padded;
 }
 
-/// Begins a nest at `out`; its attributes follow, then `endNest`.
+/// Begins a nest at `out`. Write its attributes next, then call `endNest`.
 [[gnu::always_inline]] inline std::byte* beginNest(std::byte* out) { return out + NLA_HDRLEN; }
 
 /// Ends the nest that began at `nest`.

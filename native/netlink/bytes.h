@@ -1,5 +1,4 @@
-// Bytes in memory: unaligned loads and stores, and a buffer that grows without clearing what nobody has
-// written yet.
+// Bytes in memory: unaligned loads and stores, and a growing buffer that leaves new bytes uninitialised.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +31,7 @@ constexpr std::size_t alignUp(std::size_t length, std::size_t alignment) {
   return (length + alignment - 1) & ~(alignment - 1);
 }
 
-/// A growing buffer on malloc's heap. It keeps its memory when cleared, and hands it over when released.
+/// A growing buffer from malloc. `clear` keeps the memory, `release` hands it to the caller.
 class Bytes {
  public:
   Bytes() = default;
@@ -56,7 +55,7 @@ class Bytes {
   ByteView view() const { return {data_, size_}; }
   void clear() { size_ = 0; }
 
-  /// Makes room for `length` bytes in all. Running out of memory ends the process, as everywhere in Node.
+  /// Makes room for `length` bytes in all. Aborts the process if memory runs out, as Node does everywhere.
   void reserve(std::size_t length) {
     if (length <= capacity_) return;
     std::size_t capacity = capacity_ < 256 ? 256 : capacity_ * 2;
@@ -66,20 +65,21 @@ class Bytes {
     capacity_ = capacity;
   }
 
-  /// Sets the size. New bytes have no value until they are written.
+  /// Sets the size. New bytes are uninitialised.
   void resize(std::size_t length) {
     reserve(length);
     size_ = length;
   }
 
-  /// Appends `length` bytes without a value and returns their address, valid until the next growth.
+  /// Appends `length` uninitialised bytes and returns their address, which is valid until the buffer grows
+  /// again.
   std::byte* extend(std::size_t length) {
     std::size_t at = size_;
     resize(at + length);
     return data_ + at;
   }
 
-  /// Gives the memory away: the caller frees it with `std::free`.
+  /// Hands the memory to the caller, who frees it with `std::free`.
   std::byte* release() {
     size_ = capacity_ = 0;
     return std::exchange(data_, nullptr);

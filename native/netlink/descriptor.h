@@ -1,4 +1,4 @@
-// A file descriptor that is closed with its owner.
+// A file descriptor that closes itself when it is destroyed.
 #pragma once
 
 #include <unistd.h>
@@ -18,11 +18,11 @@ class Descriptor {
     return *this;
   }
 
-  /// The descriptor's number, -1 for none.
+  /// The descriptor's number; -1 if there is none.
   int number() const { return number_; }
   explicit operator bool() const { return number_ >= 0; }
 
-  /// Gives the descriptor away: the caller closes it.
+  /// Hands the descriptor to the caller, who closes it.
   int release() { return std::exchange(number_, -1); }
 
   void reset() {

@@ -7,7 +7,7 @@ namespace netlink {
 ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& transaction,
                         Listener& listener, const std::atomic<bool>& abandon) {
   if (int error = transport.send(requests)) return {ExchangeResult::notSent, error};
-  // One request has one answer, for which the cheaper system call does.
+  // A single request has a single answer, so the cheaper system call is enough.
   bool many = transaction.count() > 1 || transaction.ending() == Ending::dump;
   int lost = 0;
   Datagrams datagrams;
@@ -21,20 +21,20 @@ ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& tr
     }
     if (error == 0 || error == -EINTR) continue;
     if (error == -EAGAIN) {
-      // The kernel answers within the send, so nothing to receive means that there will be nothing, unless it
-      // comes to answer later one day.
+      // The kernel answers before the send returns. An empty socket therefore means that nothing more will
+      // come, unless a future kernel answers later.
       if (lost) break;
-      // It does not answer a request that ends with EINTR, acknowledgement asked for or not
-      // (netlink_rcv_skb). In IPVS that is the stop of a sync daemon whose thread has not begun to run:
-      // kthread_stop() says EINTR then, and the daemon is stopped.
+      // The kernel does not answer a request that fails with EINTR, even if an acknowledgement was requested
+      // (netlink_rcv_skb). IPVS does this when it stops a sync daemon whose thread has not started to run:
+      // kthread_stop() returns EINTR, but the daemon is stopped.
       if (transaction.ending() == Ending::acknowledgement) break;
       if (int waited = transport.wait(abandon)) lost = waited;
       continue;
     }
     bool overrun = error == -ENOBUFS || error == -EMSGSIZE;
     if (!lost || overrun) lost = error;
-    // After lost answers the rest is still read: refusals are worth having, and a dump that is not read to
-    // its end blocks the next one.
+    // Keep reading after answers were lost: the remaining refusals are useful, and an unfinished dump would
+    // block the next one.
     if (!overrun) break;
   }
   return {lost ? ExchangeResult::lost : ExchangeResult::answered, lost};

@@ -1,4 +1,4 @@
-// One send and the receives that belong to it.
+// One send and its receives.
 #pragma once
 
 #include "netlink/transaction.h"
@@ -9,14 +9,14 @@ namespace netlink {
 struct ExchangeResult {
   enum State {
     answered,  ///< every request was carried out or refused
-    notSent,   ///< the send failed: the kernel has seen none of them
-    lost,      ///< sent, but not every answer arrived: what is without a refusal is unknown
+    notSent,   ///< the send failed, so the kernel has seen none of the requests
+    lost,      ///< sent, but answers were lost: the outcome of a request without a refusal is unknown
   } state;
-  int error;  ///< of the send or the receive, a negative errno; 0 where answered
+  int error;  ///< negative errno of the send or the receive; 0 if `answered`
 };
 
-/// Sends a group of requests and receives until its transaction is complete, or nothing more can come. An
-/// answer that is waited for is given up as lost, with ECANCELED, when `abandon` is set.
+/// Sends a group of requests and receives until its transaction is complete or nothing more can come. Setting
+/// `abandon` ends a wait for an answer, which then counts as lost with ECANCELED.
 ExchangeResult exchange(Transport& transport, ByteView requests, Transaction& transaction,
                         Listener& listener, const std::atomic<bool>& abandon);
 

@@ -15,8 +15,8 @@ struct Message {
   ByteView payload;
 };
 
-/// Calls `visit(const Message&)` for each message of a datagram. Returns false where the datagram ends in the
-/// middle of one.
+/// Calls `visit(const Message&)` for each message of a datagram. Returns false if the datagram ends in the
+/// middle of a message.
 template <class Visit>
 inline bool forEachMessage(ByteView datagram, Visit&& visit) {
   const std::byte* at = datagram.data();
@@ -38,13 +38,13 @@ inline bool forEachMessage(ByteView datagram, Visit&& visit) {
 /// Where the attributes of a generic-netlink message begin.
 constexpr std::size_t genericHeaderLength = NLMSG_HDRLEN + GENL_HDRLEN;
 
-/// The attributes of a generic-netlink message; empty where it is too short to have any.
+/// The attributes of a generic-netlink message; empty if it is too short to have any.
 inline ByteView attributesOf(const Message& message) {
   return message.payload.size() < GENL_HDRLEN ? ByteView{} : message.payload.subspan(GENL_HDRLEN);
 }
 
-/// Writes both headers of a generic-netlink request at `out`; `setLength` completes them. Returns where its
-/// attributes begin.
+/// Writes both headers of a generic-netlink request at `out` and returns where its attributes begin. Call
+/// `setLength` after the last attribute.
 [[gnu::always_inline]] inline std::byte* putHeader(std::byte* out, std::uint16_t family, std::uint16_t flags,
                                                    std::uint32_t sequence, std::uint8_t command,
                                                    std::uint8_t version) {
@@ -57,7 +57,7 @@ inline void setLength(std::byte* message, const std::byte* end) {
   store(message, static_cast<std::uint32_t>(end - message));
 }
 
-/// Adds flags to a message that has been written.
+/// Adds flags to a written message.
 inline void addFlags(std::byte* message, std::uint16_t flags) {
   std::byte* at = message + offsetof(nlmsghdr, nlmsg_flags);
   store<std::uint16_t>(at, load<std::uint16_t>(at) | flags);

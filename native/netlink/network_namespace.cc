@@ -32,7 +32,7 @@ NamespaceResult runInNamespace(const NamespaceChoice& choice, const std::functio
     int number = visit.choice.descriptor;
     Descriptor opened;
     if (!visit.choice.path.empty()) {
-      // Not to wait for whoever writes to what turns out to be a FIFO.
+      // O_NONBLOCK: opening a FIFO would otherwise wait for a writer.
       opened = Descriptor(::open(visit.choice.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
       if (!opened) {
         visit.result = {NamespaceResult::open, -errno};

@@ -1,5 +1,5 @@
-// Doing something inside another network namespace: on a thread of its own that ends afterwards, so that no
-// thread of the program moves.
+// Runs a function inside another network namespace. It runs on a short-lived thread of its own, so that none
+// of the program's threads changes its namespace.
 #pragma once
 
 #include <functional>
@@ -9,8 +9,8 @@
 
 namespace netlink {
 
-/// Which namespace: a path (opened by the thread), a descriptor (which stays the caller's), or neither: the
-/// calling thread's own.
+/// Which namespace: a path (opened by the new thread), a descriptor (still owned by the caller), or neither
+/// for the calling thread's own namespace.
 struct NamespaceChoice {
   std::string path;
   int descriptor = -1;
@@ -21,15 +21,16 @@ struct NamespaceResult {
   int error;                               ///< negative errno
 };
 
-/// Runs `inside` on a new thread in the chosen namespace, or on the calling thread where the choice is its
-/// own; returns after its end. Entering needs CAP_SYS_ADMIN.
+/// Runs `inside` on a new thread in the chosen namespace and waits for it to end. Without a path or
+/// descriptor it runs on the calling thread. Entering a namespace needs CAP_SYS_ADMIN.
 NamespaceResult runInNamespace(const NamespaceChoice& choice, const std::function<void()>& inside);
 
-/// A descriptor of the calling thread's network namespace; none where /proc is not mounted or does not show it.
-/// 0, or a negative errno where the process or the system has no descriptor left.
+/// Opens a descriptor of the calling thread's network namespace; leaves it empty if /proc is not mounted or
+/// does not show the namespace. Returns 0, or a negative errno if the process or the system has run out of
+/// descriptors.
 int currentNamespace(Descriptor& current);
 
-/// Whether it is the calling thread's own. Needs no capability.
+/// Whether this is the calling thread's own namespace. Needs no capability.
 bool isCurrentNamespace(const Descriptor& networkNamespace);
 
 }  // namespace netlink

@@ -14,7 +14,7 @@ namespace netlink {
 
 namespace {
 
-// Both sides of a ring read the other's end while it is written.
+// The kernel and the program each read the index that the other one is writing.
 unsigned loadShared(unsigned* at) { return std::atomic_ref(*at).load(std::memory_order_acquire); }
 void storeShared(unsigned* at, unsigned value) {
   std::atomic_ref(*at).store(value, std::memory_order_release);
@@ -55,7 +55,7 @@ std::unique_ptr<Ring> Ring::open(unsigned operations) {
   ring->completionMask_ = *number(ring->completions_, completions.ring_mask);
   ring->submissionEntries_ = reinterpret_cast<io_uring_sqe*>(ring->entries_.at);
   ring->completionEntries_ = reinterpret_cast<io_uring_cqe*>(ring->completions_.at + completions.cqes);
-  // Entries are used in the order of their numbers, always.
+  // Entries are always used in the order of their numbers.
   unsigned* order = number(ring->submissions_, submissions.array);
   for (unsigned i = 0; i < parameters.sq_entries; ++i) order[i] = i;
   return ring;
@@ -94,7 +94,7 @@ int Ring::run(int descriptor, std::span<Operation> operations) {
     entry.flags = i + 1 < operations.size() ? IOSQE_IO_LINK : 0;
   }
   storeShared(submissionTail_, tail);
-  // Not left before all have ended: they use the caller's memory.
+  // Returns only when all operations have ended, because they use the caller's memory.
   std::size_t submitted = 0, ended = 0;
   while (ended < operations.size()) {
     long taken = syscall(__NR_io_uring_enter, descriptor_.number(), operations.size() - submitted,

@@ -1,4 +1,5 @@
-// io_uring, as far as conversations need it: operations on a socket, one after the other, in one system call.
+// The part of io_uring that netlink conversations need: several operations on a socket, in order, in one
+// system call.
 #pragma once
 
 #include <cstddef>
@@ -14,29 +15,29 @@ namespace netlink {
 
 class Ring {
  public:
-  /// An operation, and what came of it.
+  /// An operation and its result.
   struct Operation {
     enum Kind { send, receive } kind;
-    const void* data;  ///< what is sent, or where to what is received goes
+    const void* data;  ///< the bytes to send, or the buffer to receive into
     std::size_t size;
-    int result;  ///< bytes (received: of the whole datagram, even if it was cut), or a negative errno
+    int result;  ///< bytes (of the whole received datagram, even if it was truncated), or a negative errno
   };
 
-  /// A ring for that many operations. Null where the system has none or does not permit it: kernels before
-  /// 5.6, those with kernel.io_uring_disabled, and many containers.
+  /// Opens a ring for that many operations. Null if the system has no io_uring or forbids it: kernels before
+  /// 5.6, kernels with kernel.io_uring_disabled, and many containers.
   static std::unique_ptr<Ring> open(unsigned operations);
 
   ~Ring();
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
-  /// Runs operations in order, each when the one before it has ended well; those after one that failed have
-  /// the result -ECANCELED. Receiving does not wait. 0 or a negative errno, after which the ring is not to be
-  /// used again.
+  /// Runs operations in order. Each starts when the one before it has succeeded; operations after a failed
+  /// one get the result -ECANCELED. Receiving does not wait. Returns 0 or a negative errno; after an error
+  /// the ring must not be used again.
   int run(int descriptor, std::span<Operation> operations);
 
  private:
-  /// Memory that the kernel shares with this process.
+  /// Memory shared with the kernel.
   struct Mapping {
     std::byte* at = nullptr;
     std::size_t length = 0;

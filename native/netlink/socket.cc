@@ -10,19 +10,19 @@ namespace netlink {
 
 namespace {
 
-// In milliseconds: long enough for a kernel that is busy with something else.
+// In milliseconds. Long enough for a kernel that is busy with something else.
 constexpr int longestWait = 10'000;
-// How often a wait looks whether it is abandoned. Answers are there when the send returns, so there is hardly
-// ever a wait at all, and no descriptor is spent on waking it.
+// In milliseconds: how often a wait checks whether it has been abandoned. Answers are there when the send
+// returns, so waits are rare and do not justify a descriptor to wake them.
 constexpr int lookEvery = 20;
 
-// NLMSG_GOODSIZE, the least that the kernel takes for a datagram of a dump: a page less struct
-// skb_shared_info. Where pages are larger, or that struct is another size, a datagram is cut, which shows; so
-// this is right or it is noticed.
+// NLMSG_GOODSIZE, the smallest datagram the kernel uses for a dump: a page less struct skb_shared_info. If
+// pages are larger or the struct has another size, datagrams are truncated; that is detected, so a wrong
+// value here never goes unnoticed.
 constexpr std::size_t smallDatagram = 4096 - 320;
 constexpr std::size_t largeDatagram = 32 * 1024;
 
-// The end of a dump, with an error's text if need be.
+// Room for the end of a dump, with an error message if there is one.
 constexpr std::size_t endLength = 512;
 
 int setBuffer(int descriptor, int forced, int plain, int size) {
@@ -44,7 +44,8 @@ int Socket::open(int protocol, DatagramSize datagrams, BufferSizes sizes) {
   Descriptor descriptor(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
   if (!descriptor) return -errno;
   int number = descriptor.number();
-  // Kernels too old for one of these (4.3, 4.12) answer longer and say less, which is handled.
+  // Kernels without these options (they came with 4.3 and 4.12) send longer answers with fewer details, which
+  // the transaction can read too.
   int on = 1;
   setsockopt(number, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
   setsockopt(number, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
@@ -72,12 +73,12 @@ int Socket::receive(Datagrams& datagrams, bool many) {
 int Socket::receiveOne(Datagrams& datagrams) {
   sockaddr_nl sender{};
   socklen_t senderLength = sizeof sender;
-  // MSG_TRUNC asks for the datagram's own length, so that a cut one shows.
+  // MSG_TRUNC returns the datagram's full length, which reveals truncation.
   ssize_t length = recvfrom(descriptor_.number(), storage_.data(), datagramLength_, MSG_DONTWAIT | MSG_TRUNC,
                             reinterpret_cast<sockaddr*>(&sender), &senderLength);
   if (length < 0) return -errno;
   if (static_cast<std::size_t>(length) > datagramLength_) return -EMSGSIZE;
-  // Port 0 is the kernel. Other processes may write to this socket too, and are not listened to.
+  // Port 0 is the kernel. Datagrams from other processes are ignored.
   if (sender.nl_pid == 0)
     datagrams.items[datagrams.count++] = {storage_.data(), static_cast<std::size_t>(length)};
   return 0;
@@ -109,8 +110,9 @@ int Socket::receiveMany(Datagrams& datagrams) {
   return cut ? -EMSGSIZE : 0;
 }
 
-// The sender is not looked at, as it is in the other receives: who may write to other people's generic netlink
-// sockets (CAP_NET_ADMIN) needs no tricks, and what does not belong to a request is not taken for its answer.
+// Unlike the other receives, this one does not check the sender. Writing to another process's generic-netlink
+// socket takes CAP_NET_ADMIN, which already allows changing IPVS itself, and a message that does not match a
+// request is not taken for its answer.
 int Socket::dumpSeries(std::span<const ByteView> requests, ShortAnswer* answers) {
   if (!ring_ && !ringless_) {
     ring_ = Ring::open(3 * mostInSeries);
@@ -141,7 +143,7 @@ int Socket::dumpSeries(std::span<const ByteView> requests, ShortAnswer* answers)
     ShortAnswer& answer = answers[answered];
     answer = {received(operations[3 * answered + 1]), received(operations[3 * answered + 2])};
     if (answer.objects.empty()) break;
-    // Perhaps the first datagram ended the dump; the series ended here in any case.
+    // The first datagram may have ended the dump. Either way the series ended here.
     if (answer.end.empty()) return answered + 1;
   }
   return answered;

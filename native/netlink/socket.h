@@ -1,4 +1,4 @@
-// An AF_NETLINK socket, made in the network namespace of the thread that opens it and bound to it for life.
+// An AF_NETLINK socket. It stays in the network namespace of the thread that opened it.
 #pragma once
 
 #include <linux/netlink.h>
@@ -12,22 +12,23 @@ namespace netlink {
 
 class Socket final : public Transport {
  public:
-  /// How long the datagrams of a dump get: the kernel makes them as long as the longest that the socket has
-  /// ever offered to receive, within its own bounds, and takes (and, hardened, clears) that much memory for
-  /// each.
+  /// The size of a dump's datagrams. The kernel makes them as long as the longest receive that the socket has
+  /// ever offered, within its own bounds. It allocates that much memory for each datagram, and clears it if
+  /// hardened.
   enum class DatagramSize {
-    small,  ///< a page with the kernel's bookkeeping: for many dumps of a few objects
+    small,  ///< a page including the kernel's bookkeeping: for many dumps of a few objects
     large,  ///< 32 KiB: for dumps of many objects
   };
 
-  /// Sizes in bytes, 0 for the system's default; the kernel doubles what it is given for its own bookkeeping.
+  /// Sizes in bytes; 0 means the system's default. The kernel doubles them to make room for its bookkeeping.
   struct BufferSizes {
     int receive;
     int send;
   };
 
-  /// Opens a socket for a netlink protocol, asks for extended acknowledgements, and sizes its buffers: beyond
-  /// the system's limits with CAP_NET_ADMIN, otherwise as far as they go. 0 or a negative errno.
+  /// Opens a socket for a netlink protocol, requests extended acknowledgements and sizes its buffers. With
+  /// CAP_NET_ADMIN the buffers may exceed the system's limits, without it they are capped. Returns 0 or a
+  /// negative errno.
   int open(int protocol, DatagramSize datagrams, BufferSizes sizes);
   void close() { descriptor_.reset(); }
 
@@ -47,8 +48,8 @@ class Socket final : public Transport {
   BufferSizes sizes_{};
   std::size_t datagramLength_ = 0;
   Bytes storage_;
-  std::unique_ptr<Ring> ring_;  ///< made for the first series
-  bool ringless_ = false;       ///< the system has none
+  std::unique_ptr<Ring> ring_;  ///< opened for the first series
+  bool ringless_ = false;       ///< true once io_uring turned out to be unavailable
 };
 
 }  // namespace netlink

@@ -1,5 +1,4 @@
-// A thread with a small stack that leaves the process's signals to others, and whose failure to start is a
-// value.
+// A thread with a small stack and all signals blocked. A failed start is a return value, not an exception.
 #pragma once
 
 #include <dlfcn.h>
@@ -19,8 +18,8 @@ class Thread {
 
   bool running() const { return running_; }
 
-  /// Runs `body(context)`. `name` (at most 15 bytes) is what `top -H` shows. Returns 0 or a negative errno
-  /// (EAGAIN: too many threads).
+  /// Starts `body(context)` on a new thread. `top -H` shows `name` (at most 15 bytes). Returns 0 or a
+  /// negative errno (EAGAIN: too many threads).
   int start(const char* name, void* (*body)(void*), void* context) {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
@@ -37,7 +36,7 @@ class Thread {
     return 0;
   }
 
-  /// Waits for the thread's end. Harmless where none runs.
+  /// Waits for the thread to end. Does nothing if none is running.
   void join() {
     if (!running_) return;
     pthread_join(thread_, nullptr);
@@ -47,8 +46,9 @@ class Thread {
  private:
   static constexpr std::size_t stack = 256 * 1024;
 
-  // glibc takes the thread-local storage of all libraries that are loaded out of the stack, and tells how much
-  // that is in a function that is there for the runtimes of other languages only. musl adds it by itself.
+  // glibc takes the thread-local storage of all loaded libraries out of the stack. The size is only available
+  // from a private function meant for other languages' runtimes. musl adds the storage to the stack by
+  // itself.
   static std::size_t staticStorage(const pthread_attr_t& attributes) {
     using Least = std::size_t (*)(const pthread_attr_t*);
     static const auto least = reinterpret_cast<Least>(dlsym(RTLD_DEFAULT, "__pthread_get_minstack"));

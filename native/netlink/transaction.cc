@@ -8,8 +8,8 @@ namespace netlink {
 
 namespace {
 
-// NLM_F_ACK_TLVS and NLM_F_CAPPED share their bits with flags of requests, so they mean this in NLMSG_ERROR
-// and NLMSG_DONE only.
+// NLM_F_ACK_TLVS and NLM_F_CAPPED have these meanings only in NLMSG_ERROR and NLMSG_DONE: requests use the
+// same bits for other flags.
 std::string_view extendedText(const Message& message, std::size_t begin) {
   if (!(message.header.nlmsg_flags & NLM_F_ACK_TLVS) || begin > message.payload.size()) return {};
   std::string_view text;
@@ -39,7 +39,7 @@ bool Transaction::take(ByteView datagram, Listener& listener) {
 }
 
 void Transaction::takeMessage(const Message& message, Listener& listener) {
-  // Sequence numbers wrap; the difference does not care.
+  // Unsigned subtraction stays correct when sequence numbers wrap.
   std::uint32_t request = message.header.nlmsg_seq - first_;
   if (request >= count_ || complete_) return;
   bool last = request == count_ - 1;
@@ -50,13 +50,13 @@ void Transaction::takeMessage(const Message& message, Listener& listener) {
     case NLMSG_DONE: {
       bool done = message.header.nlmsg_type == NLMSG_DONE;
       if (message.payload.size() < sizeof(std::int32_t)) {
-        // An empty NLMSG_DONE ends a dump well; NLMSG_ERROR always carries its error.
+        // An empty NLMSG_DONE ends a dump successfully. NLMSG_ERROR must carry an error.
         if (done) complete_ = complete_ || last;
         malformed_ = malformed_ || !done;
         return;
       }
       std::int32_t error = load<std::int32_t>(message.payload.data());
-      // Positive values of NLMSG_DONE are no errors.
+      // Positive values in NLMSG_DONE are not errors.
       if (error < 0) {
         if (error == -ENOENT) ++notFound_;
         listener.refused(request, error, done ? extendedText(message, sizeof error) : refusalText(message));

@@ -1,4 +1,4 @@
-// The addon: { schema, open(options), openSync(options), enterNamespace(fd), openSocket(…), sendTo(…), receiveFrom(…) }.
+// The addon: { schema, open(options), openSync(options) }, and the functions of thread_network.h.
 #include "addon.h"
 
 #include "handle.h"

@@ -1,4 +1,4 @@
-// What the addon keeps for each environment (the main thread, or a worker thread).
+// The addon's state for each environment (the main thread or a worker thread).
 #pragma once
 
 #include <napi.h>

@@ -8,30 +8,32 @@ namespace node_ipvs {
 
 namespace {
 
-// Up to here a copy costs less than keeping the caller's array.
+// In bytes. Up to this size a copy costs less than keeping the caller's array alive.
 constexpr std::size_t smallRequests = 1024;
 
-// Up to here a copy costs less than giving memory away and touching new one for the next reply.
+// In bytes. Up to this size a copy costs less than giving the memory away and touching new memory for the
+// next reply.
 constexpr std::size_t smallReply = 256 * 1024;
 
-// The same where the place will be offered again.
+// The same limit when the caller will offer the reply's buffer again.
 constexpr std::size_t reusableReply = 1024 * 1024;
 
-// Jobs that are kept for their buffers.
+// How many finished jobs are kept to reuse their buffers.
 constexpr int mostSpare = 4;
 
-// Where a place for the reply is offered and too small, the new one is this much larger than needed at most,
-// to be offered again.
+// In bytes. If the offered buffer is too small, the new one is rounded up to a multiple of this, so that it
+// can be offered again.
 constexpr std::size_t replyGranularity = 64 * 1024;
 
 struct Arguments {
   netlink::ByteView requests;
   std::uint32_t count;
   std::uint32_t batch;
-  napi_value space;  ///< null where none is offered
+  napi_value space;  ///< null if none is offered
 };
 
-// (requests: Uint8Array, length: number, count: number, batch: number, space?: ArrayBuffer). False with a pending exception.
+// Reads (requests: Uint8Array, length: number, count: number, batch: number, space?: ArrayBuffer). Returns
+// false with a pending exception.
 bool readArguments(const Napi::CallbackInfo& info, Arguments& arguments) {
   napi_env env = info.Env();
   napi_typedarray_type type;
@@ -76,7 +78,7 @@ Napi::FunctionReference Handle::define(Napi::Env env) {
 
 Napi::Value Handle::create(Napi::Env env, std::unique_ptr<Session> session) {
   Napi::Object object = env.GetInstanceData<Addon>()->handleClass.New({});
-  // A worker thread may be terminated at any moment: every call from there on fails, without an exception.
+  // A worker thread may be terminated at any moment. Every Node-API call then fails without an exception.
   if (env.IsExceptionPending() || object.IsEmpty()) return {};
   Handle* handle = Unwrap(object);
   if (!handle) return {};
@@ -93,17 +95,19 @@ Napi::Value Handle::create(Napi::Env env, std::unique_ptr<Session> session) {
 
 Handle::Handle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Handle>(info) {}
 
-// Left to the garbage collector: nothing is pending then, or the object would be referenced.
+// Runs when the garbage collector takes the object. Nothing is pending then, because pending work references
+// it.
 Handle::~Handle() { release(); }
 
-// What only asynchronous calls need.
+// Creates what only asynchronous calls need.
 bool Handle::start(Napi::Env env) {
   if (wakeUp_) return true;
   napi_status status = napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "ipvs"),
                                                        0, 1, nullptr, nullptr, this, callJs, &wakeUp_);
   if (status != napi_ok) return false;
   napi_unref_threadsafe_function(env, wakeUp_);
-  // Hooks run last added first: the worker has to end before the function's own hook takes the function away.
+  // Hooks run in reverse order. This one must end the worker before the function's own hook destroys the
+  // function.
   napi_add_env_cleanup_hook(env, onTeardown, this);
   return true;
 }
@@ -174,7 +178,8 @@ Napi::Value Handle::executeSync(const Napi::CallbackInfo& info) {
     return {};
   }
   worker_->executeHere(arguments.requests, arguments.count, syncReply_, arguments.batch);
-  // Memory given away comes back in a turn of the event loop; there may be none between synchronous calls.
+  // Always copies: memory handed to an ArrayBuffer is freed in a turn of the event loop, and synchronous
+  // calls may not leave it one.
   napi_value reply = toReply(env, syncReply_, arguments.space, SIZE_MAX);
   if (!reply) Napi::Error::New(env).ThrowAsJavaScriptException();
   return {env, reply};
@@ -194,13 +199,13 @@ Napi::Value Handle::openInNamespace(const Napi::CallbackInfo& info) {
 
 Napi::Value Handle::close(const Napi::CallbackInfo& info) {
   closing_ = true;
-  // Called from within an answer, by the last of them: deliver() still needs what release() takes away, and
-  // calls it itself.
+  // If the last answer's callback calls close(), deliver() still needs what release() would destroy, and
+  // calls it afterwards.
   if (pending_ == 0 && !delivering_) release();
   return info.Env().Undefined();
 }
 
-// Ends the thread, which is idle or told to abandon its work, and closes the descriptors.
+// Ends the thread, which is idle or has been told to abandon its work, and closes the descriptors.
 void Handle::release() {
   closing_ = true;
   if (worker_) worker_->stop();
@@ -217,7 +222,7 @@ void Handle::onTeardown(void* handle) {
   auto& self = *static_cast<Handle*>(handle);
   self.closing_ = true;
   self.worker_->stop();
-  // The environment closes the function by itself.
+  // The environment closes the function itself.
   self.wakeUp_ = nullptr;
 }
 
@@ -227,13 +232,14 @@ void Handle::onAnswered(void* handle) {
 }
 
 void Handle::callJs(napi_env env, napi_value, void* context, void*) {
-  // Without an environment the function is being taken down, and the handle may be gone.
+  // No environment means that the function is being destroyed, and the handle may be gone.
   if (env) static_cast<Handle*>(context)->deliver(env);
 }
 
-// The reply in the place that was offered, if it fits, otherwise in one of its own. Replies of more than
-// `mostCopied` bytes keep their memory then, which `reply` loses. Null where none can be made: while the
-// environment is being taken down, as V8 ends the process when it has no memory.
+// Returns the reply in the offered buffer if it fits, otherwise in a new one. A reply of more than
+// `mostCopied` bytes is not copied into a new one: its memory moves there from `reply`. Null if no buffer can
+// be made, which only happens while the environment is being torn down (V8 ends the process when memory runs
+// out).
 napi_value Handle::toReply(Napi::Env env, ipvs::ReplyWriter& reply, napi_value space,
                            std::size_t mostCopied) {
   netlink::Bytes& bytes = reply.bytes();
@@ -249,7 +255,7 @@ napi_value Handle::toReply(Napi::Env env, ipvs::ReplyWriter& reply, napi_value s
       auto free = [](napi_env, void* own, void*) { std::free(own); };
       if (napi_create_external_arraybuffer(env, own, size, free, nullptr, &buffer) == napi_ok)
         return buffer;
-      // Some embedders allow no foreign memory.
+      // Some embedders do not allow external memory.
       bool made = napi_create_arraybuffer(env, size, &data, &buffer) == napi_ok;
       if (made) std::memcpy(data, own, size);
       std::free(own);
@@ -268,7 +274,7 @@ void Handle::deliver(Napi::Env env) {
   Napi::Object self = Value();
   JobList done;
   worker_->takeDone(done);
-  // The call before may have delivered what this one was made for.
+  // An earlier call may already have delivered the answers of this one.
   if (done.empty()) return;
   delivering_ = true;
   while (std::unique_ptr<Job> job = done.pop()) {
@@ -286,15 +292,15 @@ void Handle::deliver(Napi::Env env) {
       ++spares_;
     }
     --pending_;
-    // Never told as success. Nobody is left to be told anything.
+    // Skipped rather than reported as success. The environment is being torn down, so nothing awaits it.
     if (!reply) continue;
     napi_value onReply, result;
     napi_valuetype type = napi_undefined;
     if (napi_get_named_property(env, self, "onReply", &onReply) == napi_ok) napi_typeof(env, onReply, &type);
     if (type != napi_function) continue;
     if (napi_call_function(env, self, onReply, 1, &reply, &result) == napi_pending_exception) {
-      // As an exception in any callback from the event loop: 'uncaughtException', or the end of the process.
-      // The other answers still come.
+      // Treated like an exception in any event-loop callback: 'uncaughtException', or the end of the process.
+      // The remaining answers are still delivered.
       napi_value error;
       if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
     }

@@ -1,19 +1,20 @@
-// The object JavaScript holds for an open session.
+// The JavaScript object of an open session.
 //
+// clang-format off
 //   execute(requests: Uint8Array, length, count, batch, space?: ArrayBuffer): void
-//                                                           carried out on the worker's thread; the reply is
-//                                                           handed to the object's own property `onReply`, in
-//                                                           order
+//       Carries the requests out on the worker's thread. Replies go to the object's own `onReply`, in order.
 //   executeSync(requests: Uint8Array, length, count, batch, space?: ArrayBuffer): ArrayBuffer | null
-//                                                           Where there is a reply and it fits `space`, it is
-//                                                           `space` that is returned: memory that has been
-//                                                           touched before costs a tenth of new one. Its
-//                                                           header tells how much of it is used
-//   openInNamespace(path: string, flags: number): number    opens a file as a thread inside the session's
-//                                                           network namespace does: a descriptor, or a
-//                                                           negative errno. For what /proc shows by namespace
-//   close(): void                                           after what is queued has been answered
+//       Carries the requests out on the calling thread, after everything queued. Null if there is no reply.
+//   openInNamespace(path: string, flags: number): number
+//       Opens a file as a thread inside the session's network namespace would, which matters for files
+//       of /proc that differ by namespace. Returns a descriptor or a negative errno.
+//   close(): void
+//       Closes the session once everything queued has been answered.
 //   receiveBuffer, sendBuffer, requestsPerSend, namespace: number
+// clang-format on
+//
+// A reply that fits `space` is returned in it, because memory that has been touched before costs a tenth of
+// new memory. The reply's header says how much of the buffer is used.
 #pragma once
 
 #include <napi.h>
@@ -27,10 +28,10 @@ namespace node_ipvs {
 
 class Handle : public Napi::ObjectWrap<Handle> {
  public:
-  /// Makes the class for one environment.
+  /// Defines the class for one environment.
   static Napi::FunctionReference define(Napi::Env env);
-  /// Wraps an open session. Empty if that fails, with a pending exception unless the environment is being
-  /// taken down.
+  /// Wraps an open session. Returns an empty value on failure, with a pending exception unless the
+  /// environment is being torn down.
   static Napi::Value create(Napi::Env env, std::unique_ptr<Session> session);
 
   explicit Handle(const Napi::CallbackInfo& info);

@@ -10,8 +10,8 @@ namespace node_ipvs {
 
 namespace {
 
-// Twice these are in force. Larger ones gain nothing measurable: 4 MiB take the refusals of more than 6,000
-// requests, 1 MiB takes 14,000 destinations.
+// In bytes; the kernel doubles both. Larger buffers gain nothing measurable: 4 MiB hold the refusals of more
+// than 6,000 requests, 1 MiB holds 14,000 destinations.
 constexpr int defaultReceiveBuffer = 4 * 1024 * 1024;
 constexpr int defaultSendBuffer = 1024 * 1024;
 
@@ -39,8 +39,8 @@ Napi::Error toError(Napi::Env env, const OpenError& failure) {
   return error;
 }
 
-// Callbacks still come while an environment is being taken down, a terminated worker thread's for instance;
-// JavaScript cannot be run then.
+// Callbacks still arrive while an environment is being torn down, for instance that of a terminated worker
+// thread. JavaScript cannot run then.
 bool canRunJavaScript(Napi::Env env) {
   napi_value global;
   bool has;
@@ -48,7 +48,7 @@ bool canRunJavaScript(Napi::Env env) {
          napi_has_named_property(env, global, "Object", &has) == napi_ok;
 }
 
-/// An open under way on a thread of its own. It deletes itself when its answer has been delivered, or the
+/// An open in progress on a thread of its own. It deletes itself when its answer has been delivered or the
 /// environment ends.
 class Opening {
  public:
@@ -78,7 +78,8 @@ class Opening {
   }
 
  private:
-  // The caller may close its descriptor at once, and the number may be another file's when the thread comes to it.
+  // Duplicates the descriptor: the caller may close its own before the thread uses it, and the number may
+  // then belong to another file.
   int keepDescriptor() {
     int& number = options_.netns.descriptor;
     if (number < 0) return 0;
@@ -146,7 +147,7 @@ class Opening {
 Napi::Value openAsync(const Napi::CallbackInfo& info) {
   napi_deferred deferred;
   napi_value promise;
-  // Fails only where the environment is being taken down, and Napi::Promise::Deferred has no value then.
+  // Fails only while the environment is being torn down. Napi::Promise::Deferred cannot express that.
   if (napi_create_promise(info.Env(), &deferred, &promise) != napi_ok) return {};
   auto opening = new Opening(info.Env(), readOptions(info), deferred);
   opening->start();

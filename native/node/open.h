@@ -1,7 +1,7 @@
 // open(options): Promise<Handle> and openSync(options): Handle, with options { netnsPath?, netnsFd?,
 // receiveBuffer?, sendBuffer? }.
 //
-// What fails is an Error with the properties `step`, `errno` (negative) and, where the kernel sent one,
+// A failure is an Error with the properties `step`, `errno` (negative) and, if the kernel sent a message,
 // `text`.
 #pragma once
 

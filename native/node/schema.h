@@ -1,5 +1,4 @@
-// The layout of packed requests, replies and records, handed to JavaScript so that there is no second copy of
-// it.
+// Hands the layout of packed requests, replies and records to JavaScript, so that it is defined only once.
 #pragma once
 
 #include <napi.h>

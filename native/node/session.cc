@@ -48,9 +48,9 @@ int Session::openInNamespace(const char* path, int flags) const {
     int opened = ::open(path, flags | O_CLOEXEC);
     return opened < 0 ? -errno : opened;
   };
-  // There was no /proc.
+  // No namespace descriptor: /proc was not mounted when the session was opened.
   if (!namespace_) return -ENOENT;
-  // To enter a namespace needs CAP_SYS_ADMIN, even if it is the one where the thread is.
+  // Avoids setns(), which needs CAP_SYS_ADMIN even for the thread's own namespace.
   if (netlink::isCurrentNamespace(namespace_)) return open();
   int opened = 0;
   auto visited = netlink::runInNamespace({{}, namespace_.number()}, [&] { opened = open(); });

@@ -1,4 +1,4 @@
-// One opened conversation with IPVS: a namespace, two sockets in it, and a client. Knows nothing of
+// An open conversation with IPVS: a network namespace, two sockets in it, and a client. Does not depend on
 // JavaScript.
 #pragma once
 
@@ -18,25 +18,26 @@ struct OpenOptions {
   netlink::Socket::BufferSizes buffers;
 };
 
-/// Why an open failed: JavaScript makes the message.
+/// Why an open failed. JavaScript writes the message.
 struct OpenError {
   const char* step;  ///< 'netns-open', 'netns-enter', 'socket', 'family' or 'permission'
   int error;         ///< negative errno
-  std::string text;  ///< the kernel's own words, mostly empty
+  std::string text;  ///< the kernel's error message, often empty
 };
 
 class Session {
  public:
-  /// Opens a session, waiting for the kernel, which is given up when `abandon` is set. Null with the reason.
+  /// Opens a session and waits for the kernel's answers. Setting `abandon` ends the wait. Returns null on
+  /// failure, with the reason in `error`.
   static std::unique_ptr<Session> open(const OpenOptions& options, OpenError& error,
                                        const std::atomic<bool>& abandon);
 
   ipvs::Client& client() { return client_; }
   netlink::Socket::BufferSizes bufferSizes() const { return sockets_->requests.bufferSizes(); }
-  /// The descriptor of the session's network namespace, -1 where there is no /proc.
+  /// The descriptor of the session's network namespace; -1 if /proc was not mounted.
   int networkNamespace() const { return namespace_.number(); }
-  /// Opens a file as a thread inside the session's network namespace does. A descriptor, which is the caller's,
-  /// or a negative errno.
+  /// Opens a file as a thread inside the session's network namespace would. Returns a descriptor, which the
+  /// caller closes, or a negative errno.
   int openInNamespace(const char* path, int flags) const;
 
  private:

@@ -18,18 +18,18 @@ namespace node_ipvs {
 
 namespace {
 
-// In <linux/icmp.h>'s raw socket options, which clash with <netinet/*>.
+// ICMP_FILTER and ICMPV6_FILTER: their kernel headers clash with <netinet/*>.
 constexpr int icmpFilterOption = 1;
 constexpr int icmp6FilterOption = 1;
 
-/// A raw socket gets every ICMP packet of the namespace: only answers to echo requests are let through, and
-/// what says that a host cannot be reached.
+/// Lets only echo replies and "destination unreachable" through. Without a filter a raw socket receives every
+/// ICMP packet of the namespace.
 int keepEchoReplies(int descriptor, bool v6) {
   if (!v6) {
     icmp_filter filter{~(1U << ICMP_ECHOREPLY | 1U << ICMP_DEST_UNREACH)};
     return setsockopt(descriptor, SOL_RAW, icmpFilterOption, &filter, sizeof filter);
   }
-  // A bit that is set keeps a type out.
+  // A set bit blocks a type.
   uint32_t filter[8];
   memset(filter, 0xff, sizeof filter);
   for (int type : {ICMPV6_ECHO_REPLY, ICMPV6_DEST_UNREACH}) filter[type >> 5] &= ~(1U << (type & 31));
@@ -69,7 +69,8 @@ int bindTo(int descriptor, const Napi::Uint8Array& bytes) {
 Napi::Value enterNamespace(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (syscall(SYS_gettid) == getpid()) {
-    Napi::Error::New(env, "The main thread never changes its network namespace: enterNamespace is for worker threads")
+    Napi::Error::New(env, "The main thread never changes its network namespace: "
+                          "enterNamespace is for worker threads")
         .ThrowAsJavaScriptException();
     return {};
   }
@@ -99,7 +100,7 @@ Napi::Value sendTo(const Napi::CallbackInfo& info) {
   int descriptor = info[0].As<Napi::Number>().Int32Value();
   SocketAddress to(info[1].As<Napi::Uint8Array>());
   auto bytes = info[2].As<Napi::Uint8Array>();
-  ssize_t sent = sendto(descriptor, bytes.Data(), bytes.ByteLength(), MSG_DONTWAIT | MSG_NOSIGNAL, to.get(), to.size());
+  ssize_t sent = sendto(descriptor, bytes.Data(), bytes.ByteLength(), MSG_DONTWAIT, to.get(), to.size());
   return Napi::Number::New(info.Env(), sent < 0 ? -errno : static_cast<int>(sent));
 }
 

@@ -1,16 +1,20 @@
-// What a worker thread needs to check servers from within a network namespace:
+// What a worker thread needs to check servers from inside a network namespace:
 //
-// enterNamespace(descriptor): moves the calling thread, and no other, into a network namespace. The descriptor stays
-// the caller's. Throws on the main thread. Returns 0 or a negative errno (EPERM: needs CAP_SYS_ADMIN).
+// enterNamespace(descriptor): moves the calling thread, and no other, into a network namespace. The caller
+// keeps the descriptor. Throws on the main thread. Returns 0 or a negative errno (EPERM: needs
+// CAP_SYS_ADMIN).
 //
-// openSocket(family, type, protocol, mark, device, address?): a socket that Node cannot open by itself: one with a firewall mark
-// (0: none), one that is bound to an interface (empty: none) or to an address (4 or 16 bytes), one for ICMP. `family` is
-// 4 or 6, `type` 'stream', 'datagram' or 'raw'. It does not block, and is closed on exec. Returns its descriptor, which is the caller's, or a
-// negative errno.
+// openSocket(family, type, protocol, mark, device, address?): opens a socket of a kind that Node cannot open
+// itself: with a firewall mark (0: none), bound to an interface (empty: none) or to an address (4 or 16
+// bytes), or for ICMP. `family` is 4 or 6; `type` is 'stream', 'datagram' or 'raw'. The socket is
+// non-blocking and close-on-exec. Returns its descriptor, which the caller owns, or a negative errno.
 //
 // sendTo(descriptor, address, bytes): sends a datagram to port 0 of an address of 4 or 16 bytes.
-// receiveFrom(descriptor, bytes): takes one that is there. Both return a number of bytes, or a negative errno (EAGAIN: not now). closeSocket(descriptor): closes what
-// openSocket opened and Node has not taken over; `fs` warns in worker threads of what it has not opened itself.
+// receiveFrom(descriptor, bytes): receives a datagram without waiting.
+// Both return a number of bytes or a negative errno (EAGAIN: not now).
+//
+// closeSocket(descriptor): closes a socket from openSocket that Node has not taken over. `fs.close` would do,
+// but warns in worker threads about descriptors that `fs` did not open.
 #pragma once
 
 #include <napi.h>

@@ -10,7 +10,7 @@ namespace node_ipvs {
 
 namespace {
 
-// Sleeps while the value is this one; may return early.
+// Sleeps while the futex has this value. May return early.
 void futexWait(std::atomic<std::uint32_t>& futex, std::uint32_t value) {
   syscall(SYS_futex, &futex, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
 }
@@ -66,13 +66,14 @@ int Worker::push(std::unique_ptr<Job> job) {
   return 0;
 }
 
-// A worker that is busy looks for more by itself: waking it would be a system call for nothing.
+// Makes the system call only if the worker sleeps. A busy worker looks for more work by itself.
 void Worker::wake() {
   ++pushed_;
   if (sleeping_.exchange(false)) futexWake(pushed_);
 }
 
-// On the worker's thread, which has just seen that there is nothing, at this count.
+// Called on the worker's thread when it finds no job. Reads the counter before it looks again, so that a push
+// in between ends the sleep at once.
 void Worker::sleepUntilThereIsWork() {
   std::uint32_t seen = pushed_;
   sleeping_ = true;
@@ -95,7 +96,7 @@ void Worker::executeHere(netlink::ByteView requests, std::uint32_t count, ipvs::
     idleIsAwaited_ = true;
     futexWait(idle_, 0);
   }
-  // Only this thread pushes, so the worker stays idle.
+  // The worker stays idle, because only this thread pushes jobs.
   client_.execute(requests, count, reply, stopping_, batch);
 }
 

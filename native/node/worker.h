@@ -1,5 +1,4 @@
-// The thread that executes a handle's batches, one after the other, in the order they came. Knows nothing of
-// JavaScript.
+// The thread that executes a handle's batches one by one, in order. Does not depend on JavaScript.
 #pragma once
 
 #include <pthread.h>
@@ -18,13 +17,13 @@ struct Job {
   netlink::ByteView requests;
   std::uint32_t count = 0;
   std::uint32_t batch = 0;  ///< as in `Client::execute`
-  void* owner = nullptr;  ///< keeps the bytes of `requests` alive; null where they are in `copy`
-  void* space = nullptr;  ///< where the reply shall go, if it fits
+  void* owner = nullptr;    ///< keeps the bytes of `requests` alive; null if they are in `copy`
+  void* space = nullptr;    ///< the buffer for the reply, if it fits
   netlink::Bytes copy;
   ipvs::ReplyWriter reply;
 };
 
-/// A list of jobs, first in first out.
+/// A first-in, first-out list of jobs.
 class JobList {
  public:
   ~JobList();
@@ -44,21 +43,21 @@ class JobList {
 
 class Worker {
  public:
-  /// `answered` is called on the worker's thread when jobs are done and none were before.
+  /// Calls `answered` on the worker's thread when the list of finished jobs becomes non-empty.
   Worker(ipvs::Client& client, void (*answered)(void*), void* context);
   ~Worker();
 
-  /// Appends a job; starts the thread at the first one. 0 or a negative errno.
+  /// Appends a job. The first one starts the thread. Returns 0 or a negative errno.
   int push(std::unique_ptr<Job> job);
 
-  /// Takes the jobs that are done.
+  /// Takes the finished jobs.
   void takeDone(JobList& jobs);
 
-  /// Executes on the calling thread, after everything that was pushed before.
+  /// Executes on the calling thread, after all jobs pushed before.
   void executeHere(netlink::ByteView requests, std::uint32_t count, ipvs::ReplyWriter& reply,
                    std::uint32_t batch = 0);
 
-  /// Ends the thread: after the send under way, leaving what waits.
+  /// Ends the thread after the current send. Waiting jobs are not executed.
   void stop();
 
  private:
@@ -73,15 +72,15 @@ class Worker {
   void sleepUntilThereIsWork();
   void wake();
 
-  // Held for a few instructions only. Sleeping goes by the counter below: a condition variable would cost one
-  // system call more for each job.
+  // Held for a few instructions only. The worker sleeps on the counter below, because a condition variable
+  // would cost another system call per job.
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
   JobList waiting_;
   JobList done_;
 
-  std::atomic<std::uint32_t> pushed_ = 0;  ///< a futex: changes with every reason to wake up
+  std::atomic<std::uint32_t> pushed_ = 0;  ///< a futex that changes whenever the worker should wake up
   std::atomic<bool> sleeping_ = false;
-  std::atomic<std::uint32_t> idle_ = 1;  ///< a futex: 1 while nothing waits and nothing is executed
+  std::atomic<std::uint32_t> idle_ = 1;  ///< a futex: 1 while no job waits or executes
   std::atomic<bool> idleIsAwaited_ = false;
 };
 

@@ -1,4 +1,4 @@
-// The little that the native tests need: named tests, checks that print both sides, bytes written as text.
+// A small test framework: named tests, checks that print both values, and bytes written as text.
 #pragma once
 
 #include <cstdio>
@@ -31,13 +31,13 @@ void equal(const char* file, int line, const char* expression, const Left& left,
   failed(file, line, what.str());
 }
 
-/// Bytes from text such as "1c 00 02 00": what a packet dump shows. Everything that is no hexadecimal digit
+/// Parses bytes from text such as "1c 00 02 00", as in a packet dump. Anything but a hexadecimal digit
 /// separates.
 std::vector<std::byte> bytes(std::string_view text);
-/// The other way round, for messages.
+/// The reverse of `bytes`, for failure messages.
 std::string text(netlink::ByteView bytes);
 
-/// A copy on the heap that ends where the bytes end, so that the sanitizers see every read beyond them.
+/// A heap copy of exactly this size, so that sanitizers detect every read beyond it.
 class Exact {
  public:
   explicit Exact(netlink::ByteView bytes);

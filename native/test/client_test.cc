@@ -1,4 +1,5 @@
-// Batches: what travels together, and where each answer goes. The kernel's side is scripted.
+// Batches: which requests travel together, and which request each answer belongs to. The kernel's side is
+// scripted.
 #include "ipvs/client.h"
 
 #include <memory>
@@ -21,7 +22,7 @@ struct Conversation {
   ReplyWriter reply;
   std::atomic<bool> abandon = false;
 
-  // A client that is open; the conversation of its opening is forgotten.
+  // An open client. The log of the opening exchange is cleared.
   explicit Conversation(Limits bounds = {1 << 20, 1 << 20}) : limits(bounds) {
     client = std::make_unique<Client>(transport, transport, limits);
     transport.onSend = [this](const script::Transport::Sent& sent) {
@@ -226,7 +227,7 @@ TEST("an answer without what was asked for is a lost one, never a record made of
   CHECK_EQUAL(conversation.execute(pack::Batch().ofService(IPVS_CMD_GET_SERVICE, pack::serviceKey())),
               "unknown(74)");
   CHECK_EQUAL(conversation.execute(pack::Batch().plain(IPVS_CMD_GET_INFO)), "unknown(74)");
-  // A kernel that balances neither TCP nor UDP has no timeouts to tell.
+  // A kernel built without TCP and UDP balancing has no timeouts to report.
   CHECK_EQUAL(conversation.execute(pack::Batch().plain(IPVS_CMD_GET_CONFIG)), "done+1");
 }
 
@@ -360,8 +361,8 @@ TEST(
   CHECK_EQUAL(ask(IPVS_CMD_GET_DEST), "done+100");
   CHECK_EQUAL(ways, "ddrdrrd");
 
-  // A machine whose datagrams are longer than expected: the dump that was cut is asked for again, and all
-  // later ones go the long way.
+  // On a machine with longer datagrams than expected, the truncated dump is requested again, and all later
+  // dumps use the transport for long ones.
   ways = "";
   records = 10;
   CHECK_EQUAL(ask(IPVS_CMD_GET_DEST), "done+10");
@@ -373,8 +374,8 @@ TEST(
 
 namespace {
 
-// Answers as the kernel does: one dump at a time, the next refused with EBUSY while a datagram of the last one
-// is not received. `datagramsOf` tells how many objects each datagram has that answers a send.
+// Answers like the kernel: one dump at a time, and EBUSY for the next while a datagram of the last one is
+// unread. `datagramsOf` returns the number of objects in each datagram that answers a send.
 void answerDumps(Conversation& conversation, std::function<std::vector<int>(std::size_t send)> datagramsOf) {
   conversation.transport.onSend = [=, &conversation](const script::Transport::Sent& sent) {
     std::uint32_t sequence = sent.messages[0].header.nlmsg_seq;
@@ -411,7 +412,8 @@ TEST("dumps of destinations that follow each other are a series where there are 
 TEST("a dump that is longer than a series expects is asked for again, and so is what came after it") {
   Conversation conversation;
   conversation.transport.hasSeries = true;
-  // The sixth one takes three datagrams each time: among the nine of the series, and by itself after them.
+  // The sixth dump takes three datagrams both times: within the series of nine, and when it is repeated
+  // alone.
   answerDumps(conversation,
               [](std::size_t send) { return send == 5 || send == 9 ? std::vector{2, 2, 2} : std::vector{1}; });
   CHECK_EQUAL(conversation.execute(dumps(9)),

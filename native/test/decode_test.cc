@@ -1,5 +1,4 @@
-// Bytes on the wire to records. Byte vectors are those of little-endian machines, taken from what a 6.12
-// kernel sends.
+// Decodes bytes from the wire. The byte vectors are little-endian and were captured from a 6.12 kernel.
 #include "ipvs/decode.h"
 
 #include <sys/socket.h>
@@ -70,7 +69,7 @@ bool same(const Record& a, const Record& b) {
   return std::memcmp(&a, &b, sizeof a) == 0;
 }
 
-// Every prefix is read without reading beyond it, and says no more than the whole.
+// Decoding any prefix stays within it, and finds no more than the whole has.
 template <class Record>
 void readEveryPrefix(void (*decode)(netlink::ByteView, Record&), const char* text) {
   std::vector<std::byte> whole = check::bytes(text);
@@ -81,7 +80,7 @@ void readEveryPrefix(void (*decode)(netlink::ByteView, Record&), const char* tex
   }
 }
 
-// Every attribute's length in turn is set to every small value: shorter, longer, zero.
+// Sets each attribute's length in turn to every small value: shorter, longer and zero.
 template <class Record>
 void readEveryLength(void (*decode)(netlink::ByteView, Record&), const char* text) {
   std::vector<std::byte> whole = check::bytes(text);

@@ -1,5 +1,4 @@
-// Packed requests to the bytes on the wire, attribute by attribute. Byte vectors are those of little-endian
-// machines.
+// Encodes packed requests, attribute by attribute. The byte vectors are little-endian.
 #include <netinet/in.h>
 
 #include "check.h"
@@ -10,7 +9,7 @@ using namespace ipvs;
 
 namespace {
 
-// The attributes of the one request in a batch, as text; the two headers are checked apart.
+// The attributes of a batch's only request, as text. The two headers have a test of their own.
 std::string wire(const pack::Batch& batch) {
   check::Exact packed(batch.bytes);
   RequestReader reader(packed.view(), 1);
@@ -43,8 +42,9 @@ TEST("both headers of a request") {
   CHECK(reader.next(request) == RequestReader::State::request);
   std::byte out[longestRequest];
   std::byte* end = encodeRequest(out, request, 0x23, 0x01020304);
-  //                                             length      type  flags sequence    port        command
-  //                                             version
+  // clang-format off
+  //                                             length      type  flags sequence    port        command, version
+  // clang-format on
   CHECK_EQUAL(check::text({out, end}),
               expected("14 00 00 00 23 00 01 00 04 03 02 01 00 00 00 00 11 01 00 00"));
 }

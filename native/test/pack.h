@@ -61,7 +61,7 @@ inline ipvs::DestinationRecord destination() {
   return record;
 }
 
-/// A batch in the making.
+/// Builds a batch.
 class Batch {
  public:
   template <class... Records>
@@ -95,8 +95,8 @@ class Batch {
   std::uint32_t count = 0;
 };
 
-/// A reply as JavaScript would read it: "done", "-17", "unknown(105)", "not-sent(105)", with texts and the number of
-/// records.
+/// A reply as JavaScript would read it: "done", "-17", "unknown(105)", "not-sent(105)", with texts and the
+/// number of records.
 inline std::string outcomes(netlink::ByteView reply) {
   if (reply.empty()) return "all done";
   std::string result;

@@ -1,5 +1,4 @@
-// A transport whose kernel is a script: it notes what is sent, and answers with datagrams that the test has
-// written.
+// A transport with a scripted kernel. It records what is sent and answers with datagrams that the test wrote.
 #pragma once
 
 #include <cerrno>
@@ -16,7 +15,7 @@ namespace script {
 
 using netlink::ByteView;
 
-/// A netlink message in the making.
+/// Builds a netlink message.
 class Built {
  public:
   Built(std::uint16_t type, std::uint16_t flags, std::uint32_t sequence) {
@@ -77,18 +76,18 @@ class Transport final : public netlink::Transport {
     std::vector<netlink::Message> messages;  ///< views of `bytes`
   };
 
-  /// Called for each send, with what is sent; returns what `send` shall. It answers through `queue` and
-  /// `fail`.
+  /// Called for each send with the sent bytes. Its result becomes that of `send`; it answers through `queue`
+  /// and `fail`.
   std::function<int(const Sent&)> onSend;
 
   std::deque<Sent> sent;
   int waits = 0;
 
-  /// A datagram to be received.
+  /// Queues a datagram to be received.
   void queue(ByteView datagram) { received_.push_back({0, {datagram.begin(), datagram.end()}}); }
-  /// An error to be received.
+  /// Queues an error of a receive.
   void fail(int error) { received_.push_back({error, {}}); }
-  /// A datagram that is too long for the place it is received in.
+  /// Queues a datagram that is too long for the receiver's buffer.
   void cut() { received_.push_back({cutShort, {}}); }
   bool drained() const { return received_.empty(); }
 
@@ -134,12 +133,11 @@ class Transport final : public netlink::Transport {
     return abandon ? -ECANCELED : -ETIMEDOUT;
   }
 
-  /// Whether there are series; how many there were.
+  /// Whether the transport offers series, and how many were used.
   bool hasSeries = false;
   int series = 0;
 
-  /// As a chain of operations goes: each request is sent, and two receives follow, of which the first that
-  /// fails ends it.
+  /// Behaves like a chain of operations: a send and two receives per request, ended by the first failure.
   int dumpSeries(std::span<const ByteView> requests, netlink::ShortAnswer* answers) override {
     if (!hasSeries) return -EOPNOTSUPP;
     ++series;

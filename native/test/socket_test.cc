@@ -1,4 +1,4 @@
-// Against the running kernel: the controller of generic netlink is in every one.
+// Tests against the running kernel, using generic netlink's controller, which every kernel has.
 #include "netlink/socket.h"
 
 #include <linux/genetlink.h>
@@ -18,15 +18,16 @@ namespace {
 
 const std::atomic<bool> goOn = false;
 
-// As a library has that is loaded with the program: glibc makes room for it in the stack of every thread.
+// Stands for a library with much thread-local storage. glibc takes the room for it from every thread's stack.
 thread_local volatile char muchStorage[1024 * 1024];
 
-// While set, the second datagram of a receive is offered this many bytes only, so that the kernel cuts it.
+// If not 0, the second buffer of a receive has only this many bytes, so that the kernel truncates the
+// datagram.
 unsigned offeredToSecond = 0;
 
 }  // namespace
 
-// Takes the place of libc's, which does the same but for that.
+// Replaces libc's function and adds nothing but that.
 extern "C" int recvmmsg(int descriptor, mmsghdr* headers, unsigned count, int flags, timespec* timeout) {
   if (offeredToSecond && count > 1) headers[1].msg_hdr.msg_iov->iov_len = offeredToSecond;
   return static_cast<int>(syscall(SYS_recvmmsg, descriptor, headers, count, flags, timeout));
@@ -139,7 +140,7 @@ TEST("dumps one after the other are one system call where the system has io_urin
   }
   ShortAnswer answers[3];
   int answered = socket.dumpSeries(views, answers);
-  // Not permitted in many containers.
+  // Many containers forbid io_uring.
   if (answered == -EOPNOTSUPP) return;
   CHECK(answered > 0);
   for (int i = 0; i < answered; ++i) {

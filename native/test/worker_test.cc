@@ -10,7 +10,7 @@ using namespace node_ipvs;
 
 namespace {
 
-// A kernel that acknowledges everything, and a worker on it.
+// A worker on a scripted kernel that acknowledges everything.
 struct Fixture {
   script::Transport transport;
   ipvs::Client client{transport, transport, {1 << 20, 1 << 20}};
@@ -45,7 +45,7 @@ struct Fixture {
     return job;
   }
 
-  // The numbers of requests of the jobs that are done, once there are `count` of them.
+  // Waits for `count` finished jobs and returns their numbers of requests.
   std::string done(int count) {
     std::string text;
     while (count > 0) {

@@ -15,6 +15,7 @@ const packages = {
   'conntrack': ['conntrack'],
   'ip': ['iproute2'],
   'iptables': ['iptables'],
+  'keepalived': ['keepalived'],
   'ipvsadm': ['ipvsadm'],
   'kmod': ['kmod'],
   'make': ['make'],

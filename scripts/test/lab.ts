@@ -6,7 +6,7 @@ import { outcome, type Outcome } from './outcome.js'
 import { vitest, type VitestOptions } from './vitest.js'
 
 /** Programs that tests start in the lab: the independent witness, and what networks are built with. */
-const labPrograms = ['ip', 'ipvsadm', 'nft', 'iptables', 'strace', 'tmux', 'unshare'] as const
+const labPrograms = ['ip', 'ipvsadm', 'keepalived', 'nft', 'iptables', 'strace', 'tmux', 'unshare'] as const
 
 /** Runs vitest on a kernel with IPVS, under `wrapper` if there is one. */
 export async function inLab(name: string, projects: string[], lab: LabArguments, outputs: Outputs, { wrapper = [], ...options }: VitestOptions & { wrapper?: string[] } = {}): Promise<Outcome> {

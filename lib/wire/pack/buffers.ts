@@ -1,13 +1,13 @@
 import { Requests } from './requests.js'
 
 /**
- * Buffers that are used again. Fresh memory is dear: the system hands it out page by page, each at the price of several packed requests.
+ * Reuses request buffers. New memory is expensive: the first touch of each page costs as much as packing several requests.
  */
 
-/** Bytes of a new buffer: a piece of a batch fits without growing. */
+/** Bytes of a new buffer, enough for a piece of a batch. */
 const CAPACITY = 384 << 10
 
-/** Buffers that are kept: three megabytes' worth. */
+/** The most buffers that are kept: three megabytes in all. */
 const KEPT = 8
 
 const spare: Requests[] = []
@@ -15,14 +15,14 @@ const spare: Requests[] = []
 /** An empty buffer. */
 export const takeBuffer = (): Requests => spare.pop() ?? new Requests(CAPACITY)
 
-/** Gives back a buffer that nothing refers to any more. */
+/** Returns a buffer that nothing refers to any more. */
 export function returnBuffer(requests: Requests): void {
   if (spare.length >= KEPT || requests.u8.length !== CAPACITY) return
   requests.clear()
   spare.push(requests)
 }
 
-/** The same requests for as long as they wait: where they are few, in memory of their own size, so that the buffer serves others. */
+/** Copies a few waiting requests into memory of their own size, so that their buffer can be reused. Many requests stay where they are. */
 export function compact(requests: Requests): Requests {
   if (requests.u8.length !== CAPACITY || requests.length > CAPACITY / 16) return requests
   const copy = requests.copy()

@@ -32,7 +32,7 @@ function writeKey(requests: Requests, at: number, daemon: Properties): void {
   refuseUnknown(daemon, 'daemon', DAEMON)
 }
 
-/** As in the kernel's `dev_valid_name`: no slash, colon or white space; other bytes are allowed, and each counts. */
+/** Follows the kernel's `dev_valid_name`: no slash, colon or white space. The length counts bytes, not characters. */
 function interfaceName(value: unknown): string {
   const text = string(value, 'daemon.interface')
   if (text === '' || text === '.' || text === '..' || /[\0/:\s]/.test(text) || byteLength(text) > INTERFACE_NAME_LENGTH) {
@@ -46,11 +46,13 @@ function writeGroup(requests: Requests, at: number, value: unknown): void {
   const family = addressFamily(text)
   if (family !== 0) parseAddress(text, requests.u8, at + GROUP)
   const first = requests.u8[at + GROUP]
-  if (family === 0 || (family === 4 ? first >> 4 !== 0xe : first !== 0xff)) throw invalidValue('daemon.group', 'an IPv4 or IPv6 multicast address', value)
+  if (family === 0 || (family === 4 ? first >> 4 !== 0xe : first !== 0xff)) {
+    throw invalidValue('daemon.group', 'an IPv4 or IPv6 multicast address', value)
+  }
   requests.u16[(at >> 1) + GROUP_FAMILY] = family === 4 ? AF_INET : AF_INET6
 }
 
-/** Writes what starts a sync daemon. */
+/** Writes the record that starts a sync daemon. */
 export function writeDaemon(requests: Requests, at: number, value: unknown): void {
   const daemon = object(value, 'daemon')
   writeKey(requests, at, daemon)
@@ -76,7 +78,7 @@ export function writeDaemon(requests: Requests, at: number, value: unknown): voi
   requests.u32[(at >> 2) + PRESENT] = present
 }
 
-/** Writes what tells a sync daemon from the other. */
+/** Writes the key of a sync daemon. */
 export function writeDaemonKey(requests: Requests, at: number, value: unknown): void {
   writeKey(requests, at, object(value, 'daemon'))
   requests.u32[(at >> 2) + PRESENT] = KEY

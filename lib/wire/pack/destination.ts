@@ -40,13 +40,19 @@ const NAT = FORWARDING_METHODS.number.get('nat')!
 const TUN = FORWARDING_METHODS.number.get('tun')!
 const DR = FORWARDING_METHODS.number.get('dr')!
 
-const CHECKSUMS_OF: Record<'ipip' | 'gue' | 'gre', readonly string[]> = { ipip: ['none'], gue: ['none', 'csum', 'remcsum'], gre: ['none', 'csum'] }
+const CHECKSUMS_OF: Record<'ipip' | 'gue' | 'gre', readonly string[]> = {
+  ipip: ['none'],
+  gue: ['none', 'csum', 'remcsum'],
+  gre: ['none', 'csum'],
+}
 
-/** Writes address and port; returns the address's family. */
+/** Writes address and port. Returns the address's family. */
 function writeKey(requests: Requests, at: number, destination: Properties): 4 | 6 {
   const { address, port } = destination
   const family = parseAddress(string(address, 'destination.address', 'IPv4 or IPv6 address text'), requests.u8, at + ADDRESS)
-  if (family === 0) throw invalidValue('destination.address', 'an IPv4 or IPv6 address (without leading zeros, zone or prefix length)', address)
+  if (family === 0) {
+    throw invalidValue('destination.address', 'an IPv4 or IPv6 address (without leading zeros, zone or prefix length)', address)
+  }
   const at2 = at >> 1
   requests.u16[at2 + FAMILY] = family === 4 ? AF_INET : AF_INET6
   requests.u16[at2 + DESTINATION_PORT] = integer(port, 'destination.port', PORT)
@@ -70,12 +76,14 @@ function writeTunnel(requests: Requests, at: number, value: unknown, complete: b
   const checksum = (tunnel.checksum === undefined && !complete ? DEFAULTS.checksum : tunnel.checksum) as string
   u16[at2 + TUNNEL_FLAGS] = oneOf(checksum, 'destination.tunnel.checksum', CHECKSUMS.number)
   if (!CHECKSUMS_OF[type].includes(checksum)) {
-    throw invalidValue('destination.tunnel.checksum', `${CHECKSUMS_OF[type].map((word) => `'${word}'`).join(' or ')} with tunnel type '${type}'`, checksum)
+    const allowed = CHECKSUMS_OF[type].map((word) => `'${word}'`).join(' or ')
+    throw invalidValue('destination.tunnel.checksum', `${allowed} with tunnel type '${type}'`, checksum)
   }
 }
 
 /**
- * Writes a service's key and a destination's configuration. What is missing gets its default, or is refused where the configuration must be `complete`.
+ * Writes a service's key and a destination's configuration. A missing property gets its default, or is refused if the configuration must be
+ * `complete`.
  */
 export function writeDestination(requests: Requests, serviceAt: number, service: unknown, value: unknown, complete: boolean): void {
   writeServiceKey(requests, serviceAt, service)
@@ -132,11 +140,14 @@ export function writeDestination(requests: Requests, serviceAt: number, service:
     const port = portAt(requests, serviceAt)
     const own = requests.u16[(at >> 1) + DESTINATION_PORT]
     if (port !== -1 && port !== own) {
-      throw invalidValue('destination.port', `the service's port ${port} with forward '${method === DR ? 'dr' : 'tun'}', which leaves ports as they are`, own)
+      const forwarding = method === DR ? 'dr' : 'tun'
+      throw invalidValue('destination.port', `the service's port ${port} with forward '${forwarding}', which leaves ports as they are`, own)
     }
   }
   if (method !== TUN && family !== familyAt(requests, serviceAt)) {
-    throw conflict('destination.address', `is IPv${family} and the service is IPv${familyAt(requests, serviceAt)}: only forward 'tun' goes from one to the other`)
+    const serviceFamily = familyAt(requests, serviceAt)
+    const families = `is IPv${family} and the service is IPv${serviceFamily}`
+    throw conflict('destination.address', `${families}: only forward 'tun' goes from one to the other`)
   }
 }
 

@@ -11,9 +11,10 @@ const FLAGS = inRequest('flags', 'u16')
 const RESERVED = inRequest('reserved', 'u16')
 
 /**
- * Packed requests in a buffer that grows and is used again.
+ * Packed requests in a growing, reusable buffer.
  *
- * A request is written at {@link reserve}'s place and counts only once {@link commit} was called: bad input found in between leaves nothing behind.
+ * A request is written at the place that {@link reserve} returns. It counts only after {@link commit}, so bad input found in between leaves
+ * no trace.
  */
 export class Requests {
   u8!: Uint8Array
@@ -25,7 +26,7 @@ export class Requests {
   /** Requests in use. */
   count = 0
   #beingWritten = false
-  /** The request that was looked for last, and where it begins. */
+  /** The request that was looked up last, and where it begins. */
   #foundIndex = 0
   #found = 0
 
@@ -40,26 +41,26 @@ export class Requests {
     this.i32 = new Int32Array(buffer)
   }
 
-  /** Whether arguments are being read into it right now. */
+  /** Whether an operation's arguments are being written at the moment. */
   get beingWritten(): boolean {
     return this.#beingWritten
   }
 
   /**
-   * Before the arguments of an operation are read. A getter among them can call anything: what would write here meanwhile is refused, since the one
-   * request would end up in the other's place.
+   * Call before reading an operation's arguments. A getter among them may call another operation. That one is refused, because both
+   * requests would be written to the same place.
    */
   begin(): void {
     if (this.#beingWritten) throw reentrantError()
     this.#beingWritten = true
   }
 
-  /** After them, whether they were good or not. */
+  /** Call after reading the arguments, valid or not. */
   end(): void {
     this.#beingWritten = false
   }
 
-  /** Place for a request with `size` bytes of records; returns where the records begin. */
+  /** Makes room for a request with `size` bytes of records. Returns where the records begin. */
   reserve(size: number): number {
     const end = this.length + HEADER_SIZE + size
     if (end > this.u8.length) {
@@ -70,7 +71,7 @@ export class Requests {
     return this.length + HEADER_SIZE
   }
 
-  /** Takes what was written at the last {@link reserve} as a request. */
+  /** Adds the request that was written at the place of the last {@link reserve}. */
   commit(command: number, size: number, dump = false): void {
     const at = this.length >> 1
     this.u16[at + SIZE] = HEADER_SIZE + size
@@ -81,7 +82,7 @@ export class Requests {
     this.count++
   }
 
-  /** Where the records of the request with this number begin. Asked for one after another, each costs a step. */
+  /** Where the records of the request with this number begin. Fast if the numbers are asked for in ascending order. */
   recordsOf(index: number): number {
     if (index < this.#foundIndex) this.#foundIndex = this.#found = 0
     while (this.#foundIndex < index) {
@@ -101,7 +102,7 @@ export class Requests {
     return this.u16[this.recordsOf(index) - HEADER_SIZE >>> 1] - HEADER_SIZE
   }
 
-  /** The same requests in memory of just their size. */
+  /** Copies the requests into memory of exactly their size. */
   copy(): Requests {
     const copy = new Requests(this.length)
     copy.u8.set(this.u8.subarray(0, this.length))
@@ -110,7 +111,7 @@ export class Requests {
     return copy
   }
 
-  /** Forgets everything; the memory stays. */
+  /** Removes all requests and keeps the memory. */
   clear(): void {
     if (this.#beingWritten) throw reentrantError()
     this.length = this.count = this.#foundIndex = this.#found = 0

@@ -1,11 +1,16 @@
 import { maskOfPrefix, parseAddress, parseMask, prefixOfMask } from '../../model/address.js'
-import { boolean, countOf, integer, name, object, oneOf, onlyKnown, property, refuseUnknown, string, type Known, type Properties } from '../../arguments/validate.js'
+import {
+  boolean, countOf, integer, name, object, oneOf, onlyKnown, property, refuseUnknown, string, type Known, type Properties,
+} from '../../arguments/validate.js'
 import { conflict, invalidType, invalidValue } from '../../model/errors.js'
 import {
-  DEFAULTS, FIREWALL_MARK, PERSISTENCE_ENGINE_NAME_LENGTH, PERSISTENCE_TIMEOUT, PORT, PREFIX_LENGTH_4, PREFIX_LENGTH_6, SCHEDULER_NAME_LENGTH,
+  DEFAULTS, FIREWALL_MARK, PERSISTENCE_ENGINE_NAME_LENGTH, PERSISTENCE_TIMEOUT, PORT, PREFIX_LENGTH_4, PREFIX_LENGTH_6,
+  SCHEDULER_NAME_LENGTH,
 } from '../../model/limits.js'
 import { bits, index, records, textLength } from '../layout.js'
-import { AF_INET, AF_INET6, CONFIGURABLE_FLAGS, NAMED_SCHEDULER_FLAGS, ONE_PACKET, PERSISTENT, PROTOCOLS, SCHEDULER_FLAGS } from '../../model/vocabulary.js'
+import {
+  AF_INET, AF_INET6, CONFIGURABLE_FLAGS, NAMED_SCHEDULER_FLAGS, ONE_PACKET, PERSISTENT, PROTOCOLS, SCHEDULER_FLAGS,
+} from '../../model/vocabulary.js'
 import type { Requests } from './requests.js'
 import { writeText } from './text.js'
 
@@ -42,32 +47,40 @@ const SERVICE: Known = {
   hints: { destinations: 'is not set through its service: use addDestination, or leave it out' },
 }
 
-/** A key may be cut out of anything that a service is known by: a listed service, or one with its destinations. */
+/** Accepts any description of a service as a key: a listed service too, or one with its destinations. */
 const KEY: Known = { what: 'a service', names: new Set([...NAMES, 'destinations']) }
 
 const PERSISTENCE: Known = { what: 'persistence', names: new Set(['timeout', 'prefixLength', 'netmask']) }
 
 const FAMILIES = 'the number 4 or 6'
 
-/** What no key has: not even one without an address is like the last one before there was a last one. */
+/** Equal to no given value, not even `undefined`: the first key never matches a previous one. */
 const NOTHING = Symbol('nothing')
 
-/** Number of properties that the last key consisted of. */
+/** Number of properties of the last key. */
 let keyProperties = 0
 
 /**
- * The key that was written last, if it was an address. The destinations of a service come one after another, and to compare three values costs
- * a fraction of what it takes to validate them.
+ * The last key with an address. The destinations of a service usually come one after another, and comparing three values costs a fraction
+ * of validating them.
  */
-const last = { protocol: NOTHING as unknown, address: NOTHING as unknown, port: NOTHING as unknown, words: new Uint32Array(SERVICE_KEY_SIZE / 4) }
+const last = {
+  protocol: NOTHING as unknown,
+  address: NOTHING as unknown,
+  port: NOTHING as unknown,
+  words: new Uint32Array(SERVICE_KEY_SIZE / 4),
+}
 
 function writeFirewallMarkKey(requests: Requests, at: number, service: Properties, fwmark: unknown): number {
   requests.u32[(at >> 2) + FWMARK] = integer(fwmark, 'service.fwmark', FIREWALL_MARK)
   for (const other of ['protocol', 'address', 'port']) {
-    if (service[other] !== undefined) throw conflict(`service.${other}`, 'does not go with service.fwmark: a service has an address or a firewall mark')
+    if (service[other] === undefined) continue
+    throw conflict(`service.${other}`, 'does not go with service.fwmark: a service has an address or a firewall mark')
   }
   const { family } = service
-  if (family !== 4 && family !== 6) throw typeof family === 'number' ? invalidValue('service.family', FAMILIES, family) : invalidType('service.family', FAMILIES, family)
+  if (family !== 4 && family !== 6) {
+    throw (typeof family === 'number' ? invalidValue : invalidType)('service.family', FAMILIES, family)
+  }
   const { u16 } = requests
   const at2 = at >> 1
   u16[at2 + FAMILY] = family === 4 ? AF_INET : AF_INET6
@@ -92,7 +105,9 @@ function writeKey(requests: Requests, at: number, service: Properties): number {
   const family = parseAddress(string(address, 'service.address', 'IPv4 or IPv6 address text'), u8, at + ADDRESS)
   if (family === 0) throw invalidValue('service.address', 'an IPv4 or IPv6 address (without leading zeros, zone or prefix length)', address)
   const given = property(service, 'family')
-  if (given !== undefined && given !== family) throw conflict('service.family', `is that of a firewall-mark service; service.address is IPv${family} by itself`)
+  if (given !== undefined && given !== family) {
+    throw conflict('service.family', `is that of a firewall-mark service; service.address is IPv${family} by itself`)
+  }
   u16[at2 + FAMILY] = family === 4 ? AF_INET : AF_INET6
   const at4 = at >> 2
   u32[at4 + FWMARK] = 0
@@ -105,13 +120,14 @@ function writeKey(requests: Requests, at: number, service: Properties): number {
   return ADDRESS_KEY
 }
 
-/** Writes what tells the service from others. */
+/** Writes a service's key. */
 export function writeServiceKey(requests: Requests, at: number, value: unknown): void {
   const service = object(value, 'service')
   const { u32 } = requests
   const { words } = last
   const at4 = at >> 2
-  if (service.address === last.address && Object.is(service.port, last.port) && service.protocol === last.protocol && countOf(service) === 3) {
+  const repeated = service.address === last.address && Object.is(service.port, last.port) && service.protocol === last.protocol
+  if (repeated && countOf(service) === 3) {
     for (let i = 0; i < words.length; i++) u32[at4 + i] = words[i]
     return
   }
@@ -126,7 +142,7 @@ export const familyAt = (requests: Requests, at: number): 4 | 6 => requests.u16[
 export const portAt = (requests: Requests, at: number): number =>
   requests.u32[(at >> 2) + PRESENT] === FIREWALL_MARK_KEY ? -1 : requests.u16[(at >> 1) + SERVICE_PORT]
 
-/** Bits of scheduler flags that are given by name or number. */
+/** The bits of scheduler flags given by name. */
 function schedulerFlags(value: unknown, scheduler: string): number {
   if (!Array.isArray(value)) throw invalidType('service.schedulerFlags', 'an array of strings', value)
   let flags = 0
@@ -144,11 +160,13 @@ function schedulerFlags(value: unknown, scheduler: string): number {
   return flags
 }
 
-/** The mask that the kernel wants: IPv4's in host order, IPv6's prefix length. */
+/** The mask as the kernel takes it: for IPv4 in host order, for IPv6 the prefix length. */
 function persistenceMask(persistence: Properties, family: 4 | 6, complete: boolean): number {
   const { prefixLength, netmask } = persistence
   if (prefixLength === undefined && netmask === undefined) {
-    if (complete) throw invalidType('service.persistence.prefixLength', 'an integer (or service.persistence.netmask given instead)', undefined)
+    if (complete) {
+      throw invalidType('service.persistence.prefixLength', 'an integer (or service.persistence.netmask given instead)', undefined)
+    }
     return family === 4 ? maskOfPrefix(32) : 128
   }
   const length = prefixLength === undefined ? undefined
@@ -164,11 +182,11 @@ function persistenceMask(persistence: Properties, family: 4 | 6, complete: boole
   return mask
 }
 
-/** The scheduler's name that was found valid last. */
+/** The last valid scheduler name. */
 let lastScheduler: string = DEFAULTS.scheduler
 
 /**
- * Writes a service's configuration. What is missing gets its default, or is refused where the configuration must be `complete`.
+ * Writes a service's configuration. A missing property gets its default, or is refused if the configuration must be `complete`.
  */
 export function writeService(requests: Requests, at: number, value: unknown, complete: boolean): void {
   const service = object(value, 'service')
@@ -207,7 +225,9 @@ export function writeService(requests: Requests, at: number, value: unknown, com
       const given = object(persistence, 'service.persistence')
       refuseUnknown(given, 'service.persistence', PERSISTENCE)
       flags |= PERSISTENT
-      timeout = given.timeout === undefined && !complete ? DEFAULTS.persistenceTimeout : integer(given.timeout, 'service.persistence.timeout', PERSISTENCE_TIMEOUT)
+      timeout = given.timeout === undefined && !complete
+        ? DEFAULTS.persistenceTimeout
+        : integer(given.timeout, 'service.persistence.timeout', PERSISTENCE_TIMEOUT)
       mask = persistenceMask(given, family, complete)
     }
   } else if (complete) throw invalidType('service.persistence', 'an object, or null for none', undefined)

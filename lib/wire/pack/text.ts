@@ -15,5 +15,5 @@ export function writeText(bytes: Uint8Array, at: number, length: number, text: s
   for (let i = at + text.length; i < end; i++) bytes[i] = 0
 }
 
-/** Length of text in the kernel. */
+/** Length of text in bytes, as the kernel counts it. */
 export const byteLength = (text: string): number => encoder.encode(text).length

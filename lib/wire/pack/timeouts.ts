@@ -11,7 +11,7 @@ const FIELDS = ['tcp', 'tcpFin', 'udp'].map((name) => ({ name, at: index('config
 
 const TIMEOUTS: Known = { what: 'timeouts', names: new Set(FIELDS.map(({ name }) => name)) }
 
-/** Writes the timeouts that are given; the kernel leaves the others as they are. */
+/** Writes the given timeouts. The kernel leaves the others unchanged. */
 export function writeTimeouts(requests: Requests, at: number, value: unknown): void {
   const timeouts = object(value, 'timeouts')
   refuseUnknown(timeouts, 'timeouts', TIMEOUTS)

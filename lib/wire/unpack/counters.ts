@@ -4,7 +4,7 @@ import { STATISTICS_TO_JSON } from '../../model/statistics.js'
 import type { Rates, Statistics } from '../../model/types.js'
 import type { Reply } from './reply.js'
 
-/** Where a kind of record has its counters and rates, in units of eight bytes. */
+/** Where a record has its counters and rates, in units of eight bytes. */
 export interface CounterLayout {
   connections: number
   inPackets: number
@@ -34,7 +34,7 @@ export function counterLayout(record: RecordName): CounterLayout {
   }
 }
 
-/** Every bigint is an object of its own, except the one zero that is written here: many counters are zero. */
+/** Reads a counter. Most are zero, and the constant 0n saves allocating a bigint for each of them. */
 function counter({ u32, u64 }: Reply, at8: number): bigint {
   return (u32[at8 * 2] | u32[at8 * 2 + 1]) === 0 ? 0n : u64[at8]
 }
@@ -45,12 +45,15 @@ const LOW = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1
 const rate = (u32: Uint32Array, at8: number): number => u32[at8 * 2 + LOW] + u32[at8 * 2 + 1 - LOW] * 2 ** 32
 
 /**
- * What `new` makes: a plain object, prototype and all. A literal would do, but adding a hidden property to what a literal made takes V8 twice
- * as long as to what a constructor made, and that was a third of a snapshot's time.
+ * A constructor of plain objects. A literal would do, but V8 takes twice as long to add a hidden property to an object from a literal, and
+ * that was a third of a snapshot's time.
  */
-type StatisticsConstructor = new (connections: bigint, inPackets: bigint, outPackets: bigint, inBytes: bigint, outBytes: bigint) => Statistics
+type StatisticsConstructor =
+  new (connections: bigint, inPackets: bigint, outPackets: bigint, inBytes: bigint, outBytes: bigint) => Statistics
 
-const PlainStatistics = function (this: Statistics, connections: bigint, inPackets: bigint, outPackets: bigint, inBytes: bigint, outBytes: bigint): void {
+const PlainStatistics = function (
+  this: Statistics, connections: bigint, inPackets: bigint, outPackets: bigint, inBytes: bigint, outBytes: bigint,
+): void {
   this.connections = connections
   this.inPackets = inPackets
   this.outPackets = outPackets

@@ -21,7 +21,7 @@ const INTERFACE_LENGTH = textLength('daemon', 'interface')
 
 const HAS_GROUP = bits('daemon', 'group')
 
-/** Role of the daemon at `at`; a number where the kernel has a role that is not known here. */
+/** Role of the daemon at `at`; a number if the role is unknown here. */
 export function readRole(view: View, at: number): Daemon['role'] {
   const state = view.u32[(at >>> 2) + STATE]
   return ROLES.word.get(state) ?? state as unknown as Daemon['role']
@@ -29,7 +29,7 @@ export function readRole(view: View, at: number): Daemon['role'] {
 
 export const readInterface = (view: View, at: number): string => readText(view.u8, at + INTERFACE, INTERFACE_LENGTH)
 
-/** A listed sync daemon. */
+/** Reads a listed sync daemon. */
 export function readDaemon(view: View, at: number): Daemon {
   const { u8, u16, u32 } = view
   const group = !(u32[(at >>> 2) + PRESENT] & HAS_GROUP) ? ''
@@ -45,7 +45,7 @@ export function readDaemon(view: View, at: number): Daemon {
   }
 }
 
-/** The sync daemon that a request starts, or stops. */
+/** Reads the sync daemon that a request starts or stops. */
 export function readGivenDaemon(view: View, at: number): DaemonInput {
   const present = view.u32[(at >>> 2) + PRESENT]
   const { maxLength, group, port, ttl, interface: name, ...key } = readDaemon(view, at)

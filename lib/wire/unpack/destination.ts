@@ -28,18 +28,22 @@ const HAS_TUNNEL = bits('destination', 'tunnelType')
 
 const METHOD_MASK = 7
 const TUN = FORWARDING_METHODS.number.get('tun')!
-const METHODS = Array.from({ length: METHOD_MASK + 1 }, (_, number) => FORWARDING_METHODS.word.get(number) ?? number as unknown as ForwardingMethod)
+const METHODS = Array.from(
+  { length: METHOD_MASK + 1 },
+  (_, number) => FORWARDING_METHODS.word.get(number) ?? number as unknown as ForwardingMethod,
+)
 
 const address = (view: View, at: number): string =>
   view.u16[(at >>> 1) + FAMILY] === AF_INET6 ? formatIPv6(view.u8, at + ADDRESS) : formatIPv4(view.u8, at + ADDRESS)
 
-/** What tells the destination at `at` from others of its service. */
-export const readDestinationKey = (view: View, at: number): DestinationKey => ({ address: address(view, at), port: view.u16[(at >>> 1) + PORT] })
+/** Reads the key of the destination at `at`. */
+export const readDestinationKey = (view: View, at: number): DestinationKey =>
+  ({ address: address(view, at), port: view.u16[(at >>> 1) + PORT] })
 
 /** Family of the destination at `at`. */
 export const readDestinationFamily = (view: View, at: number): 4 | 6 => view.u16[(at >>> 1) + FAMILY] === AF_INET ? 4 : 6
 
-/** Kernels before 5.2 send no tunnel: theirs is IPIP. */
+/** Kernels before 5.2 send no tunnel and know only IPIP. */
 function tunnel(view: View, at: number): Tunnel {
   if (!(view.u32[(at >>> 2) + PRESENT] & HAS_TUNNEL)) return { type: 'ipip', checksum: 'none' }
   const number = view.u8[at + TUNNEL_TYPE]
@@ -50,7 +54,7 @@ function tunnel(view: View, at: number): Tunnel {
   return port === 0 ? { type, checksum } : { type, port, checksum }
 }
 
-/** What is configured of the destination at `at`, read into an object that is used again. */
+/** Reads the configuration of the destination at `at` into a reused object. */
 export function readConfiguration(view: View, at: number, into: Destination): Destination {
   const { u32 } = view
   const at4 = at >>> 2
@@ -65,7 +69,7 @@ export function readConfiguration(view: View, at: number, into: Destination): De
   return into
 }
 
-/** A listed destination. */
+/** Reads a listed destination. */
 export function readListedDestination(reply: Reply, at: number): ListedDestination {
   const { u32 } = reply
   const at4 = at >>> 2

@@ -22,7 +22,7 @@ export function readTimeouts({ u32 }: Reply, at: number): Timeouts {
   return { tcp: u32[at4 + TCP], tcpFin: u32[at4 + TCP_FIN], udp: u32[at4 + UDP] }
 }
 
-/** The timeouts that a request sets. */
+/** Reads the timeouts that a request sets. */
 export function readGivenTimeouts({ u32 }: View, at: number): Partial<Timeouts> {
   const at4 = at >>> 2
   const present = u32[at4 + PRESENT]

@@ -1,10 +1,10 @@
 import { index, records } from '../layout.js'
 import type { Reply } from './reply.js'
 
-/** How often a list of services with repeated entries is asked for again. */
+/** How many times a list of services with repeated entries is read again. */
 export const ATTEMPTS = 5
 
-/** Numbers of the records of a list that are there a second time, or `undefined` where all are different. */
+/** Finds the numbers of a list's records that occurred before. `undefined` if all records differ. */
 export type Repeats = (reply: Reply, request: number) => Set<number> | undefined
 
 let slots = new Int32Array(64)
@@ -15,7 +15,7 @@ function emptySlots(count: number): Int32Array {
   return slots
 }
 
-/** What looks for them by the keys that the records begin with. Lists up to `surelyWhole` records come in one datagram, and so have no repetitions. */
+/** Compares records by their leading keys. A list of up to `surelyWhole` records comes in one datagram, so it cannot have repetitions. */
 function repeatsOf(name: 'service' | 'destination', surelyWhole: number): Repeats {
   const { size, keySize } = records[name]
   const PRESENT = index(name, 'present', 'u32')
@@ -32,7 +32,9 @@ function repeatsOf(name: 'service' | 'destination', surelyWhole: number): Repeat
     for (let record = 0; record < count; record++) {
       const at = first + record * WORDS
       let hash = 0
-      for (let word = 0; word < KEY_WORDS; word++) if (word !== PRESENT) hash = Math.imul(hash ^ u32[at + word], 0x9e3779b1) + word | 0
+      for (let word = 0; word < KEY_WORDS; word++) {
+        if (word !== PRESENT) hash = Math.imul(hash ^ u32[at + word], 0x9e3779b1) + word | 0
+      }
       hash ^= hash >>> 15
       for (let slot = hash & last; ; slot = slot + 1 & last) {
         if (slots[slot] === 0) {
@@ -53,13 +55,14 @@ function repeatsOf(name: 'service' | 'destination', surelyWhole: number): Repeat
 }
 
 /**
- * From Linux 7.1 on the kernel moves services to a larger hash table in the background, some milliseconds after the table has grown. A list that is
- * being read meanwhile goes on by counting, so as many services are missing from it as are repeated: whoever finds a repetition should ask again.
+ * Linux 7.1 and later move services to a larger hash table in the background, a few milliseconds after the table has grown. A dump in
+ * progress continues by position, so it repeats some services and misses as many. A list with repetitions must be read again.
  */
 export const repeatedServices = repeatsOf('service', 1)
 
 /**
- * A destination is added at the head of its service's list, which a dump goes through by counting: where one is added between two datagrams, the last one of the
- * first comes again at the head of the second. Nothing is missing then but the new one, which was not there when the list was asked for.
+ * The kernel adds a destination at the head of its service's list, and a dump continues by position. If one is added between two datagrams,
+ * the last destination of the first is repeated in the second. Only the new destination is missing, and it did not exist when the list was
+ * requested.
  */
 export const repeatedDestinations = repeatsOf('destination', 8)

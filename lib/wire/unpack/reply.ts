@@ -1,7 +1,7 @@
 import { inEntry, reply } from '../layout.js'
 import type { NativeReply } from '../addon.js'
 
-/** Bytes seen as numbers of several sizes: a packed reply, or packed requests. */
+/** Packed bytes (a reply or requests) as typed arrays of several element sizes. */
 export interface View {
   readonly u8: Uint8Array
   readonly u16: Uint16Array
@@ -9,10 +9,10 @@ export interface View {
   readonly i32: Int32Array
 }
 
-/** How a request ended: 0, a negative errno, or one of the two below. */
+/** Outcomes of a request; besides these, a negative errno. */
 export const { done: DONE, unknown: UNKNOWN, notSent: NOT_SENT } = reply.outcomes
 
-/** In units of four bytes: the size of an entry, and where things are in the first one. */
+/** In units of four bytes: the size of an entry, and the members of the first one. */
 const ENTRY = reply.entrySize / 4
 const FIRST = reply.headerSize / 4
 const OUTCOME = FIRST + inEntry('outcome', 'i32')
@@ -22,7 +22,7 @@ const TEXT = FIRST + inEntry('text', 'u32')
 
 const decoder = new TextDecoder()
 
-/** A packed reply: for each request how it ended, its records, and the kernel's text. */
+/** A packed reply: each request's outcome, records and kernel message. */
 export class Reply implements View {
   readonly u8: Uint8Array
   readonly u16: Uint16Array
@@ -32,7 +32,7 @@ export class Reply implements View {
 
   constructor(readonly buffer: ArrayBuffer) {
     this.u8 = new Uint8Array(buffer)
-    // Texts, which come last, may end anywhere.
+    // The texts at the end may have any length.
     const length = (size: number): number => Math.floor(buffer.byteLength / size)
     this.u16 = new Uint16Array(buffer, 0, length(2))
     this.u32 = new Uint32Array(buffer, 0, length(4))
@@ -40,37 +40,37 @@ export class Reply implements View {
     this.u64 = new BigUint64Array(buffer, 0, length(8))
   }
 
-  /** How many requests it answers. */
+  /** The number of requests it answers. */
   get requests(): number {
     return this.u32[0]
   }
 
-  /** How the request with this number ended. */
+  /** The outcome of the request with this number. */
   outcome(request: number): number {
     return this.i32[OUTCOME + request * ENTRY]
   }
 
-  /** How many records answer it. */
+  /** The number of records that answer the request. */
   recordCount(request: number): number {
     return this.u32[RECORD_COUNT + request * ENTRY]
   }
 
-  /** Where they begin. */
+  /** Where the request's records begin. */
   recordsOf(request: number): number {
     return this.u32[RECORDS + request * ENTRY]
   }
 
-  /** Why the answer to the request was lost, or why it was not sent: a negative errno, 0 for none. */
+  /** Why the request's answer was lost, or why it was not sent: a negative errno, 0 for none. */
   cause(request: number): number {
     return -this.u32[RECORDS + request * ENTRY]
   }
 
-  /** The kernel's extended text, where it sent one. */
+  /** The kernel's extended error message, if it sent one. */
   text(request: number): string | undefined {
     const at = this.u32[TEXT + request * ENTRY]
     return at === 0 ? undefined : decoder.decode(this.u8.subarray(at, this.u8.indexOf(0, at)))
   }
 }
 
-/** The reply, or `undefined` where all was carried out and there is nothing to read. */
+/** Reads a reply. `undefined` if every request was carried out and there is nothing to read. */
 export const replyOf = (answer: NativeReply): Reply | undefined => answer === null ? undefined : new Reply(answer)

@@ -32,21 +32,21 @@ const ALL_SCHEDULER_FLAGS = [...SCHEDULER_FLAGS.word.keys()].reduce((mask, bit) 
 /** Family of the service at `at`. */
 export const readServiceFamily = (view: View, at: number): 4 | 6 => view.u16[(at >>> 1) + FAMILY] === AF_INET ? 4 : 6
 
-/** What tells the service at `at` from others. */
+/** Reads the key of the service at `at`. */
 export function readServiceKey(view: View, at: number): ServiceKey {
   const at2 = at >>> 1
   const family = readServiceFamily(view, at)
   if (view.u32[(at >>> 2) + PRESENT] & HAS_FIREWALL_MARK) return { fwmark: view.u32[(at >>> 2) + FWMARK], family }
   const protocol = view.u16[at2 + PROTOCOL]
   return {
-    // A number is a protocol that another program has set and the kernel does not balance.
+    // A number is a protocol that another program set and that the kernel does not balance.
     protocol: PROTOCOLS.word.get(protocol) ?? protocol as unknown as Protocol,
     address: family === 4 ? formatIPv4(view.u8, at + ADDRESS) : formatIPv6(view.u8, at + ADDRESS),
     port: view.u16[at2 + PORT],
   }
 }
 
-/** Names of the scheduler flags that are set. */
+/** The names of the set scheduler flags. */
 function schedulerFlags(flags: number, scheduler: string): string[] {
   if ((flags & ALL_SCHEDULER_FLAGS) === 0) return []
   const names = NAMED_SCHEDULER_FLAGS.get(scheduler)?.word
@@ -76,7 +76,10 @@ export function readService(view: View, at: number): Service {
   const key = readServiceKey(view, at)
   return 'fwmark' in key
     ? { fwmark: key.fwmark, family: key.family, scheduler, schedulerFlags: named, onePacket, persistence: affinity, persistenceEngine }
-    : { protocol: key.protocol, address: key.address, port: key.port, scheduler, schedulerFlags: named, onePacket, persistence: affinity, persistenceEngine }
+    : {
+        protocol: key.protocol, address: key.address, port: key.port,
+        scheduler, schedulerFlags: named, onePacket, persistence: affinity, persistenceEngine,
+      }
 }
 
 /** A listed service. */

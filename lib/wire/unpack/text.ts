@@ -1,6 +1,6 @@
 const decoder = new TextDecoder()
 
-/** Text in `length` bytes, up to its closing NUL. */
+/** Reads text from at most `length` bytes, up to the NUL. */
 export function readText(bytes: Uint8Array, at: number, length: number): string {
   let end = at
   while (end < at + length && bytes[end] !== 0) end++
@@ -9,7 +9,7 @@ export function readText(bytes: Uint8Array, at: number, length: number): string 
 
 const words = new Map<number, string>()
 
-/** The same for names that repeat. Those of up to four bytes, as schedulers have, are made once. */
+/** The same for names that repeat. Names of up to four bytes, like those of schedulers, are decoded only once. */
 export function readWord(bytes: Uint8Array, at: number, length: number): string {
   if (bytes[at + 4] !== 0 && bytes[at + 3] !== 0 && bytes[at + 2] !== 0 && bytes[at + 1] !== 0) return readText(bytes, at, length)
   let key = 0

@@ -85,11 +85,11 @@ describe('rules make a table, and a table makes rules', () => {
 
   test.each([
     ['-A -t 1.1.1.1:1\n-A -t 1.1.1.1:1', /line 2.*a second time.*line 1/],
-    ['-a -t 1.1.1.1:1 -r 2.2.2.2', /line 1.*no service tcp 1.1.1.1 1/],
-    ['-A -t 1.1.1.1:1\n-a -t 1.1.1.1:1 -r 2.2.2.2\n-a -t 1.1.1.1:1 -r 2.2.2.2', /line 3.*destination 2.2.2.2 1 a second time/],
-    ['-A -t 1.1.1.1:1\n-e -t 1.1.1.1:1 -r 2.2.2.2', /line 2.*no destination 2.2.2.2 1/],
+    ['-a -t 1.1.1.1:1 -r 2.2.2.2', /line 1.*no service tcp 1\.1\.1\.1:1/],
+    ['-A -t 1.1.1.1:1\n-a -t 1.1.1.1:1 -r 2.2.2.2\n-a -t 1.1.1.1:1 -r 2.2.2.2', /line 3.*destination 2\.2\.2\.2:1 a second time/],
+    ['-A -t 1.1.1.1:1\n-e -t 1.1.1.1:1 -r 2.2.2.2', /line 2.*no destination 2\.2\.2\.2:1/],
     ['-A -t 1.1.1.1:1\n-a -t 1.1.1.1:1 -r 2.2.2.2 -y 5', /line 2.*lower threshold 5/],
-    ['-D -f 1', /no service fwmark 1 IPv4/],
+    ['-D -f 1', /no service fwmark 1 \(IPv4\)/],
     ['--stop-daemon master', /no master daemon/],
     ['--start-daemon master\n--start-daemon master', /line 2.*second master/],
   ])('what the kernel would refuse is refused: %j', (text, message) => {

@@ -1,6 +1,6 @@
 import type { NativeHandle, NativeReply } from '../../../../lib/wire/addon.js'
 import { commands } from '../../../../lib/wire/layout.js'
-import { packReply, type Answer } from './replies.js'
+import { packReply, type Answer } from '../../wire/support/replies.js'
 
 const names = new Map(Object.entries(commands).map(([name, number]) => [number, name]))
 

@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { Ipvs, IpvsSync, type DestinationInput, type ListedDestination, type ListedService, type Operation, type BatchResult, type ServiceInput, type ServiceKey } from 'ipvs'
-import { changes } from '../../../lib/client/operations.js'
+import { changes } from '../../lib/client/operations.js'
 
 const methods = (of: { prototype: object }) => Object.getOwnPropertyNames(of.prototype).filter((name) => name !== 'constructor').sort()
 

@@ -1,0 +1,30 @@
+import type { CompleteDestination, CompleteService } from '../configuration/complete.js'
+import { canonicalAddress } from '../model/address.js'
+import { destinationId, hasMark } from '../model/keys.js'
+import type { DestinationInput, DestinationKey, ServiceInput, ServiceKey } from '../model/types.js'
+
+/** The key alone, as the kernel lists it, whatever spelling the configuration has. */
+export const canonicalKey = (service: ServiceKey): ServiceKey =>
+  hasMark(service)
+    ? { fwmark: service.fwmark, family: service.family }
+    : { protocol: service.protocol, address: canonicalAddress(service.address)!, port: service.port }
+
+/** What tells a destination from the others of its service, whatever spelling the configuration has. */
+export const endpointId = ({ address, port }: DestinationKey): string => destinationId({ address: canonicalAddress(address)!, port })
+
+export const canonicalEndpoint = ({ address, port }: DestinationKey): DestinationKey => ({ address: canonicalAddress(address)!, port })
+
+function picked<Type extends object>(from: Type, names: readonly string[]): object {
+  const given = from as Record<string, unknown>
+  return Object.fromEntries(names.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]))
+}
+
+const SERVICE = ['protocol', 'address', 'port', 'fwmark', 'family', 'scheduler', 'schedulerFlags', 'onePacket', 'persistence', 'persistenceEngine']
+const DESTINATION = ['address', 'port', 'forward', 'upperThreshold', 'lowerThreshold', 'tunnel']
+
+/** What of a service is IPVS's. */
+export const serviceInput = (service: CompleteService): ServiceInput => picked(service, SERVICE) as ServiceInput
+
+/** What of a destination is IPVS's, with this weight. */
+export const destinationInput = (destination: CompleteDestination | DestinationInput, weight: number): DestinationInput =>
+  ({ ...picked(destination, DESTINATION) as DestinationInput, weight })

@@ -1,0 +1,177 @@
+import type { DnsCheck, Url } from '../configuration/index.js'
+import type { Tunnel } from '../model/types.js'
+import type { Place } from './line.js'
+import type { Given } from './statement.js'
+import type { Vrrp } from './types.js'
+
+/** What was read of a file, before anything is decided about it. */
+
+/** When checks run: said for a virtual server, a real server or a checker; the innermost counts. Seconds. */
+export interface Pace {
+  delayLoop?: Given<number>
+  delayBeforeRetry?: Given<number>
+  retry?: Given<number>
+  warmup?: Given<number>
+  connectTimeout?: Given<number>
+  alpha?: boolean
+}
+
+export interface Method {
+  forward: 'nat' | 'dr' | 'tun'
+  tunnel?: Tunnel
+}
+
+export type Script = Given<{ command: string[], user?: string, group?: string }>
+
+export interface TargetDraft {
+  address?: string
+  port?: number
+  bindAddress?: Given<string>
+  bindPort?: number
+  bindInterface?: string
+  mark?: number
+}
+
+export interface UrlDraft extends Partial<Omit<Url, 'pattern' | 'patternFlags'>> {
+  place: Place
+  regex?: Given<string>
+  flags: Set<string>
+  requireClose?: boolean
+}
+
+/** A checker of any kind; each kind uses what it has keywords for. */
+export interface CheckerDraft {
+  keyword: string
+  place: Place
+  pace: Pace
+  logAll?: boolean
+  target: TargetDraft
+  /** HTTP_GET, SSL_GET */
+  version?: '1.0' | '1.1'
+  close?: boolean
+  virtualhost?: string
+  sni?: boolean
+  serverName?: string
+  fastRecovery?: boolean
+  requireClose?: boolean
+  urls: UrlDraft[]
+  /** MISC_CHECK */
+  script?: Script
+  /** Whether a misc_path could not be read, which was told. */
+  scriptTold?: true
+  scriptTimeout?: number
+  user?: string
+  group?: string
+  dynamic?: boolean
+  /** SMTP_CHECK: the old way to name several targets. */
+  hello?: string
+  hosts: TargetDraft[]
+  /** DNS_CHECK */
+  recordType?: DnsCheck['recordType']
+  name?: string
+  /** UDP_CHECK */
+  payload?: string
+  requireReply?: boolean
+  reply?: string
+  minReply?: number
+  maxReply?: number
+  /** FILE_CHECK */
+  trackFile?: Given<string>
+  factor?: number
+  reverse?: boolean
+}
+
+export interface RealServer {
+  place: Place
+  address: string
+  family: 4 | 6
+  /** 0 where none is written. */
+  port: number
+  portPlace: Place
+  weight?: number
+  method?: Method
+  upperThreshold?: Given<number>
+  lowerThreshold?: Given<number>
+  inhibit?: boolean
+  notifyUp?: Script
+  notifyDown?: Script
+  pace: Pace
+  virtualhost?: string
+  checks: CheckerDraft[]
+}
+
+export interface SorryServer {
+  place: Place
+  address: string
+  family: 4 | 6
+  port: number
+  inhibit?: boolean
+  method?: Method
+}
+
+export type Head =
+  | { kind: 'address', address: string, family: 4 | 6, port: number }
+  | { kind: 'fwmark', fwmark: number }
+  | { kind: 'group', name: string }
+
+export interface VirtualServer {
+  place: Place
+  head: Head
+  /** Of the head and `ip_family`, or of the first server that decides it. */
+  family?: 4 | 6
+  pace: Pace
+  scheduler?: string
+  /** Bits as the kernel has them, in ipvsadm's spelling by number. */
+  flags: Set<'flag-1' | 'flag-2' | 'flag-3'>
+  onePacket?: Place
+  method?: Method
+  persistence?: number
+  granularity?: Given<string>
+  engine?: Given<string>
+  protocol?: Given<'tcp' | 'udp' | 'sctp'>
+  haSuspend?: Place
+  virtualhost?: string
+  omega?: boolean
+  quorum?: Given<number>
+  hysteresis?: Given<number>
+  quorumUp?: Script
+  quorumDown?: Script
+  weight?: number
+  inhibit?: boolean
+  sorry?: SorryServer
+  servers: RealServer[]
+}
+
+/** A line of a group: addresses with a port, or a mark. */
+export type GroupEntry =
+  | { addresses: string[], family: 4 | 6, port: number, place: Place }
+  | { fwmark: number, family?: 4 | 6, place: Place }
+
+export interface ServerGroup {
+  name: string
+  place: Place
+  entries: GroupEntry[]
+}
+
+export interface TrackFile {
+  name: string
+  place: Place
+  file?: string
+  weight?: number
+  initial?: number
+  overwrite?: boolean
+}
+
+/** All of it. */
+export interface FileDraft {
+  virtualServers: VirtualServer[]
+  groups: ServerGroup[]
+  trackFiles: TrackFile[]
+  ssl?: { password?: string, ca?: string, certificate?: string, key?: string }
+  timeouts: { tcp?: number, tcpFin?: number, udp?: number }
+  logAll: boolean
+  notifyAtStart: boolean
+  scriptUser?: { user: string, group?: string }
+  syncDaemon?: Given<NonNullable<Vrrp['syncDaemon']>>
+  vrrp: Vrrp
+}

@@ -1,0 +1,12 @@
+/**
+ * keepalived's language: a keepalived.conf read into a director's configuration. Pure functions, without the native part: they work on any machine.
+ *
+ * @module ipvs/keepalived
+ */
+export { formatDiagnostic } from './diagnostics.js'
+export { parseKeepalived } from './parse.js'
+export type { Diagnostic, IncludedFile, Parsed, ParseOptions, SyncDaemon, Vrrp, VrrpAddress, VrrpGroup, VrrpInstance, VrrpProgram } from './types.js'
+export type {
+  Check, CheckCommon, CheckTarget, DestinationDirections, DirectedDestination, DirectedService, DirectorConfiguration, DnsCheck, Fallback, FileCheck, HttpCheck, PingCheck, Program,
+  ScriptCheck, ServiceDirections, SmtpCheck, TcpCheck, TlsCheck, TlsOptions, UdpCheck, Url, WhenDown,
+} from '../configuration/index.js'

@@ -1,0 +1,221 @@
+import { closest } from './close.js'
+import type { Diagnostics } from './diagnostics.js'
+import type { Line, Place } from './line.js'
+import type { Reader } from './reader.js'
+import { Statement } from './statement.js'
+
+/** What becomes of a keyword here. */
+export type Status =
+  /** As keepalived does it. */
+  | 'done'
+  /** Done, in another way. */
+  | 'differs'
+  /** Read, told, and without effect. */
+  | 'not done'
+  /** keepalived's own business: the same file goes on serving it. */
+  | 'keepalived'
+  /** Refuses the file. */
+  | 'refused'
+
+/** What the documentation says about a keyword. */
+export interface Documented {
+  status: Status
+  /** What it is here, or what to use instead. */
+  ours: string
+}
+
+/** A block that a keyword opened. */
+export interface Opened<Draft> {
+  level: Level<Draft>
+  draft: Draft
+  /** Runs at the end of the block. */
+  close?: () => void
+}
+
+export interface Keyword<Draft> extends Documented {
+  /** Reads a line that has no block. */
+  read?(statement: Statement, draft: Draft, context: Context): void
+  /** Opens a block. `undefined`: its head was bad, and it is passed over. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is in the block is its own business
+  open?(statement: Statement, draft: Draft, context: Context): Opened<any> | undefined
+  /** Opens a block of lines without keywords, and reads each. */
+  values?(statement: Statement, draft: Draft, context: Context): (line: Statement) => void
+}
+
+/** What may stand in a block. */
+export interface Level<Draft> {
+  /** 'virtual_server' */
+  name: string
+  keywords: ReadonlyMap<string, Keyword<Draft>>
+  /** Whether a block that is not understood may have been a check. */
+  checks?: true
+  /** Whether keywords that are not understood are keepalived's own. */
+  lenient?: true
+  /** What to say about words that people write here. */
+  hints?: Readonly<Record<string, string>>
+}
+
+/** A level from its table. */
+export const level = <Draft>(name: string, keywords: Readonly<Record<string, Keyword<Draft>>>, rest: Omit<Level<Draft>, 'name' | 'keywords'> = {}): Level<Draft> =>
+  ({ name, keywords: new Map(Object.entries(keywords)), ...rest })
+
+/** Names of the blocks that are checks; outside of a real_server they are checks that got lost. */
+export const CHECKERS = ['HTTP_GET', 'SSL_GET', 'TCP_CHECK', 'SMTP_CHECK', 'DNS_CHECK', 'MISC_CHECK', 'UDP_CHECK', 'PING_CHECK', 'FILE_CHECK', 'BFD_CHECK']
+
+/** Blocks that are no part of those around a check. */
+const OUTER = ['real_server', 'virtual_server', 'virtual_server_group', 'global_defs', 'vrrp_instance', 'vrrp_sync_group']
+
+/** What handlers need beside their line. */
+export interface Context {
+  diagnostics: Diagnostics
+  reader: Reader
+  /** Runs the first time that it is asked for with that key. */
+  once: (key: string, say: () => void) => void
+}
+
+/** Reads blocks as keepalived does, and says where it reads otherwise. */
+export class Walker {
+  #ahead: Line | undefined
+  #open = 0
+
+  constructor(private readonly context: Context) {}
+
+  #next(): Line | undefined {
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    return ahead ?? this.context.reader.next()
+  }
+
+  #peek(): Line | undefined {
+    return this.#ahead ??= this.context.reader.next()
+  }
+
+  /** Reads a whole file. */
+  root<Draft>(level: Level<Draft>, draft: Draft): void {
+    this.#read(level, draft, true)
+    if (this.#open > 0) {
+      const { end } = this.context.reader
+      this.context.diagnostics.warning(end.place(end.text.length), `${this.#open === 1 ? 'A } is' : `${this.#open} } are`} missing at the end of the file. What was read until here counts`, 'Close each block')
+    }
+  }
+
+  #read<Draft>(level: Level<Draft>, draft: Draft, root: boolean): void {
+    const { diagnostics } = this.context
+    for (let line = this.#next(); line !== undefined; line = this.#next()) {
+      if (line.text === '}') {
+        if (!root) {
+          this.#open--
+          return
+        }
+        diagnostics.warning(line.place(), 'This } closes nothing; it is passed over', 'Take it out, and look whether a block before it ended too early')
+        continue
+      }
+      if (line.text === '{') {
+        diagnostics.warning(line.place(), `This { opens nothing; it is passed over, and the next } closes ${root ? 'nothing' : level.name}, as in keepalived`, 'Take it out, or write the keyword of a block before it')
+        continue
+      }
+      const statement = new Statement(line, diagnostics)
+      if (statement.words.length === 0) continue
+      const keyword = level.keywords.get(statement.keyword)
+      if (keyword === undefined) this.#unknown(statement, level)
+      else if (keyword.open !== undefined) this.#block(statement, keyword.open(statement, draft, this.context))
+      else if (keyword.values !== undefined) this.#values(statement, keyword.values(statement, draft, this.context))
+      else keyword.read?.(statement, draft, this.context)
+      if (keyword?.read === undefined && keyword?.open === undefined && keyword?.values === undefined && keyword !== undefined && this.#peek()?.text === '{') this.#skip()
+    }
+  }
+
+  #block<Inner>(statement: Statement, opened: Opened<Inner> | undefined): void {
+    if (opened === undefined) {
+      if (this.#peek()?.text === '{') this.#skip()
+      return
+    }
+    if (this.#brace(statement, opened.level)) this.#read(opened.level, opened.draft, false)
+    opened.close?.()
+  }
+
+  /** Whether there is a block: its brace is there, or what follows belongs into it. */
+  #brace<Inner>(statement: Statement, inner: Level<Inner>): boolean {
+    const next = this.#peek()
+    if (next?.text === '{') {
+      this.#next()
+      this.#open++
+      return true
+    }
+    const { diagnostics } = this.context
+    const word = next === undefined || next.text === '}' ? undefined : new Statement(next, diagnostics).text(0)
+    if (word !== undefined && inner.keywords.has(word)) {
+      diagnostics.warning(statement.at(statement.words.length), `${statement.keyword} has no {; what follows is read as if it were there`, `Write ${statement.keyword} … { … }`)
+      this.#open++
+      return true
+    }
+    diagnostics.warning(statement.at(statement.words.length), `${statement.keyword} has no block, and is read as if it had an empty one. keepalived takes the next } for its end, and loses what comes after it`, `Write ${statement.keyword} … { }`)
+    return false
+  }
+
+  #values(statement: Statement, read: (line: Statement) => void): void {
+    const { diagnostics } = this.context
+    if (this.#peek()?.text === '{') this.#next()
+    else diagnostics.warning(statement.at(statement.words.length), `${statement.keyword} has no {; what follows is read as if it were there`, `Write ${statement.keyword} … { … }`)
+    this.#open++
+    for (let line = this.#next(); line !== undefined; line = this.#next()) {
+      if (line.text === '}') {
+        this.#open--
+        return
+      }
+      if (line.text === '{') diagnostics.warning(line.place(), 'This { opens nothing; it is passed over', 'Take it out')
+      else {
+        const values = new Statement(line, diagnostics)
+        if (values.words.length > 0) read(values)
+      }
+    }
+  }
+
+  /** Passes over a block, its braces included. */
+  #skip(): void {
+    let depth = 0
+    for (let line = this.#next(); line !== undefined; line = this.#next()) {
+      if (line.text === '{') {
+        depth++
+        this.#open++
+      } else if (line.text === '}') {
+        this.#open--
+        if (--depth === 0) return
+      }
+    }
+  }
+
+  #unknown<Draft>(statement: Statement, level: Level<Draft>): void {
+    const { diagnostics } = this.context
+    const { keyword, place } = statement
+    const inside = level.name === '' ? 'outside of every block' : `in ${level.name}`
+    if (CHECKERS.includes(keyword)) {
+      diagnostics.error(place, `${keyword} stands ${inside}, so it would check nothing, and its server would count as healthy`, 'Put it into a real_server { }; look whether one before it ended too early')
+    } else if (level.lenient === undefined) this.#tellUnknown(keyword, place, level, inside, this.#peek()?.text === '{')
+    if (this.#peek()?.text === '{') this.#skip()
+  }
+
+  #tellUnknown<Draft>(keyword: string, place: Place, level: Level<Draft>, inside: string, block: boolean): void {
+    const { diagnostics } = this.context
+    const shown = `'${keyword.length > 60 ? `${keyword.slice(0, 60)}…` : keyword}'`
+    const invisible = /[\u00a0\u3000\ufeff\u200b]/.test(keyword) ? 'A character that looks like a blank, or a byte order mark, is part of the word: take it out' : undefined
+    const meant = closest(keyword.replace(/[\u00a0\u3000\ufeff\u200b]/g, ''), level.keywords.keys())
+    const advice = level.hints?.[keyword] ?? invisible ?? (meant === undefined ? 'Take it out' : `Write ${meant}, if that is meant`)
+    if (!block) {
+      const alone = keyword.startsWith('real_server') || keyword.startsWith('virtual_server')
+      diagnostics.warning(place, `${shown} is no keyword ${inside}, so the line has no effect`, alone ? `${advice}; and look whether a block before it ended too early` : advice)
+    } else if (OUTER.includes(keyword)) {
+      // Only a } that is missing brings these here.
+      const message = `${keyword} stands ${inside}: a block before it has not ended. It is lost, with all that is in it`
+      const close = `Write the missing } before it; the last block that was opened is a ${level.name}`
+      if (level.checks) diagnostics.error(place, `${message}, checks too`, close)
+      else diagnostics.warning(place, message, close)
+    } else if (level.checks) {
+      diagnostics.error(place, `${shown} is no block ${inside}. It may have been a check, without which the server would count as healthy. keepalived reads its lines as if they stood ${inside}, and ends ${level.name} at its }`,
+        CHECKERS.includes(meant ?? '') || meant === undefined ? `${advice}. The checks are ${CHECKERS.slice(0, -1).join(', ')}` : `${advice}; look whether a } is missing before it`)
+    } else {
+      const check = /_(?:CHECK|GET)$/i.test(keyword) ? `If it was to be a check, write ${closest(keyword, CHECKERS) ?? 'one that there is'} { … } into each real_server` : undefined
+      diagnostics.warning(place, `${shown} is no block ${inside}. It is passed over whole; keepalived reads its lines as if they stood ${inside}${level.name === '' ? '' : `, and ends ${level.name} at its }`}`, check ?? advice)
+    }
+  }
+}

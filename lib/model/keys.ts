@@ -1,0 +1,44 @@
+import type { FirewallMarkServiceKey, ServiceKey } from './types.js'
+
+/**
+ * What tells services and destinations from others: as keys, as text for maps, and in the words of messages.
+ *
+ * The keys must be canonical wherever text is made of them. A port can be a name ('http') while rules are read.
+ */
+
+interface NamedEndpoint { address: string, port: number | string }
+type NamedServiceKey = FirewallMarkServiceKey | (NamedEndpoint & { protocol: string })
+
+/**
+ * Whether a service is recognised by a firewall mark. A property that is `undefined` counts as left out, here as everywhere: `{ protocol, address, port, fwmark: undefined }`
+ * is recognised by its address.
+ */
+export const hasMark = (service: object): service is FirewallMarkServiceKey => (service as Partial<FirewallMarkServiceKey>).fwmark !== undefined
+
+/** The address family of text that is known to be an address: only IPv6 has colons. */
+export const familyOfAddress = (address: string): 4 | 6 => address.includes(':') ? 6 : 4
+
+/** The address family of a service. */
+export const familyOf = (service: NamedServiceKey): 4 | 6 => hasMark(service) ? service.family : familyOfAddress(service.address)
+
+/** Whether a destination has another address family than its service, which it is then reached by through a tunnel. */
+export const isOtherFamily = (service: NamedServiceKey, { address }: { address: string }): boolean => familyOfAddress(address) !== familyOf(service)
+
+/** The key of a service alone, without anything that was beside it. Its values stay as they are. */
+export const keyOf = (service: ServiceKey): ServiceKey => hasMark(service)
+  ? { fwmark: service.fwmark, family: service.family }
+  : { protocol: service.protocol, address: service.address, port: service.port }
+
+/** What tells a service from others, as text for maps. */
+export const serviceId = (service: NamedServiceKey): string =>
+  hasMark(service) ? `fwmark ${service.fwmark} ${service.family}` : `${service.protocol} ${service.address} ${service.port}`
+
+/** What tells a destination from the others of its service, as text for maps. */
+export const destinationId = ({ address, port }: NamedEndpoint): string => `${address} ${port}`
+
+/** Address and port in words: '192.0.2.2:80', '[2001:db8::2]:80'. */
+export const endpointWords = ({ address, port }: NamedEndpoint): string => address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+
+/** A service in words, as messages have it: 'tcp 192.0.2.1:80', 'fwmark 7 (IPv6)'. */
+export const serviceWords = (service: NamedServiceKey): string =>
+  hasMark(service) ? `fwmark ${service.fwmark} (IPv${service.family})` : `${service.protocol} ${endpointWords(service)}`

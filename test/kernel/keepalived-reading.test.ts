@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { IpvsSync } from 'ipvs'
+import { formatDiagnostic, parseKeepalived } from 'ipvs/keepalived'
+import { Namespace } from '../../scripts/network/namespace.js'
+import { Ipvsadm } from '../support/ipvsadm.js'
+import { Keepalived } from '../support/keepalived.js'
+import { tableAtStart } from '../support/table-at-start.js'
+import { randomKeepalived } from './keepalived-random.js'
+import { Random } from './rules-random.js'
+
+/** How many generated files are read by both. KEEPALIVED_FILES=1000 for a long look, KEEPALIVED_SEED for others. */
+const files = Number(process.env.KEEPALIVED_FILES ?? (process.env.IPVS_LAB === 'qemu' ? 5 : 50))
+const firstSeed = Number(process.env.KEEPALIVED_SEED ?? 1)
+
+const examples = new URL('keepalived-files/', import.meta.url)
+
+describe('keepalived and we read the same rules', () => {
+  let ours: Namespace
+  let theirs: Namespace
+  let here: IpvsSync
+  let there: IpvsSync
+
+  beforeAll(async () => {
+    ours = await Namespace.create('ours')
+    theirs = await Namespace.create('theirs')
+    here = IpvsSync.open({ netns: ours.name })
+    there = IpvsSync.open({ netns: theirs.name })
+  })
+
+  afterAll(async () => {
+    here?.close()
+    there?.close()
+    await ours?.[Symbol.asyncDispose]()
+    await theirs?.[Symbol.asyncDispose]()
+  })
+
+  /** What ipvsadm sees: rules and thresholds, each service once with what belongs to it, in one order. */
+  async function seen(namespace: Namespace): Promise<string[]> {
+    const ipvsadm = new Ipvsadm(namespace.path)
+    const thresholds = (await ipvsadm.list('--thresholds')).flatMap(({ entry, destinations }) => destinations.map((one) => `${entry} -> ${one.entry} ${one.columns.slice(0, 2).join(' ')}`))
+    return [...(await ipvsadm.save()).sort(), ...thresholds.sort()]
+  }
+
+  async function compare(text: string, told: string): Promise<void> {
+    const { configuration, diagnostics } = parseKeepalived(text, { id: 'lab' })
+    const said = diagnostics.map(formatDiagnostic).join('\n')
+    expect.soft(configuration, `${told}\n${said}`).toBeDefined()
+    if (configuration === undefined) return
+    here.flush()
+    here.batch(tableAtStart(configuration))
+    there.flush()
+    await using keepalived = await Keepalived.start(theirs, text)
+    expect.soft(await seen(ours), `${told}\n${said}\n${keepalived.lines.join('\n')}`).toEqual(await seen(theirs))
+  }
+
+  test.each(readdirSync(examples))('of %s', async (name) => {
+    const text = readFileSync(new URL(name, examples), 'utf8')
+    await compare(text, text)
+  })
+
+  test(`of ${files} generated files from seed ${firstSeed} on`, { timeout: 3_600_000 }, async () => {
+    for (let seed = firstSeed; seed < firstSeed + files; seed++) {
+      const text = randomKeepalived(new Random(seed))
+      await compare(text, `seed ${seed}\n${text.split('\n').map((line, index) => `${index + 1}: ${line}`).join('\n')}`)
+    }
+  })
+})
