@@ -177,7 +177,8 @@ function programMistakes(owner: object, names: readonly string[], field: string,
 export const idOf = (service: DirectedService): string =>
   hasMark(service) ? serviceWords(service) : `${service.protocol} ${endpoint(service)}`
 
-const endpoint = ({ address, port }: { address: string, port: number }): string => endpointWords({ address: canonicalAddress(address)!, port })
+const endpoint = ({ address, port }: { address: string, port: number }): string =>
+  endpointWords({ address: canonicalAddress(address)!, port })
 
 /** Adds the mistakes of a service. */
 export function serviceMistakes(service: DirectedService, field: string, mistakes: Mistakes): void {

@@ -40,7 +40,11 @@ export function serviceLabels(key: ServiceKey): Record<(typeof SERVICE_LABELS)[n
 }
 
 const NAMES: Record<Counter, string> = {
-  connections: 'connections', inPackets: 'incoming_packets', outPackets: 'outgoing_packets', inBytes: 'incoming_bytes', outBytes: 'outgoing_bytes',
+  connections: 'connections',
+  inPackets: 'incoming_packets',
+  outPackets: 'outgoing_packets',
+  inBytes: 'incoming_bytes',
+  outBytes: 'outgoing_bytes',
 }
 /** The counters, each with its name in metrics. */
 const COUNTED = COUNTERS.map((counter) => [NAMES[counter], counter] as const)

@@ -1,4 +1,5 @@
-// What the C++ part costs by itself, in processor time. Needs no IPVS: requests are encoded and answers decoded by the client of the package over
+// What the C++ part costs by itself, in processor time. Needs no IPVS: requests are encoded and answers decoded by the client of the
+// package over
 // a transport that answers at once, and netlink is measured on the family that every kernel has, the one that lists the others.
 //
 //   native ROUNDS        prints, as JSON, microseconds of each round: { "encode": [0.05, …], … }

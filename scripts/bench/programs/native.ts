@@ -1,5 +1,6 @@
 /**
- * native PART: what one part of the package costs by itself, in processor time, against a handle that answers at once. Prints JSON. Each part has a process of
+ * native PART: what one part of the package costs by itself, in processor time, against a handle that answers at once. Prints JSON. Each
+ * part has a process of
  * its own: what V8 has compiled for one does not help or hinder another.
  */
 import type { DesiredService, Operation } from 'ipvs'
@@ -36,7 +37,8 @@ function loopTime(): number {
 }
 
 /**
- * The longest piece of work of the event loop meanwhile: microseconds of processor time from one turn to the next, so that other programs on the machine do not count.
+ * The longest piece of work of the event loop meanwhile: microseconds of processor time from one turn to the next, so that other programs
+ * on the machine do not count.
  */
 async function held(work: () => Promise<unknown>): Promise<number[]> {
   const longest: number[] = []
