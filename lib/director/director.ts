@@ -74,7 +74,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** Configurations are taken one after another. */
   #taking: Promise<unknown> = Promise.resolve()
   #inForce: Promise<InForce> | undefined
-  /** The number of the first state that was set, until it is in force. */
+  /** Whether a configuration is in force. */
   #isInForce = false
   #looked: number | undefined
   /** Whether a configuration has been taken. */
@@ -132,9 +132,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   }
 
   /**
-   * Fulfilled when the table is as the configuration says that was given last. Rejects as `set` does.
-   *
-   * @throws Error where none was given yet
+   * Fulfilled when the table is as the configuration says that was taken last. Rejects as `set` does, and where there is none yet.
    */
   inForce(): Promise<InForce> {
     return this.#inForce ?? Promise.reject(new Error('the director has no configuration yet'))
