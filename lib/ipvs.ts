@@ -66,6 +66,9 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   /** Size of the socket's send buffer in bytes, as the kernel reports it. */
   get sendBuffer(): number { return this.#handle.sendBuffer }
 
+  /** @internal Descriptor of the handle's network namespace, open until the handle is closed; negative where there is none. */
+  get namespace(): number { return this.#open().namespace }
+
   info(): Promise<Info> { return this.#queue.read(reads.info) as Promise<Info> }
   addService(service: ServiceInput): Promise<void> { return this.#queue.change(changes.addService, service, undefined) }
   updateService(service: Service): Promise<void> { return this.#queue.change(changes.updateService, service, undefined) }

@@ -76,8 +76,8 @@ const bytesOf = (record: Uint8Array, name: RecordName, member: string): Uint8Arr
   return record.subarray(offset, offset + length)
 }
 
-/** What tells a record from others, without the bits that say which fields are there. */
-const keyOf = (record: Uint8Array, name: RecordName): string => Buffer.from(record.subarray(4, records[name].keySize)).toString('latin1')
+/** What tells a record from others: of a key's fields those that are there, without the bits that say which. */
+const keyOf = (record: Uint8Array, name: RecordName): string => Buffer.from(recordOf(record, name).subarray(4, records[name].keySize)).toString('latin1')
 
 const counters = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes', 'rateConnections', 'rateInPackets', 'rateOutPackets', 'rateInBytes', 'rateOutBytes']
 

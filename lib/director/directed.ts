@@ -1,0 +1,259 @@
+import type { CompleteDestination, CompleteService } from '../configuration/complete.js'
+import type { CheckedDestination, HealthChange } from '../checks/index.js'
+import type { DestinationInput, DestinationKey, ListedTable, ServiceKey } from '../model/types.js'
+import { configurationOf, objection, serviceConfigurationOf, serviceId } from '../state/complete.js'
+import type { DesiredService } from '../state/types.js'
+import { decide, fallsBack, livingWeight, tableOf, type Health, type Standing } from './decide.js'
+import { canonicalEndpoint, canonicalKey, destinationInput, endpointId } from './keys.js'
+
+type Listed = ListedTable['services'][number]
+
+/** A destination of a configuration, and what is known of it. */
+export interface Known extends Health {
+  /** What its checks are called by. */
+  readonly id: string
+  readonly endpoint: DestinationKey
+  configuration: CompleteDestination
+  /** What its checks begin with. */
+  readonly initially: NonNullable<CheckedDestination['initially']>
+  up: boolean
+  weight: number
+  share: number
+  stays: boolean
+  /** Since when it is up or down, as of `Date.now()`. */
+  since: number
+  /** Since when it grows, as of `performance.now()`. */
+  growsSince?: number
+  /** The check that decided last, and what it found. */
+  check?: string
+  words?: string
+}
+
+/** A destination that nobody wants any more, and that may still have connections. */
+export interface Leaving {
+  readonly input: DestinationInput
+  readonly endpoint: DestinationKey
+  /** As of `performance.now()`. */
+  readonly since: number
+  /** Whether it was up; `undefined` where that is not known. */
+  readonly up?: boolean
+}
+
+const initialWeight = ({ weight = 1 }: CompleteDestination): number => weight
+
+/** The parts in which a destination grows. */
+const STEPS = 20
+
+/** A service that was in the table before, as one that has no destinations of its own any more. */
+function unnamed(listed: Listed): CompleteService {
+  const decided = { quorum: 1, hysteresis: 0, whenDown: 'remove', whenAllDown: 'remove', startDown: false, rampUp: 0, onlyWhileHeld: false, notifyAtEnd: false, notifyAtStart: false } as const
+  return { ...serviceConfigurationOf(listed), ...decided, checks: [], destinations: [] }
+}
+
+/** A service, what is known of its destinations, and how it should be in the table. */
+export class Directed {
+  readonly key: ServiceKey
+  readonly id: string
+  configuration: CompleteService
+  known: Known[] = []
+  /** Those that leave, by what tells them apart. */
+  readonly leaving = new Map<string, Leaving>()
+  /** Whether no configuration names it any more. */
+  isGone = false
+  /** Whether it is the first of its group: programs run once for all of them. */
+  leads = true
+  /** How it should be in the table. */
+  desired: DesiredService & { destinations: DestinationInput[] }
+  #standing: Standing = { quorum: true, last: [] }
+  /** Whether the quorum was reached when it was told last. */
+  #told: boolean | undefined
+
+  /** @param listed the service as the kernel had it before, if it did */
+  constructor(configuration: CompleteService, listed: Listed | undefined, readonly drains: boolean) {
+    this.key = canonicalKey(configuration)
+    this.id = serviceId(this.key)
+    this.configuration = configuration
+    this.desired = tableOf({ ...configuration, destinations: [], fallback: undefined }, [], this.#standing)
+    if (listed !== undefined) this.#adopt(listed)
+    this.#take(configuration, (destination) => firstThought(destination, listed))
+  }
+
+  /** A service of the table that is the director's, and that no configuration names; `undefined` where its configuration is another program's, such as this package writes none. */
+  static leftOver(listed: Listed, drains: boolean): Directed | undefined {
+    const service = serviceConfigurationOf(listed)
+    if (objection({ type: 'updateService', service }) !== undefined) return undefined
+    const directed = new Directed(unnamed(listed), listed, drains)
+    directed.isGone = true
+    return directed
+  }
+
+  /** What was there before may have to leave, and the fallback that served goes on. */
+  #adopt(listed: Listed): void {
+    const { fallback, destinations } = this.configuration
+    const service = this.key
+    const adopted = listed.destinations.map((destination) => configurationOf(destination))
+      .filter((destination) => objection({ type: 'updateDestination', service, destination }) === undefined)
+    this.desired = { ...this.desired, destinations: adopted }
+    if (fallback === undefined) return
+    const id = endpointId(fallback)
+    const isOwn = destinations.some((destination) => endpointId(destination) === id)
+    const served = !isOwn && listed.destinations.some((destination) => endpointId(destination) === id && destination.weight > 0)
+    this.#standing = { quorum: !served, last: [] }
+  }
+
+  /** Takes a configuration over: what is known of destinations that stay is kept. */
+  #take(configuration: CompleteService, thought: (destination: CompleteDestination) => Pick<Known, 'up' | 'initially' | 'stays'>): void {
+    const before = new Map(this.known.map((known) => [endpointId(known.endpoint), known]))
+    const last = new Set(this.#standing.last.map((number) => this.known[number].id))
+    this.configuration = configuration
+    this.known = configuration.destinations.map((destination): Known => {
+      const endpoint = canonicalEndpoint(destination)
+      const id = endpointId(endpoint)
+      const known = before.get(id)
+      const weight = initialWeight(destination)
+      if (known === undefined) {
+        return { id: `${this.id} ${id}`, endpoint, configuration: destination, weight, share: 1, since: Date.now(), ...thought(destination) }
+      }
+      // Where the checks say nothing about the weight, it is the configured one; otherwise they say it anew.
+      if (known.weight === initialWeight(known.configuration)) known.weight = weight
+      known.configuration = destination
+      return known
+    })
+    this.#standing = { ...this.#standing, last: this.known.flatMap(({ id }, number) => last.has(id) ? [number] : []) }
+  }
+
+  /** Does from now on what another configuration says. */
+  reconfigure(configuration: CompleteService): void {
+    this.isGone = false
+    this.#take(configuration, (destination) => {
+      const left = this.leaving.get(endpointId(destination))
+      if (left?.up === undefined || destination.checks.length === 0) return firstThought(destination, undefined)
+      return { up: left.up, initially: left.up ? 'up' : 'down', stays: false }
+    })
+  }
+
+  /** No configuration names it any more: it goes when its destinations have gone. */
+  abandon(): void {
+    this.isGone = true
+    this.#take({ ...this.configuration, fallback: undefined, destinations: [] }, (destination) => firstThought(destination, undefined))
+  }
+
+  /** What its checks are told. */
+  checked(): CheckedDestination[] {
+    return this.known.filter(({ configuration: { checks } }) => checks.length > 0).map(({ id, endpoint, initially, configuration }) =>
+      ({ id, address: endpoint.address, port: configuration.port, weight: initialWeight(configuration), checks: configuration.checks, initially }))
+  }
+
+  /** Takes news of a destination. Returns what has changed. */
+  hear(known: Known, { up, weight, at, check, words }: HealthChange): 'up' | 'down' | 'weight' | undefined {
+    const before = { up: known.up, weight: known.weight }
+    known.weight = weight
+    // What the checks find out is known better than what was there at the start.
+    known.stays = known.stays && !up
+    if (check !== undefined) Object.assign(known, { check, words })
+    if (up === before.up) return weight === before.weight ? undefined : 'weight'
+    this.#turn(known, up, at)
+    return up ? 'up' : 'down'
+  }
+
+  /** A destination that is not checked any more is up. */
+  unchecked(): Known[] {
+    const risen = this.known.filter(({ up, configuration: { checks } }) => !up && checks.length === 0)
+    for (const known of risen) {
+      this.#turn(known, true, Date.now())
+      known.weight = initialWeight(known.configuration)
+      delete known.check
+      delete known.words
+    }
+    return risen
+  }
+
+  #turn(known: Known, up: boolean, at: number): void {
+    known.up = up
+    known.since = at
+    known.stays = false
+    const grows = up && known.configuration.rampUp > 0 && known.weight > 1
+    known.growsSince = grows ? performance.now() : undefined
+    known.share = grows ? 0 : 1
+  }
+
+  /** Lets grow what grows. Returns the milliseconds until more is to be done; `Infinity` where nothing grows. */
+  grow(now: number): number {
+    let next = Infinity
+    for (const known of this.known) {
+      if (known.growsSince === undefined) continue
+      const whole = known.configuration.rampUp * 1000
+      const part = whole === 0 ? 1 : (now - known.growsSince) / whole
+      known.share = Math.min(1, Math.floor(part * STEPS) / STEPS)
+      if (known.share === 1) delete known.growsSince
+      else next = Math.min(next, (Math.floor(part * STEPS) + 1) / STEPS * whole - (now - known.growsSince))
+    }
+    return next
+  }
+
+  /** Works out anew how it should be in the table. What goes and is not down leaves in peace. Returns whether there is something to tell about the quorum. */
+  update(): boolean {
+    this.#standing = decide(this.configuration, this.known, this.#standing)
+    const table = tableOf(this.configuration, this.known, this.#standing)
+    const wanted = new Set(table.destinations.map(endpointId))
+    const own = new Set(this.known.map(({ endpoint }) => endpointId(endpoint)))
+    for (const id of [...wanted, ...own]) this.leaving.delete(id)
+    if (this.drains) {
+      for (const input of this.desired.destinations) {
+        const id = endpointId(input)
+        if (wanted.has(id) || own.has(id) || this.leaving.has(id)) continue
+        this.leaving.set(id, { input: destinationInput(input, 0), endpoint: canonicalEndpoint(input), since: performance.now(), up: this.#was.get(id) })
+      }
+    }
+    this.#was = new Map(this.known.map(({ endpoint, up }) => [endpointId(endpoint), up]))
+    this.desired = { ...table, destinations: [...table.destinations, ...[...this.leaving.values()].map(({ input }) => input)] }
+    const isNews = !this.isGone && this.#standing.quorum !== this.#told
+    if (isNews) this.#told = this.#standing.quorum
+    return isNews
+  }
+
+  /** Which destinations were up when the table was worked out last. */
+  #was = new Map<string, boolean>()
+
+  /** Nobody waits for a destination any more that left, or that kept its place. */
+  release(id: string): void {
+    if (this.leaving.delete(id)) this.desired = { ...this.desired, destinations: this.desired.destinations.filter((input) => endpointId(input) !== id) }
+    for (const known of this.known) if (endpointId(known.endpoint) === id) known.stays = false
+  }
+
+  /** Destinations whose connections are waited for: since when, by what tells them apart. */
+  waiting(began: number): Map<string, { endpoint: DestinationKey, since: number, leaves: boolean }> {
+    const waiting = new Map<string, { endpoint: DestinationKey, since: number, leaves: boolean }>()
+    for (const [id, { endpoint, since }] of this.leaving) waiting.set(id, { endpoint, since, leaves: true })
+    for (const { endpoint, stays, configuration } of this.known) {
+      if (stays && configuration.whenDown === 'remove') waiting.set(endpointId(endpoint), { endpoint, since: began, leaves: false })
+    }
+    return waiting
+  }
+
+  get quorum(): boolean {
+    return this.#standing.quorum
+  }
+
+  get fallsBack(): boolean {
+    return fallsBack(this.configuration, this.#standing)
+  }
+
+  get livingWeight(): number {
+    return livingWeight(this.known)
+  }
+}
+
+/**
+ * What is thought of a destination before its checks have said anything. What the kernel has was known last: a destination that is in the table is up, one that its service
+ * lacks, or has at weight 0, is down until it was good. Of a service that is not in the table, nothing is known.
+ */
+function firstThought(destination: CompleteDestination, listed: Listed | undefined): Pick<Known, 'up' | 'initially' | 'stays'> {
+  const { checks } = destination
+  if (checks.length === 0) return { up: true, initially: 'new', stays: false }
+  if (listed === undefined) return { up: !checks.some(({ startDown }) => startDown), initially: 'new', stays: false }
+  const id = endpointId(destination)
+  const there = listed.destinations.find((other) => endpointId(other) === id)
+  const up = there !== undefined && (there.weight > 0 || initialWeight(destination) === 0)
+  return { up, initially: up ? 'up' : 'down', stays: there !== undefined && !up }
+}

@@ -1,0 +1,465 @@
+import { EventEmitter } from 'node:events'
+import { fstatSync, statSync } from 'node:fs'
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
+import { Checker, type CheckerStatus, type CheckTrouble, type HealthChange } from '../checks/index.js'
+import { completeConfiguration, type CompleteConfiguration, type CompleteProgram } from '../configuration/complete.js'
+import type { DirectorConfiguration } from '../configuration/types.js'
+import { checkConfiguration } from '../configuration/validate.js'
+import type { Ipvs } from '../ipvs.js'
+import { closedError } from '../model/errors.js'
+import type { DestinationKey, ListedTable, Persistence, ServiceKey } from '../model/types.js'
+import { keyOf, serviceId } from '../state/complete.js'
+import { connectionsGone } from '../state/draining.js'
+import type { InForce, Reconciler } from '../state/reconcile.js'
+import { Directed, type Known } from './directed.js'
+import { canonicalKey, endpointId } from './keys.js'
+import { directorSettings, type DirectorSettings } from './options.js'
+import { Programs } from './programs.js'
+import type { DestinationChange, Drained, DirectorEvents, DirectorOptions, DirectorStatus } from './types.js'
+
+/** Seconds until the table is read again where that failed at the start, doubled each time up to the second. */
+const [AGAIN, LATEST] = [0.5, 60]
+/** How connections are waited for that were there before the director began, where `drain` is false. */
+const PATIENCE = { until: 'all', timeout: 300, interval: 0.25 } as const
+
+type Listed = ListedTable['services'][number]
+
+/** Prevents an unhandled rejection if nobody awaits it. */
+function quiet<Type>(promise: Promise<Type>): Promise<Type> {
+  promise.catch(() => {})
+  return promise
+}
+
+/** The descriptor of a handle's network namespace, where it is another one than the process's: to check from there takes a capability more. */
+function otherNamespace(ipvs: Ipvs): number | undefined {
+  const { namespace } = ipvs
+  if (namespace < 0) return undefined
+  const [there, here] = [fstatSync(namespace), statSync('/proc/self/ns/net')]
+  return there.ino === here.ino && there.dev === here.dev ? undefined : namespace
+}
+
+/** A configuration on its way. */
+interface Accepted {
+  /** Fulfilled when the director does as it says. */
+  taken: Promise<void>
+  /** Fulfilled when the table is as it says. */
+  inForce: Promise<InForce>
+}
+
+/**
+ * A load balancer that runs by itself: it checks the destinations of a configuration, and keeps the kernel's table as it should be for that.
+ *
+ *     const director = new Director({ ipvs, configuration: { services: [{ protocol: 'tcp', address: '192.0.2.1', port: 80, checks: [{ type: 'tcp' }], destinations: [
+ *       { address: '10.0.0.2', port: 80 }, { address: '10.0.0.3', port: 80 },
+ *     ] }] } })
+ *     director.on('down', ({ destination, words }) => console.log(destination.address, words))
+ *
+ * It begins with the table that is there: what its services have is up until the checks say otherwise. It removes only services that its configurations have named, or that
+ * `owns` or `prune` say are its own. It keeps the process alive until it is closed.
+ */
+export class Director extends EventEmitter<DirectorEvents> implements AsyncDisposable {
+  readonly #ipvs: Ipvs
+  readonly #settings: DirectorSettings
+  readonly #reconciler: Reconciler
+  readonly #programs = new Programs()
+  readonly #stop = new AbortController()
+  /** What is directed, by what tells services apart. */
+  readonly #services = new Map<string, Directed>()
+  /** Destinations by what their checks are called by. */
+  readonly #known = new Map<string, { directed: Directed, known: Known }>()
+  /** Services that a configuration has named since the director began. */
+  readonly #named = new Set<string>()
+  #rest: Pick<CompleteConfiguration, 'timeouts' | 'daemons'> = {}
+  #checker: Checker | undefined
+  /** Configurations are taken one after another. */
+  #taking: Promise<unknown> = Promise.resolve()
+  #inForce: Promise<InForce> | undefined
+  /** Whether a configuration is in force. */
+  #isInForce = false
+  #looked: number | undefined
+  /** Whether a configuration has been taken. */
+  #begun = false
+  /** As of `performance.now()`. */
+  #began = 0
+  #growing: NodeJS.Timeout | undefined
+  #draining: NodeJS.Timeout | undefined
+  #looking: Promise<void> = Promise.resolve()
+  #iterator: AsyncIterator<DirectorConfiguration> | undefined
+  #closing: Promise<void> | undefined
+
+  /**
+   * @throws ArgumentError naming the option that is wrong
+   * @throws ConfigurationError telling all that is wrong with the configuration
+   */
+  constructor(options: DirectorOptions) {
+    super()
+    this.#settings = directorSettings(options)
+    const { ipvs, configuration, interval, jitter, backOff } = options
+    const { prune, owns } = this.#settings
+    const isNamed = (service: ServiceKey): boolean => this.#named.has(serviceId(service)) || owns(service)
+    const isFollowed = typeof configuration === 'object' && configuration !== null && Symbol.asyncIterator in configuration
+    const given = configuration === undefined || isFollowed ? undefined : this.#complete(configuration)
+    this.#ipvs = ipvs
+    this.#reconciler = ipvs.reconcile(undefined, { interval, jitter, backOff, coalesce: 0, ...prune ? { prune: 'all' } : { prune: 'owned', owns: isNamed } })
+    this.#reconciler.on('applied', (result) => {
+      this.#looked = Date.now()
+      this.#tell('applied', result)
+    })
+    this.#reconciler.on('settled', (state) => {
+      this.#looked = Date.now()
+      this.#tell('settled', state)
+    })
+    this.#reconciler.on('failed', ({ error, result, retryIn }) => this.#tell('failed', { ...error !== undefined && { error }, ...result !== undefined && { result }, retryIn }))
+    if (given !== undefined) this.#accept(given)
+    else if (isFollowed) this.#follow(configuration)
+  }
+
+  /**
+   * Directs by another configuration from now on. Checks that are the same go on, with what they know; nothing else starts over. A configuration with a mistake is refused
+   * whole, and the last good one stays in force.
+   *
+   * Fulfilled when the table is as it says, or as a later one does; what drains is not waited for. Rejects with a ConfigurationError, or with ERR_IPVS_CLOSED where `close()`
+   * came before. Nobody has to wait for it: a mistake is a 'failed' event too.
+   */
+  set(configuration: DirectorConfiguration): Promise<InForce> {
+    if (this.#closing !== undefined) return quiet(Promise.reject(closedError()))
+    try {
+      return this.#accept(this.#complete(configuration)).inForce
+    } catch (error) {
+      this.#tell('failed', { error, retryIn: Infinity })
+      return quiet(Promise.reject(error as Error))
+    }
+  }
+
+  /**
+   * Fulfilled when the table is as the configuration says that was taken last. Rejects as `set` does, and where there is none yet.
+   */
+  inForce(): Promise<InForce> {
+    return this.#inForce ?? Promise.reject(new Error('the director has no configuration yet'))
+  }
+
+  /** How everything stands, as far as it is known without asking anybody. */
+  status(): DirectorStatus {
+    return {
+      services: [...this.#services.values()].map((directed) => {
+        const weights = new Map(directed.desired.destinations.map((input) => [endpointId(input), input.weight!]))
+        const { key, configuration: { group }, quorum, fallsBack, known, leaving } = directed
+        return {
+          service: key, ...group !== undefined && { group }, quorum, fallback: fallsBack,
+          destinations: known.map(({ endpoint, up, since, check, words }) => {
+            const weight = weights.get(endpointId(endpoint))
+            return { destination: endpoint, up, since, ...weight !== undefined && { weight }, ...check !== undefined && { check, words } }
+          }),
+          draining: [...leaving.values()].map(({ endpoint }) => endpoint),
+        }
+      }),
+      inForce: this.#isInForce,
+      ...this.#looked !== undefined && { looked: this.#looked },
+    }
+  }
+
+  /**
+   * How the checks stand, and what they have found: asked of their thread.
+   *
+   * @throws Error before the first configuration is taken, while the thread is being started again, and of a closed director
+   */
+  async checks(): Promise<CheckerStatus['counts'] & { destinations: { service: ServiceKey, destination: DestinationKey, checks: CheckerStatus['destinations'][number]['checks'] }[] }> {
+    if (this.#checker === undefined) throw this.#closing === undefined ? new Error('the director has no configuration yet') : closedError()
+    const { destinations, counts } = await this.#checker.status()
+    return {
+      ...counts,
+      destinations: destinations.flatMap(({ id, checks }) => {
+        const found = this.#known.get(id)
+        return found === undefined ? [] : { service: found.directed.key, destination: found.known.endpoint, checks }
+      }),
+    }
+  }
+
+  #complete(configuration: DirectorConfiguration): CompleteConfiguration {
+    return completeConfiguration(structuredClone(checkConfiguration(configuration)))
+  }
+
+  #accept(configuration: CompleteConfiguration): Accepted {
+    const taken = this.#taking.then(() => this.#take(configuration))
+    this.#taking = taken.catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) this.#tell('failed', { error, retryIn: Infinity })
+    })
+    const inForce = quiet(taken.then(async (set) => {
+      const answer = await set()
+      this.#isInForce = true
+      return answer
+    }))
+    this.#inForce = inForce
+    return { taken: quiet(taken.then(() => {})), inForce }
+  }
+
+  #follow(configurations: AsyncIterable<DirectorConfiguration>): void {
+    const iterator = this.#iterator = configurations[Symbol.asyncIterator]()
+    const next = async (): Promise<void> => {
+      for (;;) {
+        const next = await iterator.next()
+        // The last configuration stays when nobody has another.
+        if (next.done === true || this.#closing !== undefined) return
+        let complete: CompleteConfiguration | undefined
+        try {
+          complete = this.#complete(next.value)
+        } catch (error) {
+          this.#tell('failed', { error, retryIn: Infinity })
+        }
+        if (complete !== undefined) await this.#accept(complete).taken.catch(() => {})
+        // The iterable may never wait by itself.
+        await turn()
+      }
+    }
+    next().catch((error: unknown) => this.#tell('failed', { error, retryIn: Infinity }))
+  }
+
+  /** Emits an event. A listener that throws does to the process what it does anywhere in an async function, and nothing to the director. */
+  #tell<Name extends keyof DirectorEvents>(name: Name, ...args: DirectorEvents[Name]): void {
+    try {
+      (this as EventEmitter).emit(name, ...args)
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the listener throws
+      void Promise.reject(error)
+    }
+  }
+
+  /** Does from now on as a configuration says. Returns what waits until the table is so. */
+  async #take(configuration: CompleteConfiguration): Promise<() => Promise<InForce>> {
+    this.#stop.signal.throwIfAborted()
+    this.#checker ??= await this.#startChecker()
+    const ids = configuration.services.map((service) => serviceId(canonicalKey(service)))
+    const isNew = (id: string): boolean => !this.#services.has(id)
+    const table = !this.#begun || ids.some(isNew) ? await this.#read() : []
+    this.#stop.signal.throwIfAborted()
+    // From here on nothing waits: a configuration is taken whole.
+    const listed = new Map(table.map((service) => [serviceId(service), service]))
+    const wanted = new Set(ids)
+    const fresh = new Set<Directed>()
+    const groups = new Set<string>()
+    const { drain } = this.#settings
+    for (const [number, service] of configuration.services.entries()) {
+      const id = ids[number]
+      this.#named.add(id)
+      let directed = this.#services.get(id)
+      if (directed === undefined) {
+        directed = new Directed(service, listed.get(id), drain !== undefined)
+        this.#services.set(id, directed)
+        fresh.add(directed)
+      } else directed.reconfigure(service)
+      directed.leads = service.group === undefined || !groups.has(service.group)
+      if (service.group !== undefined) groups.add(service.group)
+    }
+    for (const [id, directed] of this.#services) if (!wanted.has(id) && !directed.isGone) directed.abandon()
+    if (!this.#begun) this.#begin(table)
+    this.#rest = { timeouts: configuration.timeouts, daemons: configuration.daemons }
+    this.#known.clear()
+    for (const directed of this.#services.values()) for (const known of directed.known) this.#known.set(known.id, { directed, known })
+    this.#checker.replace([...this.#services.values()].flatMap((directed) => directed.checked()))
+    for (const directed of this.#services.values()) {
+      for (const known of directed.unchecked()) this.#announce('up', directed, known, {})
+      this.#update(directed)
+      if (!this.#begun && fresh.has(directed) && directed.configuration.notifyAtStart) {
+        for (const known of directed.known) if (known.up) this.#run(directed, known.configuration.onUp, known)
+      }
+    }
+    this.#begun = true
+    const inForce = this.#set()
+    this.#watchGrowing()
+    this.#watchDraining()
+    return () => inForce
+  }
+
+  /** What of the table is not in the first configuration. */
+  #begin(table: readonly Listed[]): void {
+    const { prune, owns, drain } = this.#settings
+    this.#began = performance.now()
+    const foreign: ServiceKey[] = []
+    for (const listed of table) {
+      const key = keyOf(listed)
+      const id = serviceId(key)
+      if (this.#services.has(id)) continue
+      if (!prune && !owns(key)) foreign.push(key)
+      else if (drain !== undefined) {
+        const directed = Directed.leftOver(listed, true)
+        if (directed !== undefined) this.#services.set(id, directed)
+      }
+    }
+    if (foreign.length > 0) this.#tell('foreign', foreign)
+  }
+
+  async #startChecker(): Promise<Checker> {
+    const { sockets, programs } = this.#settings
+    const checker = await Checker.start({ netns: otherNamespace(this.#ipvs), sockets, programs })
+    checker.on('changes', (changes) => this.#hear(changes))
+    checker.on('troubles', (troubles) => troubles.forEach((trouble) => this.#hearTrouble(trouble)))
+    checker.on('failures', (failures) => {
+      for (const { id, ...failure } of failures) {
+        const found = this.#known.get(id)
+        if (found !== undefined) this.#tell('bad', { service: found.directed.key, destination: found.known.endpoint, ...failure })
+      }
+    })
+    checker.on('restarted', (reason) => this.#tell('restarted', reason))
+    if (this.#stop.signal.aborted) await checker.close()
+    return checker
+  }
+
+  /** Reads the table, however often that takes: to begin without it would mean to bring dead servers back. */
+  async #read(): Promise<readonly Listed[]> {
+    const { signal } = this.#stop
+    for (let pause = AGAIN; ; pause = Math.min(LATEST, pause * 2)) {
+      try {
+        return (await this.#ipvs.snapshot()).services
+      } catch (error) {
+        signal.throwIfAborted()
+        this.#tell('failed', { error, retryIn: pause })
+        await wait(pause * 1000, undefined, { signal })
+      }
+    }
+  }
+
+  #hear(changes: readonly HealthChange[]): void {
+    if (this.#closing !== undefined) return
+    const changed = new Set<Directed>()
+    for (const change of changes) {
+      const found = this.#known.get(change.id)
+      if (found === undefined) continue
+      const { directed, known } = found
+      const what = directed.hear(known, change)
+      if (what === undefined) continue
+      const { check, words, answers, lastGood, at } = change
+      changed.add(directed)
+      this.#announce(what, directed, known, { at, check, words, answers, lastGood })
+    }
+    if (changed.size === 0) return
+    for (const directed of changed) this.#update(directed)
+    void this.#set()
+    this.#watchGrowing()
+    this.#watchDraining()
+  }
+
+  #hearTrouble({ ids, ...trouble }: CheckTrouble): void {
+    const destinations = ids.flatMap((id) => {
+      const found = this.#known.get(id)
+      return found === undefined ? [] : { service: found.directed.key, destination: found.known.endpoint }
+    })
+    if (destinations.length > 0) this.#tell('trouble', { destinations, ...trouble })
+  }
+
+  /** Tells what has become of a destination, to programs too. */
+  #announce(what: 'up' | 'down' | 'weight', directed: Directed, known: Known, why: Partial<DestinationChange>): void {
+    const { up, weight, since, endpoint, configuration } = known
+    const given = Object.fromEntries(Object.entries(why).filter(([, value]) => value !== undefined))
+    this.#tell(what, { service: directed.key, destination: endpoint, up, weight, at: since, ...given })
+    if (what !== 'weight') this.#run(directed, up ? configuration.onUp : configuration.onDown, known)
+  }
+
+  #run(directed: Directed, program: CompleteProgram | undefined, known?: Known): void {
+    if (program === undefined || !directed.leads) return
+    const { key: service } = directed
+    this.#programs.run(known?.id ?? directed.id, program, ({ outcome, words, duration }) => {
+      this.#tell('program', { command: program.command, service, ...known !== undefined && { destination: known.endpoint }, outcome, words, duration })
+    })
+  }
+
+  /** Works out how a service should be in the table, and tells of its quorum. */
+  #update(directed: Directed): void {
+    if (directed.update()) {
+      const { key, quorum, livingWeight, configuration } = directed
+      this.#tell('quorum', { service: key, reached: quorum, weight: livingWeight, quorum: configuration.quorum })
+      this.#run(directed, quorum ? configuration.onQuorumReached : configuration.onQuorumLost)
+    }
+    if (directed.isGone && directed.leaving.size === 0) this.#services.delete(directed.id)
+  }
+
+  #set(): Promise<InForce> {
+    return this.#reconciler.set({ ...this.#rest, services: [...this.#services.values()].map(({ desired }) => desired) })
+  }
+
+  /** Lets grow what came back, step by step. */
+  #watchGrowing(): void {
+    clearTimeout(this.#growing)
+    const now = performance.now()
+    const next = Math.min(...[...this.#services.values()].map((directed) => directed.grow(now)), Infinity)
+    if (next === Infinity || this.#closing !== undefined) return
+    this.#growing = setTimeout(() => {
+      const later = performance.now()
+      for (const directed of this.#services.values()) {
+        directed.grow(later)
+        this.#update(directed)
+      }
+      void this.#set()
+      this.#watchGrowing()
+    }, Math.ceil(next) + 1)
+  }
+
+  /** Looks at the connections of what leaves, as long as anything does. */
+  #watchDraining(): void {
+    if (this.#draining !== undefined || this.#closing !== undefined) return
+    if (![...this.#services.values()].some((directed) => directed.waiting(this.#began).size > 0)) return
+    this.#draining = setTimeout(() => {
+      this.#looking = this.#look().finally(() => {
+        this.#draining = undefined
+        this.#watchDraining()
+      })
+    }, (this.#settings.drain ?? PATIENCE).interval * 1000)
+  }
+
+  /** Lets go what has no connections any more, or has had its time. Never rejects. */
+  async #look(): Promise<void> {
+    const { until, timeout } = this.#settings.drain ?? PATIENCE
+    const drained: Drained[] = []
+    let anyReleased = false
+    for (const directed of [...this.#services.values()]) {
+      const waiting = directed.waiting(this.#began)
+      if (waiting.size === 0) continue
+      // An error of the way to the kernel is told by the reconciler too; here the next look is another try.
+      const listed = await this.#ipvs.destinations(directed.key).catch(() => undefined)
+      if (this.#closing !== undefined) return
+      if (listed === undefined) continue
+      const there = new Map(listed.map((destination) => [endpointId(destination), destination]))
+      // Whether there is any is what counts.
+      const persistence = (directed.configuration.persistence ?? null) as Persistence | null
+      let released = false
+      // What is waited for may have changed meanwhile.
+      for (const [id, { endpoint, since, leaves }] of directed.waiting(this.#began)) {
+        if (!waiting.has(id)) continue
+        const found = there.get(id)
+        const isLate = performance.now() - since >= timeout * 1000
+        // Until it has weight 0 in the table, new connections come.
+        if (found !== undefined && !isLate && (found.weight !== 0 || !connectionsGone(found, until, persistence))) continue
+        directed.release(id)
+        released = true
+        if (leaves && found !== undefined) drained.push({ service: directed.key, destination: endpoint, connections: found.activeConnections + found.inactiveConnections })
+      }
+      if (!released) continue
+      anyReleased = true
+      this.#update(directed)
+    }
+    if (!anyReleased) return
+    this.#set().then(() => drained.forEach((one) => this.#tell('drained', one)), () => {})
+  }
+
+  /**
+   * Ends the director: its checks end, what is being sent is finished, programs that are due are waited for. The table stays as it is, for another instance or the next
+   * start. Can be called again.
+   */
+  close(): Promise<void> {
+    return this.#closing ??= (async () => {
+      this.#stop.abort(closedError())
+      clearTimeout(this.#growing)
+      clearTimeout(this.#draining)
+      const leave = async (): Promise<unknown> => this.#iterator?.return?.()
+      leave().catch(() => {})
+      await this.#taking
+      await this.#checker?.close()
+      this.#checker = undefined
+      await this.#looking
+      await this.#reconciler.close()
+      await this.#programs.ended()
+      this.#tell('closed')
+    })()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> { return this.close() }
+}

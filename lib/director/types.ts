@@ -1,0 +1,156 @@
+import type { CheckFailure } from '../checks/index.js'
+import type { DirectorConfiguration } from '../configuration/types.js'
+import type { Ipvs } from '../ipvs.js'
+import type { DestinationKey, ServiceKey } from '../model/types.js'
+import type { ReconcilerEvents, ReconcileOptions } from '../state/reconcile.js'
+import type { DrainOptions, Ownership } from '../state/types.js'
+
+/** Options of a {@link Director}. All times are in seconds, fractions allowed. */
+export interface DirectorOptions extends Pick<ReconcileOptions, 'interval' | 'jitter' | 'backOff'> {
+  /** The handle whose table is directed; checks run in its network namespace. It stays the caller's, and open until the director is closed. */
+  ipvs: Ipvs
+  /** What is to be done: a configuration, or an async iterable of them (a file that is followed). Left out: what `set()` says later. */
+  configuration?: DirectorConfiguration | AsyncIterable<DirectorConfiguration>
+  /**
+   * How destinations leave that are taken out of the configuration, and the fallback when it serves no more: with weight 0 until their connections are gone. True by default;
+   * false removes them at once. A destination that is down leaves at once either way: its connections have nobody to go to.
+   */
+  drain?: boolean | DrainOptions
+  /** Whether the whole table is the director's: services that the configuration does not name are removed. False by default. */
+  prune?: boolean
+  /** Services that are the director's even before a configuration has named them: they are removed where it does not. By default those that its configurations have named since it began. */
+  owns?: Ownership
+  /** Sockets of checks that are open at once, at most. 2,000 by default. */
+  sockets?: number
+  /** Programs of checks that run at once, at most. 32 by default. */
+  programs?: number
+}
+
+/** A destination came up, went down, or has another weight. */
+export interface DestinationChange {
+  service: ServiceKey
+  destination: DestinationKey
+  up: boolean
+  /** The weight that it has while it is up. */
+  weight: number
+  /** When, in milliseconds as of `Date.now()`. */
+  at: number
+  /** The check whose answer decided: 'GET /service.txt'. Missing where a configuration did. */
+  check?: string
+  /** What it found: 'GET /service.txt answered 503'. */
+  words?: string
+  /** After how many answers in a row. */
+  answers?: number
+  /** Seconds that the last good answer of that check took. */
+  lastGood?: number
+}
+
+/** The quorum of a service is reached, or lost. Of each service it is told once when the service is new. */
+export interface QuorumChange {
+  service: ServiceKey
+  reached: boolean
+  /** Weight that the living destinations have together. */
+  weight: number
+  /** Weight that they need. */
+  quorum: number
+}
+
+/** A destination that was taken out of the configuration has left the table. */
+export interface Drained {
+  service: ServiceKey
+  destination: DestinationKey
+  /** Connections that it had when it was removed, closed ones that are remembered included: 0, unless its time to drain had passed. */
+  connections: number
+}
+
+/** A program to notify has ended. */
+export interface ProgramEnd {
+  command: string[]
+  service: ServiceKey
+  /** Missing where it was about the quorum. */
+  destination?: DestinationKey
+  /** 'good' for exit status 0; 'untried' where this machine could not start it. */
+  outcome: 'good' | 'bad' | 'untried'
+  /** How it ended, and what it printed. */
+  words: string
+  /** Seconds that it took. */
+  duration: number
+}
+
+/** A check could not be tried, or can be tried again. It changes no state. */
+export interface Trouble {
+  destinations: { service: ServiceKey, destination: DestinationKey }[]
+  check: string
+  /** Why not; missing when the trouble is over. */
+  words?: string
+}
+
+/** Events of a {@link Director} and their arguments. */
+export interface DirectorEvents {
+  /** A destination came up. */
+  up: [DestinationChange]
+  /** A destination went down. */
+  down: [DestinationChange]
+  /** The checks of a destination say another weight. */
+  weight: [DestinationChange]
+  /** The quorum of a service is reached, or lost. */
+  quorum: [QuorumChange]
+  /** Something was done in the table, or refused: what, and why. */
+  applied: ReconcilerEvents['applied']
+  /** The table is as it should be. */
+  settled: ReconcilerEvents['settled']
+  /** A destination that was taken out of the configuration has left the table. Only where `drain` is not false. */
+  drained: [Drained]
+  /**
+   * It did not work; the next attempt comes after so many seconds. `Infinity`: a configuration was refused, or there are no more of them; the last good one stays in force.
+   * It has no consequences if nobody listens.
+   */
+  failed: [{ error?: unknown, result?: ReconcilerEvents['failed'][0]['result'], retryIn: number }]
+  /** A check could not be tried, or can be tried again. */
+  trouble: [Trouble]
+  /** A bad answer to a check with `logEachFailure` that decided nothing. */
+  bad: [Omit<CheckFailure, 'id'> & { service: ServiceKey, destination: DestinationKey }]
+  /** A program to notify has ended. */
+  program: [ProgramEnd]
+  /** Services of the table that are not the director's. They are left as they are, and told once. */
+  foreign: [ServiceKey[]]
+  /** The thread of the checks ended by itself, which is a fault of this package. It is started again, and goes on from what was known. */
+  restarted: [Error]
+  /** The director has ended. */
+  closed: []
+}
+
+/** How a destination stands. */
+export interface DirectedDestinationStatus {
+  destination: DestinationKey
+  up: boolean
+  /** Since when, in milliseconds as of `Date.now()`. */
+  since: number
+  /** The weight that it should have in the table now; missing where it should not be there. */
+  weight?: number
+  /** The check that decided last, and what it found. */
+  check?: string
+  words?: string
+}
+
+/** How a service stands. */
+export interface DirectedServiceStatus {
+  service: ServiceKey
+  group?: string
+  /** Whether the quorum is reached. */
+  quorum: boolean
+  /** Whether the fallback serves. */
+  fallback: boolean
+  destinations: DirectedDestinationStatus[]
+  /** Destinations that are taken out of the configuration, and still have connections. */
+  draining: DestinationKey[]
+}
+
+/** How everything stands, as far as it is known without asking anybody. */
+export interface DirectorStatus {
+  services: DirectedServiceStatus[]
+  /** Whether a configuration is in force. */
+  inForce: boolean
+  /** When the table was last seen to be as it should be, or was changed, in milliseconds as of `Date.now()`; missing before that. */
+  looked?: number
+}

@@ -1,0 +1,407 @@
+import { once } from 'node:events'
+import { setImmediate as turn } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Ipvs } from 'ipvs'
+import { Director, type Check, type DestinationChange, type DirectedDestination, type DirectorConfiguration, type DirectorEvents, type DirectorOptions, type Drained, type ProgramEnd, type QuorumChange } from 'ipvs/director'
+import { refusal } from '../../support/errors.js'
+import { TestKernel } from '../../support/test-kernel.js'
+import { until } from '../../support/until.js'
+import { answering, type Loopback } from '../checks/support/servers.js'
+
+const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
+const quick = { interval: 0.02, retryInterval: 0.01, warmup: 0, timeout: 30 }
+const check: Check = { type: 'http', urls: [{ path: '/' }], ...quick }
+const sorry = { address: '10.0.0.200', port: 8080, forward: 'nat' } as const
+
+/** A real server on loopback that can fall ill. */
+interface Real extends Loopback {
+  isWell: boolean
+  requests: string[]
+}
+
+let kernel: TestKernel
+let ipvs: Ipvs
+let servers: Real[]
+let directors: Director[]
+beforeEach(async () => {
+  kernel = new TestKernel()
+  ipvs = kernel.open()
+  directors = []
+  servers = []
+  for (let n = 0; n < 3; n++) {
+    const server: Real = Object.assign(await answering(() => `HTTP/1.0 ${server.isWell ? '200 OK' : '503 Busy'}\r\nContent-Length: 0\r\n\r\n`), { isWell: true })
+    servers.push(server)
+  }
+})
+afterEach(async () => {
+  for (const director of directors) await director.close()
+  for (const server of servers) await server[Symbol.asyncDispose]()
+  await ipvs.close()
+})
+
+function direct(options: Omit<DirectorOptions, 'ipvs'>): Director {
+  const director = new Director({ ipvs, jitter: 0, drain: { interval: 0.02 }, ...options })
+  directors.push(director)
+  return director
+}
+
+const real = (n: number, extra: Partial<DirectedDestination> = {}): DirectedDestination => ({ address: '127.0.0.1', port: servers[n].port, forward: 'nat', ...extra })
+const service = (destinations: DirectedDestination[], extra: Partial<DirectorConfiguration['services'][number]> = {}): DirectorConfiguration =>
+  ({ services: [{ ...web, checks: [check], destinations, ...extra }] })
+
+/** The table as text, with the servers by their numbers: 'tcp 10.0.0.1:80 0=1 1=1'. */
+function table(): string[] {
+  const name = (port: number): string => {
+    const number = servers.findIndex((server) => server.port === port)
+    return number < 0 ? `sorry` : String(number)
+  }
+  return kernel.table().services.map((entry) => {
+    const key = 'fwmark' in entry ? `fwmark ${entry.fwmark}` : `${entry.protocol} ${entry.address}:${entry.port}`
+    return [key, ...entry.destinations.map(({ port, weight }) => `${name(port)}=${weight}`).sort()].join(' ')
+  }).sort()
+}
+
+const becomes = (...lines: string[]): Promise<string[]> => until(() => Promise.resolve(table()), (now) => JSON.stringify(now) === JSON.stringify(lines), 5)
+
+/** Everything of one event that a director has told. */
+function told<Name extends keyof DirectorEvents>(director: Director, name: Name): DirectorEvents[Name][0][] {
+  const all: DirectorEvents[Name][0][] = []
+  director.on(name, ((event: DirectorEvents[Name][0]) => all.push(event)) as never)
+  return all
+}
+
+/** Commands that changed destinations, with what each did, as they reached the kernel. */
+function changesOf(of: TestKernel): string[] {
+  const seen: string[] = []
+  of.after = ({ command }) => {
+    if (['newDest', 'setDest', 'delDest', 'delService'].includes(command)) seen.push(command)
+  }
+  return seen
+}
+
+/** Fulfilled when every check of a director has answered so often since now. */
+async function answers(director: Director, count = 1): Promise<void> {
+  const { good, bad } = await director.checks()
+  await until(() => director.checks(), (now) => now.good + now.bad >= good + bad + count, 20)
+}
+
+describe('a director', () => {
+  test('takes a server out that falls ill, says why, and puts it back', async () => {
+    const director = direct({ configuration: service([real(0), real(1)]) })
+    const [downs, ups] = [told(director, 'down'), told(director, 'up')]
+    await director.inForce()
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=1 1=1'])
+    await answers(director, 3)
+    servers[1].isWell = false
+    await becomes('tcp 10.0.0.1:80 0=1')
+    expect(downs).toMatchObject([{ service: web, destination: { address: '127.0.0.1', port: servers[1].port }, up: false, check: 'GET /', words: 'GET / answered 503', answers: 2 } satisfies Partial<DestinationChange>])
+    expect(director.status().services[0].destinations).toMatchObject([{ up: true, weight: 1 }, { up: false, words: 'GET / answered 503' }])
+    servers[1].isWell = true
+    await becomes('tcp 10.0.0.1:80 0=1 1=1')
+    expect(ups).toHaveLength(1)
+  })
+
+  test('lets the fallback in before anything goes out, and the living in before the fallback goes', async () => {
+    const director = direct({ configuration: service([real(0), real(1)], { quorum: 2, fallback: sorry }), drain: false })
+    const quorums = told(director, 'quorum')
+    await director.inForce()
+    const seen = changesOf(kernel)
+    servers[1].isWell = false
+    await becomes('tcp 10.0.0.1:80 0=0 sorry=1')
+    expect(seen.splice(0)).toEqual(['newDest', 'setDest', 'delDest'])
+    servers[1].isWell = true
+    await becomes('tcp 10.0.0.1:80 0=1 1=1')
+    expect(seen.at(-1)).toBe('delDest')
+    expect(quorums).toEqual([true, false, true].map((reached): QuorumChange => ({ service: web, reached, weight: reached ? 2 : 1, quorum: 2 })))
+  })
+
+  test('keeps the last ones where it is told to, when all seem to be down', async () => {
+    const director = direct({ configuration: service([real(0)], { whenAllDown: 'keep' }) })
+    await director.inForce()
+    servers[0].isWell = false
+    await once(director, 'down')
+    await answers(director, 3)
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=1'])
+  })
+
+  test('follows the weight that a script tells', async () => {
+    const script = { type: 'script', command: ['/bin/sh', '-c', 'exit 9'], dynamicWeight: true, ...quick } satisfies Check
+    direct({ configuration: service([real(0, { checks: [script], weight: 3 })]) })
+    await becomes('tcp 10.0.0.1:80 0=7')
+  })
+
+  test('keeps a destination down until all of its checks are good', async () => {
+    const other = { type: 'http', port: servers[1].port, urls: [{ path: '/' }], ...quick } satisfies Check
+    servers[1].isWell = false
+    const director = direct({ configuration: service([real(0, { checks: [check, other] })]) })
+    await once(director, 'down')
+    await becomes('tcp 10.0.0.1:80')
+    servers[1].isWell = true
+    await becomes('tcp 10.0.0.1:80 0=1')
+  })
+
+  test('repairs what others change in its services', async () => {
+    const director = direct({ configuration: service([real(0)]), interval: 0.05 })
+    await director.inForce()
+    await ipvs.removeDestination(web, real(0))
+    await becomes('tcp 10.0.0.1:80 0=1')
+  })
+
+  test('leaves the table as it is when it ends, and everything rejects that comes later', async () => {
+    const director = direct({ configuration: service([real(0)]) })
+    await director.inForce()
+    await director.close()
+    await director.close()
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=1'])
+    expect(await refusal(() => director.set(service([])))).toMatchObject({ code: 'ERR_IPVS_CLOSED' })
+  })
+
+  test('that is closed while it begins leaves nothing behind', async () => {
+    const director = direct({ configuration: service([real(0)]) })
+    const inForce = director.inForce()
+    await director.close()
+    expect(await refusal(() => inForce)).toMatchObject({ code: 'ERR_IPVS_CLOSED' })
+  })
+})
+
+describe('at the start', () => {
+  test('what is in the table is up until its checks say otherwise; what is not is down until it was good', async () => {
+    servers[0].isWell = servers[1].isWell = servers[2].isWell = false
+    await ipvs.addService({ ...web, scheduler: 'wlc' })
+    await ipvs.addDestination(web, { ...real(0), weight: 1 })
+    await ipvs.addDestination(web, { ...real(1), weight: 0 })
+    kernel.count(web, real(1), { active: 1 })
+    // The answers take their time: nothing is known of anybody for now.
+    const director = direct({ configuration: service([real(0), real(1), real(2)], { checks: [{ ...check, interval: 60, warmup: 60, failures: 2 }] }) })
+    await director.inForce()
+    // Number 1 keeps its connection.
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=1 1=0'])
+    expect(director.status().services[0].destinations.map(({ up }) => up)).toEqual([true, false, false])
+    kernel.count(web, real(1), { active: 0 })
+    await becomes('tcp 10.0.0.1:80 0=1')
+  })
+
+  test('a fallback that serves goes on until the quorum is there', async () => {
+    await ipvs.addService(web)
+    await ipvs.addDestination(web, sorry)
+    servers[0].isWell = false
+    const director = direct({ configuration: service([real(0)], { fallback: sorry }) })
+    await director.inForce()
+    expect(table()).toEqual(['tcp 10.0.0.1:80 sorry=1'])
+    servers[0].isWell = true
+    await becomes('tcp 10.0.0.1:80 0=1')
+  })
+
+  test('a new service is up before any answer, or down where startDown says so', async () => {
+    const late = { ...check, warmup: 60, interval: 60 }
+    const director = direct({ configuration: { services: [...service([real(0)], { checks: [late] }).services, ...service([real(1)], { checks: [late], startDown: true, port: 81 }).services] } })
+    await director.inForce()
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=1', 'tcp 10.0.0.1:81'])
+  })
+})
+
+describe('ownership', () => {
+  const foreign = { protocol: 'tcp', address: '10.9.9.9', port: 80 } as const
+  const old = { protocol: 'tcp', address: '10.0.0.7', port: 80 } as const
+  beforeEach(async () => {
+    for (const key of [foreign, old]) await ipvs.addService(key)
+  })
+  const services: DirectorConfiguration = { services: [{ ...web }, { ...web, port: 81 }] }
+
+  test('services that no configuration has named are left, and told once', async () => {
+    const director = direct({})
+    const left = told(director, 'foreign')
+    await director.set(services)
+    await director.set({ services: [{ ...web }] })
+    expect(table()).toEqual(['tcp 10.0.0.1:80', 'tcp 10.0.0.7:80', 'tcp 10.9.9.9:80'])
+    expect(left).toHaveLength(1)
+    expect(new Set(left[0] )).toEqual(new Set([foreign, old]))
+  })
+
+  test('services that it is told are its own go', async () => {
+    await direct({ configuration: services, owns: { address: '10.0.0.0/24' } }).inForce()
+    await becomes('tcp 10.0.0.1:80', 'tcp 10.0.0.1:81', 'tcp 10.9.9.9:80')
+  })
+
+  test('with prune all others go', async () => {
+    await direct({ configuration: services, prune: true }).inForce()
+    await becomes('tcp 10.0.0.1:80', 'tcp 10.0.0.1:81')
+  })
+})
+
+describe('another configuration', () => {
+  test('leaves checks alone that are the same', async () => {
+    const director = direct({ configuration: service([real(0), real(1)]) })
+    servers[0].isWell = false
+    await once(director, 'down')
+    const { since } = director.status().services[0].destinations[0]
+    await director.set(service([real(1), real(2), real(0)]))
+    expect(table()).toEqual(['tcp 10.0.0.1:80 1=1 2=1'])
+    expect(director.status().services[0].destinations[2]).toMatchObject({ up: false, since })
+  })
+
+  test('has other weights, and destinations without checks are up', async () => {
+    const director = direct({ configuration: service([real(0), real(1)]) })
+    servers[0].isWell = false
+    await once(director, 'down')
+    await director.set(service([real(0, { checks: [], weight: 4 }), real(1, { weight: 9 })]))
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=4 1=9'])
+  })
+
+  test('with a mistake is refused whole, and the last good one stays in force', async () => {
+    const director = direct({ configuration: service([real(0)]) })
+    const failures = told(director, 'failed')
+    await director.inForce()
+    const wrong = service([real(1), { ...real(2), weight: -1 }])
+    expect(await refusal(() => director.set(wrong))).toMatchObject({ code: 'ERR_IPVS_CONFIGURATION', field: 'services[0].destinations[1].weight' })
+    expect(failures).toMatchObject([{ error: { field: 'services[0].destinations[1].weight' }, retryIn: Infinity }])
+    servers[0].isWell = false
+    await becomes('tcp 10.0.0.1:80')
+    expect(() => new Director({ ipvs, configuration: wrong })).toThrow('services[0].destinations[1].weight')
+    expect(() => new Director({ ipvs, drain: { timeout: -1 } })).toThrow('options.drain.timeout')
+    expect(() => new Director({ ipvs, speed: 3 } as never)).toThrow('options.speed')
+    expect(() => new Director({} as never)).toThrow('options.ipvs')
+  })
+
+  test('comes from an async iterable, whose mistakes and end change nothing', async () => {
+    const failures: unknown[] = []
+    const director = direct({ configuration: (async function* () {
+      yield service([real(0)])
+      await turn()
+      yield { services: 'none' } as never
+      yield service([real(1)])
+      throw new Error('the file is gone')
+    })() })
+    director.on('failed', ({ error }) => failures.push((error as Error).message))
+    await becomes('tcp 10.0.0.1:80 1=1')
+    await until(() => Promise.resolve(failures), ({ length }) => length === 2, 20)
+    expect(failures[1]).toBe('the file is gone')
+    servers[1].isWell = false
+    await becomes('tcp 10.0.0.1:80')
+  })
+
+  test('is taken when the kernel can be reached again', async () => {
+    let broken = true
+    kernel.refuse = () => broken ? -1 : undefined
+    const director = direct({ configuration: service([real(0)]) })
+    await once(director, 'failed')
+    broken = false
+    await director.inForce()
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=1'])
+  })
+})
+
+describe('what is taken out of the configuration', () => {
+  test('drains, and it is told whether it was empty', async () => {
+    const director = direct({ configuration: service([real(0), real(1)]), drain: { interval: 0.02, timeout: 60 } })
+    const drained = told(director, 'drained')
+    await director.inForce()
+    kernel.count(web, real(1), { active: 2 })
+    await director.set(service([real(0)]))
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=1 1=0'])
+    expect(director.status().services[0].draining).toEqual([{ address: '127.0.0.1', port: servers[1].port }])
+    kernel.count(web, real(1), { active: 0 })
+    await becomes('tcp 10.0.0.1:80 0=1')
+    await until(() => Promise.resolve(drained), ({ length }) => length === 1, 20)
+    expect(drained).toEqual([{ service: web, destination: { address: '127.0.0.1', port: servers[1].port }, connections: 0 } satisfies Drained])
+  })
+
+  test('is cut when its time is over, and it is told how many connections that were', async () => {
+    const director = direct({ configuration: service([real(0), real(1)]), drain: { interval: 0.02, timeout: 0.1 } })
+    await director.inForce()
+    kernel.count(web, real(1), { active: 2, inactive: 1 })
+    void director.set(service([real(0)]))
+    expect((await once(director, 'drained') as [Drained])[0].connections).toBe(3)
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=1'])
+  })
+
+  test('comes back with what was known of it, when it is named again', async () => {
+    const director = direct({ configuration: service([real(0), real(1, { weight: 5 })]) })
+    const drained = told(director, 'drained')
+    await director.inForce()
+    kernel.count(web, real(1), { active: 2 })
+    await director.set(service([real(0)]))
+    await director.set(service([real(0), real(1, { weight: 5, startDown: true })]))
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=1 1=5'])
+    expect(drained).toEqual([])
+  })
+
+  test('a service goes when its destinations have gone', async () => {
+    const director = direct({ configuration: { services: [...service([real(0)]).services, { ...web, port: 81 }] } })
+    await director.inForce()
+    kernel.count(web, real(0), { active: 1 })
+    await director.set({ services: [{ ...web, port: 81 }] })
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=0', 'tcp 10.0.0.1:81'])
+    kernel.count(web, real(0), { active: 0 })
+    await becomes('tcp 10.0.0.1:81')
+  })
+
+  test('goes at once without draining', async () => {
+    const director = direct({ configuration: service([real(0), real(1)]), drain: false })
+    await director.inForce()
+    kernel.count(web, real(1), { active: 2 })
+    await director.set(service([real(0)]))
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=1'])
+  })
+
+  test('a fallback keeps its connections when it serves no more', async () => {
+    servers[0].isWell = false
+    const director = direct({ configuration: service([real(0)], { fallback: sorry }) })
+    await becomes('tcp 10.0.0.1:80 sorry=1')
+    kernel.count(web, sorry, { active: 1 })
+    servers[0].isWell = true
+    await once(director, 'up')
+    await becomes('tcp 10.0.0.1:80 0=1 sorry=0')
+    kernel.count(web, sorry, { active: 0 })
+    await becomes('tcp 10.0.0.1:80 0=1')
+  })
+})
+
+describe('coming back', () => {
+  test('takes its time where rampUp says so', async () => {
+    const director = direct({ configuration: service([real(0, { weight: 100, rampUp: 0.5 }), real(1)]) })
+    await director.inForce()
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=100 1=1'])
+    const weights: number[] = []
+    servers[0].isWell = false
+    await becomes('tcp 10.0.0.1:80 1=1')
+    director.on('applied', ({ done }) => {
+      for (const { operation } of done) if ('destination' in operation && operation.destination.port === servers[0].port) weights.push((operation.destination as { weight: number }).weight)
+    })
+    servers[0].isWell = true
+    await becomes('tcp 10.0.0.1:80 0=100 1=1')
+    await until(() => Promise.resolve(weights), (all) => all.at(-1) === 100, 20)
+    expect(weights[0]).toBeLessThan(100)
+    expect(weights).toEqual([...weights].sort((a, b) => a - b))
+  })
+})
+
+describe('programs to notify', () => {
+  const echo = (...words: string[]): { command: string[] } => ({ command: ['/bin/echo', ...words] })
+  const spoken = (ends: ProgramEnd[]): string[] => ends.map(({ command: [, ...words] }) => words.join(' '))
+
+  test('run when a destination or a quorum changes, once for all services of a group', async () => {
+    const programs = { onQuorumReached: echo('quorum'), onQuorumLost: echo('no quorum'), group: 'g', notifyAtStart: true }
+    const destinations = [real(0, { onUp: echo('up'), onDown: echo('down') })]
+    const director = direct({ configuration: { services: [...service(destinations, programs).services, ...service(destinations, { ...programs, port: 81 }).services] } })
+    const ends = told(director, 'program')
+    await director.inForce()
+    servers[0].isWell = false
+    await becomes('tcp 10.0.0.1:80', 'tcp 10.0.0.1:81')
+    await until(() => Promise.resolve(ends), ({ length }) => length === 4, 20)
+    servers[0].isWell = true
+    await becomes('tcp 10.0.0.1:80 0=1', 'tcp 10.0.0.1:81 0=1')
+    await until(() => Promise.resolve(ends), ({ length }) => length === 6, 20)
+    const isOfQuorum = ({ destination }: ProgramEnd): boolean => destination === undefined
+    expect(spoken(ends.filter(isOfQuorum))).toEqual(['quorum', 'no quorum', 'quorum'])
+    expect(spoken(ends.filter((end) => !isOfQuorum(end)))).toEqual(['up', 'down', 'up'])
+  })
+
+  test('that are due are waited for at the end', async () => {
+    const director = direct({ configuration: service([real(0)], { onQuorumReached: { command: ['/bin/sleep', '0.2'] } }) })
+    const ends = told(director, 'program')
+    await director.inForce()
+    await director.close()
+    expect(ends).toMatchObject([{ outcome: 'good', service: web }])
+  })
+})

@@ -1,0 +1,49 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { CheckAnswer } from 'ipvs/director'
+import { Programs } from '../../../lib/director/programs.js'
+
+let folder: string
+let programs: Programs
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ipvs-programs-'))
+  programs = new Programs()
+})
+afterEach(async () => {
+  await programs.ended()
+  rmSync(folder, { recursive: true })
+})
+
+const shell = (line: string, timeout = 60) => ({ command: ['/bin/sh', '-c', line], timeout })
+
+test('programs about one subject run in order, whatever each of them takes', async () => {
+  const file = join(folder, 'order')
+  for (const [word, seconds] of [['first', 0.2], ['second', 0.1], ['third', 0]] as const) programs.run('a', shell(`sleep ${seconds}; echo ${word} >> ${file}`), () => {})
+  await programs.ended()
+  expect(readFileSync(file, 'latin1')).toBe('first\nsecond\nthird\n')
+})
+
+test('programs about different subjects do not wait for one another', async () => {
+  // The first one goes on until the second one has been.
+  programs.run('a', shell(`until test -e ${folder}/b; do sleep 0.01; done`), () => {})
+  programs.run('b', shell(`: > ${folder}/b`), () => {})
+  await programs.ended()
+})
+
+test('it is told how each ended, and what it printed', async () => {
+  const answers: CheckAnswer[] = []
+  const ended = (answer: CheckAnswer): void => void answers.push(answer)
+  programs.run('a', shell('echo hello; exit 3'), ended)
+  programs.run('a', shell('echo late; sleep 100 & wait', 0.1), ended)
+  programs.run('a', { command: ['/no/such/program'], timeout: 1 }, ended)
+  programs.run('a', { command: ['/bin/echo', '$HOME; `id`'], timeout: 1 }, ended)
+  await programs.ended()
+  expect(answers.map(({ outcome, words }) => `${outcome}: ${words}`)).toEqual([
+    'bad: the program ended with status 3: hello',
+    'bad: the program did not end within 0.1 s: late',
+    'bad: /no/such/program could not be started: no such file or directory (ENOENT)',
+    'good: the program ended with status 0: $HOME; `id`',
+  ])
+})
