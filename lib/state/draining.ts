@@ -1,6 +1,6 @@
 import type { ListedDestination, Service, ServiceKey } from '../model/types.js'
 import type { Sysctl } from '../proc/sysctl.js'
-import { serviceWords } from './complete.js'
+import { serviceWords } from '../model/key.js'
 import type { DrainOptions, PlanWarning } from './types.js'
 
 /** Schedulers that map a client to one destination and refuse it where that one has weight 0, and what to do about it. */
@@ -61,8 +61,7 @@ const SYSCTLS: { about?: keyof DrainingServices, matters: (settings: Settings) =
 ]
 
 /** Warnings about the settings of the namespace, for when something drains. */
-export async function sysctlWarnings(sysctl: Pick<Sysctl, 'get'> | undefined, services: DrainingServices): Promise<PlanWarning[]> {
-  if (sysctl === undefined) return []
+export async function sysctlWarnings(sysctl: Pick<Sysctl, 'get'>, services: DrainingServices): Promise<PlanWarning[]> {
   const settings: Settings = { expire_quiescent_template: undefined, expire_nodest_conn: undefined, conn_reuse_mode: undefined }
   for (const name of Object.keys(settings) as (keyof Settings)[]) settings[name] = await sysctl.get(name).catch(() => undefined)
   const warnings: PlanWarning[] = []

@@ -2,11 +2,12 @@ import { EventEmitter } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { object, refuseUnknown, type Known } from '../arguments/validate.js'
 import { invalidType, isArgumentError, outOfRange } from '../model/errors.js'
-import { Work, type TableHandle } from './apply.js'
-import { destinationId, serviceId } from './complete.js'
+import { fullDestinationId } from '../model/key.js'
 import { readDesired, type DesiredState } from './desired.js'
+import type { TableHandle } from './handle.js'
 import { applySettings, LONGEST, seconds, type ApplySettings } from './options.js'
 import type { ApplyOptions, ApplyResult, Desired } from './types.js'
+import { Work } from './work.js'
 
 /** Options of `reconcile`. All times are in seconds, fractions allowed. */
 export interface ReconcileOptions extends Omit<ApplyOptions, 'dryRun'> {
@@ -252,7 +253,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     const { generation } = state
     const work = new Work(this.#handle, state.desired, this.#settings)
     try {
-      const result = await work.once((service, destination) => this.#expired(`${serviceId(service)} ${destinationId(destination)}`))
+      const result = await work.once((service, destination) => this.#expired(fullDestinationId(service, destination)))
       state.good = true
       this.#states = [state, ...this.#states.filter((other) => other.generation > generation)]
       delay = this.#report(result, generation)
@@ -297,7 +298,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   #report(result: ApplyResult, generation: number): number {
     const { plan, rollback } = result
     const draining = plan.draining ?? []
-    const ids = new Set(draining.map(({ service, destination }) => `${serviceId(service)} ${destinationId(destination)}`))
+    const ids = new Set(draining.map(({ service, destination }) => fullDestinationId(service, destination)))
     for (const id of this.#drainingSince.keys()) if (!ids.has(id)) this.#drainingSince.delete(id)
     if (rollback === undefined) for (const id of ids) if (!this.#drainingSince.has(id)) this.#drainingSince.set(id, performance.now())
     if (plan.operations.length > 0) this.#tell('applied', { ...result, generation })

@@ -3,8 +3,9 @@ import { boolean } from '../arguments/validate.js'
 import type {
   Daemon, Destination, DestinationKey, ListedDestination, ListedService, ListedTable, ListedTableService, Rates, Service, ServiceKey, Statistics, Timeouts,
 } from '../model/types.js'
-import { destinationDifferences, serviceDifferences } from './compare.js'
-import { configurationOf, destinationId, keyOf, serviceConfigurationOf, serviceId } from './complete.js'
+import { destinationId, keyOf, serviceId } from '../model/key.js'
+import { configurationOf, serviceConfigurationOf } from './configuration.js'
+import { destinationDifferences, serviceDifferences } from './differences.js'
 import { optionsObject, seconds, signalOption } from './options.js'
 import { TrafficMeter, type Counted } from './rates.js'
 

@@ -43,7 +43,7 @@ const SERVICE: Known = {
 }
 
 /** A key may be cut out of anything that a service is known by: a listed service, or one with its destinations. */
-const KEY: Known = { what: 'a service', names: new Set([...NAMES, 'destinations']) }
+const WITH_DESTINATIONS: Known = { what: 'a service', names: new Set([...NAMES, 'destinations']) }
 
 const PERSISTENCE: Known = { what: 'persistence', names: new Set(['timeout', 'prefixLength', 'netmask']) }
 
@@ -116,7 +116,7 @@ export function writeServiceKey(requests: Requests, at: number, value: unknown):
     return
   }
   writeKey(requests, at, service)
-  onlyKnown(service, keyProperties, 'service', KEY)
+  onlyKnown(service, keyProperties, 'service', WITH_DESTINATIONS)
 }
 
 /** Family of the service whose record is at `at`: 4 or 6. */
@@ -169,8 +169,10 @@ let lastScheduler: string = DEFAULTS.scheduler
 
 /**
  * Writes a service's configuration. What is missing gets its default, or is refused where the configuration must be `complete`.
+ *
+ * @param withDestinations whether it may have destinations, which are not looked at
  */
-export function writeService(requests: Requests, at: number, value: unknown, complete: boolean): void {
+export function writeService(requests: Requests, at: number, value: unknown, complete: boolean, withDestinations = false): void {
   const service = object(value, 'service')
   let present = writeKey(requests, at, service) | CONFIGURATION
   let read = keyProperties
@@ -226,5 +228,6 @@ export function writeService(requests: Requests, at: number, value: unknown, com
   u32[at4 + TIMEOUT] = timeout
   u32[at4 + NETMASK] = mask
   u32[at4 + PRESENT] = present
-  onlyKnown(service, read, 'service', SERVICE)
+  if (withDestinations && property(service, 'destinations') !== undefined) read++
+  onlyKnown(service, read, 'service', withDestinations ? WITH_DESTINATIONS : SERVICE)
 }
