@@ -14,8 +14,9 @@ import { changes, packOperation } from './operations.js'
 const ANY_SERVICE: ServiceKey = { protocol: 'tcp', address: '0.0.0.0', port: 0 }
 
 /**
- * A service, and one of its destinations, as they are to be: packed by the writers that requests are packed by, which validate them and fill in the defaults, so that
- * they can be compared with what the kernel lists. Nothing here knows a default or a range of its own, and nothing is sent.
+ * A service, and one of its destinations, as they are to be: packed by the writers that requests are packed by, which validate them and
+ * fill in the defaults, so that they can be compared with what the kernel lists. Nothing here knows a default or a range of its own, and
+ * nothing is sent.
  */
 export class Draft {
   readonly #requests = new Requests(SERVICE_SIZE + DESTINATION_REQUEST_SIZE + 64)
@@ -85,8 +86,8 @@ export function checkTimeouts(timeouts: Partial<Timeouts>): void {
 }
 
 /**
- * Why an operation cannot be sent, in words; `undefined` for one that can. Other programs' entries, which the kernel took, can be configured as this library
- * refuses to.
+ * Why an operation cannot be sent, in words; `undefined` for one that can. Other programs' entries, which the kernel took, can be
+ * configured as this library refuses to.
  */
 export function objection(operation: Operation): string | undefined {
   requests.clear()

@@ -53,8 +53,8 @@ export class PackedDestinations {
 }
 
 /**
- * A table as the kernel listed it, still packed: only what somebody asks for becomes objects. Services and destinations are found by the bytes of their keys, and
- * compared by the bytes of their configuration.
+ * A table as the kernel listed it, still packed: only what somebody asks for becomes objects. Services and destinations are found by the
+ * bytes of their keys, and compared by the bytes of their configuration.
  */
 export class PackedTable {
   readonly #listing: Reply
@@ -122,7 +122,10 @@ export class PackedTable {
     return destinations.read(destinations.find(this.#keys))
   }
 
-  /** Number of the service with this id, or -1. Finds those too whose key cannot be packed: the kernel takes protocols that it does not balance. */
+  /**
+   * Number of the service with this id, or -1. Finds those too whose key cannot be packed: the kernel takes protocols that it does not
+   * balance.
+   */
   numberOf(id: string): number {
     this.#numbers ??= new Map(this.services.map((service) => [serviceId(this.key(service)), service]))
     return this.#numbers.get(id) ?? -1

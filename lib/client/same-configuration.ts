@@ -3,8 +3,8 @@ import { bits, index, records } from '../wire/layout.js'
 import type { View } from '../wire/unpack/reply.js'
 
 /**
- * Whether two packed entries are configured alike. The leading part of a listed record is its configuration, and has the same layout as a request: the bytes are
- * compared, without those that say nothing. Their keys are not looked at.
+ * Whether two packed entries are configured alike. The leading part of a listed record is its configuration, and has the same layout as a
+ * request: the bytes are compared, without those that say nothing. Their keys are not looked at.
  */
 
 const { fields } = records.service
@@ -66,8 +66,8 @@ export function sameDestinationConfiguration(a: View, aAt: number, b: View, bAt:
 }
 
 /**
- * The kernel has no use for a checksum of IPIP, nor for a port of anything but GUE (`ip_vs_tunnel_xmit`): other programs can set them. Kernels before 5.2
- * send no tunnel; theirs is IPIP, which is all zeros.
+ * The kernel has no use for a checksum of IPIP, nor for a port of anything but GUE (`ip_vs_tunnel_xmit`): other programs can set them.
+ * Kernels before 5.2 send no tunnel; theirs is IPIP, which is all zeros.
  */
 function sameTunnel(a: View, aAt: number, b: View, bAt: number): boolean {
   const type = a.u8[aAt + TUNNEL_TYPE]

@@ -1,7 +1,10 @@
 import { keyOf } from '../model/key.js'
 import type { Destination, ListedService, Service, Tunnel } from '../model/types.js'
 
-/** A listed tunnel without what the kernel has no use for (`ip_vs_tunnel_xmit`): other programs can set a port for any type, and a checksum for IPIP. */
+/**
+ * A listed tunnel without what the kernel has no use for (`ip_vs_tunnel_xmit`): other programs can set a port for any type, and a checksum
+ * for IPIP.
+ */
 function tunnelInUse(tunnel: Tunnel | null): Tunnel | null {
   if (tunnel?.type === 'ipip') return { type: 'ipip', checksum: 'none' }
   return tunnel?.type === 'gre' ? { type: 'gre', checksum: tunnel.checksum } : tunnel

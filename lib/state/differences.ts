@@ -43,7 +43,9 @@ function isAsListed<Configuration extends object>(names: readonly (keyof Configu
     && Object.entries(desired).every(([name, value]) => value === undefined || name in listed || OTHERS.has(name))
 }
 
-/** Whether a desired service is written just as one is listed, whose key is the same. So is what a snapshot has of other programs' entries. */
+/**
+ * Whether a desired service is written just as one is listed, whose key is the same. So is what a snapshot has of other programs' entries.
+ */
 export const isServiceAsListed = (desired: object, listed: Service): boolean => isAsListed(SERVICE_OPTIONS, desired, listed)
 
 /** The same of a destination. */

@@ -16,8 +16,8 @@ function left(draining: readonly DrainingDestination[], outcomes: readonly Outco
 }
 
 /**
- * Removes destinations as their connections go, until none is left or the time limit has passed. Tells again and again which of them are still there; at the end,
- * those that stay at weight 0.
+ * Removes destinations as their connections go, until none is left or the time limit has passed. Tells again and again which of them are
+ * still there; at the end, those that stay at weight 0.
  *
  * @param draining destinations at weight 0
  */
@@ -44,8 +44,8 @@ export async function* drain(
     const over = begin >= end
     const staged = await planTable(desired, await handle.table(), settings, (service, destination) => over && mine.has(fullDestinationId(service, destination)))
     looking = performance.now() - begin
-    // What others changed meanwhile is left alone, and what they bring to weight 0 is not waited for. A destination of this apply that they gave a weight again is
-    // brought down again.
+    // What others changed meanwhile is left alone, and what they bring to weight 0 is not waited for. A destination of this apply that they
+    // gave a weight again is brought down again.
     const retire = staged.retire.filter((operation) => operation.type === 'removeService' ? services.has(serviceId(operation.service))
       : 'destination' in operation && mine.has(fullDestinationId(operation.service, operation.destination)))
     for (const operation of retire) sender.planned.push(operation)

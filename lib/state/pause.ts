@@ -7,8 +7,8 @@ const LONGEST = 3
 const CALLS = 16
 
 /**
- * Lets the event loop turn while work goes on for long: `if (pause.isDue()) await pause.take()` after each small step. Two steps rather than one, because to await
- * what is not due would take longer than the step.
+ * Lets the event loop turn while work goes on for long: `if (pause.isDue()) await pause.take()` after each small step. Two steps rather
+ * than one, because to await what is not due would take longer than the step.
  */
 export class Pause {
   #since = performance.now()

@@ -24,8 +24,8 @@ const hasPlainKey = (entry: unknown): entry is ServiceKey =>
   typeof entry === 'object' && entry !== null && Object.values(keyOf(entry as ServiceKey)).every((value) => typeof value === 'string' || typeof value === 'number')
 
 /**
- * Compares a desired table with a listed one, service by service: each desired entry is packed, found in the table by the bytes of its key, and compared with what
- * is there byte by byte. Words are made only of what differs.
+ * Compares a desired table with a listed one, service by service: each desired entry is packed, found in the table by the bytes of its key,
+ * and compared with what is there byte by byte. Words are made only of what differs.
  */
 class Planner {
   readonly staged = emptyPlan()
@@ -64,8 +64,8 @@ class Planner {
   }
 
   /**
-   * Puts a desired service into the draft. Other programs' entries can be configured as this library refuses to write: such a one can be desired as it is listed, so
-   * that a snapshot is a desired state whatever is in it.
+   * Puts a desired service into the draft. Other programs' entries can be configured as this library refuses to write: such a one can be
+   * desired as it is listed, so that a snapshot is a desired state whatever is in it.
    */
   #packService(entry: unknown, path: string): void {
     try {

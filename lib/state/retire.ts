@@ -20,7 +20,8 @@ export class Retirement {
   constructor(private readonly staged: StagedPlan, private readonly settings: PlanSettings, private readonly expired: Expired) {}
 
   /**
-   * Why a destination can be removed now, in words. `undefined` where it drains: then it is in the plan's list of those, and brought to weight 0 if it is not there yet.
+   * Why a destination can be removed now, in words. `undefined` where it drains: then it is in the plan's list of those, and brought to
+   * weight 0 if it is not there yet.
    *
    * @param service the configuration that the service is going to have
    */

@@ -96,7 +96,8 @@ export class Work {
   }
 
   /**
-   * Carries out the plan: what adds and changes, then what takes away, where its replacement is in force. Undoes all of it if anything is refused and `rollback` is set.
+   * Carries out the plan: what adds and changes, then what takes away, where its replacement is in force. Undoes all of it if anything is
+   * refused and `rollback` is set.
    */
   async #carryOut(table: PackedTable, build: readonly Operation[], after: readonly Operation[]): Promise<void> {
     const { handle, settings } = this

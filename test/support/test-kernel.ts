@@ -82,7 +82,10 @@ const bytesOf = (record: Uint8Array, name: RecordName, member: string): Uint8Arr
 const sizes = { u8: 1, u16: 2, u32: 4, i32: 4, u64: 8 }
 const lengthOf = ({ type, length }: Field): number => type === 'bytes' || type === 'string' ? length : sizes[type]
 
-/** What tells a record from others: the fields of its key, without the bits that say which fields are there. Between fields a request has anything. */
+/**
+ * What tells a record from others: the fields of its key, without the bits that say which fields are there. Between fields a request has
+ * anything.
+ */
 const keyOf = (record: Uint8Array, name: 'service' | 'destination'): string => Object.values(records[name].fields)
   .filter(({ offset, bit }) => bit >= 0 && offset < records[name].keySize)
   .map((field) => Buffer.from(record.buffer, record.byteOffset + field.offset, lengthOf(field)).toString('latin1')).join('')
@@ -116,10 +119,11 @@ export interface Counts {
 }
 
 /**
- * IPVS at the byte boundary: it takes packed requests and gives packed replies, over a table of its own. Everything above the bytes runs on it as on the
- * real kernel. What it refuses and how it lists is held to the real one by test/kernel/test-kernel.test.ts.
+ * IPVS at the byte boundary: it takes packed requests and gives packed replies, over a table of its own. Everything above the bytes runs on
+ * it as on the real kernel. What it refuses and how it lists is held to the real one by test/kernel/test-kernel.test.ts.
  *
- * It is no kinder than the real thing: the memory of a reply is used again and holds garbage behind the reply's end, and answers come in a later turn.
+ * It is no kinder than the real thing: the memory of a reply is used again and holds garbage behind the reply's end, and answers come in a
+ * later turn.
  */
 export class TestKernel {
   readonly #services = new Map<string, Service>()
@@ -349,7 +353,8 @@ export class TestKernel {
     if (textOf(body, 'daemon', 'interface') !== 'lo') return -ENODEV
     if (this.#daemons.has(role)) return -EEXIST
     const record = recordOf(body, 'daemon')
-    // A master's messages fill an Ethernet frame; a backup takes what the loopback's MTU lets through, and 1024 bytes at least (ip_vs_sync.c).
+    // A master's messages fill an Ethernet frame; a backup takes what the loopback's MTU lets through, and 1024 bytes at least
+    // (ip_vs_sync.c).
     const defaults = { maxLength: role === MASTER ? 1472 : 65507, port: 8848, ttl: 1 }
     if (role !== MASTER && has(body, 'daemon', 'maxLength')) setField(record, 'daemon', 'maxLength', Math.max(field(body, 'daemon', 'maxLength'), 1024))
     for (const [member, value] of Object.entries(defaults)) if (!has(body, 'daemon', member)) setField(record, 'daemon', member, value)

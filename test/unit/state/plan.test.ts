@@ -139,6 +139,45 @@ describe('a large service', () => {
   })
 })
 
+describe('a list that was edited while it was read', () => {
+  test('has a destination twice, which is planned for once', async () => {
+    const model = await modelOf([{ ...web, destinations: [a, b] }])
+    model.kernel.arrange = ({ command }, records) => command === 'getDest' ? [...records, records[0], records[1]] : records
+    const operationsFor = async (desired: Desired): Promise<Operation[]> => (await model.ipvs.plan(desired, { prune: 'all' })).operations
+    expect(await operationsFor([{ ...web, destinations: [b, a] }])).toEqual([])
+    expect(await operationsFor([{ ...web, destinations: [{ ...a, weight: 2 }] }])).toMatchObject([
+      { type: 'updateDestination', destination: { address: a.address, weight: 2 } }, { type: 'removeDestination', destination: { address: b.address } },
+    ])
+  })
+})
+
+test('the event loop has its turns within a service, and a plan under way beside another is not disturbed', async () => {
+  const many = Array.from({ length: 500 }, (_, i) => ({ ...a, address: `10.2.${i >> 8}.${i & 255}` }))
+  const model = await modelOf([{ ...web, destinations: many }, { ...web, port: 81, destinations: many }])
+  let time = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => time += 10)
+  let turns = 0
+  let planning = true
+  const count = (): void => {
+    turns++
+    if (planning) setImmediate(count)
+  }
+  setImmediate(count)
+  try {
+    const raised = (port: number, weight: number): Promise<{ operations: Operation[] }> =>
+      model.ipvs.plan([{ ...web, port, destinations: many.map((destination) => ({ ...destination, weight })) }])
+    const plans = await Promise.all([raised(80, 2), raised(81, 3)])
+    for (const [i, { operations }] of plans.entries()) {
+      expect(operations).toHaveLength(many.length)
+      for (const operation of operations) expect(operation).toMatchObject({ type: 'updateDestination', service: { port: 80 + i }, destination: { weight: 2 + i } })
+    }
+    expect(turns).toBeGreaterThan(20)
+  } finally {
+    planning = false
+    clock.mockRestore()
+  }
+})
+
 describe('draining', () => {
   const options = { prune: 'all', drain: true } as const
 
@@ -349,6 +388,27 @@ describe('entries of other programs that this library refuses to write', () => {
       },
     }))
     expect(model.contents()).toEqual((await modelOf([{ ...web, scheduler: 'rr', destinations: [b] }])).contents())
+  })
+
+  test('are as desired in a snapshot, and refused where anything else is desired of them', async () => {
+    const model = await modelWithForeign()
+    model.other.addService({ ...web, port: 81, persistence: {} })
+    model.kernel.configure({ ...web, port: 81 }, undefined, { timeout: 5_000_000 })
+    const snapshot = model.kernel.table()
+    expect(await model.ipvs.plan(snapshot, { prune: 'all' })).toEqual({ operations: [], warnings: [] })
+    const [{ destinations }] = snapshot.services
+    const index = destinations.findIndex(({ forward }) => forward === 'dr')
+    destinations[index] = { ...destinations[index], weight: 2 }
+    await expect(model.ipvs.plan(snapshot)).rejects.toMatchObject({ field: `desired.services[0].destinations[${index}].port` })
+    destinations[index] = { ...destinations[index], weight: 1, wieght: 2 } as never
+    await expect(model.ipvs.plan(snapshot)).rejects.toMatchObject({ field: `desired.services[0].destinations[${index}].wieght` })
+  })
+
+  test('over a protocol that IPVS does not balance are as desired in a snapshot too, and stay otherwise', async () => {
+    const model = await modelOf([{ ...web, destinations: [a] }])
+    model.kernel.configure(web, undefined, { protocol: 47 })
+    expect(await model.ipvs.plan(model.kernel.table(), { prune: 'all' })).toEqual({ operations: [], warnings: [] })
+    expect(await model.ipvs.plan([], { prune: 'all' })).toMatchObject({ operations: [], warnings: [{ code: 'cannot-remove', service: { protocol: 47 } }] })
   })
 
   test('are listed as not undone where a rollback would have to bring them back; all else is undone', async () => {
