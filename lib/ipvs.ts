@@ -13,9 +13,10 @@ import { sysctl, type Sysctl } from './proc/sysctl.js'
 import { processorTotals, totals } from './proc/totals.js'
 import type { Connection, ConnectionFilter, ProcessorTotals, Totals } from './proc/types.js'
 import { Queue } from './client/queue.js'
+import { readPackedTable } from './client/packed-table.js'
 import { snapshot } from './client/snapshot.js'
-import { apply, plan, type TableHandle } from './state/apply.js'
-import { currentTable } from './state/current.js'
+import { apply, plan } from './state/apply.js'
+import type { TableHandle } from './state/handle.js'
 import { reconcile, type Reconciler, type ReconcileOptions } from './state/reconcile.js'
 import type { ApplyOptions, ApplyResult, Desired, Plan, PlanOptions } from './state/types.js'
 import { watch, type Observation, type WatchOptions } from './state/watch.js'
@@ -161,8 +162,7 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
 
   /** What plans are made with. */
   readonly #state: TableHandle = {
-    snapshot: () => this.snapshot(),
-    current: (desired) => currentTable(this.#queue, desired),
+    table: () => readPackedTable(this.#queue),
     batch: (operations, options) => this.batch(operations, options),
     sysctl: this.sysctl,
   }

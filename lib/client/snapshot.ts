@@ -171,6 +171,9 @@ export const settingsOf = (table: Reply): Pick<ListedTable, 'timeouts' | 'daemon
 /** Where the service with this number is in the listing. */
 export const serviceAt = (table: Reply, service: number): number => table.recordsOf(SERVICES) + service * LISTED_SERVICE_SIZE
 
+/** How many services there are in the listing. */
+export const serviceCount = (table: Reply): number => table.recordCount(SERVICES)
+
 /** The promise API's `snapshot`. */
 export async function snapshot(queue: Queue): Promise<ListedTable> {
   const services: ListedTableService[] = []

@@ -1,10 +1,9 @@
-import type { IpvsSync } from '../ipvs-sync.js'
+import { Ipvs } from '../ipvs.js'
 import { destinationId, serviceId } from '../model/keys.js'
 import { formatCommands } from '../rules/format-commands.js'
 import { TableModel } from '../rules/table-model.js'
 import type { RuleOperation } from '../rules/types.js'
-import { apply, type TableHandle } from '../state/apply.js'
-import type { DesiredTable } from '../state/types.js'
+import type { ApplyResult, DesiredTable } from '../state/types.js'
 import type { DaemonInput, Operation, Table, Timeouts } from '../model/types.js'
 import { status } from './handle.js'
 import { complain, print } from './output.js'
@@ -15,14 +14,10 @@ import { refusal } from './refusals.js'
  * `ipvs -R --replace`: makes the table what the commands would make of an empty one. Adds and changes first and removes last, so that
  * traffic is served throughout. Leaves timeouts and sync daemons alone unless the commands mention them.
  */
-export async function replace(ipvs: IpvsSync, operations: readonly RuleOperation[], { dryRun = false }: OwnOptions): Promise<number> {
+export async function replace(operations: readonly RuleOperation[], { netns, dryRun = false }: OwnOptions): Promise<number> {
   const desired = desiredBy(operations)
   if (!desired) return status.refused
-  const handle: TableHandle = {
-    snapshot: () => Promise.resolve(ipvs.snapshot()),
-    batch: (batch, options) => Promise.resolve(ipvs.batch(batch as Operation[], options)),
-  }
-  const result = await apply(handle, desired, { prune: 'all', dryRun })
+  const result = await applied(desired, dryRun, netns)
   for (const { message } of result.plan.warnings) complain(`ipvs: ${message}`)
   if (dryRun) {
     print(formatCommands(result.plan.operations))
@@ -35,6 +30,15 @@ export async function replace(ipvs: IpvsSync, operations: readonly RuleOperation
     complain(`ipvs: ${line === undefined ? formatCommands([operation]).trimEnd() : `line ${line}`}: ${error ? refusal(error) : outcome}`)
   }
   return failed.length > 0 ? status.refused : status.done
+}
+
+async function applied(desired: DesiredTable, dryRun: boolean, netns: string | undefined): Promise<ApplyResult> {
+  const ipvs = await Ipvs.open(netns === undefined ? {} : { netns })
+  try {
+    return await ipvs.apply(desired, { prune: 'all', dryRun })
+  } finally {
+    await ipvs.close()
+  }
 }
 
 /** The table that the commands describe; `undefined`, after complaining, if they contradict one another. */

@@ -18,7 +18,7 @@ export async function restore(own: OwnOptions): Promise<number> {
   const operations = await readOperations()
   if (typeof operations === 'number') return operations
   return withHandle(own, async (ipvs) => {
-    if (own.replace) return (await import('./replace.js')).replace(ipvs, operations, own)
+    if (own.replace) return (await import('./replace.js')).replace(operations, own)
     const refused = own.dryRun ? rehearse(ipvs, operations) : carryOut(ipvs, operations)
     return refused ? status.refused : status.done
   })

@@ -38,6 +38,10 @@ export const serviceId = (service: NamedServiceKey): string =>
 /** What tells a destination from the others of its service, as text for maps. */
 export const destinationId = ({ address, port }: NamedEndpoint): string => `${address} ${port}`
 
+/** What tells a destination from those of all services, as text for maps. */
+export const fullDestinationId = (service: NamedServiceKey, destination: NamedEndpoint): string =>
+  `${serviceId(service)} ${destinationId(destination)}`
+
 /** Address and port in words: '192.0.2.2:80', '[2001:db8::2]:80'. */
 export const endpointWords = ({ address, port }: NamedEndpoint): string =>
   familyOfAddress(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`

@@ -5,7 +5,10 @@ import type { Desired, DesiredService } from './types.js'
 
 const TABLE: Known = { what: 'a table', names: new Set(['services', 'timeouts', 'daemons']) }
 
-/** A desired table that can be read as often as needed, whatever becomes of the lists that were given. What is in the lists stays the caller's: to copy it would cost more than to compare it. */
+/**
+ * A desired table that can be read as often as needed, whatever becomes of the lists that were given. What is in the lists stays the
+ * caller's: to copy it would cost more than to compare it.
+ */
 export interface DesiredState {
   services: readonly DesiredService[]
   /** What the service with the same number has as destinations, an array or bad input. */

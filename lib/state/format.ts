@@ -1,5 +1,5 @@
 import type { Operation } from '../model/types.js'
-import { endpointWords, serviceWords } from './complete.js'
+import { endpointWords, serviceWords } from '../model/keys.js'
 import type { Plan } from './types.js'
 
 /** What an operation is about, in words. */

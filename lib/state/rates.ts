@@ -4,10 +4,11 @@ import type { Rates, Statistics } from '../model/types.js'
 /**
  * How fast something goes, from what is listed of it again and again.
  *
- * The kernel adds up the counters of a service or a destination every two seconds (net/netfilter/ipvs/ip_vs_est.c), since Linux 6.2 each at a time of its own,
- * and lists nothing newer in between. So the difference of two looks, divided by the time between them, says nothing of the rate: it may be of one period
- * too many or too few. Each time it adds up, the kernel also moves its own average a quarter of the way towards the rate of the period that has ended. That
- * tells two things that counters alone do not: how many periods there were between two looks, and whether somebody zeroed the counters.
+ * The kernel adds up the counters of a service or a destination every two seconds (net/netfilter/ipvs/ip_vs_est.c), since Linux 6.2 each at
+ * a time of its own, and lists nothing newer in between. So the difference of two looks, divided by the time between them, says nothing of
+ * the rate: it may be of one period too many or too few. Each time it adds up, the kernel also moves its own average a quarter of the way
+ * towards the rate of the period that has ended. That tells two things that counters alone do not: how many periods there were between two
+ * looks, and whether somebody zeroed the counters.
  */
 
 /** Seconds between two times that the kernel adds up the counters of an entry. */
@@ -19,7 +20,9 @@ const KEPT = 3 / 4
 /** Seconds without news of an entry from which on a period has ended without traffic. More than one, because the kernel can be late. */
 const QUIET = 1.25 * PERIOD
 
-/** Seconds between two looks from which on the time itself says the number of periods well enough: to three parts in a hundred, or better. */
+/**
+ * Seconds between two looks from which on the time itself says the number of periods well enough: to three parts in a hundred, or better.
+ */
 const LONG = 60
 
 /** Periods after which the kernel's average has forgotten what was before: to one part in a hundred. */
@@ -38,7 +41,9 @@ export interface Measurement {
   listed: Counted
   /** What the counters grew by since the look before. Of counters that were zeroed in between, what they have counted since. */
   difference: Statistics
-  /** The rate of the last whole periods. The kernel's own average where none has been seen yet, and 0 where one has passed without traffic. */
+  /**
+   * The rate of the last whole periods. The kernel's own average where none has been seen yet, and 0 where one has passed without traffic.
+   */
   perSecond: Rates
   /** Seconds since the end of a period was last seen. */
   since: number
@@ -55,7 +60,10 @@ interface Story {
   periods: number
 }
 
-/** How far a story's end is from the average that the kernel lists: 0 where it is the same. Of each counter, so that large ones do not drown small ones. */
+/**
+ * How far a story's end is from the average that the kernel lists: 0 where it is the same. Of each counter, so that large ones do not drown
+ * small ones.
+ */
 function distance({ growth, from, periods }: Story, listed: Rates): number {
   const kept = KEPT ** periods
   let sum = 0
@@ -131,7 +139,9 @@ export function measure(before: Measurement | undefined, listed: Counted, elapse
 /** How badly the counters' going on may explain the kernel's average before their having been zeroed is thought of. */
 const DOUBT = 0.25
 
-/** What happened, as far as it can be told. Counters that fell were zeroed; others only if that explains the kernel's average far better. */
+/**
+ * What happened, as far as it can be told. Counters that fell were zeroed; others only if that explains the kernel's average far better.
+ */
 function chosen(before: Counted, after: Counted, elapsed: number, fell: boolean): Story {
   if (fell) return nearest(beganAnew(after, elapsed), after.rates).story
   const on = nearest(wentOn(before, after.stats, elapsed), after.rates)

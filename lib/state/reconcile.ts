@@ -2,15 +2,19 @@ import { EventEmitter } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { object, refuseUnknown, type Known } from '../arguments/validate.js'
 import { invalidType, isArgumentError, outOfRange } from '../model/errors.js'
-import { Work, type TableHandle } from './apply.js'
-import { destinationId, serviceId } from './complete.js'
+import { fullDestinationId } from '../model/keys.js'
 import { readDesired, type DesiredState } from './desired.js'
+import type { TableHandle } from './handle.js'
 import { applySettings, LONGEST, seconds, type ApplySettings } from './options.js'
 import type { ApplyOptions, ApplyResult, Desired } from './types.js'
+import { Work } from './work.js'
 
 /** Options of `reconcile`. All times are in seconds, fractions allowed. */
 export interface ReconcileOptions extends Omit<ApplyOptions, 'dryRun'> {
-  /** From one look at the table to the next, 10 by default: how long what others change stays. While something drains, `drain.interval` counts where it is shorter. */
+  /**
+   * From one look at the table to the next, 10 by default: how long what others change stays. While something drains, `drain.interval`
+   * counts where it is shorter.
+   */
   interval?: number
   /** By which part of the interval each wait differs at random, 0 to 1, so that many programs do not look at once. 0.1 by default. */
   jitter?: number
@@ -20,15 +24,19 @@ export interface ReconcileOptions extends Omit<ApplyOptions, 'dryRun'> {
   backOff?: { min?: number, max?: number }
 }
 
-/** Events of a {@link Reconciler} and their arguments. `generation` is the number of the state that it is about: each state that is set has the next one, from 1. */
+/**
+ * Events of a {@link Reconciler} and their arguments. `generation` is the number of the state that it is about: each state that is set has
+ * the next one, from 1.
+ */
 export interface ReconcilerEvents {
   /** Something was done, or refused: what, and why. Of work that an error or `close()` ended too. */
   applied: [result: ApplyResult & { generation: number }]
   /** The table is as desired, and nothing drains. */
   settled: [state: { generation: number }]
   /**
-   * It did not work: the error, or the refusals; the next attempt comes after so many seconds. `Infinity`: the state has a mistake and is refused whole, or the async iterable
-   * of states has failed; the last good state stays in force. It has no consequences if nobody listens.
+   * It did not work: the error, or the refusals; the next attempt comes after so many seconds. `Infinity`: the state has a mistake and is
+   * refused whole, or the async iterable of states has failed; the last good state stays in force. It has no consequences if nobody
+   * listens.
    */
   failed: [failure: { error?: unknown, result?: ApplyResult, generation: number, retryIn: number }]
   /** The loop has ended. */
@@ -95,9 +103,11 @@ function pace({ interval, jitter, coalesce, backOff }: ReconcileOptions): Pace {
 }
 
 /**
- * A loop that keeps the table at a desired state: looks at it in intervals, repairs what others changed, follows a desired state that changes.
+ * A loop that keeps the table at a desired state: looks at it in intervals, repairs what others changed, follows a desired state that
+ * changes.
  *
- * Made by `Ipvs.reconcile`. It keeps the process alive until it is closed. The handle must stay open for as long, and can be used beside it.
+ * Made by `Ipvs.reconcile`. It keeps the process alive until it is closed. The handle must stay open for as long, and can be used beside
+ * it.
  */
 export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncDisposable {
   readonly #handle: TableHandle
@@ -106,7 +116,9 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   readonly #stop = new AbortController()
   /** When a destination was first seen to drain, by the clock of `performance.now()`. */
   readonly #drainingSince = new Map<string, number>()
-  /** What is wanted: the last one. Those before it are there for the case that it has a mistake: first one that is good, if there is one. */
+  /**
+   * What is wanted: the last one. Those before it are there for the case that it has a mistake: first one that is good, if there is one.
+   */
   #states: Wanted[] = []
   /** States whose promise is not settled. */
   #unanswered: Wanted[] = []
@@ -150,8 +162,9 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   /**
    * Says anew what the table should be. A state with a mistake is refused whole, and the last good one stays in force.
    *
-   * Fulfilled when the state, or a later one that was set meanwhile, is in force; what drains is not waited for. An error of the way to the kernel is no answer: it is tried
-   * again. Rejects with the mistake, or with ERR_IPVS_CLOSED where `close()` came before. Nobody has to wait for it: a mistake is a 'failed' event too.
+   * Fulfilled when the state, or a later one that was set meanwhile, is in force; what drains is not waited for. An error of the way to the
+   * kernel is no answer: it is tried again. Rejects with the mistake, or with ERR_IPVS_CLOSED where `close()` came before. Nobody has to
+   * wait for it: a mistake is a 'failed' event too.
    */
   set(desired: Desired): Promise<InForce> {
     const rejected = (error: unknown): Promise<never> => {
@@ -252,7 +265,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     const { generation } = state
     const work = new Work(this.#handle, state.desired, this.#settings)
     try {
-      const result = await work.once((service, destination) => this.#expired(`${serviceId(service)} ${destinationId(destination)}`))
+      const result = await work.once((service, destination) => this.#expired(fullDestinationId(service, destination)))
       state.good = true
       this.#states = [state, ...this.#states.filter((other) => other.generation > generation)]
       delay = this.#report(result, generation)
@@ -297,7 +310,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   #report(result: ApplyResult, generation: number): number {
     const { plan, rollback } = result
     const draining = plan.draining ?? []
-    const ids = new Set(draining.map(({ service, destination }) => `${serviceId(service)} ${destinationId(destination)}`))
+    const ids = new Set(draining.map(({ service, destination }) => fullDestinationId(service, destination)))
     for (const id of this.#drainingSince.keys()) if (!ids.has(id)) this.#drainingSince.delete(id)
     if (rollback === undefined) for (const id of ids) if (!this.#drainingSince.has(id)) this.#drainingSince.set(id, performance.now())
     if (plan.operations.length > 0) this.#tell('applied', { ...result, generation })

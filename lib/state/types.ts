@@ -16,8 +16,9 @@ export interface DesiredTable {
 }
 
 /**
- * What `plan`, `apply` and `reconcile` take: a table, or its services. The lists of services and of destinations are copied when they are given, and can be changed
- * afterwards; the services and destinations themselves are not, so put others in their place instead of changing them while they are being applied.
+ * What `plan`, `apply` and `reconcile` take: a table, or its services. The lists of services and of destinations are copied when they are
+ * given, and can be changed afterwards; the services and destinations themselves are not, so put others in their place instead of changing
+ * them while they are being applied.
  */
 export type Desired = DesiredTable | Iterable<DesiredService>
 
@@ -45,12 +46,16 @@ export type Ownership = ((service: ServiceKey) => boolean) | ServiceRange | read
 /** How long a destination that is taken away is waited for. */
 export interface DrainOptions {
   /**
-   * 'all' (the default): until it has no connection of any kind. 'established': inactive ones do not count, which are all of UDP's, TCP connections that
-   * are still being opened, and those that are closed and remembered for a while: 120 seconds with 'nat', `timeouts.tcpFin` with 'dr' and 'tun'. With persistence it waits as
-   * long as 'all', because a template stays until the last of its connections is forgotten. Templates of a service that has persistence no more are not waited for.
+   * 'all' (the default): until it has no connection of any kind. 'established': inactive ones do not count, which are all of UDP's, TCP
+   * connections that are still being opened, and those that are closed and remembered for a while: 120 seconds with 'nat',
+   * `timeouts.tcpFin` with 'dr' and 'tun'. With persistence it waits as long as 'all', because a template stays until the last of its
+   * connections is forgotten. Templates of a service that has persistence no more are not waited for.
    */
   until?: 'all' | 'established'
-  /** Time limit in seconds, after which it is removed with the connections it has. 300 by default; 0 removes at once what was brought to weight 0. */
+  /**
+   * Time limit in seconds, after which it is removed with the connections it has. 300 by default; 0 removes at once what was brought to
+   * weight 0.
+   */
   timeout?: number
   /** Seconds between two looks at the connections. 0.25 by default. */
   interval?: number
@@ -59,19 +64,19 @@ export interface DrainOptions {
 /** What may be removed, and how. */
 export interface PlanOptions {
   /**
-   * What may be removed of that which the desired state does not name: 'none' (the default) removes nothing, neither services nor destinations nor sync daemons;
-   * 'owned' what `owns` says; 'all' everything. Where `owns` is given, nothing else is ever touched, with 'all' neither. Sync daemons are nobody's then: those that
-   * the desired state names are started and changed, the others are left alone.
+   * What may be removed of that which the desired state does not name: 'none' (the default) removes nothing, neither services nor
+   * destinations nor sync daemons; 'owned' what `owns` says; 'all' everything. Where `owns` is given, nothing else is ever touched, with
+   * 'all' neither. Sync daemons are nobody's then: those that the desired state names are started and changed, the others are left alone.
    */
   prune?: 'none' | 'owned' | 'all'
   /**
-   * The services that are this program's. The kernel has no place to keep an owner, so it is said each time; programs with different services share a table.
-   * A desired service outside is refused before anything is sent.
+   * The services that are this program's. The kernel has no place to keep an owner, so it is said each time; programs with different
+   * services share a table. A desired service outside is refused before anything is sent.
    */
   owns?: Ownership
   /**
-   * Whether (and how) destinations are drained before they are removed: brought to weight 0, and removed when their connections are gone. One that another program configured
-   * in a way this library refuses to write is removed at once; the operation's reason says so.
+   * Whether (and how) destinations are drained before they are removed: brought to weight 0, and removed when their connections are gone.
+   * One that another program configured in a way this library refuses to write is removed at once; the operation's reason says so.
    */
   drain?: boolean | DrainOptions
 }
@@ -82,8 +87,10 @@ export type PlannedOperation = Operation & { reason: string }
 /** Something that a plan cannot do anything about. */
 export interface PlanWarning {
   /**
-   * 'left-over': the table has more than the desired state, and `prune` keeps it. 'refuses-clients': at weight 0 the scheduler turns clients away. 'sysctl': a setting
-   * decides what becomes of a drained destination's clients. 'inactive-connections': draining waits for closed connections, for longer than the options make one expect. 'cannot-remove': an entry of another program, of a kind that this library cannot name to the kernel.
+   * 'left-over': the table has more than the desired state, and `prune` keeps it. 'refuses-clients': at weight 0 the scheduler turns
+   * clients away. 'sysctl': a setting decides what becomes of a drained destination's clients. 'inactive-connections': draining waits for
+   * closed connections, for longer than the options make one expect. 'cannot-remove': an entry of another program, of a kind that this
+   * library cannot name to the kernel.
    */
   code: 'left-over' | 'refuses-clients' | 'sysctl' | 'inactive-connections' | 'cannot-remove'
   message: string
@@ -102,8 +109,8 @@ export interface DrainingDestination {
 /** What makes the table what it should be. Plain data: `JSON.stringify` and `structuredClone` take it, `formatPlan` prints it. */
 export interface Plan {
   /**
-   * The smallest list of operations, in an order that serves traffic throughout: what is new is added and what differs is changed before anything is removed,
-   * capacity grows before it shrinks. Empty where nothing is to be done.
+   * The smallest list of operations, in an order that serves traffic throughout: what is new is added and what differs is changed before
+   * anything is removed, capacity grows before it shrinks. Empty where nothing is to be done.
    */
   operations: PlannedOperation[]
   warnings: PlanWarning[]
@@ -126,19 +133,23 @@ export interface ApplyProgress {
 export interface ApplyOptions extends PlanOptions {
   /** Plans only. */
   dryRun?: boolean
-  /** Ends the work between two batches, and the waiting for connections. What was done stays; the `AbortError` has it as `result`, with an empty plan where there was none yet. */
+  /**
+   * Ends the work between two batches, and the waiting for connections. What was done stays; the `AbortError` has it as `result`, with an
+   * empty plan where there was none yet.
+   */
   signal?: AbortSignal
   /** Called after each batch, and after each look at draining destinations. */
   onProgress?: (progress: ApplyProgress) => void
   /**
-   * If the kernel refuses anything, the inverse of everything that was done is sent. Best effort: counters and connections do not come back, other programs see the
-   * state in between, and what could not be undone is in the result. What draining removed is not undone.
+   * If the kernel refuses anything, the inverse of everything that was done is sent. Best effort: counters and connections do not come
+   * back, other programs see the state in between, and what could not be undone is in the result. What draining removed is not undone.
    */
   rollback?: boolean
   /**
-   * Reads the table once more before anything is written; if another program changed what matters in between, plans anew, at most `attempts` times (5).
-   * Then `apply` rejects with `ERR_IPVS_TABLE_CHANGING`, and nothing was sent. The kernel has no transaction, so a window remains, from the end of that last reading until the operations arrive:
-   * entries that appear or go in it lead to refusals (EEXIST, ENOENT, ESRCH), never to an operation on another entry than meant; a changed entry is overwritten.
+   * Reads the table once more before anything is written; if another program changed what matters in between, plans anew, at most
+   * `attempts` times (5). Then `apply` rejects with `ERR_IPVS_TABLE_CHANGING`, and nothing was sent. The kernel has no transaction, so a
+   * window remains, from the end of that last reading until the operations arrive: entries that appear or go in it lead to refusals
+   * (EEXIST, ENOENT, ESRCH), never to an operation on another entry than meant; a changed entry is overwritten.
    */
   concurrencyCheck?: boolean | { attempts?: number }
   /** Most operations sent together. Without it: as many as the handle's socket takes. */
@@ -156,8 +167,8 @@ export interface Outcome {
 }
 
 /**
- * How an `apply` ended. Each planned operation is in one of the four lists, which are empty after a dry run. Any error that ends it in the middle, a closed handle's or what
- * `onProgress` throws, has this as `result` too.
+ * How an `apply` ended. Each planned operation is in one of the four lists, which are empty after a dry run. Any error that ends it in the
+ * middle, a closed handle's or what `onProgress` throws, has this as `result` too.
  */
 export interface ApplyResult {
   plan: Plan
@@ -167,10 +178,16 @@ export interface ApplyResult {
   refused: Outcome[]
   /** Operations whose answer was lost: they may be in force. */
   unknown: Outcome[]
-  /** Operations that were not sent: for an overrun before them, because their service's other changes were refused, so that removing, or a lower weight, would take away what is not replaced, or because it ended early. */
+  /**
+   * Operations that were not sent: for an overrun before them, because their service's other changes were refused, so that removing, or a
+   * lower weight, would take away what is not replaced, or because it ended early.
+   */
   notSent: Outcome[]
   /** With `drain`: destinations that are left at weight 0, because their removal was refused or not sent. */
   draining?: DrainingDestination[]
-  /** With `rollback`, if anything was refused: what was undone, and what could not be: the kernel refused it, or (not sent) it would bring back what this library refuses to write. */
+  /**
+   * With `rollback`, if anything was refused: what was undone, and what could not be: the kernel refused it, or (not sent) it would bring
+   * back what this library refuses to write.
+   */
   rollback?: { undone: Outcome[], notUndone: Outcome[] }
 }

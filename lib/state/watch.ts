@@ -3,8 +3,9 @@ import { boolean } from '../arguments/validate.js'
 import type {
   Daemon, Destination, DestinationKey, ListedDestination, ListedService, ListedTable, ListedTableService, Rates, Service, ServiceKey, Statistics, Timeouts,
 } from '../model/types.js'
-import { destinationDifferences, serviceDifferences } from './compare.js'
-import { configurationOf, destinationId, keyOf, serviceConfigurationOf, serviceId } from './complete.js'
+import { destinationId, keyOf, serviceId } from '../model/keys.js'
+import { configurationOf, serviceConfigurationOf } from './configuration.js'
+import { destinationDifferences, serviceDifferences } from './differences.js'
 import { optionsObject, seconds, signalOption } from './options.js'
 import { TrafficMeter, type Counted } from './rates.js'
 
@@ -14,9 +15,15 @@ export interface WatchOptions {
   interval?: number
   /** Ends the iteration, without an error. */
   signal?: AbortSignal
-  /** Whether everything that is there at the beginning is reported as added, in a first observation without rates. Without it (the default) the first observation comes after an interval. */
+  /**
+   * Whether everything that is there at the beginning is reported as added, in a first observation without rates. Without it (the default)
+   * the first observation comes after an interval.
+   */
   initial?: boolean
-  /** Whether destinations are looked at too. True by default; without them a look at a large table costs a fraction, and `table` has services without destinations. */
+  /**
+   * Whether destinations are looked at too. True by default; without them a look at a large table costs a fraction, and `table` has
+   * services without destinations.
+   */
   destinations?: boolean
 }
 
@@ -35,12 +42,13 @@ export interface Traffic {
   /** Missing where it is about the whole service. */
   destination?: DestinationKey
   /**
-   * What the counters grew by since the look before, never below 0. Counters that were zeroed count from there. All 0 where the kernel added nothing up in
-   * between.
+   * What the counters grew by since the look before, never below 0. Counters that were zeroed count from there. All 0 where the kernel
+   * added nothing up in between.
    */
   difference: Statistics
   /**
-   * The rate of the last two-second periods that the kernel has added up: the same at any interval. The kernel's own average until one has been seen.
+   * The rate of the last two-second periods that the kernel has added up: the same at any interval. The kernel's own average until one has
+   * been seen.
    */
   perSecond: Rates
 }
@@ -54,8 +62,8 @@ export interface Observation {
   /** Services and destinations added, removed and changed. What was removed and added again in between is not seen. */
   changes: Change[]
   /**
-   * One entry for each service and destination that has traffic and was there before too, in the kernel's order. What is new has no rate yet, so that old
-   * counters the kernel revives are no traffic.
+   * One entry for each service and destination that has traffic and was there before too, in the kernel's order. What is new has no rate
+   * yet, so that old counters the kernel revives are no traffic.
    */
   rates: Traffic[]
   /** The table itself. */
@@ -89,7 +97,10 @@ const SERVICE: Kind<ServiceKey> = {
 
 const DESTINATION: Kind<DestinationKey> = { idOf: destinationId, same: (one, other) => one.port === other.port && one.address === other.address }
 
-/** The entries of two listings side by side: pairs, and those that one of them lacks. The kernel mostly lists them in the same order, and then no map is needed. */
+/**
+ * The entries of two listings side by side: pairs, and those that one of them lacks. The kernel mostly lists them in the same order, and
+ * then no map is needed.
+ */
 function* pairs<Entry>(before: readonly Entry[], after: readonly Entry[], { idOf, same }: Kind<Entry>): Generator<[Entry | undefined, Entry | undefined]> {
   let alike = 0
   for (const most = Math.min(before.length, after.length); alike < most && same(before[alike], after[alike]); alike++) yield [before[alike], after[alike]]

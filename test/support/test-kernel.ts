@@ -1,6 +1,8 @@
-import { constants } from 'node:os'
+import { mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { constants, tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
 import { Ipvs, IpvsSync, type DestinationKey, type ListedTable, type Rates, type ServiceKey, type Statistics } from 'ipvs'
-import type { CommandName, NativeHandle, NativeReply, RecordName } from '../../lib/wire/addon.js'
+import type { CommandName, Field, NativeHandle, NativeReply, RecordName } from '../../lib/wire/addon.js'
 import { commands, records, reply as layout, request as requestLayout } from '../../lib/wire/layout.js'
 import { writeDestinationKey } from '../../lib/wire/pack/destination.js'
 import { Requests } from '../../lib/wire/pack/requests.js'
@@ -62,10 +64,10 @@ const has = (record: Uint8Array, name: RecordName, member: string): boolean => (
 /** A record of a reply with the fields that a request has. */
 function recordOf(given: Uint8Array, name: RecordName): Uint8Array {
   const record = new Uint8Array(records[name].size)
-  for (const [member, { offset, type, length, bit }] of Object.entries(records[name].fields)) {
+  for (const [member, field] of Object.entries(records[name].fields)) {
+    const { offset, bit } = field
     if (bit < 0 || offset >= records[name].requestSize || !has(given, name, member)) continue
-    const bytes = type === 'u8' || type === 'bytes' || type === 'string' ? length : { u16: 2, u32: 4, i32: 4, u64: 8 }[type]
-    record.set(given.subarray(offset, offset + bytes), offset)
+    record.set(given.subarray(offset, offset + lengthOf(field)), offset)
     setPresent(record, name, member)
   }
   return record
@@ -75,6 +77,10 @@ const bytesOf = (record: Uint8Array, name: RecordName, member: string): Uint8Arr
   const { offset, length } = records[name].fields[member]
   return record.subarray(offset, offset + length)
 }
+
+/** Bytes of a record's fields. */
+const sizes = { u8: 1, u16: 2, u32: 4, i32: 4, u64: 8 }
+const lengthOf = ({ type, length }: Field): number => type === 'bytes' || type === 'string' ? length : sizes[type]
 
 /** What tells a record from others: of a key's fields those that are there, without the bits that say which. */
 const keyOf = (record: Uint8Array, name: RecordName): string => Buffer.from(recordOf(record, name).subarray(4, records[name].keySize)).toString('latin1')
@@ -108,10 +114,11 @@ export interface Counts {
 }
 
 /**
- * IPVS at the byte boundary: it takes packed requests and gives packed replies, over a table of its own. Everything above the bytes runs on it as on the
- * real kernel. What it refuses and how it lists is held to the real one by test/kernel/test-kernel.test.ts.
+ * IPVS at the byte boundary: it takes packed requests and gives packed replies, over a table of its own. Everything above the bytes runs on
+ * it as on the real kernel. What it refuses and how it lists is held to the real one by test/kernel/test-kernel.test.ts.
  *
- * It is no kinder than the real thing: the memory of a reply is used again and holds garbage behind the reply's end, and answers come in a later turn.
+ * It is no kinder than the real thing: the memory of a reply is used again and holds garbage behind the reply's end, and answers come in a
+ * later turn.
  */
 export class TestKernel {
   readonly #services = new Map<string, Service>()
@@ -129,6 +136,10 @@ export class TestKernel {
   before?: (asked: Asked) => void
   /** Is called after a request was carried out. */
   after?: (asked: Asked) => void
+  /** Arranges the records that answer a request, before they are packed: in another order, or some of them twice. */
+  arrange?: (asked: Asked, records: Uint8Array[]) => Uint8Array[]
+  /** The settings under net.ipv4.vs that there are. */
+  readonly sysctls: Partial<Record<string, number>> = {}
   #lostBatch = 0
 
   constructor() {
@@ -149,12 +160,12 @@ export class TestKernel {
 
   /** The table as a handle lists it. */
   table(): ListedTable {
-    const { refuse, lose, before, after } = this
-    this.refuse = this.lose = this.before = this.after = undefined
+    const { refuse, lose, before, after, arrange } = this
+    this.refuse = this.lose = this.before = this.after = this.arrange = undefined
     const count = this.asked.length
     const table = this.openSync().snapshot()
     this.asked.length = count
-    Object.assign(this, { refuse, lose, before, after })
+    Object.assign(this, { refuse, lose, before, after, arrange })
     return table
   }
 
@@ -165,18 +176,28 @@ export class TestKernel {
 
   /** Sets what a service, or a destination of it, has counted. */
   count(service: ServiceKey, destination: DestinationKey | undefined, { active, inactive, persistent, stats, rates }: Counts): void {
-    const requests = new Requests(256)
-    const at = requests.reserve(256)
-    if (destination === undefined) writeServiceKey(requests, at, service)
-    else writeDestinationKey(requests, at, service, destination)
-    const { record, destinations } = this.#services.get(keyOf(requests.u8.subarray(at), 'service'))!
-    const name = destination === undefined ? 'service' : 'destination'
-    const counted = destination === undefined ? record : destinations.get(keyOf(requests.u8.subarray(at + SERVICE_KEY_SIZE), 'destination'))!
+    const [name, counted] = this.#entry(service, destination)
     if (active !== undefined) setField(counted, name, 'activeConnections', active)
     if (inactive !== undefined) setField(counted, name, 'inactiveConnections', inactive)
     if (persistent !== undefined) setField(counted, name, 'persistentConnections', persistent)
     for (const [member, value] of Object.entries(stats ?? {})) setField(counted, name, member, value)
     for (const [member, value] of Object.entries(rates ?? {})) setField(counted, name, `rate${member[0].toUpperCase()}${member.slice(1)}`, value)
+  }
+
+  /** Configures an entry as another program can, and this library refuses to: fields of its record, and their values. */
+  configure(service: ServiceKey, destination: DestinationKey | undefined, fields: Record<string, number>): void {
+    const [name, record] = this.#entry(service, destination)
+    for (const [member, value] of Object.entries(fields)) setField(record, name, member, value)
+  }
+
+  #entry(service: ServiceKey, destination: DestinationKey | undefined): ['service' | 'destination', Uint8Array] {
+    const requests = new Requests(256)
+    const at = requests.reserve(256)
+    if (destination === undefined) writeServiceKey(requests, at, service)
+    else writeDestinationKey(requests, at, service, destination)
+    const { record, destinations } = this.#services.get(keyOf(requests.u8.subarray(at), 'service'))!
+    if (destination === undefined) return ['service', record]
+    return ['destination', destinations.get(keyOf(requests.u8.subarray(at + SERVICE_KEY_SIZE), 'destination'))!]
   }
 
   /** Carries out packed requests and answers as the addon does. */
@@ -195,7 +216,8 @@ export class TestKernel {
         continue
       }
       this.before?.(asked)
-      const answer = copied(this.refuse?.(asked) ?? this.#carryOut(asked))
+      const carriedOut = copied(this.refuse?.(asked) ?? this.#carryOut(asked))
+      const answer = this.arrange !== undefined && Array.isArray(carriedOut) ? this.arrange(asked, carriedOut) : carriedOut
       this.asked.push(asked.command)
       answers.push(answer)
       this.after?.(asked)
@@ -326,7 +348,8 @@ export class TestKernel {
     if (textOf(body, 'daemon', 'interface') !== 'lo') return -ENODEV
     if (this.#daemons.has(role)) return -EEXIST
     const record = recordOf(body, 'daemon')
-    // A master's messages fill an Ethernet frame; a backup takes what the loopback's MTU lets through, and 1024 bytes at least (ip_vs_sync.c).
+    // A master's messages fill an Ethernet frame; a backup takes what the loopback's MTU lets through, and 1024 bytes at least
+    // (ip_vs_sync.c).
     const defaults = { maxLength: role === MASTER ? 1472 : 65507, port: 8848, ttl: 1 }
     if (role !== MASTER && has(body, 'daemon', 'maxLength')) setField(record, 'daemon', 'maxLength', Math.max(field(body, 'daemon', 'maxLength'), 1024))
     for (const [member, value] of Object.entries(defaults)) if (!has(body, 'daemon', member)) setField(record, 'daemon', member, value)
@@ -368,9 +391,15 @@ export class TestHandle implements NativeHandle {
     return inSpace(this.kernel.execute(requests, length, count, batch), space)
   }
 
-  /** There is no /proc here. */
-  openInNamespace(): number {
-    return -ENOENT
+  /** Of /proc there are the settings that the kernel was given. */
+  openInNamespace(path: string): number {
+    const value = this.kernel.sysctls[basename(path)]
+    if (value === undefined) return -ENOENT
+    const directory = mkdtempSync(join(tmpdir(), 'ipvs-'))
+    const descriptor = openSync(join(directory, 'setting'), 'w+')
+    writeSync(descriptor, `${value}\n`, 0)
+    rmSync(directory, { recursive: true })
+    return descriptor
   }
 
   close(): void {

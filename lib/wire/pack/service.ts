@@ -48,7 +48,7 @@ const SERVICE: Known = {
 }
 
 /** Accepts any description of a service as a key: a listed service too, or one with its destinations. */
-const KEY: Known = { what: 'a service', names: new Set([...NAMES, 'destinations']) }
+const WITH_DESTINATIONS: Known = { what: 'a service', names: new Set([...NAMES, 'destinations']) }
 
 const PERSISTENCE: Known = { what: 'persistence', names: new Set(['timeout', 'prefixLength', 'netmask']) }
 
@@ -132,7 +132,7 @@ export function writeServiceKey(requests: Requests, at: number, value: unknown):
     return
   }
   writeKey(requests, at, service)
-  onlyKnown(service, keyProperties, 'service', KEY)
+  onlyKnown(service, keyProperties, 'service', WITH_DESTINATIONS)
 }
 
 /** Family of the service whose record is at `at`: 4 or 6. */
@@ -187,8 +187,10 @@ let lastScheduler: string = DEFAULTS.scheduler
 
 /**
  * Writes a service's configuration. A missing property gets its default, or is refused if the configuration must be `complete`.
+ *
+ * @param withDestinations whether it may have destinations, which are not looked at
  */
-export function writeService(requests: Requests, at: number, value: unknown, complete: boolean): void {
+export function writeService(requests: Requests, at: number, value: unknown, complete: boolean, withDestinations = false): void {
   const service = object(value, 'service')
   let present = writeKey(requests, at, service) | CONFIGURATION
   let read = keyProperties
@@ -246,5 +248,6 @@ export function writeService(requests: Requests, at: number, value: unknown, com
   u32[at4 + TIMEOUT] = timeout
   u32[at4 + NETMASK] = mask
   u32[at4 + PRESENT] = present
-  onlyKnown(service, read, 'service', SERVICE)
+  if (withDestinations && property(service, 'destinations') !== undefined) read++
+  onlyKnown(service, read, 'service', withDestinations ? WITH_DESTINATIONS : SERVICE)
 }

@@ -1,22 +1,21 @@
 import { Gauge, Registry } from 'prom-client'
 import { expect, test, vi } from 'vitest'
+import type { Desired, Ipvs } from 'ipvs'
 import { IpvsCollector } from '../../../lib/metrics/index.js'
-import { apply } from '../../../lib/state/apply.js'
-import { Model } from '../state/support/model.js'
+import { TestTable } from '../state/support/test-table.js'
 
 const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
 const none = { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 0n, outBytes: 0n }
 const still = { connections: 0, inPackets: 0, outPackets: 0, inBytes: 0, outBytes: 0 }
 
-async function tableWith(desired: Parameters<typeof apply>[1]): Promise<{ model: Model, ipvs: never }> {
-  const model = new Model()
-  await apply(model, desired)
-  return { model, ipvs: Object.assign(model, { totals: () => Promise.resolve({ stats: { ...none, connections: 7n }, rates: { ...still, inBytes: 12 } }) }) as never }
+async function tableWith(desired: Desired): Promise<{ table: TestTable, ipvs: Ipvs }> {
+  const table = await TestTable.of(desired)
+  return { table, ipvs: Object.assign(table.ipvs, { totals: () => Promise.resolve({ stats: { ...none, connections: 7n }, rates: { ...still, inBytes: 12 } }) }) }
 }
 
 test('the metrics have node_exporter\'s names and labels', async () => {
-  const { model, ipvs } = await tableWith([{ ...web, destinations: [{ address: '10.0.0.9', port: 8080, forward: 'nat', weight: 5 }] }])
-  model.connect(web, { address: '10.0.0.9', port: 8080 }, { active: 3, inactive: 2 })
+  const { table, ipvs } = await tableWith([{ ...web, destinations: [{ address: '10.0.0.9', port: 8080, forward: 'nat', weight: 5 }] }])
+  table.connect(web, { address: '10.0.0.9', port: 8080 }, { active: 3, inactive: 2 })
   const registry = new Registry()
   new IpvsCollector({ ipvs, registers: [registry], extras: false })
   const text = await registry.metrics()
@@ -30,21 +29,21 @@ test('the metrics have node_exporter\'s names and labels', async () => {
 })
 
 test('one scrape reads the table once, and what is gone is gone from the next one', async () => {
-  const { model, ipvs } = await tableWith([{ ...web, destinations: [{ address: '10.0.0.9', port: 80 }] }])
-  const read = vi.spyOn(model, 'snapshot')
+  const { ipvs } = await tableWith([{ ...web, destinations: [{ address: '10.0.0.9', port: 80 }] }])
+  const read = vi.spyOn(ipvs, 'snapshot')
   const registry = new Registry()
   const collector = new IpvsCollector({ ipvs, registers: [registry] })
   expect(await registry.metrics()).toContain('10.0.0.9')
   expect(read).toHaveBeenCalledTimes(1)
-  await apply(model, [], { prune: 'all' })
+  await ipvs.apply([], { prune: 'all' })
   expect(await registry.metrics()).not.toContain('10.0.0.9')
   collector.close()
   expect(await registry.metrics()).toBe('\n')
 })
 
 test('a draining destination and thresholds are told', async () => {
-  const { model, ipvs } = await tableWith([{ ...web, destinations: [{ address: '10.0.0.9', port: 80, weight: 0, upperThreshold: 40 }] }])
-  model.connect(web, { address: '10.0.0.9', port: 80 }, { active: 1 })
+  const { table, ipvs } = await tableWith([{ ...web, destinations: [{ address: '10.0.0.9', port: 80, weight: 0, upperThreshold: 40 }] }])
+  table.connect(web, { address: '10.0.0.9', port: 80 }, { active: 1 })
   const registry = new Registry()
   new IpvsCollector({ ipvs, registers: [registry], prefix: 'lb_', labels: ['remote_address'] })
   const text = await registry.metrics()

@@ -2,8 +2,7 @@ import { Registry, type OpenMetricsContentType, type PrometheusContentType } fro
 import { describe, expect, test, vi } from 'vitest'
 import type { DesiredService, ListedTable, Totals } from 'ipvs'
 import { IpvsCollector, MetricsWriter, type MetricsOptions } from '../../../lib/metrics/index.js'
-import { apply } from '../../../lib/state/apply.js'
-import { Model } from '../state/support/model.js'
+import { TestTable } from '../state/support/test-table.js'
 import { readExposition } from './support/exposition.js'
 
 const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
@@ -17,9 +16,7 @@ const desired: DesiredService[] = [
 
 /** A handle whose table has other numbers everywhere. */
 async function handle(services = desired): Promise<{ snapshot: () => Promise<ListedTable>, totals: () => Promise<Totals> }> {
-  const model = new Model()
-  await apply(model, services)
-  const table = await model.snapshot()
+  const table = (await TestTable.of(services)).kernel.table()
   let last = 0
   const counted = (): Totals => ({
     stats: { connections: BigInt(++last), inPackets: 2n ** 53n + BigInt(++last), outPackets: 2n ** 63n, inBytes: BigInt(++last), outBytes: 0n },

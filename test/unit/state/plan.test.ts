@@ -1,16 +1,19 @@
+import { constants } from 'node:os'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import type { DaemonInput, Destination, Operation } from 'ipvs'
-import { apply, plan } from '../../../lib/state/apply.js'
-import { formatPlan } from '../../../lib/state/format.js'
-import type { ApplyOptions, Desired, DesiredService, DesiredTable, PlanOptions } from '../../../lib/state/types.js'
+import {
+  formatPlan, type ApplyOptions, type DaemonInput, type Desired, type DesiredService, type DesiredTable, type Operation, type PlanOptions,
+} from 'ipvs'
+import { destinationId, serviceId } from '../../../lib/model/keys.js'
 import { refusal } from '../../support/errors.js'
-import { destinationId, Model, serviceId } from './support/model.js'
 import { table } from './support/tables.js'
+import { isChange, TestTable } from './support/test-table.js'
 
 // Hundreds of random tables take their time on a machine that is busy.
 vi.setConfig({ testTimeout: 60_000 })
+
+const { EINVAL } = constants.errno
 
 /** The same tables each time; another seed gives others. */
 const runs = { seed: 20, numRuns: 150 }
@@ -18,34 +21,18 @@ const runs = { seed: 20, numRuns: 150 }
 const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
 const [a, b, c] = ['10.0.0.101', '10.0.0.102', '10.0.0.103'].map((address) => ({ address, port: 80, forward: 'nat' as const }))
 
-async function modelOf(desired: Desired): Promise<Model> {
-  const model = new Model()
-  await apply(model, desired)
-  return model
-}
-
-/** A handle on a model that refuses operations of this type. */
-const refusing = (model: Model, type: Operation['type']): Model => {
-  model.refuses = (operation) => operation.type === type
-  return model
-}
+const modelOf = (desired: Desired): Promise<TestTable> => TestTable.of(desired)
 
 const typesOf = (operations: readonly Operation[]): string[] => operations.map(({ type }) => type)
-
-/** What is in a model, whatever the order. */
-async function contents(model: Model): Promise<string[]> {
-  const { services } = await model.snapshot()
-  return services.map(({ destinations, ...service }) => JSON.stringify({ ...service, stats: 0, destinations: destinations.map((entry) => ({ ...entry, stats: 0 })).sort((x, y) => destinationId(x) < destinationId(y) ? -1 : 1) })).sort()
-}
 
 describe('for random tables', () => {
   test('the plan leads from any table to any desired one, and then there is nothing to do', async () => {
     await fc.assert(fc.asyncProperty(table, table, async (before, after) => {
       const model = await modelOf(before)
-      const result = await apply(model, { services: after }, { prune: 'all' })
+      const result = await model.ipvs.apply({ services: after }, { prune: 'all' })
       expect(result.refused).toEqual([])
-      expect(await contents(model)).toEqual(await contents(await modelOf(after)))
-      expect((await plan(model, after, { prune: 'all' })).operations).toEqual([])
+      expect(model.contents()).toEqual((await modelOf(after)).contents())
+      expect((await model.ipvs.plan(after, { prune: 'all' })).operations).toEqual([])
     }), runs)
   })
 
@@ -54,19 +41,19 @@ describe('for random tables', () => {
       const model = await modelOf(before)
       const start = model.capacity()
       const end = (await modelOf(after)).capacity()
-      model.onStep = (between) => {
-        for (const [id, count] of between.capacity()) {
+      model.kernel.after = (asked) => {
+        if (isChange(asked)) for (const [id, count] of model.capacity()) {
           if ((start.get(id) ?? 0) > 0 && (end.get(id) ?? 0) > 0) expect(count).toBeGreaterThan(0)
         }
       }
-      await apply(model, after, { prune: 'all' })
+      await model.ipvs.apply(after, { prune: 'all' })
     }), runs)
   })
 
   test('no list is shorter: each operation is about an entry of its own, and changes it', async () => {
     await fc.assert(fc.asyncProperty(table, table, async (before, after) => {
       const model = await modelOf(before)
-      const { operations } = await plan(model, after, { prune: 'all' })
+      const { operations } = await model.ipvs.plan(after, { prune: 'all' })
       const entries = operations.map((operation) => {
         if (!('service' in operation) || operation.service === undefined) throw new Error(operation.type)
         return serviceId(operation.service) + ('destination' in operation ? ` ${destinationId(operation.destination)}` : '')
@@ -80,10 +67,10 @@ describe('for random tables', () => {
   test('without prune nothing is removed; with an owner nothing of others is touched', async () => {
     await fc.assert(fc.asyncProperty(table, table, async (before, after) => {
       const model = await modelOf(before)
-      const kept = await plan(model, after)
+      const kept = await model.ipvs.plan(after)
       expect(typesOf(kept.operations).filter((type) => type.startsWith('remove'))).toEqual([])
       const mine = after.filter((service) => 'port' in service && service.port === 443)
-      const owned = await plan(model, mine, { prune: 'owned', owns: { port: 443 } })
+      const owned = await model.ipvs.plan(mine, { prune: 'owned', owns: { port: 443 } })
       for (const operation of owned.operations) expect(operation).toMatchObject({ service: { port: 443 } })
     }), runs)
   })
@@ -91,9 +78,9 @@ describe('for random tables', () => {
   test('a snapshot is a desired state that is reached', async () => {
     await fc.assert(fc.asyncProperty(table, async (services) => {
       const model = await modelOf(services)
-      const snapshot = await model.snapshot()
-      expect((await plan(model, snapshot, { prune: 'all' })).operations).toEqual([])
-      expect(JSON.parse(JSON.stringify(await plan(new Model(), services)))).toMatchObject({ operations: expect.any(Array) as unknown })
+      const snapshot = model.kernel.table()
+      expect((await model.ipvs.plan(snapshot, { prune: 'all' })).operations).toEqual([])
+      expect(JSON.parse(JSON.stringify(await new TestTable().ipvs.plan(services)))).toMatchObject({ operations: expect.any(Array) as unknown })
     }), runs)
   })
 })
@@ -101,42 +88,42 @@ describe('for random tables', () => {
 describe('the order', () => {
   test('successors come before those they replace are removed', async () => {
     const model = await modelOf([{ ...web, destinations: [a] }])
-    const { operations } = await plan(model, [{ ...web, destinations: [b] }], { prune: 'all' })
+    const { operations } = await model.ipvs.plan([{ ...web, destinations: [b] }], { prune: 'all' })
     expect(typesOf(operations)).toEqual(['addDestination', 'removeDestination'])
   })
 
   test('another forwarding method is a change in place', async () => {
     const model = await modelOf([{ ...web, destinations: [a] }])
-    const { operations } = await plan(model, [{ ...web, destinations: [{ ...a, forward: 'dr' }] }], { prune: 'all' })
+    const { operations } = await model.ipvs.plan([{ ...web, destinations: [{ ...a, forward: 'dr' }] }], { prune: 'all' })
     expect(operations).toMatchObject([{ type: 'updateDestination', destination: { forward: 'dr', weight: 1 }, reason: 'forward nat → dr' }])
   })
 
   test('weights grow before others shrink', async () => {
     const model = await modelOf([{ ...web, destinations: [{ ...a, weight: 1 }, { ...b, weight: 0 }] }])
-    const { operations } = await plan(model, [{ ...web, destinations: [{ ...a, weight: 0 }, { ...b, weight: 1 }] }])
+    const { operations } = await model.ipvs.plan([{ ...web, destinations: [{ ...a, weight: 0 }, { ...b, weight: 1 }] }])
     expect(operations).toMatchObject([{ destination: { address: b.address, weight: 1 } }, { destination: { address: a.address, weight: 0 } }])
   })
 
   test('a daemon that differs is stopped and started anew', async () => {
-    const model = await modelOf({ services: [], daemons: [{ role: 'master', interface: 'eth0' }] })
-    expect((await plan(model, { services: [], daemons: [{ role: 'master', interface: 'eth0', ttl: 1 }] })).operations).toEqual([])
-    expect((await plan(model, { services: [] }, { prune: 'all' })).operations).toEqual([])
-    const { operations } = await plan(model, { services: [], daemons: [{ role: 'master', interface: 'eth0', ttl: 3 }] })
+    const model = await modelOf({ services: [], daemons: [{ role: 'master', interface: 'lo' }] })
+    expect((await model.ipvs.plan({ services: [], daemons: [{ role: 'master', interface: 'lo', ttl: 1 }] })).operations).toEqual([])
+    expect((await model.ipvs.plan({ services: [] }, { prune: 'all' })).operations).toEqual([])
+    const { operations } = await model.ipvs.plan({ services: [], daemons: [{ role: 'master', interface: 'lo', ttl: 3 }] })
     expect(typesOf(operations)).toEqual(['stopDaemon', 'startDaemon'])
-    expect(typesOf((await plan(model, { services: [], daemons: [] }, { prune: 'all' })).operations)).toEqual(['stopDaemon'])
+    expect(typesOf((await model.ipvs.plan({ services: [], daemons: [] }, { prune: 'all' })).operations)).toEqual(['stopDaemon'])
   })
 
   test('a daemon that is not named is stopped where everything is this program\'s, and left alone where it shares the table', async () => {
-    const model = await modelOf({ services: [], daemons: [{ role: 'backup', interface: 'eth0' }] })
-    const master = { role: 'master' as const, interface: 'eth0' }
-    const typesWith = async (options: PlanOptions): Promise<string[]> => typesOf((await plan(model, { services: [], daemons: [master] }, options)).operations)
+    const model = await modelOf({ services: [], daemons: [{ role: 'backup', interface: 'lo' }] })
+    const master = { role: 'master' as const, interface: 'lo' }
+    const typesWith = async (options: PlanOptions): Promise<string[]> => typesOf((await model.ipvs.plan({ services: [], daemons: [master] }, options)).operations)
     expect(await typesWith({ prune: 'all' })).toEqual(['stopDaemon', 'startDaemon'])
     for (const prune of ['owned', 'all'] as const) expect(await typesWith({ prune, owns: { port: 80 } })).toEqual(['startDaemon'])
   })
 
   test('timeouts are compared where they are named, 0 for as it is', async () => {
-    const model = new Model()
-    const { operations } = await plan(model, { services: [], timeouts: { tcp: 0, udp: 300, tcpFin: 60 } })
+    const model = new TestTable()
+    const { operations } = await model.ipvs.plan({ services: [], timeouts: { tcp: 0, udp: 300, tcpFin: 60 } })
     expect(operations).toMatchObject([{ type: 'setTimeouts', timeouts: { tcpFin: 60 }, reason: 'tcpFin 120 → 60 seconds' }])
   })
 })
@@ -147,9 +134,48 @@ describe('a large service', () => {
   test('is compared whatever the order of its destinations', async () => {
     const model = await modelOf([{ ...web, destinations: many }])
     for (const destinations of [many, many.toReversed(), [...many.slice(7), ...many.slice(0, 7)]]) {
-      expect((await plan(model, [{ ...web, destinations }], { prune: 'all' })).operations).toEqual([])
+      expect((await model.ipvs.plan([{ ...web, destinations }], { prune: 'all' })).operations).toEqual([])
     }
   })
+})
+
+describe('a list that was edited while it was read', () => {
+  test('has a destination twice, which is planned for once', async () => {
+    const model = await modelOf([{ ...web, destinations: [a, b] }])
+    model.kernel.arrange = ({ command }, records) => command === 'getDest' ? [...records, records[0], records[1]] : records
+    const operationsFor = async (desired: Desired): Promise<Operation[]> => (await model.ipvs.plan(desired, { prune: 'all' })).operations
+    expect(await operationsFor([{ ...web, destinations: [b, a] }])).toEqual([])
+    expect(await operationsFor([{ ...web, destinations: [{ ...a, weight: 2 }] }])).toMatchObject([
+      { type: 'updateDestination', destination: { address: a.address, weight: 2 } }, { type: 'removeDestination', destination: { address: b.address } },
+    ])
+  })
+})
+
+test('the event loop has its turns within a service, and a plan under way beside another is not disturbed', async () => {
+  const many = Array.from({ length: 500 }, (_, i) => ({ ...a, address: `10.2.${i >> 8}.${i & 255}` }))
+  const model = await modelOf([{ ...web, destinations: many }, { ...web, port: 81, destinations: many }])
+  let time = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => time += 10)
+  let turns = 0
+  let planning = true
+  const count = (): void => {
+    turns++
+    if (planning) setImmediate(count)
+  }
+  setImmediate(count)
+  try {
+    const raised = (port: number, weight: number): Promise<{ operations: Operation[] }> =>
+      model.ipvs.plan([{ ...web, port, destinations: many.map((destination) => ({ ...destination, weight })) }])
+    const plans = await Promise.all([raised(80, 2), raised(81, 3)])
+    for (const [i, { operations }] of plans.entries()) {
+      expect(operations).toHaveLength(many.length)
+      for (const operation of operations) expect(operation).toMatchObject({ type: 'updateDestination', service: { port: 80 + i }, destination: { weight: 2 + i } })
+    }
+    expect(turns).toBeGreaterThan(20)
+  } finally {
+    planning = false
+    clock.mockRestore()
+  }
 })
 
 describe('draining', () => {
@@ -158,21 +184,21 @@ describe('draining', () => {
   test('brings a destination to weight 0, keeping its other settings, and removes it when its connections are gone', async () => {
     const model = await modelOf([{ ...web, destinations: [{ ...a, upperThreshold: 50 }, b] }])
     model.connect(web, a, { active: 3 })
-    const first = await plan(model, [{ ...web, destinations: [b] }], options)
+    const first = await model.ipvs.plan([{ ...web, destinations: [b] }], options)
     expect(first.operations).toMatchObject([{ type: 'updateDestination', destination: { address: a.address, weight: 0, upperThreshold: 50 } }])
     expect(first.draining).toMatchObject([{ service: web, destination: { address: a.address, port: 80 }, activeConnections: 3 }])
-    await model.batch(first.operations)
-    expect((await plan(model, [{ ...web, destinations: [b] }], options)).operations).toEqual([])
+    await model.ipvs.batch(first.operations)
+    expect((await model.ipvs.plan([{ ...web, destinations: [b] }], options)).operations).toEqual([])
     model.connect(web, a, { inactive: 2 })
-    expect((await plan(model, [{ ...web, destinations: [b] }], options)).operations).toEqual([])
-    expect(typesOf((await plan(model, [{ ...web, destinations: [b] }], { ...options, drain: { until: 'established' } })).operations)).toEqual(['removeDestination'])
+    expect((await model.ipvs.plan([{ ...web, destinations: [b] }], options)).operations).toEqual([])
+    expect(typesOf((await model.ipvs.plan([{ ...web, destinations: [b] }], { ...options, drain: { until: 'established' } })).operations)).toEqual(['removeDestination'])
     model.connect(web, a, {})
-    expect(typesOf((await plan(model, [{ ...web, destinations: [b] }], options)).operations)).toEqual(['removeDestination'])
+    expect(typesOf((await model.ipvs.plan([{ ...web, destinations: [b] }], options)).operations)).toEqual(['removeDestination'])
   })
 
   test('of a service drains its destinations, then removes it', async () => {
     const model = await modelOf([{ ...web, destinations: [a, b] }])
-    const result = await apply(model, [], { prune: 'all', drain: { interval: 0.001 } })
+    const result = await model.ipvs.apply([], { prune: 'all', drain: { interval: 0.001 } })
     expect(typesOf(result.done.map(({ operation }) => operation))).toEqual(['updateDestination', 'updateDestination', 'removeService'])
     expect(result.draining).toEqual([])
   })
@@ -180,7 +206,7 @@ describe('draining', () => {
   test('ends at the time limit', async () => {
     const model = await modelOf([{ ...web, destinations: [a, b] }])
     model.connect(web, a, { active: 1 })
-    const result = await apply(model, [{ ...web, destinations: [b] }], { prune: 'all', drain: { timeout: 0.02, interval: 0.005 } })
+    const result = await model.ipvs.apply([{ ...web, destinations: [b] }], { prune: 'all', drain: { timeout: 0.02, interval: 0.005 } })
     expect(typesOf(result.done.map(({ operation }) => operation))).toEqual(['updateDestination', 'removeDestination'])
     expect(result.done[1].operation).toMatchObject({ reason: expect.stringContaining('time to drain has passed') as unknown })
   })
@@ -193,9 +219,9 @@ describe('draining', () => {
     const onProgress = ({ phase }: { phase: string }): void => {
       if (phase === 'draining') abort.abort()
     }
-    await expect(apply(model, desired, { ...options, signal: abort.signal, onProgress })).rejects.toMatchObject({ name: 'AbortError', result: { done: [{ operation: { type: 'updateDestination' } }] } })
+    await expect(model.ipvs.apply(desired, { ...options, signal: abort.signal, onProgress })).rejects.toMatchObject({ name: 'AbortError', result: { done: [{ operation: { type: 'updateDestination' } }] } })
     model.connect(web, a, {})
-    expect(typesOf((await apply(model, desired, options)).done.map(({ operation }) => operation))).toEqual(['removeDestination'])
+    expect(typesOf((await model.ipvs.apply(desired, options)).done.map(({ operation }) => operation))).toEqual(['removeDestination'])
   })
 
   test('has what was done in its error, whatever was thrown, and prints none of it', async () => {
@@ -206,12 +232,12 @@ describe('draining', () => {
         // eslint-disable-next-line @typescript-eslint/only-throw-error -- whatever a caller's function throws
         throw thrown
       }
-      const error = await refusal(async () => apply(await modelOf([{ ...web, destinations: [a, b] }]), desired, { ...options, onProgress }))
+      const error = await refusal(async () => (await modelOf([{ ...web, destinations: [a, b] }])).ipvs.apply(desired, { ...options, onProgress }))
       expect(error).toMatchObject({ ...expected, result: { done: [{ operation: { type: 'updateDestination' } }] } })
       expect(inspect(error)).not.toContain('updateDestination')
     }
     const abort = new AbortController()
-    const aborted = await refusal(async () => apply(await modelOf([{ ...web, destinations: [a, b] }]), desired, { ...options, signal: abort.signal, onProgress: () => abort.abort() }))
+    const aborted = await refusal(async () => (await modelOf([{ ...web, destinations: [a, b] }])).ipvs.apply(desired, { ...options, signal: abort.signal, onProgress: () => abort.abort() }))
     expect(inspect(aborted)).not.toContain('updateDestination')
   })
 
@@ -223,11 +249,11 @@ describe('draining', () => {
     const onProgress = ({ phase }: { phase: string }): void => {
       if (phase !== 'draining') return
       looks++
-      if (looks === 1) model.carryOut({ type: 'updateDestination', service: web, destination: { ...c, weight: 9 } as Destination })
+      if (looks === 1) model.kernel.configure(web, c, { weight: 9 })
       if (looks === 2) model.connect(web, a, {})
       if (looks === 3) model.connect(web, c, {})
     }
-    const result = await apply(model, [{ ...web, destinations: [b] }], { prune: 'all', drain: { interval: 0.001 }, onProgress })
+    const result = await model.ipvs.apply([{ ...web, destinations: [b] }], { prune: 'all', drain: { interval: 0.001 }, onProgress })
     expect(result.done.map(({ operation }) => [operation.type, (operation as { destination: { address: string } }).destination.address])).toEqual([
       ['updateDestination', c.address], ['updateDestination', a.address], ['updateDestination', c.address], ['removeDestination', a.address], ['removeDestination', c.address],
     ])
@@ -237,24 +263,23 @@ describe('draining', () => {
 
   test('of destinations of the other address family comes before the start of a sync daemon, which the kernel refuses beside them', async () => {
     const model = await modelOf([{ ...web, destinations: [{ address: 'fd00::1', port: 80, forward: 'tun' }, b] }])
-    const desired: DesiredTable = { services: [{ ...web, destinations: [b] }], daemons: [{ role: 'master', interface: 'eth0' }] }
-    const result = await apply(model, desired, { prune: 'all', drain: { interval: 0.001 } })
+    const desired: DesiredTable = { services: [{ ...web, destinations: [b] }], daemons: [{ role: 'master', interface: 'lo' }] }
+    const result = await model.ipvs.apply(desired, { prune: 'all', drain: { interval: 0.001 } })
     expect(typesOf(result.done.map(({ operation }) => operation))).toEqual(['updateDestination', 'removeDestination', 'startDaemon'])
-    expect(model.daemons).toMatchObject([{ role: 'master' }])
+    expect(model.kernel.table().daemons).toMatchObject([{ role: 'master' }])
     expect(result.plan.operations.map(({ type }) => type)).toEqual(['updateDestination', 'startDaemon'])
   })
 
   test.each([['sh', [], true], ['sh', ['sh-fallback'], false], ['mh', [], true], ['dh', [], true], ['rr', [], false]])('with %s %j warns of refused clients: %s', async (scheduler, schedulerFlags, warns) => {
     const model = await modelOf([{ ...web, scheduler, schedulerFlags, destinations: [a, b] }])
-    const { warnings } = await plan(model, [{ ...web, scheduler, schedulerFlags, destinations: [b] }], options)
+    const { warnings } = await model.ipvs.plan([{ ...web, scheduler, schedulerFlags, destinations: [b] }], options)
     expect(warnings.map(({ code }) => code)).toEqual(warns ? ['refuses-clients'] : [])
   })
 
   test('names the settings of the kernel that matter', async () => {
     const model = await modelOf([{ ...web, persistence: {}, destinations: [a, b] }])
-    const settings: Record<string, number> = { expire_quiescent_template: 0, expire_nodest_conn: 0, conn_reuse_mode: 1 }
-    const handle = Object.assign(model, { sysctl: { get: (name: string) => Promise.resolve(settings[name] as never) } })
-    const { warnings } = await plan(handle, [{ ...web, persistence: {}, destinations: [b] }], options)
+    Object.assign(model.kernel.sysctls, { expire_quiescent_template: 0, expire_nodest_conn: 0, conn_reuse_mode: 1 })
+    const { warnings } = await model.ipvs.plan([{ ...web, persistence: {}, destinations: [b] }], options)
     expect(warnings).toMatchObject([{ code: 'sysctl', message: expect.stringContaining('expire_quiescent_template') as unknown }, { code: 'sysctl', message: expect.stringContaining('expire_nodest_conn') as unknown }])
   })
 })
@@ -267,15 +292,15 @@ describe('what draining waits for and warns of', () => {
   test('templates of a service whose persistence was switched off are no connections any more: nobody uses them', async () => {
     const model = await modelOf([{ ...web, persistence: {}, destinations: [{ ...a, weight: 0 }, b] }])
     model.connect(web, a, { persistent: 2 })
-    expect((await plan(model, [{ ...web, persistence: {}, destinations: [b] }], options)).operations).toEqual([])
-    expect(typesOf((await plan(model, gone, options)).operations)).toEqual(['updateService', 'removeDestination'])
-    model.carryOut({ type: 'updateService', service: { ...web, scheduler: 'wlc', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null } })
-    expect(typesOf((await plan(model, [], options)).operations)).toEqual(['updateDestination', 'removeDestination'])
+    expect((await model.ipvs.plan([{ ...web, persistence: {}, destinations: [b] }], options)).operations).toEqual([])
+    expect(typesOf((await model.ipvs.plan(gone, options)).operations)).toEqual(['updateService', 'removeDestination'])
+    model.other.updateService({ ...web, scheduler: 'wlc', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null })
+    expect(typesOf((await model.ipvs.plan([], options)).operations)).toEqual(['updateDestination', 'removeDestination'])
   })
 
-  const warningsOf = async (model: Model, settings: Record<string, number>, desired: Desired, planOptions: PlanOptions): Promise<string[]> => {
-    const handle = Object.assign(model, { sysctl: { get: (name: string) => Promise.resolve(settings[name] as never) } })
-    return (await plan(handle, desired, planOptions)).warnings.map(({ message }) => message)
+  const warningsOf = async (model: TestTable, settings: Record<string, number>, desired: Desired, planOptions: PlanOptions): Promise<string[]> => {
+    Object.assign(model.kernel.sysctls, settings)
+    return (await model.ipvs.plan(desired, planOptions)).warnings.map(({ message }) => message)
   }
 
   test.each([
@@ -296,7 +321,7 @@ describe('what draining waits for and warns of', () => {
 
   test.each([[established, {}, true], [established, null, false], [options, {}, false]])('with %j and persistence %j, a warning that closed connections count all the same: %s', async (planOptions, persistence, warns) => {
     const model = await modelOf([{ ...web, persistence, destinations: [a, b] }])
-    const { warnings } = await plan(model, [{ ...web, persistence, destinations: [b] }], planOptions)
+    const { warnings } = await model.ipvs.plan([{ ...web, persistence, destinations: [b] }], planOptions)
     expect(warnings.map(({ code, service }) => [code, service])).toEqual(warns ? [['inactive-connections', web]] : [])
   })
 
@@ -304,8 +329,8 @@ describe('what draining waits for and warns of', () => {
     ['nat', 'tcp', 30, options, true], ['nat', 'tcp', 120, options, false], ['nat', 'tcp', 30, established, false], ['dr', 'tcp', 30, options, false], ['nat', 'udp', 30, options, false],
   ] as const)('of %s over %s with tcpFin %d and %j, a warning that the kernel remembers closed connections for 120 s: %s', async (forward, protocol, tcpFin, planOptions, warns) => {
     const model = await modelOf([{ ...web, protocol, destinations: [{ ...a, forward }, b] }])
-    model.timeouts.tcpFin = tcpFin
-    const { warnings } = await plan(model, [{ ...web, protocol, destinations: [b] }], planOptions)
+    model.other.setTimeouts({ tcpFin })
+    const { warnings } = await model.ipvs.plan([{ ...web, protocol, destinations: [b] }], planOptions)
     expect(warnings.map(({ code, message }) => [code, message.includes('120 seconds')])).toEqual(warns ? [['inactive-connections', true]] : [])
   })
 })
@@ -313,69 +338,92 @@ describe('what draining waits for and warns of', () => {
 test('plan takes the options that apply takes, and finds the mistakes in them', async () => {
   const model = await modelOf([{ ...web, destinations: [a] }])
   const options: ApplyOptions = { prune: 'all', batchSize: 5, rollback: true, concurrencyCheck: true, dryRun: false, onProgress() {} }
-  expect(typesOf((await plan(model, [web], options)).operations)).toEqual(['removeDestination'])
-  await expect(plan(model, [web], { batchSize: 0 } as PlanOptions)).rejects.toThrow('options.batchSize')
-  await expect(plan(model, [web], { size: 1 } as PlanOptions)).rejects.toThrow('options.size')
+  expect(typesOf((await model.ipvs.plan([web], options)).operations)).toEqual(['removeDestination'])
+  await expect(model.ipvs.plan([web], { batchSize: 0 } as PlanOptions)).rejects.toThrow('options.batchSize')
+  await expect(model.ipvs.plan([web], { size: 1 } as PlanOptions)).rejects.toThrow('options.size')
 })
 
 describe('a port and a checksum on another program\'s ipip tunnel, which the kernel ignores', () => {
   const tunnel = { address: a.address, port: 80, forward: 'tun' } as const
-  const foreign: Destination = { ...tunnel, weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: { type: 'ipip', port: 7777, checksum: 'csum' } }
 
-  async function modelWithForeign(): Promise<Model> {
+  async function modelWithForeign(): Promise<TestTable> {
     const model = await modelOf([{ ...web, destinations: [b] }])
-    model.carryOut({ type: 'addDestination', service: web, destination: foreign })
+    model.other.addDestination(web, tunnel)
+    model.kernel.configure(web, tunnel, { tunnelPort: 7777, tunnelFlags: 1 })
+    expect(model.kernel.table().services[0].destinations).toContainEqual(expect.objectContaining({ tunnel: { type: 'ipip', port: 7777, checksum: 'csum' } }))
     return model
   }
 
   test('are no difference', async () => {
-    expect((await plan(await modelWithForeign(), [{ ...web, destinations: [tunnel, b] }], { prune: 'all' })).operations).toEqual([])
+    expect((await (await modelWithForeign()).ipvs.plan([{ ...web, destinations: [tunnel, b] }], { prune: 'all' })).operations).toEqual([])
   })
 
   test('are no obstacle to draining', async () => {
     const model = await modelWithForeign()
     model.connect(web, a, { active: 1 })
-    const { operations } = await plan(model, [{ ...web, destinations: [b] }], { prune: 'all', drain: true })
+    const { operations } = await model.ipvs.plan([{ ...web, destinations: [b] }], { prune: 'all', drain: true })
     expect(operations).toMatchObject([{ type: 'updateDestination', destination: { weight: 0, tunnel: { type: 'ipip', checksum: 'none' } } }])
-    await model.batch(operations)
+    await model.ipvs.batch(operations)
   })
 })
 
 describe('entries of other programs that this library refuses to write', () => {
   /** Direct routing to another port than the service's. */
-  const foreign: Destination = { address: '10.0.0.109', port: 81, forward: 'dr', weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: null }
+  const foreign = { address: '10.0.0.109', port: 81, forward: 'dr', weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: null } as const
 
-  async function modelWithForeign(): Promise<Model> {
+  async function modelWithForeign(): Promise<TestTable> {
     const model = await modelOf([{ ...web, destinations: [a] }])
-    model.carryOut({ type: 'addDestination', service: web, destination: foreign })
+    model.other.addDestination(web, { ...foreign, forward: 'nat' })
+    model.kernel.configure(web, foreign, { forward: 3 })
     return model
   }
 
   test('are removed where they cannot be drained', async () => {
     const model = await modelWithForeign()
-    const result = await apply(model, [{ ...web, scheduler: 'rr', destinations: [b] }], { prune: 'all', drain: { interval: 0.001 } })
+    const result = await model.ipvs.apply([{ ...web, scheduler: 'rr', destinations: [b] }], { prune: 'all', drain: { interval: 0.001 } })
     expect(result.done).toContainEqual(expect.objectContaining({
       operation: {
         type: 'removeDestination', service: web, destination: { address: foreign.address, port: 81 },
         reason: expect.stringContaining('cannot be brought to weight 0 to drain it: destination.port must be the service\'s port 80') as unknown,
       },
     }))
-    expect(await contents(model)).toEqual(await contents(await modelOf([{ ...web, scheduler: 'rr', destinations: [b] }])))
+    expect(model.contents()).toEqual((await modelOf([{ ...web, scheduler: 'rr', destinations: [b] }])).contents())
+  })
+
+  test('are as desired in a snapshot, and refused where anything else is desired of them', async () => {
+    const model = await modelWithForeign()
+    model.other.addService({ ...web, port: 81, persistence: {} })
+    model.kernel.configure({ ...web, port: 81 }, undefined, { timeout: 5_000_000 })
+    const snapshot = model.kernel.table()
+    expect(await model.ipvs.plan(snapshot, { prune: 'all' })).toEqual({ operations: [], warnings: [] })
+    const [{ destinations }] = snapshot.services
+    const index = destinations.findIndex(({ forward }) => forward === 'dr')
+    destinations[index] = { ...destinations[index], weight: 2 }
+    await expect(model.ipvs.plan(snapshot)).rejects.toMatchObject({ field: `desired.services[0].destinations[${index}].port` })
+    destinations[index] = { ...destinations[index], weight: 1, wieght: 2 } as never
+    await expect(model.ipvs.plan(snapshot)).rejects.toMatchObject({ field: `desired.services[0].destinations[${index}].wieght` })
+  })
+
+  test('over a protocol that IPVS does not balance are as desired in a snapshot too, and stay otherwise', async () => {
+    const model = await modelOf([{ ...web, destinations: [a] }])
+    model.kernel.configure(web, undefined, { protocol: 47 })
+    expect(await model.ipvs.plan(model.kernel.table(), { prune: 'all' })).toEqual({ operations: [], warnings: [] })
+    expect(await model.ipvs.plan([], { prune: 'all' })).toMatchObject({ operations: [], warnings: [{ code: 'cannot-remove', service: { protocol: 47 } }] })
   })
 
   test('are listed as not undone where a rollback would have to bring them back; all else is undone', async () => {
     const model = await modelWithForeign()
     const desired: Desired = { services: [{ ...web, scheduler: 'sh', destinations: [b] }], daemons: [{ role: 'master', interface: 'none' }] }
-    const { done, rollback } = await apply(refusing(model, 'startDaemon'), desired, { prune: 'all', rollback: true })
+    const { done, rollback } = await model.refuse('startDaemon').ipvs.apply(desired, { prune: 'all', rollback: true })
     expect(typesOf(done.map(({ operation }) => operation))).toEqual(['addDestination', 'updateService', 'removeDestination', 'removeDestination'])
     expect(rollback!.notUndone).toEqual([{ index: 3, operation: { type: 'addDestination', service: web, destination: foreign }, outcome: 'not-sent' }])
-    expect(await contents(model)).toEqual(await contents(await modelOf([{ ...web, destinations: [a] }])))
+    expect(model.contents()).toEqual((await modelOf([{ ...web, destinations: [a] }])).contents())
   })
 
   test('bring no rollback to a halt', async () => {
     const model = await modelOf([{ ...web, persistence: {}, destinations: [a] }])
-    model.carryOut({ type: 'updateService', service: { ...web, scheduler: 'wlc', schedulerFlags: [], onePacket: false, persistence: { timeout: 5_000_000, prefixLength: 32 }, persistenceEngine: null } })
-    const { rollback } = await apply(refusing(model, 'addService'), [{ ...web, scheduler: 'sh', destinations: [a, b] }, { ...web, port: 81 }], { rollback: true, batchSize: 1 })
+    model.kernel.configure(web, undefined, { timeout: 5_000_000 })
+    const { rollback } = await model.refuse('addService').ipvs.apply([{ ...web, scheduler: 'sh', destinations: [a, b] }, { ...web, port: 81 }], { rollback: true, batchSize: 1 })
     expect(typesOf(rollback!.undone.map(({ operation }) => operation))).toEqual(['removeDestination'])
     expect(typesOf(rollback!.notUndone.map(({ operation }) => operation))).toEqual(['updateService'])
   })
@@ -401,7 +449,7 @@ describe('what cannot be planned is said before anything is sent', () => {
     ['a service twice', [web, { ...web }], {}, 'desired.services[1]'],
     ['a destination twice', [{ ...web, destinations: [a, b, { ...a }] }], {}, 'desired.services[0].destinations[2]'],
     ['a bad timeout', { services: [], timeouts: { tcp: -1 } }, {}, 'desired.timeouts.tcp'],
-    ['a bad daemon', { services: [], daemons: [{ role: 'boss', interface: 'eth0' }] }, {}, 'desired.daemons[0].role'],
+    ['a bad daemon', { services: [], daemons: [{ role: 'boss', interface: 'lo' }] }, {}, 'desired.daemons[0].role'],
     ['a daemon twice', { services: [], daemons: [{ role: 'master', interface: 'a' }, { role: 'master', interface: 'b' }] }, {}, 'desired.daemons[1].role'],
     ['a service of others', [web], { owns: { port: 443 } }, 'desired.services[0]'],
     ['prune of an unknown kind', [], { prune: 'some' }, 'options.prune'],
@@ -414,10 +462,10 @@ describe('what cannot be planned is said before anything is sent', () => {
   ]
   test.each(bad)('%s', async (_, desired, options, field) => {
     const model = await modelOf([{ ...web, destinations: [a] }])
-    await expect(plan(model, desired as Desired, options as never)).rejects.toMatchObject({ field })
-    const before = await contents(model)
-    await expect(apply(model, desired as Desired, options as never)).rejects.toThrow(field)
-    expect(await contents(model)).toEqual(before)
+    await expect(model.ipvs.plan(desired as Desired, options as never)).rejects.toMatchObject({ field })
+    const before = model.contents()
+    await expect(model.ipvs.apply(desired as Desired, options as never)).rejects.toThrow(field)
+    expect(model.contents()).toEqual(before)
   })
 })
 
@@ -425,35 +473,35 @@ test('a port that is text is refused in a long list of destinations too, where a
   const many = Array.from({ length: 20 }, (_, i) => ({ ...a, address: `10.0.1.${i}` }))
   const model = await modelOf([{ ...web, destinations: many }])
   const reordered = [...many.slice(1), { ...many[0], port: '80' }] as never
-  await expect(plan(model, [{ ...web, destinations: reordered }])).rejects.toMatchObject({ field: 'desired.services[0].destinations[19].port' })
+  await expect(model.ipvs.plan([{ ...web, destinations: reordered }])).rejects.toMatchObject({ field: 'desired.services[0].destinations[19].port' })
 })
 
 describe('apply', () => {
   const desired: DesiredService[] = [{ ...web, scheduler: 'rr', destinations: [b, c] }, { fwmark: 5, family: 4, destinations: [a] }]
 
   test('applies what was desired when it was called', async () => {
-    const model = new Model()
-    const lists: DesiredTable & { services: DesiredService[], timeouts: { tcp: number }, daemons: DaemonInput[] } = { services: [{ ...web, destinations: [a, b] }], timeouts: { tcp: 1000 }, daemons: [{ role: 'master', interface: 'eth0' }] }
-    const applying = apply(model, lists, { prune: 'all' })
+    const model = new TestTable()
+    const lists: DesiredTable & { services: DesiredService[], timeouts: { tcp: number }, daemons: DaemonInput[] } = { services: [{ ...web, destinations: [a, b] }], timeouts: { tcp: 1000 }, daemons: [{ role: 'master', interface: 'lo' }] }
+    const applying = model.ipvs.apply(lists, { prune: 'all' })
     lists.services[0] = { ...web }
     lists.services.push({ ...web, port: 81, destinations: [] })
     lists.timeouts.tcp = 5
     lists.daemons.length = 0
     expect(typesOf((await applying).done.map(({ operation }) => operation))).toEqual(['addService', 'addDestination', 'addDestination', 'setTimeouts', 'startDaemon'])
-    expect(model.timeouts.tcp).toBe(1000)
+    expect(model.kernel.table().timeouts.tcp).toBe(1000)
   })
 
   test('does nothing in a dry run', async () => {
-    const model = new Model()
-    const result = await apply(model, desired, { dryRun: true })
+    const model = new TestTable()
+    const result = await model.ipvs.apply(desired, { dryRun: true })
     expect(result.plan.operations).toHaveLength(5)
     expect(result.done).toEqual([])
-    expect(await contents(model)).toEqual([])
+    expect(model.contents()).toEqual([])
   })
 
   test('reports what is in force, and keeps what is not replaced', async () => {
     const model = await modelOf([{ ...web, destinations: [a] }])
-    const result = await apply(refusing(model, 'addDestination'), [{ ...web, scheduler: 'rr', destinations: [b, c] }], { prune: 'all' })
+    const result = await model.refuse('addDestination').ipvs.apply([{ ...web, scheduler: 'rr', destinations: [b, c] }], { prune: 'all' })
     expect(typesOf(result.done.map(({ operation }) => operation))).toEqual(['updateService'])
     expect(typesOf(result.refused.map(({ operation }) => operation))).toEqual(['addDestination', 'addDestination'])
     expect(typesOf(result.notSent.map(({ operation }) => operation))).toEqual(['removeDestination'])
@@ -462,7 +510,7 @@ describe('apply', () => {
 
   test('keeps the weight of an old destination where the new one was refused', async () => {
     const model = await modelOf([{ ...web, destinations: [a] }])
-    const result = await apply(refusing(model, 'addDestination'), [{ ...web, destinations: [b, { ...a, weight: 0 }] }])
+    const result = await model.refuse('addDestination').ipvs.apply([{ ...web, destinations: [b, { ...a, weight: 0 }] }])
     expect(typesOf(result.refused.map(({ operation }) => operation))).toEqual(['addDestination'])
     expect(typesOf(result.notSent.map(({ operation }) => operation))).toEqual(['updateDestination'])
     expect(model.capacity()).toEqual(new Map([[serviceId(web), 1]]))
@@ -471,20 +519,20 @@ describe('apply', () => {
   test('rolls back everything if anything is refused', async () => {
     await fc.assert(fc.asyncProperty(table, table, fc.nat(20), async (before, after, refused) => {
       const model = await modelOf(before)
-      const start = await contents(model)
+      const start = model.contents()
       let sent = 0
-      model.refuses = () => sent++ === refused
-      const result = await apply(model, after, { prune: 'all', rollback: true, batchSize: 2 })
+      model.kernel.refuse = (asked) => isChange(asked) && sent++ === refused ? -EINVAL : undefined
+      const result = await model.ipvs.apply(after, { prune: 'all', rollback: true, batchSize: 2 })
       if (result.rollback === undefined) expect(result.refused).toEqual([])
       else {
         expect(result.rollback.notUndone).toEqual([])
-        expect(await contents(model)).toEqual(start)
+        expect(model.contents()).toEqual(start)
       }
     }), runs)
   })
 
   test('ends between two batches when its signal comes, and says what was done', async () => {
-    const model = new Model()
+    const model = new TestTable()
     const abort = new AbortController()
     const seen: number[] = []
     const onProgress = ({ completed, total }: { completed: number, total: number }): void => {
@@ -492,9 +540,9 @@ describe('apply', () => {
       expect(total).toBe(5)
       if (completed === 4) abort.abort(new Error('enough'))
     }
-    await expect(apply(model, desired, { batchSize: 2, signal: abort.signal, onProgress })).rejects.toMatchObject({ name: 'AbortError', result: { done: { length: 4 }, notSent: { length: 1 } } })
+    await expect(model.ipvs.apply(desired, { batchSize: 2, signal: abort.signal, onProgress })).rejects.toMatchObject({ name: 'AbortError', result: { done: { length: 4 }, notSent: { length: 1 } } })
     expect(seen).toEqual([2, 4])
-    expect((await apply(model, desired)).done).toHaveLength(1)
+    expect((await model.ipvs.apply(desired)).done).toHaveLength(1)
   })
 
   test('has each operation of the plan in one of the four lists whenever it is aborted', async () => {
@@ -505,7 +553,7 @@ describe('apply', () => {
       const onProgress = ({ completed }: { completed: number }): void => {
         if (completed === sends) abort.abort()
       }
-      const applying = apply(model, swap, { prune: 'all', batchSize: 1, signal: abort.signal, onProgress })
+      const applying = model.ipvs.apply(swap, { prune: 'all', batchSize: 1, signal: abort.signal, onProgress })
       if (sends === 7) expect((await applying).done).toHaveLength(7)
       else await expect(applying).rejects.toMatchObject({ name: 'AbortError', result: { plan: { operations: { length: 7 } }, done: { length: sends }, notSent: { length: 7 - sends } } })
     }
@@ -514,11 +562,11 @@ describe('apply', () => {
   test('names what it withheld when it is aborted after a refusal', async () => {
     const model = await modelOf([{ ...web, destinations: [a] }, { ...web, port: 81, destinations: [a, b] }])
     const abort = new AbortController()
-    model.refuses = (operation) => {
-      if (operation.type === 'removeDestination') abort.abort()
-      return operation.type === 'addDestination' && operation.destination.address === c.address
+    model.kernel.refuse = ({ command, body }) => {
+      if (command === 'delDest') abort.abort()
+      return command === 'newDest' && Buffer.from(body).includes(Buffer.from([10, 0, 0, 103])) ? -EINVAL : undefined
     }
-    await expect(apply(model, [{ ...web, destinations: [c] }, { ...web, port: 81, scheduler: 'rr' }], { prune: 'all', batchSize: 1, signal: abort.signal })).rejects.toMatchObject({
+    await expect(model.ipvs.apply([{ ...web, destinations: [c] }, { ...web, port: 81, scheduler: 'rr' }], { prune: 'all', batchSize: 1, signal: abort.signal })).rejects.toMatchObject({
       result: {
         done: [{ operation: { type: 'updateService' } }, { operation: { type: 'removeDestination', service: { port: 81 } } }],
         refused: [{ operation: { type: 'addDestination' } }],
@@ -528,21 +576,15 @@ describe('apply', () => {
   })
 
   test.each([['before the call', 0], ['while the table is read', 1]])('says that nothing was done when it is aborted %s', async (_, reads) => {
-    const model = new Model()
+    const model = new TestTable()
     const abort = new AbortController()
     if (reads === 0) abort.abort('enough')
-    const handle = {
-      batch: model.batch.bind(model),
-      snapshot: () => {
-        abort.abort('enough')
-        return model.snapshot()
-      },
-    }
-    await expect(apply(handle, desired, { signal: abort.signal, concurrencyCheck: true })).rejects.toMatchObject({
+    model.kernel.before = () => abort.abort('enough')
+    await expect(model.ipvs.apply(desired, { signal: abort.signal, concurrencyCheck: true })).rejects.toMatchObject({
       name: 'AbortError', cause: 'enough',
       result: { plan: { operations: [], warnings: [] }, done: [], refused: [], unknown: [], notSent: [] },
     })
-    expect(await contents(model)).toEqual([])
+    expect(model.contents()).toEqual([])
   })
 
   test.each([
@@ -550,15 +592,13 @@ describe('apply', () => {
     ['a handle that is closed', Object.assign(new Error('closed'), { code: 'ERR_IPVS_CLOSED' }), { done: { length: 2 }, unknown: [], notSent: { length: 3 } }],
     ['a batch that breaks off', new Error('no more memory'), { done: { length: 2 }, unknown: { length: 2 }, notSent: { length: 1 } }],
   ])('ended by %s says what is in force', async (what, error, lists) => {
-    const model = new Model()
-    const handle = {
-      snapshot: () => model.snapshot(),
-      batch: (operations: Iterable<Operation>) => !what.includes('function') && model.capacity().size > 0 ? Promise.reject(error) : model.batch(operations),
-    }
+    const model = new TestTable()
+    const working = model.ipvs.batch.bind(model.ipvs)
+    model.ipvs.batch = (operations) => !what.includes('function') && model.capacity().size > 0 ? Promise.reject(error) : working(operations, { refusals: 'return' })
     const onProgress = (): void => {
       if (what.includes('function')) throw error
     }
-    const ended = await apply(handle, desired, { batchSize: 2, onProgress }).catch((reason: unknown) => reason)
+    const ended = await model.ipvs.apply(desired, { batchSize: 2, onProgress }).catch((reason: unknown) => reason)
     expect(ended).toBe(error)
     expect(ended).toMatchObject({ result: { plan: { operations: { length: 5 } }, refused: [], ...lists } })
   })
@@ -566,7 +606,7 @@ describe('apply', () => {
   test('ended by something that is no error has it as the cause', async () => {
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- programs do
     const onProgress = (): void => { throw 'enough' }
-    await expect(apply(new Model(), desired, { onProgress })).rejects.toMatchObject({ cause: 'enough', result: { done: { length: 5 } } })
+    await expect(new TestTable().ipvs.apply(desired, { onProgress })).rejects.toMatchObject({ cause: 'enough', result: { done: { length: 5 } } })
   })
 
   test('killed after any send leaves a table that the next apply brings to the desired state', async () => {
@@ -574,29 +614,25 @@ describe('apply', () => {
       const model = await modelOf(before)
       const abort = new AbortController()
       let sent = 0
-      await apply(model, after, { prune: 'all', batchSize, signal: abort.signal, onProgress: () => {
+      await model.ipvs.apply(after, { prune: 'all', batchSize, signal: abort.signal, onProgress: () => {
         if (sent++ === sends) abort.abort()
       } }).catch(() => {})
-      await apply(model, after, { prune: 'all' })
-      expect(await contents(model)).toEqual(await contents(await modelOf(after)))
+      await model.ipvs.apply(after, { prune: 'all' })
+      expect(model.contents()).toEqual((await modelOf(after)).contents())
     }), runs)
   })
 
   test('plans anew while others change the table, and gives up when they do not stop', async () => {
-    const model = new Model()
+    const model = new TestTable()
+    await model.ipvs.apply([web])
     let edits = 0
-    const handle = {
-      batch: model.batch.bind(model),
-      snapshot: async () => {
-        if (edits++ < 3) model.carryOut({ type: 'addDestination', service: web, destination: { address: `10.0.0.${edits}`, port: 80 } })
-        return model.snapshot()
-      },
+    model.kernel.before = ({ command }) => {
+      if (command === 'getService' && edits++ < 3) model.other.addDestination(web, { address: `10.0.0.${edits & 127}`, port: 80 })
     }
-    await apply(model, [web])
-    const result = await apply(handle, [{ ...web, destinations: [a] }], { prune: 'all', concurrencyCheck: true })
+    const result = await model.ipvs.apply([{ ...web, destinations: [a] }], { prune: 'all', concurrencyCheck: true })
     expect(typesOf(result.done.map(({ operation }) => operation))).toEqual(['addDestination', 'removeDestination', 'removeDestination', 'removeDestination'])
     edits = -100
-    await expect(apply(handle, [{ ...web, destinations: [b] }], { prune: 'all', concurrencyCheck: { attempts: 2 } })).rejects.toMatchObject({ code: 'ERR_IPVS_TABLE_CHANGING' })
+    await expect(model.ipvs.apply([{ ...web, destinations: [b] }], { prune: 'all', concurrencyCheck: { attempts: 2 } })).rejects.toMatchObject({ code: 'ERR_IPVS_TABLE_CHANGING' })
   })
 })
 
@@ -604,21 +640,14 @@ test('a concurrency check is content with the same plan in another order: a kern
   const services = [1, 2, 3].map((port) => ({ ...web, port, destinations: [a, b] }))
   const model = await modelOf(services)
   let looks = 0
-  const handle = {
-    batch: model.batch.bind(model),
-    snapshot: async () => {
-      const table = await model.snapshot()
-      if (looks++ % 2 === 1) table.services.reverse()
-      return table
-    },
-  }
-  const { done } = await apply(handle, [{ ...web, port: 2, destinations: [a] }], { prune: 'all', concurrencyCheck: { attempts: 1 } })
+  model.kernel.arrange = ({ command }, records) => command === 'getService' && looks++ % 2 === 1 ? records.reverse() : records
+  const { done } = await model.ipvs.apply([{ ...web, port: 2, destinations: [a] }], { prune: 'all', concurrencyCheck: { attempts: 1 } })
   expect(typesOf(done.map(({ operation }) => operation)).sort()).toEqual(['removeDestination', 'removeService', 'removeService'])
 })
 
 test('a plan reads as text', async () => {
   const model = await modelOf([{ ...web, destinations: [a, b] }])
-  expect(formatPlan(await plan(model, [{ ...web, scheduler: 'sh', destinations: [{ ...b, weight: 3 }] }], { prune: 'all', drain: true })).split('\n')).toEqual([
+  expect(formatPlan(await model.ipvs.plan([{ ...web, scheduler: 'sh', destinations: [{ ...b, weight: 3 }] }], { prune: 'all', drain: true })).split('\n')).toEqual([
     'updateDestination 10.0.0.102:80 of tcp 10.0.0.1:80 (weight 1 → 3)',
     'updateService tcp 10.0.0.1:80 (scheduler wlc → sh)',
     'updateDestination 10.0.0.101:80 of tcp 10.0.0.1:80 (the destination is not desired: weight 1 → 0, to drain it)',

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
+import { constants } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { reconcile } from '../../../lib/state/reconcile.js'
-import type { Desired } from '../../../lib/state/types.js'
-import { Model } from './support/model.js'
+import type { Desired } from 'ipvs'
+import { TestTable } from './support/test-table.js'
 
+const { EPERM } = constants.errno
 const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
 const [a, b] = ['10.0.0.101', '10.0.0.102'].map((address) => ({ address, port: 80, forward: 'nat' as const }))
 const steady = { jitter: 0, prune: 'all' } as const
@@ -16,104 +17,98 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** Lets what is due by then happen, looks at the table included. */
+/** Lets time pass, and what is due in it happen: in steps, because a look at the table takes turns of the event loop and says only then when the next one is due. */
 async function pass(seconds: number): Promise<void> {
-  await vi.advanceTimersByTimeAsync(seconds * 1000)
-  for (let i = 0; i < 20; i++) await turn()
-}
-
-/** A model that counts how often it is read. */
-function counting(): { model: Model, reads: () => number } {
-  const model = new Model()
-  const read = vi.spyOn(model, 'snapshot')
-  return { model, reads: () => read.mock.calls.length }
+  for (let step = 0; step < 10; step++) {
+    await vi.advanceTimersByTimeAsync(seconds * 100)
+    for (let i = 0; i < 20; i++) await turn()
+  }
 }
 
 test('a burst of states is one look at the table, with the last of them', async () => {
-  const { model, reads } = counting()
-  const reconciler = reconcile(model, undefined, steady)
+  const table = new TestTable()
+  const reconciler = table.ipvs.reconcile(undefined, steady)
   for (let port = 1; port <= 100; port++) void reconciler.set([{ ...web, port }])
   await pass(0.06)
-  expect(reads()).toBe(1)
-  expect((await model.snapshot()).services).toMatchObject([{ port: 100 }])
+  expect(table.reads()).toBe(1)
+  expect(table.kernel.table().services).toMatchObject([{ port: 100 }])
   await reconciler.close()
 })
 
 test('what others change is repaired after an interval', async () => {
-  const { model } = counting()
-  const reconciler = reconcile(model, [{ ...web, destinations: [a] }], { ...steady, interval: 10 })
+  const table = new TestTable()
+  const reconciler = table.ipvs.reconcile([{ ...web, destinations: [a] }], { ...steady, interval: 10 })
   await pass(0.2)
-  model.carryOut({ type: 'removeDestination', service: web, destination: a })
-  model.carryOut({ type: 'addService', service: { ...web, port: 81 } })
+  table.other.removeDestination(web, a)
+  table.other.addService({ ...web, port: 81 })
   await pass(5)
-  expect((await model.snapshot()).services).toHaveLength(2)
+  expect(table.kernel.table().services).toHaveLength(2)
   await pass(6)
-  expect((await model.snapshot()).services).toMatchObject([{ port: 80, destinations: [{ address: a.address }] }])
+  expect(table.kernel.table().services).toMatchObject([{ port: 80, destinations: [{ address: a.address }] }])
   await reconciler.close()
 })
 
 test('what becomes of the list that was given is nothing until it is given again', async () => {
-  const model = new Model()
+  const table = new TestTable()
   const desired = [{ ...web, destinations: [a, b] }]
-  const reconciler = reconcile(model, desired, { ...steady, interval: 10 })
+  const reconciler = table.ipvs.reconcile(desired, { ...steady, interval: 10 })
   await pass(0.2)
   desired[0].destinations.length = 1
   desired.push({ ...web, port: 81, destinations: [] } as never)
   await pass(11)
-  expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 2]]))
+  expect(table.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 2]]))
   void reconciler.set(desired)
   await pass(0.2)
-  expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 1], ['tcp 10.0.0.1 81', 0]]))
+  expect(table.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 1], ['tcp 10.0.0.1 81', 0]]))
   await reconciler.close()
 })
 
 test('errors are told, and tried again after longer and longer waits', async () => {
-  const model = new Model()
-  const working = model.snapshot.bind(model)
+  const table = new TestTable()
   let broken = true
-  model.snapshot = () => broken ? Promise.reject(new Error('the handle is closed')) : working()
+  table.kernel.refuse = () => broken ? -EPERM : undefined
   const waits: number[] = []
-  const reconciler = reconcile(model, [web], { ...steady, backOff: { min: 1, max: 3 } })
+  const reconciler = table.ipvs.reconcile([web], { ...steady, backOff: { min: 1, max: 3 } })
   reconciler.on('failed', ({ retryIn }) => waits.push(retryIn))
   await pass(0.1)
   for (const seconds of [1, 2, 3]) await pass(seconds)
   expect(waits).toEqual([1, 2, 3, 3])
   broken = false
   await pass(3)
-  expect((await model.snapshot()).services).toHaveLength(1)
+  expect(table.kernel.table().services).toHaveLength(1)
   await reconciler.close()
 })
 
 test('a destination that is not desired any more drains until its connections are gone, or its time has passed', async () => {
-  const { model } = counting()
-  const reconciler = reconcile(model, [{ ...web, destinations: [a, b] }], { ...steady, drain: { timeout: 60, interval: 1 } })
+  const table = new TestTable()
+  const reconciler = table.ipvs.reconcile([{ ...web, destinations: [a, b] }], { ...steady, drain: { timeout: 60, interval: 1 } })
   await pass(0.2)
-  model.connect(web, a, { active: 2 })
+  table.connect(web, a, { active: 2 })
   void reconciler.set([{ ...web, destinations: [b] }])
   await pass(0.2)
-  expect((await model.snapshot()).services[0].destinations).toMatchObject([{ weight: 1 }, { weight: 0, activeConnections: 2 }])
+  expect(table.kernel.table().services[0].destinations).toMatchObject([{ weight: 1 }, { weight: 0, activeConnections: 2 }])
   await pass(10)
-  expect((await model.snapshot()).services[0].destinations).toHaveLength(2)
+  expect(table.kernel.table().services[0].destinations).toHaveLength(2)
   for (let second = 0; second < 52; second++) await pass(1)
-  expect((await model.snapshot()).services[0].destinations).toMatchObject([{ address: b.address }])
+  expect(table.kernel.table().services[0].destinations).toMatchObject([{ address: b.address }])
   await reconciler.close()
 })
 
 test('a destination that is desired again while it drains takes connections again', async () => {
-  const { model } = counting()
-  const reconciler = reconcile(model, [{ ...web, destinations: [a, b] }], { ...steady, drain: true })
+  const table = new TestTable()
+  const reconciler = table.ipvs.reconcile([{ ...web, destinations: [a, b] }], { ...steady, drain: true })
   await pass(0.2)
-  model.connect(web, a, { active: 2 })
+  table.connect(web, a, { active: 2 })
   void reconciler.set([{ ...web, destinations: [b] }])
   await pass(0.2)
   void reconciler.set([{ ...web, destinations: [a, b] }])
   await pass(0.2)
-  expect((await model.snapshot()).services[0].destinations).toMatchObject([{ weight: 1 }, { weight: 1, activeConnections: 2 }])
+  expect(table.kernel.table().services[0].destinations).toMatchObject([{ weight: 1 }, { weight: 1, activeConnections: 2 }])
   await reconciler.close()
 })
 
 test('the states of an async iterable are followed; the last one stays', async () => {
-  const { model } = counting()
+  const table = new TestTable()
   let say!: (state: Desired) => void
   let said = new Promise<Desired>((resolve) => {
     say = resolve
@@ -122,19 +117,19 @@ test('the states of an async iterable are followed; the last one stays', async (
     yield [web]
     yield await said
   }
-  const reconciler = reconcile(model, states(), steady)
+  const reconciler = table.ipvs.reconcile(states(), steady)
   await pass(0.2)
-  expect((await model.snapshot()).services).toHaveLength(1)
+  expect(table.kernel.table().services).toHaveLength(1)
   say([web, { ...web, port: 81 }])
   said = Promise.resolve([])
   await pass(0.2)
   await pass(20)
-  expect((await model.snapshot()).services).toHaveLength(2)
+  expect(table.kernel.table().services).toHaveLength(2)
   await reconciler.close()
 })
 
 test.each([['a number', 5], ['a table whose services are none', { services: 7 }], ['a bad port', [{ ...web, port: -1 }]]])('an async iterable is followed on after it has yielded %s', async (_, bad) => {
-  const model = new Model()
+  const table = new TestTable()
   const said: ((state: unknown) => void)[] = []
   const ended = vi.fn()
   const states = {
@@ -143,7 +138,7 @@ test.each([['a number', 5], ['a table whose services are none', { services: 7 }]
       return: () => Promise.resolve({ done: true as const, value: ended() as undefined }),
     }),
   }
-  const reconciler = reconcile(model, states, { ...steady, interval: 10, backOff: { min: 1 } })
+  const reconciler = table.ipvs.reconcile(states, { ...steady, interval: 10, backOff: { min: 1 } })
   const failures: unknown[] = []
   reconciler.on('failed', ({ error }) => failures.push(error))
   for (const [i, state] of [[web], bad, [web, { ...web, port: 81 }]].entries()) {
@@ -151,7 +146,7 @@ test.each([['a number', 5], ['a table whose services are none', { services: 7 }]
     await pass(0.1)
   }
   expect(failures).toEqual([expect.objectContaining({ field: expect.stringContaining('desired') as unknown })])
-  expect((await model.snapshot()).services).toHaveLength(2)
+  expect(table.kernel.table().services).toHaveLength(2)
   await reconciler.close()
   expect(ended).toHaveBeenCalledTimes(1)
 })
@@ -165,7 +160,7 @@ test('an iterator that cannot be ended does not keep it from closing', async () 
       },
     }),
   }
-  const reconciler = reconcile(new Model(), states, steady)
+  const reconciler = new TestTable().ipvs.reconcile(states, steady)
   const closed = once(reconciler, 'closed')
   await reconciler.close()
   await closed
@@ -174,8 +169,8 @@ test('an iterator that cannot be ended does not keep it from closing', async () 
 test.each([
   ['a bad port', [{ ...web, port: -1 }]], ['a service twice', [web, web]], ['a bad destination', [{ ...web, destinations: [{ ...a, weight: 1.5 }] }]], ['services that are none', { services: 7 }],
 ])('a state with %s is refused whole; the last good one stays in force', async (_, bad) => {
-  const { model } = counting()
-  const reconciler = reconcile(model, [{ ...web, destinations: [a] }], { ...steady, interval: 10 })
+  const table = new TestTable()
+  const reconciler = table.ipvs.reconcile([{ ...web, destinations: [a] }], { ...steady, interval: 10 })
   await pass(0.2)
   const failures: unknown[] = []
   reconciler.on('failed', (failure) => failures.push(failure))
@@ -183,42 +178,42 @@ test.each([
   await pass(0.2)
   await expect(refused).rejects.toMatchObject({ field: expect.stringContaining('desired') as unknown })
   expect(failures).toEqual([{ error: expect.objectContaining({ field: expect.stringContaining('desired') as unknown }) as unknown, generation: 2, retryIn: Infinity }])
-  model.carryOut({ type: 'removeService', service: web })
+  table.other.removeService(web)
   await pass(11)
-  expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 1]]))
+  expect(table.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 1]]))
   expect(failures).toHaveLength(1)
   await reconciler.close()
 })
 
 test('a good state comes into force though one with a mistake is set in the same breath', async () => {
-  const { model } = counting()
-  const reconciler = reconcile(model, [web], steady)
+  const table = new TestTable()
+  const reconciler = table.ipvs.reconcile([web], steady)
   await pass(0.2)
   const good = reconciler.set([{ ...web, destinations: [a] }])
   void reconciler.set([{ ...web, port: -1 }])
   await pass(0.2)
   expect(await good).toEqual({ generation: 2, refused: [] })
-  expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 1]]))
+  expect(table.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 1]]))
   await reconciler.close()
 })
 
 test('without a good state before it, one with a mistake leaves the table alone, and the next good one is taken', async () => {
-  const { model, reads } = counting()
-  model.carryOut({ type: 'addService', service: { ...web, port: 81 } })
-  const reconciler = reconcile(model, [{ ...web, port: -1 }], { ...steady, interval: 10 })
+  const table = new TestTable()
+  table.other.addService({ ...web, port: 81 })
+  const reconciler = table.ipvs.reconcile([{ ...web, port: -1 }], { ...steady, interval: 10 })
   await pass(100)
-  expect(reads()).toBe(1)
-  expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 81', 0]]))
+  expect(table.reads()).toBe(1)
+  expect(table.capacity()).toEqual(new Map([['tcp 10.0.0.1 81', 0]]))
   void reconciler.set([web])
   await pass(0.2)
-  expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 0]]))
+  expect(table.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 0]]))
   await reconciler.close()
 })
 
 test('a state that was good and got a mistake afterwards is tried again, for want of another', async () => {
-  const { model } = counting()
+  const table = new TestTable()
   const service = { ...web, scheduler: 'rr' }
-  const reconciler = reconcile(model, [service], { ...steady, interval: 10, backOff: { min: 1, max: 1 } })
+  const reconciler = table.ipvs.reconcile([service], { ...steady, interval: 10, backOff: { min: 1, max: 1 } })
   await pass(0.2)
   const waits: number[] = []
   reconciler.on('failed', ({ retryIn }) => waits.push(retryIn))
@@ -227,19 +222,19 @@ test('a state that was good and got a mistake afterwards is tried again, for wan
   expect(waits).toEqual([1])
   service.scheduler = 'wrr'
   await pass(1)
-  expect((await model.snapshot()).services).toMatchObject([{ scheduler: 'wrr' }])
+  expect(table.kernel.table().services).toMatchObject([{ scheduler: 'wrr' }])
   await reconciler.close()
 })
 
 test('set answers when its state is in force, with what the kernel refused of it; a superseded one with the number of the later one', async () => {
-  const { model } = counting()
-  const reconciler = reconcile(model, undefined, steady)
+  const table = new TestTable()
+  const reconciler = table.ipvs.reconcile(undefined, steady)
   const events: unknown[] = []
   reconciler.on('applied', ({ generation, done }) => events.push(['applied', generation, done])).on('settled', ({ generation }) => events.push(['settled', generation]))
   const [first, second] = [reconciler.set([web]), reconciler.set([{ ...web, destinations: [a] }])]
   await pass(0.2)
   expect(await Promise.all([first, second])).toEqual([{ generation: 2, refused: [] }, { generation: 2, refused: [] }])
-  model.refuses = ({ type }) => type === 'addDestination'
+  table.refuse('addDestination')
   const third = reconciler.set([{ ...web, destinations: [a, b] }])
   await pass(0.06)
   expect(await third).toMatchObject({ generation: 3, refused: [{ operation: { type: 'addDestination' } }] })
@@ -248,11 +243,11 @@ test('set answers when its state is in force, with what the kernel refused of it
 })
 
 test('a state that close comes before is not answered as in force, and nobody has to listen', async () => {
-  const { model } = counting()
+  const table = new TestTable()
   const rejected = vi.fn()
   process.on('unhandledRejection', rejected)
   try {
-    const reconciler = reconcile(model, undefined, steady)
+    const reconciler = table.ipvs.reconcile(undefined, steady)
     void reconciler.set([web])
     const state = reconciler.set([web])
     await reconciler.close()
@@ -265,47 +260,47 @@ test('a state that close comes before is not answered as in force, and nobody ha
 })
 
 test('a look that waited for another begins none after close', async () => {
-  const { model, reads } = counting()
-  const working = model.batch.bind(model)
+  const table = new TestTable()
+  const working = table.ipvs.batch.bind(table.ipvs)
   let go!: () => void
   const gate = new Promise<void>((resolve) => {
     go = resolve
   })
-  model.batch = async (operations) => {
+  table.ipvs.batch = async (operations, options) => {
     await gate
-    return working(operations)
+    return working(operations, options)
   }
-  const reconciler = reconcile(model, [web], steady)
+  const reconciler = table.ipvs.reconcile([web], steady)
   await pass(0.06)
   const waiting = reconciler.look()
   const closing = reconciler.close()
   go()
   await Promise.all([waiting, closing])
-  expect(reads()).toBe(1)
+  expect(table.reads()).toBe(1)
 })
 
 test('the next state of an async iterable is taken when the one before has been looked at', async () => {
-  const { model, reads } = counting()
+  const table = new TestTable()
   let taken = 0
   const states = {
     [Symbol.asyncIterator]: () => ({
       next: () => Promise.resolve<IteratorResult<Desired>>(++taken > 1000 ? { done: true, value: undefined } : { done: false, value: taken % 2 === 1 ? [{ ...web, port: taken }] : 5 as never }),
     }),
   }
-  const reconciler = reconcile(model, states, steady)
+  const reconciler = table.ipvs.reconcile(states, steady)
   for (let i = 0; i < 100; i++) await Promise.resolve()
   expect(taken).toBe(1)
   await pass(0.06)
-  expect(reads()).toBe(1)
+  expect(table.reads()).toBe(1)
   expect(taken).toBeLessThan(10)
-  expect((await model.snapshot()).services).toMatchObject([{ port: 1 }])
+  expect(table.kernel.table().services).toMatchObject([{ port: 1 }])
   await reconciler.close()
 })
 
 test('what was done before close came is told', async () => {
-  const model = new Model()
+  const table = new TestTable()
   let closing: Promise<void> | undefined
-  const reconciler = reconcile(model, [{ ...web, destinations: [a, b] }], { ...steady, batchSize: 2, onProgress: () => {
+  const reconciler = table.ipvs.reconcile([{ ...web, destinations: [a, b] }], { ...steady, batchSize: 2, onProgress: () => {
     closing ??= reconciler.close()
   } })
   const events: unknown[] = []
@@ -313,16 +308,16 @@ test('what was done before close came is told', async () => {
   await pass(0.1)
   await closing
   expect(events).toEqual([[2, 1], 'closed'])
-  expect(model.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 1]]))
+  expect(table.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 1]]))
 })
 
 test('what was done before an error came is told, and then the error', async () => {
-  const model = new Model()
+  const table = new TestTable()
   const error = new Error('the handle broke')
   let batches = 0
-  const working = model.batch.bind(model)
-  model.batch = (operations) => batches++ === 1 ? Promise.reject(error) : working(operations)
-  const reconciler = reconcile(model, [{ ...web, destinations: [a, b] }], { ...steady, batchSize: 1 })
+  const working = table.ipvs.batch.bind(table.ipvs)
+  table.ipvs.batch = (operations, options) => batches++ === 1 ? Promise.reject(error) : working(operations, options)
+  const reconciler = table.ipvs.reconcile([{ ...web, destinations: [a, b] }], { ...steady, batchSize: 1 })
   const events: unknown[] = []
   reconciler.on('applied', ({ done, unknown, notSent }) => events.push([done.length, unknown.length, notSent.length])).on('failed', (failure) => events.push(failure.error))
   await pass(0.1)
@@ -331,13 +326,12 @@ test('what was done before an error came is told, and then the error', async () 
 })
 
 test('a listener that throws hears of each failure once, and the loop goes on', async () => {
-  const model = new Model()
-  const working = model.snapshot.bind(model)
+  const table = new TestTable()
   let broken = true
-  model.snapshot = () => broken ? Promise.reject(new Error('broken')) : working()
+  table.kernel.refuse = () => broken ? -EPERM : undefined
   const rejected = vi.fn()
   process.on('unhandledRejection', rejected)
-  const reconciler = reconcile(model, [web], { ...steady, backOff: { min: 1, max: 1 } })
+  const reconciler = table.ipvs.reconcile([web], { ...steady, backOff: { min: 1, max: 1 } })
   const listener = vi.fn(() => {
     throw new Error('a listener\'s own')
   })
@@ -348,7 +342,7 @@ test('a listener that throws hears of each failure once, and the loop goes on', 
     broken = false
     await pass(1)
     expect(listener).toHaveBeenCalledTimes(2)
-    expect((await model.snapshot()).services).toHaveLength(1)
+    expect(table.kernel.table().services).toHaveLength(1)
     expect(rejected.mock.calls).toEqual(Array(2).fill([expect.objectContaining({ message: 'a listener\'s own' }), expect.any(Promise)]))
   } finally {
     process.off('unhandledRejection', rejected)
@@ -358,14 +352,14 @@ test('a listener that throws hears of each failure once, and the loop goes on', 
 
 test('the longest interval is waited out, jitter included', async () => {
   const random = vi.spyOn(Math, 'random').mockReturnValue(0.999)
-  const { model, reads } = counting()
-  const reconciler = reconcile(model, [web], { prune: 'all', interval: 2_147_483 })
+  const table = new TestTable()
+  const reconciler = table.ipvs.reconcile([web], { prune: 'all', interval: 2_147_483 })
   await pass(1)
-  const before = reads()
+  const before = table.reads()
   await pass(2_147_000)
-  expect(reads()).toBe(before)
+  expect(table.reads()).toBe(before)
   await pass(600)
-  expect(reads()).toBeGreaterThan(before)
+  expect(table.reads()).toBeGreaterThan(before)
   await reconciler.close()
   random.mockRestore()
 })
@@ -373,29 +367,29 @@ test('the longest interval is waited out, jitter included', async () => {
 test('it keeps the process alive until it is closed, without a state too', async () => {
   const alive = (): number => process.getActiveResourcesInfo().filter((what) => what === 'Timeout').length
   const before = alive()
-  const reconciler = reconcile(new Model(), undefined, steady)
+  const reconciler = new TestTable().ipvs.reconcile(undefined, steady)
   expect(alive()).toBe(before + 1)
   await reconciler.close()
   expect(alive()).toBe(before)
 })
 
 test('close ends it cleanly: nothing is begun after it, and set is refused', async () => {
-  const { model, reads } = counting()
-  const reconciler = reconcile(model, [web], steady)
+  const table = new TestTable()
+  const reconciler = table.ipvs.reconcile([web], steady)
   await pass(0.1)
   const closed = once(reconciler, 'closed')
   await reconciler.close()
   await closed
-  const before = reads()
+  const before = table.reads()
   await pass(100)
-  expect(reads()).toBe(before)
+  expect(table.reads()).toBe(before)
   await expect(reconciler.set([])).rejects.toMatchObject({ code: 'ERR_IPVS_CLOSED' })
   expect(vi.getTimerCount()).toBe(0)
 })
 
 test('a signal ends it too', async () => {
   const abort = new AbortController()
-  const reconciler = reconcile(new Model(), [web], { ...steady, signal: abort.signal })
+  const reconciler = new TestTable().ipvs.reconcile([web], { ...steady, signal: abort.signal })
   const closed = once(reconciler, 'closed')
   abort.abort()
   await closed
@@ -407,9 +401,9 @@ test.each([
   [{ dryRun: true }, 'options.dryRun'], [{ pace: 1 }, 'options.pace'],
   [{ backOff: { mni: 1 } }, 'options.backOff.mni'], [{ backOff: [] }, 'options.backOff'], [{ backOff: null }, 'options.backOff'], [{ jitter: '1' }, 'options.jitter'], [{ jitter: NaN }, 'options.jitter'],
 ])('%j is refused', (options, field) => {
-  expect(() => reconcile(new Model(), [], options as never)).toThrow(field)
+  expect(() => new TestTable().ipvs.reconcile([], options as never)).toThrow(field)
 })
 
 test('what is said of an unknown option does not offer a dry run, which a loop has none of', () => {
-  expect(() => reconcile(new Model(), [], { dryRun: true } as never)).toThrow(/^(?!.*dryRun.*dryRun)/)
+  expect(() => new TestTable().ipvs.reconcile([], { dryRun: true } as never)).toThrow(/^(?!.*dryRun.*dryRun)/)
 })

@@ -1,18 +1,17 @@
 import { expect, test } from 'vitest'
 import type { ListedTable, Observation } from 'ipvs'
-import { apply } from '../../../lib/state/apply.js'
 import { TrafficMeter } from '../../../lib/state/rates.js'
-import { observe, watch } from '../../../lib/state/watch.js'
-import { Model } from './support/model.js'
+import { observe } from '../../../lib/state/watch.js'
+import { TestTable } from './support/test-table.js'
 
 const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
 const [a, b, c] = ['10.0.0.101', '10.0.0.102', '10.0.0.103'].map((address) => ({ address, port: 80, forward: 'nat' as const }))
 
 /** A table whose entries have counted, with the kernel's average of it: the first period of something adds a quarter of its rate. */
 async function tableWith(inBytes: bigint, average = 0, destinations = [a]): Promise<ListedTable> {
-  const model = new Model()
-  await apply(model, [{ ...web, destinations }])
-  const table = await model.snapshot()
+  const model = new TestTable()
+  await model.ipvs.apply([{ ...web, destinations }])
+  const table = model.kernel.table()
   const counted = {
     stats: { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes, outBytes: 0n },
     rates: { connections: 0, inPackets: 0, outPackets: 0, inBytes: average, outBytes: 0 },
@@ -70,16 +69,16 @@ test('an observation is JSON, its counters decimal text as in the command\'s --j
 })
 
 test('an async iterable tells what is added, changed and removed', async () => {
-  const model = new Model()
-  await apply(model, [web])
+  const model = new TestTable()
+  await model.ipvs.apply([web])
   const seen: string[][] = []
-  for await (const { changes, elapsed } of watch(model, { interval: 0.005, initial: true })) {
+  for await (const { changes, elapsed } of model.ipvs.watch({ interval: 0.005, initial: true })) {
     seen.push(changes.map(({ type }) => type))
     if (seen.length === 1) expect(elapsed).toBe(0)
     else expect(elapsed).toBeGreaterThan(0)
-    if (seen.length === 1) await apply(model, [{ ...web, destinations: [a] }])
-    if (seen.length === 2) await apply(model, [{ ...web, scheduler: 'rr', destinations: [{ ...a, weight: 3 }] }])
-    if (seen.length === 3) await apply(model, [], { prune: 'all' })
+    if (seen.length === 1) await model.ipvs.apply([{ ...web, destinations: [a] }])
+    if (seen.length === 2) await model.ipvs.apply([{ ...web, scheduler: 'rr', destinations: [{ ...a, weight: 3 }] }])
+    if (seen.length === 3) await model.ipvs.apply([], { prune: 'all' })
     if (seen.length === 4) break
   }
   expect(seen).toEqual([['serviceAdded'], ['destinationAdded'], ['serviceChanged', 'destinationChanged'], ['destinationRemoved', 'serviceRemoved']])
@@ -104,32 +103,32 @@ test('entries that the kernel lists in another order, or twice, are paired all t
 })
 
 test('without destinations it asks for none, and tells of services only', async () => {
-  const model = new Model()
-  await apply(model, [{ ...web, destinations: [a] }])
-  let requests = 0
-  const handle = {
-    snapshot: () => Promise.reject(new Error('nobody wants destinations')),
-    services: async () => (await model.snapshot()).services.map(({ destinations: _, ...service }) => ({ ...service, stats: { ...service.stats, connections: BigInt(++requests) } })),
-    timeouts: () => Promise.resolve(model.timeouts),
-    daemons: () => Promise.resolve(model.daemons),
+  const model = new TestTable()
+  await model.ipvs.apply([{ ...web, destinations: [a] }])
+  let connections = 0n
+  model.kernel.before = ({ command }) => {
+    if (command === 'getService') model.kernel.count(web, undefined, { stats: { connections: ++connections } })
   }
+  const before = model.kernel.asked.length
   const seen: unknown[] = []
-  for await (const { changes, rates, table } of watch(handle, { interval: 0.005, initial: true, destinations: false })) {
+  for await (const { changes, rates, table } of model.ipvs.watch({ interval: 0.005, initial: true, destinations: false })) {
     seen.push([changes.map(({ type }) => type), rates.map(({ service, destination }) => [service, destination]), table.services.map(({ destinations }) => destinations)])
-    if (seen.length === 1) await apply(model, [{ ...web, scheduler: 'rr', destinations: [b] }], { prune: 'all' })
-    else break
+    if (seen.length > 1) break
+    expect(model.kernel.asked.slice(before)).not.toContain('getDest')
+    model.other.updateService({ ...web, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null })
+    model.other.addDestination(web, b)
   }
   expect(seen).toEqual([[['serviceAdded'], [], [[]]], [['serviceChanged'], [[web, undefined]], [[]]]])
 })
 
 test('a signal ends the iteration without an error', async () => {
   const abort = new AbortController()
-  const iteration = watch(new Model(), { interval: 1000, signal: abort.signal })
+  const iteration = new TestTable().ipvs.watch({ interval: 1000, signal: abort.signal })
   const next = iteration.next()
   abort.abort()
   expect(await next).toMatchObject({ done: true })
 })
 
 test.each([[{ interval: 0 }, 'options.interval'], [{ interval: '1' }, 'options.interval'], [{ initial: 1 }, 'options.initial'], [{ destinations: 1 }, 'options.destinations'], [{ signal: {} }, 'options.signal'], [{ every: 1 }, 'options.every']])('%j is refused', (options, field) => {
-  expect(() => watch(new Model(), options as never)).toThrow(field)
+  expect(() => new TestTable().ipvs.watch(options as never)).toThrow(field)
 })

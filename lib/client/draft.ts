@@ -1,0 +1,101 @@
+import { isArgumentError } from '../model/errors.js'
+import type { DaemonInput, Destination, DestinationKey, Operation, Service, ServiceKey, Timeouts } from '../model/types.js'
+import { records } from '../wire/layout.js'
+import { DESTINATION_REQUEST_SIZE, writeDestination, writeDestinationKey } from '../wire/pack/destination.js'
+import { Requests } from '../wire/pack/requests.js'
+import { SERVICE_KEY_SIZE, SERVICE_SIZE, writeService } from '../wire/pack/service.js'
+import { readGivenDaemon } from '../wire/unpack/daemon.js'
+import { readConfiguration } from '../wire/unpack/destination.js'
+import type { View } from '../wire/unpack/reply.js'
+import { readService, readServiceKey } from '../wire/unpack/service.js'
+import { changes, packOperation } from './operations.js'
+
+/** A request about a destination begins with a service's key, whatever is done with it. */
+const ANY_SERVICE: ServiceKey = { protocol: 'tcp', address: '0.0.0.0', port: 0 }
+
+/**
+ * A service, and one of its destinations, as they are to be: packed by the writers that requests are packed by, which validate them and
+ * fill in the defaults, so that they can be compared with what the kernel lists. Nothing here knows a default or a range of its own, and
+ * nothing is sent.
+ */
+export class Draft {
+  readonly #requests = new Requests(SERVICE_SIZE + DESTINATION_REQUEST_SIZE + 64)
+  /** Each kind of record has a place of its own, so that bytes between the fields stay zero. */
+  readonly serviceAt = this.#requests.reserve(SERVICE_SIZE + DESTINATION_REQUEST_SIZE)
+  readonly #destinationRequest = this.serviceAt + SERVICE_SIZE
+  readonly destinationAt = this.#destinationRequest + SERVICE_KEY_SIZE
+
+  get view(): View {
+    return this.#requests
+  }
+
+  /** Throws what `addService` throws. Destinations that the service has are not looked at. */
+  packService(service: unknown): void {
+    writeService(this.#requests, this.serviceAt, service, false, true)
+  }
+
+  /** Throws what `addDestination` throws. The service stays as it was packed. */
+  packDestination(service: ServiceKey, destination: unknown): void {
+    writeDestination(this.#requests, this.#destinationRequest, service, destination, false)
+  }
+
+  /** Packs what tells a destination from others of its service, and no more. */
+  packDestinationKey(destination: DestinationKey): void {
+    writeDestinationKey(this.#requests, this.#destinationRequest, ANY_SERVICE, destination)
+  }
+
+  /** Takes a listed service as it is, whether it could be packed or not. */
+  copyService({ u8 }: View, at: number): void {
+    this.#requests.u8.set(u8.subarray(at, at + SERVICE_SIZE), this.serviceAt)
+  }
+
+  /** The same of a listed destination. */
+  copyDestination({ u8 }: View, at: number): void {
+    this.#requests.u8.set(u8.subarray(at, at + records.destination.requestSize), this.destinationAt)
+  }
+
+  /** What tells the packed service from others, canonical. */
+  serviceKey(): ServiceKey {
+    return readServiceKey(this.#requests, this.serviceAt)
+  }
+
+  /** The complete configuration of the packed service, canonical. */
+  service(): Service {
+    return readService(this.#requests, this.serviceAt)
+  }
+
+  /** The complete configuration of the packed destination, canonical. */
+  destination(): Destination {
+    return readConfiguration(this.#requests, this.destinationAt, {} as Destination)
+  }
+}
+
+const requests = new Requests(1024)
+
+/** What is asked of a sync daemon, canonical; what is left to the kernel is not there. Throws what `startDaemon` throws. */
+export function canonicalDaemon(daemon: unknown): DaemonInput {
+  requests.clear()
+  changes.startDaemon.pack(requests, daemon, undefined)
+  return readGivenDaemon(requests, requests.recordsOf(0))
+}
+
+/** Throws what `setTimeouts` throws. */
+export function checkTimeouts(timeouts: Partial<Timeouts>): void {
+  requests.clear()
+  changes.setTimeouts.pack(requests, timeouts, undefined)
+}
+
+/**
+ * Why an operation cannot be sent, in words; `undefined` for one that can. Other programs' entries, which the kernel took, can be
+ * configured as this library refuses to.
+ */
+export function objection(operation: Operation): string | undefined {
+  requests.clear()
+  try {
+    packOperation(requests, operation)
+  } catch (error) {
+    if (isArgumentError(error)) return error.message
+    throw error
+  }
+  return undefined
+}

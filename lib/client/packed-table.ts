@@ -1,0 +1,143 @@
+import { serviceId } from '../model/keys.js'
+import type { Daemon, DestinationKey, ListedDestination, Service, ServiceKey, Timeouts } from '../model/types.js'
+import { LISTED_DESTINATION_SIZE, readListedDestination } from '../wire/unpack/destination.js'
+import { KeyIndex } from '../wire/unpack/key-index.js'
+import type { Reply } from '../wire/unpack/reply.js'
+import { readService, readServiceKey } from '../wire/unpack/service.js'
+import { Draft } from './draft.js'
+import type { Queue } from './queue.js'
+import { sameDestinationConfiguration, sameServiceConfiguration } from './same-configuration.js'
+import { readTable, serviceAt, serviceCount, settingsOf } from './snapshot.js'
+
+/** The destinations of a service, as the kernel listed them: packed, found by their numbers. */
+export class PackedDestinations {
+  readonly #reply: Reply
+  readonly #at: number
+  readonly #index: KeyIndex
+  readonly #repeated: Set<number> | undefined
+  /** Those that are there twice included. */
+  readonly count: number
+
+  constructor(reply: Reply, request: number, index: KeyIndex) {
+    this.#reply = reply
+    this.#at = reply.recordsOf(request)
+    this.#index = index
+    this.count = reply.recordCount(request)
+    index.begin(reply, this.#at, this.count)
+    for (let number = 0; number < this.count; number++) if (index.add(number) >= 0) (this.#repeated ??= new Set()).add(number)
+  }
+
+  /** Whether this one was listed before: a list that was edited while it was read can have an entry twice. */
+  isRepeated(number: number): boolean {
+    return this.#repeated?.has(number) === true
+  }
+
+  /** Number of the destination that the draft is about, or -1. */
+  find({ view, destinationAt }: Draft): number {
+    return this.#index.find(view, destinationAt)
+  }
+
+  /** Whether a destination is configured as the draft has it. */
+  isConfiguredAs({ view, destinationAt }: Draft, number: number): boolean {
+    return sameDestinationConfiguration(this.#reply, this.#at + number * LISTED_DESTINATION_SIZE, view, destinationAt)
+  }
+
+  /** Puts a destination into the draft as it is listed. */
+  copy(number: number, draft: Draft): void {
+    draft.copyDestination(this.#reply, this.#at + number * LISTED_DESTINATION_SIZE)
+  }
+
+  read(number: number): ListedDestination {
+    return readListedDestination(this.#reply, this.#at + number * LISTED_DESTINATION_SIZE)
+  }
+}
+
+/**
+ * A table as the kernel listed it, still packed: only what somebody asks for becomes objects. Services and destinations are found by the
+ * bytes of their keys, and compared by the bytes of their configuration.
+ */
+export class PackedTable {
+  readonly #listing: Reply
+  readonly #index = new KeyIndex('service')
+  readonly #destinationIndex = new KeyIndex('destination')
+  readonly #keys = new Draft()
+  /** By the number of the service: the answer that has its destinations, and which request's it is. */
+  readonly #replies: Reply[] = []
+  readonly #requests: number[] = []
+  #numbers: Map<string, number> | undefined
+  #opened: { service: number, destinations: PackedDestinations } | undefined
+  timeouts!: Timeouts
+  daemons!: Daemon[]
+  /** Numbers of the services. */
+  readonly services: number[] = []
+
+  constructor(listing: Reply) {
+    this.#listing = listing
+    this.#index.begin(listing, serviceAt(listing, 0), serviceCount(listing))
+  }
+
+  /** Takes in the next service, and the answer that lists its destinations. */
+  add(service: number, reply: Reply, request: number): void {
+    this.#index.add(service)
+    this.services.push(service)
+    this.#replies[service] = reply
+    this.#requests[service] = request
+  }
+
+  /** Number of the service that the draft is about, or -1. */
+  find({ view, serviceAt }: Draft): number {
+    return this.#index.find(view, serviceAt)
+  }
+
+  /** Whether a service is configured as the draft has it. */
+  isConfiguredAs({ view, serviceAt: at }: Draft, service: number): boolean {
+    return sameServiceConfiguration(this.#listing, serviceAt(this.#listing, service), view, at)
+  }
+
+  /** Puts a service into the draft as it is listed. */
+  copy(service: number, draft: Draft): void {
+    draft.copyService(this.#listing, serviceAt(this.#listing, service))
+  }
+
+  key(service: number): ServiceKey {
+    return readServiceKey(this.#listing, serviceAt(this.#listing, service))
+  }
+
+  service(service: number): Service {
+    return readService(this.#listing, serviceAt(this.#listing, service))
+  }
+
+  /** The destinations of a service. They can be looked at until those of another one are asked for. */
+  destinations(service: number): PackedDestinations {
+    if (this.#opened?.service !== service) {
+      this.#opened = { service, destinations: new PackedDestinations(this.#replies[service], this.#requests[service], this.#destinationIndex) }
+    }
+    return this.#opened.destinations
+  }
+
+  /** The destination with this key, which must be there. */
+  readDestination(service: number, destination: DestinationKey): ListedDestination {
+    const destinations = this.destinations(service)
+    this.#keys.packDestinationKey(destination)
+    return destinations.read(destinations.find(this.#keys))
+  }
+
+  /**
+   * Number of the service with this id, or -1. Finds those too whose key cannot be packed: the kernel takes protocols that it does not
+   * balance.
+   */
+  numberOf(id: string): number {
+    this.#numbers ??= new Map(this.services.map((service) => [serviceId(this.key(service)), service]))
+    return this.#numbers.get(id) ?? -1
+  }
+}
+
+/** Reads the table. Its place among the handle's operations is that of the call. */
+export async function readPackedTable(queue: Queue): Promise<PackedTable> {
+  let packed: PackedTable | undefined
+  for await (const { table, services, first, reply } of readTable(queue, false)) {
+    packed ??= Object.assign(new PackedTable(table), settingsOf(table))
+    for (const service of services) packed.add(service, reply, service - first)
+  }
+  return packed!
+}

@@ -1,0 +1,59 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { fullDestinationId, serviceId } from '../model/keys.js'
+import type { DesiredState } from './desired.js'
+import type { TableHandle } from './handle.js'
+import type { ApplySettings } from './options.js'
+import { planTable } from './plan.js'
+import type { Sender } from './send.js'
+import type { DrainingDestination, DrainOptions, Outcome } from './types.js'
+
+/** Draining destinations whose removal was refused, or not sent. */
+function left(draining: readonly DrainingDestination[], outcomes: readonly Outcome[]): DrainingDestination[] {
+  const failed = new Set(outcomes.filter(({ outcome }) => outcome !== 'done').map(({ operation }) =>
+    operation.type === 'removeDestination' ? fullDestinationId(operation.service, operation.destination)
+      : operation.type === 'removeService' ? serviceId(operation.service) : ''))
+  return draining.filter(({ service, destination }) => failed.has(serviceId(service)) || failed.has(fullDestinationId(service, destination)))
+}
+
+/**
+ * Removes destinations as their connections go, until none is left or the time limit has passed. Tells again and again which of them are
+ * still there; at the end, those that stay at weight 0.
+ *
+ * @param draining destinations at weight 0
+ */
+export async function* drain(
+  handle: TableHandle, desired: DesiredState, settings: ApplySettings, { interval, timeout }: Required<DrainOptions>, sender: Sender, draining: DrainingDestination[],
+): AsyncGenerator<DrainingDestination[], void, undefined> {
+  // Where something of a service was refused, its old destinations are not replaced, and stay.
+  const stuck = draining.filter(({ service }) => sender.troubled.has(serviceId(service)))
+  const first = draining.filter(({ service }) => !sender.troubled.has(serviceId(service)))
+  if (first.length === 0) return
+  const mine = new Set(first.map(({ service, destination }) => fullDestinationId(service, destination)))
+  const services = new Set(first.map(({ service }) => serviceId(service)))
+  const end = performance.now() + timeout * 1000
+  const report = (waiting: DrainingDestination[]): void =>
+    settings.onProgress({ phase: 'draining', completed: sender.completed, total: sender.planned.length, draining: waiting })
+  let looking = 0
+  for (let waiting = first; ;) {
+    yield [...stuck, ...waiting]
+    report(waiting)
+    // A large table takes long to read: no more than a fifth of the time goes into that.
+    const pause = Math.min(Math.max(interval * 1000, 4 * looking), end - performance.now())
+    await wait(Math.max(0, pause), undefined, { signal: settings.signal })
+    const begin = performance.now()
+    const over = begin >= end
+    const staged = await planTable(desired, await handle.table(), settings, (service, destination) => over && mine.has(fullDestinationId(service, destination)))
+    looking = performance.now() - begin
+    // What others changed meanwhile is left alone, and what they bring to weight 0 is not waited for. A destination of this apply that they
+    // gave a weight again is brought down again.
+    const retire = staged.retire.filter((operation) => operation.type === 'removeService' ? services.has(serviceId(operation.service))
+      : 'destination' in operation && mine.has(fullDestinationId(operation.service, operation.destination)))
+    for (const operation of retire) sender.planned.push(operation)
+    await sender.send(retire)
+    waiting = staged.draining.filter(({ service, destination }) => mine.has(fullDestinationId(service, destination)))
+    if (waiting.length > 0 && !over) continue
+    yield [...stuck, ...left(first, sender.outcomes())]
+    report([])
+    return
+  }
+}

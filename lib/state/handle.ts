@@ -1,0 +1,12 @@
+import type { PackedTable } from '../client/packed-table.js'
+import type { BatchOptions, BatchResult } from '../model/batch.js'
+import type { Operation } from '../model/types.js'
+import type { Sysctl } from '../proc/sysctl.js'
+
+/** What of a handle is needed to plan, and to carry plans out. */
+export interface TableHandle {
+  /** Reads the table. */
+  table(): Promise<PackedTable>
+  batch(operations: Iterable<Operation>, options: BatchOptions): Promise<BatchResult>
+  readonly sysctl: Pick<Sysctl, 'get'>
+}

@@ -1,0 +1,59 @@
+import type { PackedTable } from '../client/packed-table.js'
+import type { Operation } from '../model/types.js'
+import type { DesiredState } from './desired.js'
+import type { TableHandle } from './handle.js'
+import type { ApplySettings } from './options.js'
+import { Pause } from './pause.js'
+import { planTable } from './plan.js'
+import type { Expired } from './retire.js'
+import { operationsOf, type StagedPlan } from './staged.js'
+
+/** Another program changed the table between each two readings. */
+class TableChangingError extends Error {
+  readonly code = 'ERR_IPVS_TABLE_CHANGING'
+
+  constructor(attempts: number) {
+    const times = attempts === 1 ? 'while' : `each of the ${attempts} times`
+    super(`the table was changed by others ${times} it was read to plan; nothing was sent. Try again later, or allow more with options.concurrencyCheck.attempts`)
+  }
+}
+
+/** Whether two plans are the same, in whatever order: Linux 7.2 reorders its table of services by itself. */
+async function sameOperations(some: readonly Operation[], others: readonly Operation[]): Promise<boolean> {
+  if (some.length !== others.length) return false
+  // Nothing is in a plan twice, and equal operations are written alike, by the same planner.
+  const texts = new Set<string>()
+  const pause = new Pause()
+  for (const operation of some) {
+    texts.add(JSON.stringify(operation))
+    if (pause.isDue()) await pause.take()
+  }
+  for (const operation of others) {
+    if (!texts.has(JSON.stringify(operation))) return false
+    if (pause.isDue()) await pause.take()
+  }
+  return true
+}
+
+/** A table, and what makes it as desired. */
+export interface Found {
+  table: PackedTable
+  staged: StagedPlan
+}
+
+/** Reads the table and plans. With a concurrency check, does so until two readings after one another lead to the same plan. */
+export async function readAndPlan(handle: TableHandle, desired: DesiredState, settings: ApplySettings, expired?: Expired): Promise<Found> {
+  const look = async (): Promise<Found> => {
+    settings.signal?.throwIfAborted()
+    const table = await handle.table()
+    return { table, staged: await planTable(desired, table, settings, expired) }
+  }
+  let found = await look()
+  if (settings.attempts === 0 || operationsOf(found.staged).length === 0) return found
+  for (let attempt = 0; attempt < settings.attempts; attempt++) {
+    const again = await look()
+    if (await sameOperations(operationsOf(again.staged), operationsOf(found.staged))) return again
+    found = again
+  }
+  throw new TableChangingError(settings.attempts)
+}

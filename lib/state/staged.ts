@@ -1,0 +1,19 @@
+import type { DrainingServices } from './draining.js'
+import type { DrainingDestination, PlannedOperation, PlanWarning } from './types.js'
+
+/** A plan in the stages in which it is carried out. */
+export interface StagedPlan extends DrainingServices {
+  /** What adds and changes, and everything that must come before it. */
+  build: PlannedOperation[]
+  /** What takes capacity away. */
+  retire: PlannedOperation[]
+  /** Sync daemons that start, or start anew: the kernel starts none beside destinations of the other address family, so those go first. */
+  finish: PlannedOperation[]
+  warnings: PlanWarning[]
+  draining: DrainingDestination[]
+}
+
+export const emptyPlan = (): StagedPlan => ({ build: [], retire: [], finish: [], warnings: [], draining: [], affinity: undefined, oneWay: undefined })
+
+/** All operations of a plan, in order. */
+export const operationsOf = ({ build, retire, finish }: StagedPlan): PlannedOperation[] => [...build, ...retire, ...finish]

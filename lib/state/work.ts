@@ -1,0 +1,120 @@
+import { objection } from '../client/draft.js'
+import type { PackedTable } from '../client/packed-table.js'
+import { AbortError, telling } from '../model/batch.js'
+import { isOtherFamily } from '../model/keys.js'
+import type { Operation } from '../model/types.js'
+import type { DesiredState } from './desired.js'
+import { drain } from './drain.js'
+import { sysctlWarnings } from './draining.js'
+import type { TableHandle } from './handle.js'
+import type { ApplySettings, PlanSettings } from './options.js'
+import { readAndPlan, type Found } from './read-and-plan.js'
+import type { Expired } from './retire.js'
+import { inverses } from './roll-back.js'
+import { Sender } from './send.js'
+import { operationsOf, type StagedPlan } from './staged.js'
+import type { ApplyResult, DrainingDestination, Outcome, Plan } from './types.js'
+
+/** A staged plan as callers see it. */
+export async function planOf(handle: TableHandle, staged: StagedPlan, settings: PlanSettings): Promise<Plan> {
+  const { draining } = staged
+  const warnings = draining.length === 0 ? staged.warnings : [...staged.warnings, ...await sysctlWarnings(handle.sysctl, staged)]
+  return { operations: operationsOf(staged), warnings, ...settings.drain && { draining } }
+}
+
+/** Whether sync daemons are to start while destinations drain beside which the kernel starts none. */
+const needsDrained = ({ draining, finish }: StagedPlan): boolean =>
+  finish.length > 0 && draining.some(({ service, destination }) => isOtherFamily(service, destination))
+
+/** Brings the table to a desired state, once. Whatever ends it, `result` says what is in force by then. */
+export class Work {
+  #plan: Plan = { operations: [], warnings: [] }
+  #sender: Sender | undefined
+  #undoing: Sender | undefined
+  #draining: DrainingDestination[] | undefined
+
+  constructor(readonly handle: TableHandle, readonly desired: DesiredState, readonly settings: ApplySettings) {}
+
+  /** All of it, draining included. */
+  whole(): Promise<ApplyResult> {
+    return this.#run(async () => {
+      const { table, staged } = await this.#prepare()
+      if (this.settings.dryRun) return
+      const { build, retire, finish } = staged
+      const late = needsDrained(staged)
+      await this.#carryOut(table, build, late ? retire : [...retire, ...finish])
+      await this.#drain()
+      if (late && this.#undoing === undefined) await this.#sender!.send(finish)
+    })
+  }
+
+  /** One step of a long-running loop, which does not wait for connections. */
+  once(expired: Expired): Promise<ApplyResult> {
+    return this.#run(async () => {
+      const { table, staged: { build, retire, finish } } = await this.#prepare(expired)
+      await this.#carryOut(table, build, [...retire, ...finish])
+    })
+  }
+
+  /** Answers what was done. An error that ends the work early has the answer as `result`. */
+  async #run(steps: () => Promise<void>): Promise<ApplyResult> {
+    const { signal } = this.settings
+    try {
+      await steps()
+      return this.result()
+    } catch (error) {
+      if (signal?.aborted === true) {
+        const result = this.result()
+        throw new AbortError(signal.reason, result.done.length + result.refused.length + result.unknown.length, result)
+      }
+      if (this.#sender === undefined) throw error
+      throw telling(error, 'The work ended early, with operations in force', this.result())
+    }
+  }
+
+  /** What has been done so far. */
+  result(): ApplyResult {
+    const outcomes = this.#sender?.outcomes() ?? []
+    const by = (wanted: Outcome['outcome']): Outcome[] => outcomes.filter(({ outcome }) => outcome === wanted)
+    const result: ApplyResult = { plan: this.#plan, done: by('done'), refused: by('refused'), unknown: by('unknown'), notSent: by('not-sent') }
+    if (this.#draining !== undefined) result.draining = this.#draining
+    if (this.#undoing !== undefined) {
+      const undoing = this.#undoing.outcomes()
+      result.rollback = { undone: undoing.filter(({ outcome }) => outcome === 'done'), notUndone: undoing.filter(({ outcome }) => outcome !== 'done') }
+    }
+    return result
+  }
+
+  /** Reads the table and plans. */
+  async #prepare(expired?: Expired): Promise<Found> {
+    const found = await readAndPlan(this.handle, this.desired, this.settings, expired)
+    // The daemons are left to the next look that finds the destinations gone.
+    if (expired !== undefined && needsDrained(found.staged)) found.staged.finish = []
+    this.#plan = await planOf(this.handle, found.staged, this.settings)
+    if (this.settings.dryRun) this.#draining = this.#plan.draining
+    return found
+  }
+
+  /**
+   * Carries out the plan: what adds and changes, then what takes away, where its replacement is in force. Undoes all of it if anything is
+   * refused and `rollback` is set.
+   */
+  async #carryOut(table: PackedTable, build: readonly Operation[], after: readonly Operation[]): Promise<void> {
+    const { handle, settings } = this
+    const sender = this.#sender = new Sender(handle, settings, 'changing', [...this.#plan.operations])
+    await sender.send(build)
+    if (!settings.rollback || !sender.failed) await sender.send(after.filter((operation) => sender.isReplaced(operation)))
+    if (!settings.rollback || !sender.failed) {
+      this.#draining = this.#plan.draining
+      return
+    }
+    const undoing = this.#undoing = new Sender(handle, { ...settings, signal: undefined }, 'undoing', inverses(sender.outcomes(), table))
+    await undoing.send(undoing.planned.filter((operation) => objection(operation) === undefined))
+  }
+
+  /** Removes what drains, as its connections go. */
+  async #drain(): Promise<void> {
+    if (this.settings.drain === undefined || this.#draining === undefined) return
+    for await (const draining of drain(this.handle, this.desired, this.settings, this.settings.drain, this.#sender!, this.#draining)) this.#draining = draining
+  }
+}

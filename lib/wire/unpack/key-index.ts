@@ -1,0 +1,63 @@
+import { index, records } from '../layout.js'
+import type { View } from './reply.js'
+
+/** Finds the records of a list by the bytes of their keys, without making anything of them: a hash table of record numbers. */
+export class KeyIndex {
+  /** In units of four bytes, as everything here. The word that says which fields are there is no part of the key. */
+  readonly #present: number
+  readonly #keyWords: number
+  readonly #words: number
+  #list: Uint32Array = new Uint32Array(0)
+  #first = 0
+  /** Numbers of records, counted from 1; 0 for none. A power of two, and at least twice as many as there are records. */
+  #slots = new Int32Array(64)
+  #last = 0
+
+  constructor(name: 'service' | 'destination') {
+    const { size, keySize } = records[name]
+    this.#present = index(name, 'present', 'u32')
+    this.#keyWords = keySize / 4
+    this.#words = size / 4
+  }
+
+  /** Begins with an empty table, for a list of `count` records from `first` on. */
+  begin({ u32 }: View, first: number, count: number): void {
+    this.#list = u32
+    this.#first = first >>> 2
+    const slots = 2 ** (33 - Math.clz32(count | 8))
+    if (slots > this.#slots.length) this.#slots = new Int32Array(slots)
+    else this.#slots.fill(0, 0, slots)
+    this.#last = slots - 1
+  }
+
+  /** Enters the record with this number. Returns the number of the one that has the same key and was entered before, or -1. */
+  add(record: number): number {
+    const slot = this.#slotOf(this.#list, this.#first + record * this.#words)
+    const other = this.#slots[slot] - 1
+    if (other < 0) this.#slots[slot] = record + 1
+    return other
+  }
+
+  /** Number of the record whose key is the one at `at`, or -1. */
+  find({ u32 }: View, at: number): number {
+    return this.#slots[this.#slotOf(u32, at >>> 2)] - 1
+  }
+
+  /** The slot that has the key at `at`, or the empty one where it belongs. */
+  #slotOf(u32: Uint32Array, at: number): number {
+    const present = this.#present
+    const keyWords = this.#keyWords
+    const list = this.#list
+    const slots = this.#slots
+    let hash = 0
+    for (let word = 0; word < keyWords; word++) if (word !== present) hash = Math.imul(hash ^ u32[at + word], 0x9e3779b1) + word | 0
+    hash ^= hash >>> 15
+    for (let slot = hash & this.#last; ; slot = slot + 1 & this.#last) {
+      if (slots[slot] === 0) return slot
+      const other = this.#first + (slots[slot] - 1) * this.#words
+      let word = 0
+      while (word < keyWords && (word === present || u32[at + word] === list[other + word])) word++
+      if (word === keyWords) return slot
+    }
+  }
+}
