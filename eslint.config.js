@@ -7,7 +7,7 @@ const floors = [
   ['network'], ['checks', 'host', 'sources'], ['director'], ['metrics'], ['page'], ['command'],
 ]
 
-/** Floors below their own that folders do not import from all the same. `state` knows no bytes: what packs and unpacks for it is in `client`. */
+/** Lower floors that a folder must not import from. `state` knows no bytes: what packs and unpacks for it is in `client`. */
 const notBelow = { state: ['wire'] }
 
 /** Refuses imports of the same floor's other folders, of the floors above, and of what a folder leaves alone. */

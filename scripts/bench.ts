@@ -32,6 +32,12 @@ else {
   const there = wanted.only.filter(name => !here.includes(name))
   // Each writes its own figures.
   const json = there.length > 0 ? wanted.json.replace(/(\.json)?$/, '.native.json') : wanted.json
-  if (here.length > 0) process.exitCode = spawnSync(process.execPath, [main, ...argumentsFor(wanted, here, json)], { stdio: 'inherit' }).status ?? 1
-  if (there.length > 0) process.exitCode = await runInLab(readArguments([...wanted.lab, '--', process.execPath, main, ...argumentsFor(wanted, there)])) || process.exitCode
+  if (here.length > 0) {
+    const { status } = spawnSync(process.execPath, [main, ...argumentsFor(wanted, here, json)], { stdio: 'inherit' })
+    process.exitCode = status ?? 1
+  }
+  if (there.length > 0) {
+    const job = readArguments([...wanted.lab, '--', process.execPath, main, ...argumentsFor(wanted, there)])
+    process.exitCode = await runInLab(job) || process.exitCode
+  }
 }

@@ -29,7 +29,9 @@ const services = (count: number): Uint8Array => listed('service', (requests) => 
 })
 
 const destinations = (count: number): Uint8Array => listed('destination', (requests) => {
-  for (let i = 0; i < count; i++) packOperation(requests, { type: 'addDestination', service: serviceKey(0), destination: destination(i, weightAfter.add) })
+  for (let i = 0; i < count; i++) {
+    packOperation(requests, { type: 'addDestination', service: serviceKey(0), destination: destination(i, weightAfter.add) })
+  }
 })
 
 /** The destination of a table of this shape, as it is listed. */
@@ -68,7 +70,10 @@ export class AnsweringHandle implements NativeHandle {
   requests = 0
   readonly #services: Uint8Array
   readonly #destinations: Uint8Array
-  readonly #others: Partial<Record<CommandName, Uint8Array>> = { getConfig: new Uint8Array(records.config.size), getInfo: new Uint8Array(records.info.size) }
+  readonly #others: Partial<Record<CommandName, Uint8Array>> = {
+    getConfig: new Uint8Array(records.config.size),
+    getInfo: new Uint8Array(records.info.size),
+  }
 
   constructor(shape: Shape) {
     this.#services = services(shape.services)
@@ -112,5 +117,6 @@ export class AnsweringHandle implements NativeHandle {
 }
 
 /** A handle of the promise API on a table that is always the same. */
-export const openAnswering = (ipvs: typeof Ipvs, handle: AnsweringHandle): Ipvs => new (ipvs as unknown as new (handle: NativeHandle) => Ipvs)(handle)
+export const openAnswering = (ipvs: typeof Ipvs, handle: AnsweringHandle): Ipvs =>
+  new (ipvs as unknown as new (handle: NativeHandle) => Ipvs)(handle)
 

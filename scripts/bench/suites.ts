@@ -14,7 +14,8 @@ import { single } from './suites/single.js'
 
 /** Every part of the benchmark by the name that `--only` takes, in the order they run. */
 export const suites: Record<string, Suite> = {
-  native, single, 'in-force': inForce, bulk, cold, 'event-loop': eventLoop, memory, 'desired-state': desiredState, metrics, ipvsadm, growth, checks,
+  native, single, 'in-force': inForce, bulk, cold, 'event-loop': eventLoop, memory,
+  'desired-state': desiredState, metrics, ipvsadm, growth, checks,
 }
 
 /** The parts that one shape of table makes sense for: what runs where the user names a shape. */

@@ -47,7 +47,10 @@ export function run(program: string, args: readonly string[], { cwd, env, input 
   })
 }
 
-/** Runs a program that must succeed, and answers its standard output. The error of one that fails has everything that it was given and that it printed. */
+/**
+ * Runs a program that must succeed, and returns its standard output. If it fails, the error has everything that it was given and that it
+ * printed.
+ */
 export async function must(program: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { status, stdout, stderr } = await run(program, args, options)
   if (status !== 0) {

@@ -97,7 +97,8 @@ const parts: Record<string, () => Promise<Record<string, number[]>>> = {
   async read() {
     const { internal, listedDestinations, packAnswer } = await loadPackage()
     const { Reply } = await internal<typeof import('../../../lib/wire/unpack/reply.js')>('wire/unpack/reply.js')
-    const { readListedDestination, LISTED_DESTINATION_SIZE: size } = await internal<typeof import('../../../lib/wire/unpack/destination.js')>('wire/unpack/destination.js')
+    type Unpack = typeof import('../../../lib/wire/unpack/destination.js')
+    const { readListedDestination, LISTED_DESTINATION_SIZE: size } = await internal<Unpack>('wire/unpack/destination.js')
     const count = rulesOf(TABLE)
     const reply = new Reply(packAnswer([listedDestinations({ services: 1, destinations: count })], [size]))
     const at = reply.recordsOf(0)
@@ -112,16 +113,24 @@ const parts: Record<string, () => Promise<Record<string, number[]>>> = {
     const services = (await ipvs.services()).slice()
     const objects = TABLE.services * TABLE.destinations
     return {
-      together: await timed(objects, async () => { for (const list of await Promise.all(services.map((service) => ipvs.destinations(service)))) sum += list.length }),
+      together: await timed(objects, async () => {
+        const lists = await Promise.all(services.map((service) => ipvs.destinations(service)))
+        for (const list of lists) sum += list.length
+      }),
       snapshot: await timed(objects, async () => { sum += (await ipvs.snapshot()).services.length }),
-      calls: await timed(objects, () => Promise.all(Array.from({ length: objects }, (_, i) => ipvs.updateDestination(services[i % TABLE.services], destination(i, 1))))),
+      calls: await timed(objects, () => {
+        const update = (_: unknown, i: number): Promise<void> => ipvs.updateDestination(services[i % TABLE.services], destination(i, 1))
+        return Promise.all(Array.from({ length: objects }, update))
+      }),
     }
   },
   async held() {
     const { ipvs } = await openOn(LARGE)
     const rules = [...operations('add', LARGE)]
     const desired: DesiredService[] = Array.from({ length: LARGE.services }, (_, s) => ({
-      ...serviceKey(s), scheduler: 'rr', destinations: Array.from({ length: LARGE.destinations }, (_, d) => destination(d, weightAfter.add)),
+      ...serviceKey(s),
+      scheduler: 'rr',
+      destinations: Array.from({ length: LARGE.destinations }, (_, d) => destination(d, weightAfter.add)),
     }))
     return {
       array: await held(() => ipvs.batch(rules)),

@@ -11,7 +11,8 @@ const checkout = fileURLToPath(new URL('../../../../', import.meta.url))
 
 /** Compiles the program that measures the C++ part, from the sources of the addon. */
 function compile(): string {
-  const { variables } = JSON.parse(readFileSync(join(checkout, 'native/sources.gypi'), 'utf8')) as { variables: Record<'netlink_sources' | 'ipvs_sources', string[]> }
+  type Sources = { variables: Record<'netlink_sources' | 'ipvs_sources', string[]> }
+  const { variables } = JSON.parse(readFileSync(join(checkout, 'native/sources.gypi'), 'utf8')) as Sources
   const sources = ['scripts/bench/native.cc', ...variables.netlink_sources, ...variables.ipvs_sources].map((path) => join(checkout, path))
   const program = join(checkout, 'build/bench/native')
   mkdirSync(join(checkout, 'build/bench'), { recursive: true })
@@ -75,15 +76,27 @@ export const native: Suite = {
       warm('reading it', read, 'µs/object', goal(0.25)),
       warm('10,000 single calls, Promise.all', calls, 'µs/rule'),
       warm('snapshot() of 1,000 × 10, the answers made too', snapshot, 'µs/object'),
-      { ...warm('destinations() of 1,000 services, Promise.all; against snapshot()', together, 'µs/object', goal(1.25)), ratio: ofSnapshot },
+      {
+        ...warm('destinations() of 1,000 services, Promise.all; against snapshot()', together, 'µs/object', goal(1.25)),
+        ratio: ofSnapshot,
+      },
       ...Object.entries(conversations).map(([what, samples]) => row(`${what}, of the family nlctrl`, samples, 'µs/call')),
-      row('event loop held by a batch of 110,000 rules, an array (before Node 22.19 V8\'s helper threads count in all of these)', held.array, 'µs', goal(5000)),
+      row(
+        'event loop held by a batch of 110,000 rules, an array (before Node 22.19 V8\'s helper threads count in all of these)',
+        held.array, 'µs', goal(5000),
+      ),
       row('the same, an iterable', held.iterable, 'µs', goal(5000)),
       row('… by snapshot() of 10,000 × 10', held.snapshot, 'µs', goal(5000)),
       row('… by destinations() of all of them, Promise.all', held.listings, 'µs'),
       row('… by an empty plan', held.plan, 'µs', goal(5000)),
-      { what: '1,000,000 rules from a generator: most memory, beyond the generator in an empty loop', value: median(beyond), unit: 'MB', goal: 20, note: ranged(beyond, inMegabytes) },
-      { what: 'the same: heap beyond before, after a collection', value: median(kept), unit: 'MB', goal: 1, note: ranged(kept, inMegabytes) },
+      {
+        what: '1,000,000 rules from a generator: most memory, beyond the generator in an empty loop',
+        value: median(beyond), unit: 'MB', goal: 20, note: ranged(beyond, inMegabytes),
+      },
+      {
+        what: 'the same: heap beyond before, after a collection',
+        value: median(kept), unit: 'MB', goal: 1, note: ranged(kept, inMegabytes),
+      },
       row('import \'ipvs\'', imports, 'µs', goal(20_000)),
     ]
   },
