@@ -58,6 +58,7 @@ describe.each(apis)('%s', label => {
   test('CAP_NET_ADMIN alone is enough for everything in one\'s own namespace, /proc and the warnings of plans included', async () => {
     const { stdout, stderr } = await program('everything.mjs', [label], {
       wrapper: ['nsenter', `--net=${scene.namespace.path}`, 'setpriv', '--bounding-set=-all,+net_admin', '--inh-caps=-all,+net_admin'],
+      checkout: copy.folder,
     })
     expect(stderr).toBe('')
     expect(JSON.parse(stdout)).toEqual({

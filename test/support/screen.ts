@@ -32,9 +32,9 @@ export class Screen {
     await this.tmux('resize-window', '-x', String(columns), '-y', String(rows))
   }
 
-  /** The lines on the screen. */
+  /** The lines on the screen. One that the terminal wrapped is one line: the checkout's path, which commands have, can be long. */
   async lines(): Promise<string[]> {
-    return (await this.tmux('capture-pane', '-p')).trimEnd().split('\n')
+    return (await this.tmux('capture-pane', '-p', '-J')).trimEnd().split('\n').map((line) => line.trimEnd())
   }
 
   /** Waits until the screen is as wanted, and returns its lines. */
