@@ -1,12 +1,12 @@
-import { close, closeSync, constants, read, readSync, write, writeSync } from 'node:fs'
+import { constants, read, readSync, write, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { errnoName, IpvsError } from '../model/errors.js'
 import type { NativeHandle } from '../wire/addon.js'
+import { addon } from '../wire/load.js'
 import type { Request } from '../model/types.js'
 
 const readAt = promisify(read)
 const writeAt = promisify(write)
-const closeAt = promisify(close)
 
 const CHUNK = 65_536
 
@@ -15,6 +15,9 @@ export interface NamespaceFile {
   path: string
   operation: Request
 }
+
+/** Closes what the addon has opened. In worker threads `fs.close` warns about a descriptor that `fs` has not opened. */
+const close = (descriptor: number): void => addon.closeDescriptor(descriptor)
 
 /** /proc shows the namespace of the opening thread. If the handle's is another one, a thread enters it, which needs CAP_SYS_ADMIN. */
 function open(handle: NativeHandle, { path, operation }: NamespaceFile, flags: number): number {
@@ -51,7 +54,7 @@ export async function* readPieces(handle: NativeHandle, file: NamespaceFile): As
       yield buffer.toString('latin1', 0, bytesRead)
     }
   } finally {
-    await closeAt(descriptor)
+    close(descriptor)
   }
 }
 
@@ -66,7 +69,7 @@ export function* readPiecesSync(handle: NativeHandle, file: NamespaceFile): Gene
       yield buffer.toString('latin1', 0, bytesRead)
     }
   } finally {
-    closeSync(descriptor)
+    close(descriptor)
   }
 }
 
@@ -87,7 +90,7 @@ export async function writeText(handle: NativeHandle, file: NamespaceFile, text:
   } catch (error) {
     throw settingError(error, file)
   } finally {
-    await closeAt(descriptor)
+    close(descriptor)
   }
 }
 
@@ -98,7 +101,7 @@ export function writeTextSync(handle: NativeHandle, file: NamespaceFile, text: s
   } catch (error) {
     throw settingError(error, file)
   } finally {
-    closeSync(descriptor)
+    close(descriptor)
   }
 }
 

@@ -30,10 +30,10 @@ export interface Addon {
   /** Receives a datagram without waiting. Returns a number of bytes, or a negative errno. */
   receiveFrom(descriptor: number, bytes: Uint8Array): number
   /**
-   * Closes a socket from {@link openSocket} that Node has not taken over. (`fs.close` warns in worker threads about descriptors that `fs`
-   * did not open.)
+   * Closes what the addon opened and Node has not taken over: a socket from {@link openSocket}, a file from
+   * {@link NativeHandle.openInNamespace}. (`fs.close` warns in worker threads about descriptors that `fs` did not open.)
    */
-  closeSocket(descriptor: number): void
+  closeDescriptor(descriptor: number): void
 }
 
 export interface NativeOpenOptions {
@@ -83,7 +83,7 @@ export interface NativeHandle {
   /**
    * Opens a file as a thread inside the handle's network namespace would, which matters for files of /proc that differ by namespace. Needs
    * CAP_SYS_ADMIN unless that is the calling thread's own namespace. `flags` are those of open(2), in `fs.constants`. Returns a descriptor,
-   * which the caller closes, or a negative errno.
+   * which the caller closes with `closeDescriptor`, or a negative errno.
    */
   openInNamespace(path: string, flags: number): number
   /** Closes the descriptors and ends the thread once everything queued has been answered. */

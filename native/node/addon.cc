@@ -17,7 +17,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("openSocket", Napi::Function::New<openSocket>(env, "openSocket"));
   exports.Set("sendTo", Napi::Function::New<sendTo>(env, "sendTo"));
   exports.Set("receiveFrom", Napi::Function::New<receiveFrom>(env, "receiveFrom"));
-  exports.Set("closeSocket", Napi::Function::New<closeSocket>(env, "closeSocket"));
+  exports.Set("closeDescriptor", Napi::Function::New<closeDescriptor>(env, "closeDescriptor"));
   return exports;
 }
 

@@ -111,6 +111,6 @@ Napi::Value receiveFrom(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), got < 0 ? -errno : static_cast<int>(got));
 }
 
-void closeSocket(const Napi::CallbackInfo& info) { close(info[0].As<Napi::Number>().Int32Value()); }
+void closeDescriptor(const Napi::CallbackInfo& info) { close(info[0].As<Napi::Number>().Int32Value()); }
 
 }  // namespace node_ipvs

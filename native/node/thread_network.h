@@ -13,8 +13,9 @@
 // receiveFrom(descriptor, bytes): receives a datagram without waiting.
 // Both return a number of bytes or a negative errno (EAGAIN: not now).
 //
-// closeSocket(descriptor): closes a socket from openSocket that Node has not taken over. `fs.close` would do,
-// but warns in worker threads about descriptors that `fs` did not open.
+// closeDescriptor(descriptor): closes what the addon opened and Node has not taken over: a socket from
+// openSocket, a file from a handle's openInNamespace. `fs.close` would do, but warns in worker threads about
+// descriptors that `fs` did not open.
 #pragma once
 
 #include <napi.h>
@@ -25,6 +26,6 @@ Napi::Value enterNamespace(const Napi::CallbackInfo& info);
 Napi::Value openSocket(const Napi::CallbackInfo& info);
 Napi::Value sendTo(const Napi::CallbackInfo& info);
 Napi::Value receiveFrom(const Napi::CallbackInfo& info);
-void closeSocket(const Napi::CallbackInfo& info);
+void closeDescriptor(const Napi::CallbackInfo& info);
 
 }  // namespace node_ipvs

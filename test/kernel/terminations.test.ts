@@ -15,3 +15,7 @@ test.each([
 ])('worker threads can be terminated at any moment while they import the package or open handles %s', async (_, netns) => {
   expect(await program('terminations.mjs', ['24', ...netns()])).toEqual({ status: 0, stdout: '24\n', stderr: '' })
 })
+
+test('a worker thread reads what /proc tells without a warning of Node', async () => {
+  expect(await program('worker-proc.mjs', [])).toEqual({ status: 0, stdout: '2 0\n', stderr: '' })
+})

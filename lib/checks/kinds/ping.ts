@@ -111,7 +111,7 @@ class EchoSocket {
   #closeIfIdle(): void {
     if (this.#outstanding.size > 0) return
     clearTimeout(this.#timer)
-    addon.closeSocket(this.#descriptor)
+    addon.closeDescriptor(this.#descriptor)
     this.#closed()
   }
 
