@@ -2,11 +2,12 @@ import { EventEmitter } from 'node:events'
 import { fstatSync, statSync } from 'node:fs'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { Checker, type CheckerStatus, type CheckTrouble, type HealthChange } from '../checks/index.js'
+import { ConfigurationError } from '../configuration/error.js'
 import { completeConfiguration, type CompleteConfiguration, type CompleteProgram } from '../configuration/complete.js'
 import type { DirectorConfiguration } from '../configuration/types.js'
 import { checkConfiguration } from '../configuration/validate.js'
 import type { Ipvs } from '../ipvs.js'
-import { closedError } from '../model/errors.js'
+import { closedError, conflict } from '../model/errors.js'
 import type { DestinationKey, ListedTable, Persistence, ServiceKey } from '../model/types.js'
 import { keyOf, serviceId } from '../model/keys.js'
 import { connectionsGone } from '../state/draining.js'
@@ -175,8 +176,14 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     }
   }
 
+  /** Refuses what would otherwise be ignored without a word: the director does not know who holds an address. */
   #complete(configuration: DirectorConfiguration): CompleteConfiguration {
-    return completeConfiguration(structuredClone(checkConfiguration(configuration)))
+    const checked = checkConfiguration(configuration)
+    const mistakes = checked.services.flatMap(({ onlyWhileHeld }, number) => onlyWhileHeld === true
+      ? [conflict(`services[${number}].onlyWhileHeld`, 'cannot be true: the director does not look at who holds the address. Leave it out, and checks run all the time')]
+      : [])
+    if (mistakes.length > 0) throw new ConfigurationError(mistakes)
+    return completeConfiguration(structuredClone(checked))
   }
 
   #accept(configuration: CompleteConfiguration): Accepted {
