@@ -10,9 +10,9 @@ if (isMainThread) {
   const totals = [sync.totals(), await ipvs.totals()]
   await ipvs.sysctl.set('conntrack', await ipvs.sysctl.get('conntrack'))
   sync.sysctl.set('conntrack', sync.sysctl.get('conntrack'))
-  let connections = 0
-  for await (const _ of ipvs.connections()) connections++
+  const connections = []
+  for await (const connection of ipvs.connections()) connections.push(connection)
   sync.close()
   await ipvs.close()
-  console.log(totals.length, connections)
+  console.log(totals.length, connections.length)
 }
