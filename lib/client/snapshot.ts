@@ -7,7 +7,7 @@ import { takeBuffer } from '../wire/pack/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'
 import { SERVICE_KEY_SIZE } from '../wire/pack/service.js'
 import { pause, worked } from './pause.js'
-import { PIECE_DUMPS, type Piece } from './piece.js'
+import { PIECE_DUMPS, type Piece, type Place } from './piece.js'
 import type { Queue } from './queue.js'
 import type { ListedTable, ListedTableService } from '../model/types.js'
 import { LISTED_SERVICE_SIZE, readListedService } from '../wire/unpack/service.js'
@@ -109,6 +109,16 @@ function* numbers(from: number, to: number, repeated: Set<number> | undefined): 
   for (let i = from; i < to; i++) if (repeated?.has(i) !== true) yield i
 }
 
+/** A lane of the queue. A getter of an argument that calls this gets none: then the queue is left again, or the handle could never close. */
+function laneOf(queue: Queue, leave: () => void): Place {
+  try {
+    return queue.lane()
+  } catch (error) {
+    leave()
+    throw error
+  }
+}
+
 /**
  * Reads the table, a lot of services at a time; the first lot has none. Its place among the handle's operations is that of the first `next()`.
  *
@@ -116,7 +126,7 @@ function* numbers(from: number, to: number, repeated: Set<number> | undefined): 
  */
 export async function* readTable(queue: Queue, lent: boolean): AsyncGenerator<Lot, void> {
   const leave = queue.enter()
-  const place = queue.lane()
+  const place = laneOf(queue, leave)
   const ask = (pack: (requests: Requests) => void, space?: ArrayBuffer): Promise<Reply> => {
     const requests = takeBuffer()
     pack(requests)

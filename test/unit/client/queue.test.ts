@@ -3,7 +3,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
+import type { Ipvs } from 'ipvs'
 import { batch } from '../../../lib/client/batch.js'
 import type { AsyncBatchInput } from '../../../lib/client/batch-input.js'
 import { FIRST_PIECE } from '../../../lib/client/batch-packer.js'
@@ -20,6 +21,7 @@ import { Requests } from '../../../lib/wire/pack/requests.js'
 import { repeatedServices } from '../../../lib/wire/unpack/repeats.js'
 import { Reply } from '../../../lib/wire/unpack/reply.js'
 import { echo, FIRST, packReply, type Answer } from '../wire/support/replies.js'
+import { TestKernel } from '../../support/test-kernel.js'
 import { Recorder } from './support/recorder.js'
 
 const key = (port: number) => ({ protocol: 'tcp', address: '10.0.0.1', port }) as const
@@ -55,6 +57,22 @@ setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
 const operations = (from: number, count: number): Operation[] => Array.from({ length: count }, (_, i) => ({ type: 'addService', service: key(from + i) }))
+
+test('a handle closes after a getter of an argument has called anything on it', async () => {
+  for (const call of [(ipvs: Ipvs) => ipvs.snapshot(), (ipvs: Ipvs) => ipvs.services(), (ipvs: Ipvs) => ipvs.batch([]), (ipvs: Ipvs) => ipvs.plan([])]) {
+    const ipvs = new TestKernel().open()
+    const inner: Promise<unknown>[] = []
+    await ipvs.addService({
+      ...key(1),
+      get scheduler() {
+        inner.push(call(ipvs).catch((error: unknown) => error))
+        return 'rr'
+      },
+    })
+    expect(await Promise.all(inner)).not.toEqual([])
+    await ipvs.close()
+  }
+})
 
 describe('operations of one turn', () => {
   it('travel together, those of its microtasks too', async () => {
