@@ -3,18 +3,12 @@ import { conflict, invalidType, invalidValue, outOfRange } from '../model/errors
 import { endpointWords, hasMark, serviceWords } from '../model/keys.js'
 import { PREFIX_LENGTH_4, PREFIX_LENGTH_6 } from '../model/limits.js'
 import type { DaemonInput, DestinationInput, Tunnel } from '../model/types.js'
-import { NAMED_SCHEDULER_FLAGS } from '../model/vocabulary.js'
+import { CHECKSUMS_OF, NAMED_SCHEDULER_FLAGS } from '../model/vocabulary.js'
 import type { Mistakes } from './shape.js'
 import { defaults } from './table.js'
 import type { Check, CheckTarget, DirectedService, HttpCheck, Url } from './types.js'
 
 /** Checks the relations between values. Each single value has already been checked. */
-
-const CHECKSUMS_OF: Record<Tunnel['type'], readonly string[]> = {
-  ipip: ['none'],
-  gue: ['none', 'csum', 'remcsum'],
-  gre: ['none', 'csum'],
-}
 
 /** The properties of a service on which the validity of its parts depends. */
 interface Place {

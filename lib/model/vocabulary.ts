@@ -20,6 +20,12 @@ export const PROTOCOLS = both({ tcp: 6, udp: 17, sctp: 132 })
 export const FORWARDING_METHODS = both({ nat: 0, local: 1, tun: 2, dr: 3, bypass: 4 })
 export const TUNNEL_TYPES = both({ ipip: 0, gue: 1, gre: 2 })
 export const CHECKSUMS = both({ none: 0, csum: 1, remcsum: 2 })
+/** The checksums that each type of tunnel can have. ipvsadm allows the same. */
+export const CHECKSUMS_OF: Record<'ipip' | 'gue' | 'gre', readonly string[]> = {
+  ipip: ['none'],
+  gue: ['none', 'csum', 'remcsum'],
+  gre: ['none', 'csum'],
+}
 export const ROLES = both({ master: 1, backup: 2 })
 
 /** Bits of a service's flags. */

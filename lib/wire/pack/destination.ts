@@ -3,7 +3,7 @@ import { integer, object, oneOf, onlyKnown, refuseUnknown, string, type Known, t
 import { conflict, invalidType, invalidValue, outOfRange } from '../../model/errors.js'
 import { DEFAULTS, LISTENING_PORT, PORT, THRESHOLD, WEIGHT } from '../../model/limits.js'
 import { bits, index, records } from '../layout.js'
-import { AF_INET, AF_INET6, CHECKSUMS, FORWARDING_METHODS, TUNNEL_TYPES } from '../../model/vocabulary.js'
+import { AF_INET, AF_INET6, CHECKSUMS, CHECKSUMS_OF, FORWARDING_METHODS, TUNNEL_TYPES } from '../../model/vocabulary.js'
 import type { Requests } from './requests.js'
 import { familyAt, portAt, SERVICE_KEY_SIZE, writeServiceKey } from './service.js'
 
@@ -39,12 +39,6 @@ const TUNNEL_PROPERTIES: Known = { what: 'a tunnel', names: new Set(['type', 'po
 const NAT = FORWARDING_METHODS.number.get('nat')!
 const TUN = FORWARDING_METHODS.number.get('tun')!
 const DR = FORWARDING_METHODS.number.get('dr')!
-
-const CHECKSUMS_OF: Record<'ipip' | 'gue' | 'gre', readonly string[]> = {
-  ipip: ['none'],
-  gue: ['none', 'csum', 'remcsum'],
-  gre: ['none', 'csum'],
-}
 
 /** Writes address and port. Returns the address's family. */
 function writeKey(requests: Requests, at: number, destination: Properties): 4 | 6 {
