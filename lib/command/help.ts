@@ -53,6 +53,10 @@ Listing
   * -L … --json                any of these as JSON
   * ipvs top                   services and destinations by traffic, live; ipvs top --help
 
+A load balancer that runs by itself
+  * ipvs director              checks real servers and keeps the table right, from a keepalived.conf; ipvs director --help
+  * ipvs digest                the digest of a page, for HTTP_GET; ipvs digest --help
+
 The whole table
   -S, --save [-n]              write it as commands
     * --full                   keep thresholds, timeouts, sync daemons and what ipvsadm has no words for

@@ -9,6 +9,10 @@ async function main(args: readonly string[]): Promise<number> {
   switch (args[0]) {
     case 'top':
       return (await import('./top.js')).top(args.slice(1))
+    case 'director':
+      return (await import('./director/director.js')).director(args.slice(1))
+    case 'digest':
+      return (await import('./digest.js')).digest(args.slice(1))
     case '-h':
     case '--help':
       print((await import('./help.js')).helpText())

@@ -60,7 +60,8 @@ export function systemWords(error: unknown): string {
 /** Control and format characters, except the end of a line. Messages quote files of any origin, and a terminal would obey them. */
 const invisible = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
-const visible = (text: string): string => text.replace(invisible, (character) => {
+/** A text whose control and format characters are shown, not obeyed. */
+export const visible = (text: string): string => text.replace(invisible, (character) => {
   const code = character.codePointAt(0)!.toString(16)
   if (code.length <= 2) return `\\x${code.padStart(2, '0')}`
   return code.length <= 4 ? `\\u${code.padStart(4, '0')}` : `\\u{${code}}`

@@ -1,0 +1,140 @@
+import { addressFamily } from '../../model/address.js'
+import type { FileSource } from '../../sources/reading.js'
+import type { ServiceRange } from '../../state/types.js'
+import { portOf, readOptions, secondsOf, UsageError, type NewOptions } from '../new-options.js'
+
+const OPTIONS = {
+  keepalived: { argument: 'text' },
+  config: { argument: 'text' },
+  check: { argument: 'none' },
+  strict: { argument: 'none' },
+  json: { argument: 'none' },
+  follow: { argument: 'none' },
+  listen: { argument: 'text' },
+  netns: { argument: 'text' },
+  prune: { argument: 'none' },
+  own: { argument: 'texts' },
+  drain: { argument: 'text' },
+  'remove-on-exit': { argument: 'none' },
+  log: { argument: 'text' },
+  scripts: { argument: 'text' },
+} as const satisfies NewOptions
+
+/** What `ipvs director` was told. */
+export interface DirectorCommand {
+  source: FileSource
+  /** Only reads the file: whether warnings count, and whether the configuration is printed. */
+  check?: { strict: boolean, json: boolean }
+  follow: boolean
+  listen?: { host: string, port: number }
+  netns?: string
+  prune: boolean
+  owns?: ServiceRange[]
+  /** Seconds that a destination may drain. */
+  drain?: number
+  removeOnExit: boolean
+  log: 'text' | 'json'
+  /** The folder that programs have to be in. */
+  scripts?: string
+}
+
+/** `[ADDRESS:]PORT`; an IPv6 address stands in brackets. */
+function listenOf(text: string): { host: string, port: number } {
+  const [, bracketed, plain, port] = /^(?:(?:\[([^\]]*)\]|([^:]*)):)?([^:]*)$/.exec(text) ?? []
+  const host = bracketed ?? plain ?? '127.0.0.1'
+  const family = bracketed === undefined ? 4 : 6
+  if (port === undefined || addressFamily(host) !== family) {
+    throw new UsageError(`--listen '${text}'; expected [ADDRESS:]PORT, as in 9102, 0.0.0.0:9102 or [::1]:9102`)
+  }
+  return { host, port: portOf('--listen', port, 0) }
+}
+
+const RANGE = 'expected [tcp:|udp:|sctp:]ADDRESS[/LENGTH][:PORT[-PORT]] with an IPv6 address in brackets if a port follows, or fwmark:MARK[-MARK]'
+
+function numbersOf(text: string): number | [number, number] {
+  const [first, last] = text.split('-').map(Number)
+  return last === undefined ? first : [first, last]
+}
+
+/** Services by address, as in 192.0.2.0/24, tcp:192.0.2.1:80-90, [2001:db8::/32]:443, or by mark. */
+function rangeOf(text: string): ServiceRange {
+  const mark = /^fwmark:(\d{1,10}(?:-\d{1,10})?)$/.exec(text)
+  if (mark !== null) return { fwmark: numbersOf(mark[1]) }
+  const [, protocol, bracketed, plain6, plain4, ports] =
+    /^(?:(tcp|udp|sctp):)?(?:\[([^\]]*)\]|([\da-fA-F]*:[\da-fA-F:.]*(?:\/\d+)?)(?!.)|([\d.]+(?:\/\d+)?))(?::(\d{1,5}(?:-\d{1,5})?))?$/.exec(text) ?? []
+  const address = bracketed ?? plain6 ?? plain4
+  const [base, length] = (address ?? '').split('/')
+  const family = addressFamily(base)
+  const isGood = family !== 0 && (family === 4) === (plain4 !== undefined) && (length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128)))
+  if (!isGood) throw new UsageError(`--own '${text}'; ${RANGE}`)
+  const port = ports === undefined ? undefined : numbersOf(ports)
+  for (const one of [port ?? []].flat()) if (one > 65_535) throw new UsageError(`--own '${text}'; ${RANGE}`)
+  if (Array.isArray(port) && port[0] > port[1]) throw new UsageError(`--own '${text}' begins with port ${port[0]}, above its end ${port[1]}`)
+  return { address, ...protocol !== undefined && { protocol: protocol as 'tcp' }, ...port !== undefined && { port } }
+}
+
+/** @throws UsageError */
+export function readDirectorCommand(args: readonly string[]): DirectorCommand {
+  const given = readOptions(args, OPTIONS)
+  const { keepalived, config } = given
+  if (keepalived === undefined && config === undefined) throw new UsageError('which configuration? Give --keepalived FILE or --config FILE.json')
+  if (keepalived !== undefined && config !== undefined) throw new UsageError('--keepalived and --config are two configurations: give one of them')
+  if (given.check === undefined) {
+    for (const name of ['strict', 'json'] as const) if (given[name] !== undefined) throw new UsageError(`--${name} goes with --check`)
+  } else {
+    const running = ['follow', 'listen', 'prune', 'own', 'drain', 'remove-on-exit', 'log', 'netns'] as const
+    const other = running.find((name) => given[name] !== undefined)
+    if (other !== undefined) throw new UsageError(`--${other} does not go with --check, which reads the configuration and does nothing else`)
+  }
+  if (given.prune !== undefined && given.own !== undefined) throw new UsageError('--prune says that the whole table is the director\'s, and --own which part of it: give one of them')
+  if (given.log !== undefined && given.log !== 'text' && given.log !== 'json') throw new UsageError(`--log '${given.log}'; expected text or json`)
+  if (given.scripts !== undefined && !given.scripts.startsWith('/')) throw new UsageError(`--scripts '${given.scripts}'; expected the absolute path of a folder`)
+  return {
+    source: keepalived !== undefined ? { type: 'keepalived', file: keepalived } : { type: 'json', file: config! },
+    ...given.check !== undefined && { check: { strict: given.strict === true, json: given.json === true } },
+    follow: given.follow === true,
+    ...given.listen !== undefined && { listen: listenOf(given.listen) },
+    ...given.netns !== undefined && { netns: given.netns },
+    prune: given.prune === true,
+    ...given.own !== undefined && { owns: given.own.flatMap((text) => text.split(',')).filter((text) => text !== '').map(rangeOf) },
+    ...given.drain !== undefined && { drain: secondsOf('--drain', given.drain, { min: 0, max: 86_400 }) },
+    removeOnExit: given['remove-on-exit'] === true,
+    log: given.log ?? 'text',
+    ...given.scripts !== undefined && { scripts: given.scripts },
+  }
+}
+
+export const directorHelp = `Usage: ipvs director (--keepalived FILE | --config FILE.json) [options]
+
+Checks the real servers of a configuration and keeps the kernel's table right for it, until it is told to end.
+
+Configuration
+  --keepalived FILE    the virtual servers of a keepalived.conf; keepalived -P goes on doing VRRP with the same file
+  --config FILE.json   the package's own format (ipvs/configuration.schema.json describes it)
+  --check              read the configuration, tell what is wrong with it, and end
+    --strict           warnings count: exit status 4
+    --json             print the configuration in the package's own format
+  --follow             read the file again whenever it changes. Without it SIGHUP does that
+  --scripts DIRECTORY  only programs in this folder may be run; a configuration with others is refused
+
+Table
+  --netns NAME         direct and check in another network namespace: a name of \`ip netns\` or a path
+  --own RANGE…         services in these ranges that the configuration does not name are removed, whoever made them:
+                       192.0.2.0/24  tcp:192.0.2.1:80-90  [2001:db8::/32]:443  fwmark:1-9
+  --prune              all services that the configuration does not name are removed
+  --drain SECONDS      how long connections of a destination that is taken out of the configuration are waited for
+                       (default: 300); 0 does not wait
+  --remove-on-exit     remove the services at the end. Without it they stay, for the next start or another director
+
+Telling
+  --log text|json      one line for each event, on the standard error (default: text)
+  --listen [ADDRESS:]PORT
+                       serve /status.json, /metrics and /healthz over HTTP, on 127.0.0.1 unless an address is given
+
+  -h, --help           this text
+
+Signals: SIGHUP reads the configuration again; a file with a mistake changes nothing. SIGTERM and SIGINT end the director.
+
+Exit status: 0 as told, 2 the command line was not understood, 3 no IPVS, no permission, or an address that cannot be listened on,
+4 warnings (--check --strict), 5 the configuration was refused.
+`

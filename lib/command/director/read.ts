@@ -1,0 +1,19 @@
+import type { Reading } from '../../sources/reading.js'
+import { readInThread } from '../../sources/thread.js'
+import type { DirectorCommand } from './options.js'
+import { programsOutside } from './programs.js'
+
+/** Reads the configuration, off the main thread. What the command line forbids is refused too. */
+export async function readConfiguration({ source, scripts }: Pick<DirectorCommand, 'source' | 'scripts'>): Promise<Reading> {
+  const reading = await readInThread(source)
+  const { configuration, diagnostics } = reading
+  if (configuration === undefined || scripts === undefined) return reading
+  const outside = programsOutside(configuration, scripts, source.file)
+  return outside.length === 0 ? reading : { ...reading, configuration: undefined, diagnostics: [...diagnostics, ...outside] }
+}
+
+/** How much there is in a configuration: '2 services, 4 destinations'. */
+export function sizeWords({ services }: NonNullable<Reading['configuration']>): string {
+  const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`
+  return `${count(services.length, 'service')}, ${count(services.reduce((sum, { destinations }) => sum + (destinations?.length ?? 0), 0), 'destination')}`
+}

@@ -1,0 +1,234 @@
+import { Director } from '../../director/index.js'
+import type { DirectorConfiguration } from '../../director/index.js'
+import { Ipvs } from '../../ipvs.js'
+import { serviceWords } from '../../model/keys.js'
+import { FileWatcher, momentOf } from '../../sources/watcher.js'
+import { newStatus } from '../new-status.js'
+import { systemWords } from '../output.js'
+import { refusal } from '../refusals.js'
+import { logDiagnostics } from './diagnostics.js'
+import { logEvents } from './events.js'
+import type { Log } from './log.js'
+import type { DirectorCommand } from './options.js'
+import { readConfiguration, sizeWords } from './read.js'
+import { Web } from './web.js'
+
+/** Seconds between two looks at the table. */
+const INTERVAL = 10
+
+/** An end with this exit status, which was told already. */
+class Ended extends Error {
+  constructor(readonly status: number) {
+    super()
+  }
+}
+
+/** `ipvs director` while it runs. */
+export class Running implements AsyncDisposable {
+  readonly #command: DirectorCommand
+  readonly #log: Log
+  readonly #stop = new AbortController()
+  readonly #watcher = new FileWatcher(() => this.#again('the file has changed', true))
+  #web: Web | undefined
+  #ipvs: Ipvs | undefined
+  #director: Director | undefined
+  /** Paths that the last reading depended on. */
+  #paths: readonly string[]
+  /** The configuration that was taken last, as text. */
+  #taken = ''
+  #reading: Promise<void> | undefined
+  #next: { why: string, isFollowed: boolean } | undefined
+  #failure: { message: string, at: number } | undefined
+
+  constructor(command: DirectorCommand, log: Log) {
+    this.#command = command
+    this.#log = log
+    this.#paths = [command.source.file]
+    process.on('SIGHUP', this.#hangUp)
+    process.on('SIGTERM', this.#terminate)
+    process.on('SIGINT', this.#terminate)
+  }
+
+  /** Runs until it is told to end. Returns the exit status. */
+  async run(): Promise<number> {
+    try {
+      await this.#start()
+      await new Promise<void>((resolve) => this.#stop.signal.aborted ? resolve() : this.#stop.signal.addEventListener('abort', () => resolve()))
+      await this.#end()
+      return newStatus.done
+    } catch (error) {
+      if (error instanceof Ended) return error.status
+      throw error
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { listen, source: { file } } = this.#command
+    const configuration = await this.#read()
+    if (configuration === undefined) throw this.#ended(newStatus.refused, `${file} is refused, and there is no configuration before it`)
+    if (listen !== undefined) {
+      try {
+        this.#web = await Web.listen(listen.host, listen.port)
+      } catch (error) {
+        throw this.#ended(newStatus.unreachable, `nothing can be served on ${listen.host} port ${listen.port}: ${systemWords(error)}`)
+      }
+      this.#log({ level: 'info', event: 'listening', message: `serves http://${this.#web.place}/status.json, /metrics and /healthz`, address: this.#web.place })
+    }
+    const ipvs = this.#ipvs = await this.#open()
+    const director = this.#director = this.#direct(ipvs, configuration)
+    this.#web?.serve({ director, ipvs, interval: INTERVAL, failure: () => this.#failure })
+    try {
+      await this.#untilStopped(director.inForce())
+    } catch (error) {
+      // Its words are in the log already.
+      throw this.#ended(newStatus.unreachable, `the director cannot begin: ${(error as Error).message}`)
+    }
+    if (this.#stop.signal.aborted) return
+    this.#log({ level: 'info', event: 'running', message: `directs ${sizeWords(configuration)} of ${file}`, file })
+    if (this.#command.follow) this.#follow()
+    this.#goOn()
+  }
+
+  /** Tells why it ends. */
+  #ended(status: number, message: string): Ended {
+    this.#log({ level: 'error', event: 'ended', message, status })
+    return new Ended(status)
+  }
+
+  async #open(): Promise<Ipvs> {
+    const { netns } = this.#command
+    try {
+      return await Ipvs.open(netns === undefined ? {} : { netns })
+    } catch (error) {
+      throw this.#ended(newStatus.unreachable, refusal(error))
+    }
+  }
+
+  #direct(ipvs: Ipvs, configuration: DirectorConfiguration): Director {
+    const { prune, owns, drain } = this.#command
+    let director: Director
+    try {
+      director = new Director({
+        ipvs, configuration, prune, interval: INTERVAL,
+        ...owns !== undefined && { owns }, ...drain !== undefined && { drain: drain === 0 ? false : { timeout: drain } },
+      })
+    } catch (error) {
+      if (!('code' in (error as object))) throw error
+      throw this.#ended(newStatus.refused, `the configuration is refused: ${(error as Error).message}`)
+    }
+    logEvents(director, this.#log)
+    director.on('failed', ({ error, result }) => {
+      this.#failure = { message: error === undefined ? `the kernel refused ${result!.refused.length} changes` : (error as Error).message, at: Date.now() }
+    })
+    director.on('settled', () => {
+      this.#failure = undefined
+    })
+    return director
+  }
+
+  /** Waits for something, and no longer than until it is told to end. */
+  async #untilStopped(promise: Promise<unknown>): Promise<void> {
+    const { signal } = this.#stop
+    let stopped = (): void => {}
+    const stop = new Promise<void>((resolve) => {
+      stopped = resolve
+    })
+    signal.addEventListener('abort', stopped)
+    if (signal.aborted) stopped()
+    promise.catch(() => {})
+    await Promise.race([promise, stop])
+    signal.removeEventListener('abort', stopped)
+  }
+
+  /** Reads the configuration, and tells what is wrong with it. `undefined` where it is refused, or as before. */
+  async #read(request: { why: string, isFollowed: boolean } = { why: '', isFollowed: false }): Promise<DirectorConfiguration | undefined> {
+    const { file } = this.#command.source
+    const before = momentOf(this.#paths)
+    const { configuration, diagnostics, isEmpty, paths, digest } = await readConfiguration(this.#command)
+    this.#paths = paths
+    if (this.#command.follow) this.#watcher.follow(paths, before)
+    const { why, isFollowed } = request
+    if (isFollowed && isEmpty) {
+      this.#log({ level: 'warning', event: 'configuration', message: `${file} is empty, as files are that are being written: the configuration stays as it is. SIGHUP takes it`, file })
+      return undefined
+    }
+    if (configuration !== undefined && digest === this.#taken) {
+      this.#log({ level: 'info', event: 'configuration', message: `${why}: ${file} says what it said before`, file })
+      return undefined
+    }
+    logDiagnostics(diagnostics, this.#log)
+    if (configuration !== undefined) this.#taken = digest
+    else if (why !== '') this.#log({ level: 'error', event: 'configuration', message: `${why}: ${file} is refused, and the configuration stays as it is`, file })
+    return configuration
+  }
+
+  #follow(): void {
+    this.#watcher.follow(this.#paths)
+  }
+
+  readonly #hangUp = (): void => this.#again('SIGHUP', false)
+
+  readonly #terminate = (signal: NodeJS.Signals): void => {
+    if (this.#stop.signal.aborted) process.exit(128 + (signal === 'SIGINT' ? 2 : 15))
+    this.#log({ level: 'info', event: 'ending', message: `${signal}: the director ends`, signal })
+    this.#stop.abort()
+  }
+
+  /** Reads the configuration again, as soon as the reading before has ended. */
+  #again(why: string, isFollowed: boolean): void {
+    // What a person asked for counts before what the file did.
+    if (this.#next === undefined || !isFollowed) this.#next = { why, isFollowed }
+    this.#goOn()
+  }
+
+  #goOn(): void {
+    if (this.#reading !== undefined || this.#next === undefined || this.#stop.signal.aborted || this.#director === undefined) return
+    const request = this.#next
+    this.#next = undefined
+    this.#reading = this.#take(request).catch((error: unknown) => {
+      this.#log({ level: 'error', event: 'configuration', message: `${request.why}: ${(error as Error).message}` })
+    }).finally(() => {
+      this.#reading = undefined
+      this.#goOn()
+    })
+  }
+
+  async #take(request: { why: string, isFollowed: boolean }): Promise<void> {
+    const configuration = await this.#read(request)
+    if (configuration === undefined || this.#stop.signal.aborted) return
+    const { file } = this.#command.source
+    // What is wrong with it is told by the event 'failed' too.
+    this.#director!.set(configuration).then(
+      () => this.#log({ level: 'info', event: 'configuration', message: `${request.why}: directs ${sizeWords(configuration)} of ${file}`, file }),
+      () => {},
+    )
+    return Promise.resolve()
+  }
+
+  async #end(): Promise<void> {
+    const director = this.#director
+    if (director === undefined) return
+    const services = director.status().services.map(({ service }) => service)
+    await director.close()
+    if (!this.#command.removeOnExit) {
+      this.#log({ level: 'info', event: 'ended', message: 'has ended; the table stays as it is' })
+      return
+    }
+    const own = new Set(services.map(serviceWords))
+    await this.#ipvs!.apply({ services: [] }, { prune: 'owned', owns: (service) => own.has(serviceWords(service)) })
+    this.#log({ level: 'info', event: 'ended', message: `has ended; its ${services.length} services are removed` })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    this.#watcher.close()
+    await this.#web?.close()
+    this.#web = undefined
+    await this.#reading
+    await this.#director?.close()
+    await this.#ipvs?.close()
+    process.off('SIGHUP', this.#hangUp)
+    process.off('SIGTERM', this.#terminate)
+    process.off('SIGINT', this.#terminate)
+  }
+}

@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { dirname, isAbsolute, join } from 'node:path'
+import { getSystemErrorMap } from 'node:util'
+import { configurationMistakes } from '../configuration/index.js'
+import type { DirectorConfiguration } from '../configuration/index.js'
+import { parseKeepalived } from '../keepalived/index.js'
+import type { Diagnostic, IncludedFile } from '../keepalived/index.js'
+import { glob } from './glob.js'
+import { jsonFault, jsonPlaces } from './json-places.js'
+
+/** Where a configuration comes from: a file, and the language that it is written in. */
+export interface FileSource {
+  type: 'keepalived' | 'json'
+  file: string
+}
+
+/** What a file says. */
+export interface Reading {
+  /** `undefined` where a diagnostic is an error. */
+  configuration: DirectorConfiguration | undefined
+  diagnostics: Diagnostic[]
+  /** Short text that is the same for the same configuration. */
+  digest: string
+  /** Whether there is nothing at all in the file. */
+  isEmpty: boolean
+  /** Every path that this depends on: the file, those that it includes, folders that it looks for them in. */
+  paths: string[]
+}
+
+/** What the system says about an error, in words. */
+function words(error: unknown): string {
+  const { errno, message } = error as NodeJS.ErrnoException
+  const [code, text] = getSystemErrorMap().get(errno ?? 0) ?? []
+  return text === undefined ? message : `${text} (${code})`
+}
+
+const placed = (file: string, message: string, advice: string): Diagnostic => ({ file, line: 1, column: 1, severity: 'error', message, advice })
+
+/** What a service of keepalived's file asks for and the director does otherwise, at the line that asks for it. */
+function always(configuration: DirectorConfiguration, texts: ReadonlyMap<string, string>): { configuration: DirectorConfiguration, diagnostics: Diagnostic[] } {
+  if (!configuration.services.some(({ onlyWhileHeld }) => onlyWhileHeld === true)) return { configuration, diagnostics: [] }
+  const services = configuration.services.map((service) => {
+    const { onlyWhileHeld: _, ...rest } = service
+    return rest as typeof service
+  })
+  const diagnostics = [...texts].flatMap(([file, text]): Diagnostic[] => text.split('\n').flatMap((line, index): Diagnostic[] => {
+    const column = /^[^#!]*?\bha_suspend\b/.exec(line) === null ? 0 : line.indexOf('ha_suspend') + 1
+    if (column === 0) return []
+    const message = 'Checks run all the time here, whether this machine has the address or not: a server that died meanwhile is not in the table when the address comes'
+    return [{ file, line: index + 1, column, severity: 'note', message, advice: 'Nothing has to be changed' }]
+  }))
+  return { configuration: { ...configuration, services }, diagnostics }
+}
+
+function readKeepalived(file: string, text: string, paths: Set<string>): Pick<Reading, 'configuration' | 'diagnostics'> {
+  const texts = new Map([[file, text]])
+  const include = (pattern: string, from: string): IncludedFile[] => {
+    const whole = isAbsolute(pattern) ? pattern : join(dirname(from), pattern)
+    return glob(whole, (path) => paths.add(path)).flatMap((found): IncludedFile[] => {
+      paths.add(found)
+      try {
+        // keepalived leaves out what is no regular file.
+        if (!statSync(found).isFile()) return []
+        const included = readFileSync(found, 'utf8')
+        texts.set(found, included)
+        return [{ file: found, text: included }]
+      } catch (error) {
+        return [{ file: found, problem: words(error) }]
+      }
+    })
+  }
+  const { configuration, diagnostics } = parseKeepalived(text, { file, include, id: hostname().split('.')[0], environment: process.env })
+  if (configuration === undefined) return { configuration, diagnostics }
+  const taken = always(configuration, texts)
+  const mistakes = configurationMistakes(taken.configuration)
+  // The reader has said everything that it knows of; this is for what it does not.
+  const more = mistakes.map(({ message }) => placed(file, message, 'This was not noticed while the file was read: please report it'))
+  return { configuration: mistakes.length === 0 ? taken.configuration : undefined, diagnostics: [...diagnostics, ...taken.diagnostics, ...more] }
+}
+
+function readJson(file: string, text: string): Pick<Reading, 'configuration' | 'diagnostics'> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    const { line, column, message } = jsonFault(text) ?? { line: 1, column: 1, message: (error as Error).message }
+    return { configuration: undefined, diagnostics: [{ file, line, column, severity: 'error', message: `The file ${message}`, advice: '' }] }
+  }
+  const mistakes = configurationMistakes(value)
+  if (mistakes.length === 0) return { configuration: value as DirectorConfiguration, diagnostics: [] }
+  const places = jsonPlaces(text, mistakes.map(({ field }) => field))
+  return {
+    configuration: undefined,
+    diagnostics: mistakes.map(({ message }, index): Diagnostic => ({ file, ...places[index], severity: 'error', message, advice: '' })),
+  }
+}
+
+/** Reads a configuration, with all that it includes. Whatever is wrong is in the diagnostics. */
+export function readSource({ type, file }: FileSource): Reading {
+  const paths = new Set([file])
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    return { configuration: undefined, diagnostics: [placed(file, `The file cannot be read: ${words(error)}`, '')], digest: '', isEmpty: false, paths: [...paths] }
+  }
+  // An editor's mark of UTF-8 is no part of the text.
+  const read = type === 'keepalived' ? readKeepalived(file, text, paths) : readJson(file, text.replace(/^\ufeff/, ''))
+  const digest = createHash('sha256').update(JSON.stringify(read.configuration ?? null)).digest('base64')
+  return { ...read, digest, isEmpty: text.trim() === '', paths: [...paths] }
+}
