@@ -9,6 +9,8 @@ import type { CheckedDestination, CheckerStatus, CheckFailure, CheckTrouble, Che
 export interface CheckerOptions {
   /** Descriptor of the network namespace to check from; it stays the caller's, who may close it once the checker has started. By default the namespace of the process. */
   netns?: number
+  /** A name that one checker of a network namespace can have at a time: a second one does not start. None by default. */
+  onlyOne?: string
   /** Sockets that are open at once, at most; what is due beyond that waits. 2,000 by default. */
   sockets?: number
   /** Programs that run at once, at most; what is due beyond that waits. 32 by default. */
@@ -60,7 +62,7 @@ const keep = (descriptor: number): number => openSync(`/proc/self/fd/${descripto
  *     checker.update({ set: [{ id: 'a', address: '192.0.2.1', port: 80, weight: 1, checks: [{ type: 'tcp' }] }] })
  */
 export class Checker extends EventEmitter<CheckerEvents> {
-  readonly #options: Required<Omit<WorkerOptions, 'netns'>>
+  readonly #options: Omit<WorkerOptions, 'netns'>
   readonly #netns: number | undefined
   readonly #destinations = new Map<string, Known>()
   readonly #questions = new Map<number, { resolve: (status: CheckerStatus) => void, reject: (error: Error) => void }>()
@@ -73,16 +75,16 @@ export class Checker extends EventEmitter<CheckerEvents> {
   #timer: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
 
-  private constructor({ netns, sockets = 2_000, programs = 32 }: CheckerOptions) {
+  private constructor({ netns, onlyOne, sockets = 2_000, programs = 32 }: CheckerOptions) {
     super()
-    this.#options = { sockets, programs }
+    this.#options = { onlyOne, sockets, programs }
     this.#netns = netns === undefined ? undefined : keep(netns)
   }
 
   /**
    * Starts the thread.
    *
-   * @throws Error where the namespace cannot be entered (`code` 'EPERM': it needs CAP_SYS_ADMIN)
+   * @throws Error where the namespace cannot be entered (`code` 'EPERM': it needs CAP_SYS_ADMIN), or where another has the name `onlyOne` (`code` 'EADDRINUSE')
    */
   static async start(options: CheckerOptions = {}): Promise<Checker> {
     const checker = new Checker(options)
@@ -106,7 +108,7 @@ export class Checker extends EventEmitter<CheckerEvents> {
         if (message.type === 'ready') {
           this.#isReady = true
           started()
-        } else if (message.type === 'refused') failure = Object.assign(new Error(message.message), { errno: message.errno })
+        } else if (message.type === 'refused') failure = Object.assign(new Error(message.message), { code: message.code, errno: message.errno })
         else this.#hear(message)
       })
       worker.on('error', (error: Error) => {

@@ -112,12 +112,14 @@ export interface CheckerStatus {
 export type ToWorker = { type: 'update', number: number } & CheckUpdate | { type: 'status', number: number, ids?: readonly string[] } | { type: 'close' }
 
 /** What it tells. News have the number of the update that was in force. */
-export type FromWorker = { type: 'ready' } | { type: 'refused', message: string, errno?: number } | { type: 'news', update: number } & News | { type: 'status', number: number, status: CheckerStatus }
+export type FromWorker = { type: 'ready' } | { type: 'refused', message: string, code?: string, errno?: number } | { type: 'news', update: number } & News | { type: 'status', number: number, status: CheckerStatus }
 
 /** What it is started with. */
 export interface WorkerOptions {
   /** Descriptor of the network namespace to check from. */
   netns?: number
+  /** Name that one checker of a network namespace can have at a time. */
+  onlyOne?: string
   /** Sockets open at once, at most. */
   sockets: number
   /** Programs running at once, at most. */

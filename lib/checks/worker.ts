@@ -3,15 +3,17 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { enterNamespace } from './enter-namespace.js'
 import { Monitor } from './monitor.js'
+import { takeName } from './only-one.js'
 import type { FromWorker, ToWorker, WorkerOptions } from './protocol.js'
 
 const port = parentPort!
-const { netns, sockets, programs } = workerData as WorkerOptions
+const { netns, onlyOne, sockets, programs } = workerData as WorkerOptions
 
 const tell = (message: FromWorker): void => port.postMessage(message)
 
-function run(): void {
+async function run(): Promise<void> {
   if (netns !== undefined) enterNamespace(netns)
+  const name = onlyOne === undefined ? undefined : await takeName(onlyOne)
   let update = 0
   const monitor = new Monitor({ socket: sockets, program: programs }, (news) => tell({ type: 'news', update, ...news }))
   port.on('message', (message: ToWorker) => {
@@ -25,16 +27,15 @@ function run(): void {
         break
       case 'close':
         monitor.close()
+        name?.close()
         port.close()
     }
   })
   tell({ type: 'ready' })
 }
 
-try {
-  run()
-} catch (error) {
-  const { message, errno } = error as NodeJS.ErrnoException
-  tell({ type: 'refused', message, errno })
+run().catch((error: NodeJS.ErrnoException) => {
+  const { message, code, errno } = error
+  tell({ type: 'refused', message, code, errno })
   port.close()
-}
+})

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { fstatSync, statSync } from 'node:fs'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
-import { Checker, type CheckerStatus, type CheckTrouble, type HealthChange } from '../checks/index.js'
+import { Checker, type CheckerOptions, type CheckerStatus, type CheckTrouble, type HealthChange } from '../checks/index.js'
 import { ConfigurationError } from '../configuration/error.js'
 import { completeConfiguration, type CompleteConfiguration, type CompleteProgram } from '../configuration/complete.js'
 import type { DirectorConfiguration } from '../configuration/types.js'
@@ -39,6 +39,20 @@ function otherNamespace(ipvs: Ipvs): number | undefined {
   return there.ino === here.ino && there.dev === here.dev ? undefined : namespace
 }
 
+/** The name that a director has in its network namespace. */
+const ONLY_ONE = 'ipvs-director'
+
+/** @throws Error with the code 'ERR_IPVS_DIRECTOR_RUNS' where another director runs in the network namespace */
+async function startChecker(options: CheckerOptions): Promise<Checker> {
+  try {
+    return await Checker.start(options)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code !== 'EADDRINUSE') throw error
+    throw Object.assign(new Error(`Another director runs here, and two would undo each other's work: ${message}`), { code: 'ERR_IPVS_DIRECTOR_RUNS' })
+  }
+}
+
 /** A configuration on its way. */
 interface Accepted {
   /** Fulfilled when the director does as it says. */
@@ -57,6 +71,9 @@ interface Accepted {
  *
  * It begins with the table that is there: what its services have is up until the checks say otherwise. It removes only services that its configurations have named, or that
  * `owns` or `prune` say are its own. It keeps the process alive until it is closed.
+ *
+ * A network namespace has one director at a time: `set()` and `inForce()` of a second one reject with the code 'ERR_IPVS_DIRECTOR_RUNS', and
+ * it changes nothing. It can be told again when the first has ended.
  */
 export class Director extends EventEmitter<DirectorEvents> implements AsyncDisposable {
   readonly #ipvs: Ipvs
@@ -297,7 +314,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
 
   async #startChecker(): Promise<Checker> {
     const { sockets, programs } = this.#settings
-    const checker = await Checker.start({ netns: otherNamespace(this.#ipvs), sockets, programs })
+    const checker = await startChecker({ netns: otherNamespace(this.#ipvs), onlyOne: this.#ipvs.namespace < 0 ? undefined : ONLY_ONE, sockets, programs })
     checker.on('changes', (changes) => this.#hear(changes))
     checker.on('troubles', (troubles) => troubles.forEach((trouble) => this.#hearTrouble(trouble)))
     checker.on('failures', (failures) => {
@@ -409,12 +426,12 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         this.#draining = undefined
         this.#watchDraining()
       })
-    }, (this.#settings.drain ?? PATIENCE).interval * 1000)
+    }, Math.ceil((this.#settings.drain ?? PATIENCE).interval * 1000) + 1)
   }
 
   /** Lets go what has no connections any more, or has had its time. Never rejects. */
   async #look(): Promise<void> {
-    const { until, timeout } = this.#settings.drain ?? PATIENCE
+    const { until, timeout, interval } = this.#settings.drain ?? PATIENCE
     const drained: Drained[] = []
     let anyReleased = false
     for (const directed of [...this.#services.values()]) {
@@ -432,9 +449,10 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       for (const [id, { endpoint, since, leaves }] of directed.waiting(this.#began)) {
         if (!waiting.has(id)) continue
         const found = there.get(id)
-        const isLate = performance.now() - since >= timeout * 1000
-        // Until it has weight 0 in the table, new connections come.
-        if (found !== undefined && !isLate && (found.weight !== 0 || !connectionsGone(found, until, persistence))) continue
+        const waited = performance.now() - since
+        // Until it has weight 0 in the table, new connections come. One whose handshake is under way does not count as active yet: it has an interval for that.
+        const mayHaveSome = waited < interval * 1000 || found?.weight !== 0 || !connectionsGone(found, until, persistence)
+        if (found !== undefined && waited < timeout * 1000 && mayHaveSome) continue
         directed.release(id)
         released = true
         if (leaves && found !== undefined) drained.push({ service: directed.key, destination: endpoint, connections: found.activeConnections + found.inactiveConnections })

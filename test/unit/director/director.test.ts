@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Ipvs } from 'ipvs'
 import { Director, type Check, type DestinationChange, type DirectedDestination, type DirectorConfiguration, type DirectorEvents, type DirectorOptions, type Drained, type ProgramEnd, type QuorumChange } from 'ipvs/director'
@@ -309,6 +309,19 @@ describe('what is taken out of the configuration', () => {
     await becomes('tcp 10.0.0.1:80 0=1')
     await until(() => Promise.resolve(drained), ({ length }) => length === 1, 20)
     expect(drained).toEqual([{ service: web, destination: { address: '127.0.0.1', port: servers[1].port }, connections: 0 } satisfies Drained])
+  })
+
+  test('has an interval for handshakes that are under way, whenever somebody looks', async () => {
+    const director = direct({ configuration: service([real(0), real(1), real(2)]), drain: { interval: 0.4, timeout: 60 } })
+    await director.inForce()
+    kernel.count(web, real(1), { active: 1 })
+    await director.set(service([real(0), real(2)]))
+    // The looks at number 1 go on while number 2 leaves in the middle between two of them.
+    await wait(600)
+    const left = performance.now()
+    await director.set(service([real(0)]))
+    await becomes('tcp 10.0.0.1:80 0=1 1=0')
+    expect(performance.now() - left).toBeGreaterThanOrEqual(399)
   })
 
   test('is cut when its time is over, and it is told how many connections that were', async () => {
