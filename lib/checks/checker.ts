@@ -3,6 +3,9 @@ import { closeSync, existsSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import type { Check } from '../configuration/types.js'
+import type { CheckAnswer } from './check.js'
+import type { Target } from './prepare.js'
 import type { CheckedDestination, CheckerStatus, CheckFailure, CheckTrouble, CheckUpdate, FromWorker, HealthChange, ToWorker, WorkerOptions } from './protocol.js'
 
 /** Options of a {@link Checker}. */
@@ -65,7 +68,7 @@ export class Checker extends EventEmitter<CheckerEvents> {
   readonly #options: Omit<WorkerOptions, 'netns'>
   readonly #netns: number | undefined
   readonly #destinations = new Map<string, Known>()
-  readonly #questions = new Map<number, { resolve: (status: CheckerStatus) => void, reject: (error: Error) => void }>()
+  readonly #questions = new Map<number, { resolve: (answer: never) => void, reject: (error: Error) => void }>()
   /** The thread, and whether it takes messages. */
   #worker: Worker | undefined
   #isReady = false
@@ -130,8 +133,8 @@ export class Checker extends EventEmitter<CheckerEvents> {
   }
 
   #hear(message: Exclude<FromWorker, { type: 'ready' | 'refused' }>): void {
-    if (message.type === 'status') {
-      this.#questions.get(message.number)?.resolve(message.status)
+    if (message.type === 'answer') {
+      this.#questions.get(message.number)?.resolve(message.answer as never)
       this.#questions.delete(message.number)
       return
     }
@@ -195,11 +198,24 @@ export class Checker extends EventEmitter<CheckerEvents> {
    * @throws Error while the thread is being started again, and of a closed checker
    */
   status(ids?: readonly string[]): Promise<CheckerStatus> {
+    return this.#ask((number) => ({ type: 'status', number, ids }))
+  }
+
+  /**
+   * Checks a target once, from the checker's namespace. The target and the check have to be valid.
+   *
+   * @throws Error while the thread is being started again, where it ends meanwhile, and of a closed checker
+   */
+  check(target: Target, check: Check): Promise<CheckAnswer> {
+    return this.#ask((number) => ({ type: 'check', number, target, check }))
+  }
+
+  #ask<Answer>(question: (number: number) => ToWorker): Promise<Answer> {
     if (!this.#isReady) return Promise.reject(new Error(this.#closing === undefined ? 'the thread of the checks is being started again' : 'this checker is closed'))
     return new Promise((resolve, reject) => {
       const number = this.#number++
       this.#questions.set(number, { resolve, reject })
-      this.#send({ type: 'status', number, ids })
+      this.#send(question(number))
     })
   }
 

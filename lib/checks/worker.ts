@@ -1,6 +1,7 @@
 /** The checker's thread. Started by {@link Checker}. */
 
 import { parentPort, workerData } from 'node:worker_threads'
+import { check } from './check.js'
 import { enterNamespace } from './enter-namespace.js'
 import { Monitor } from './monitor.js'
 import { takeName } from './only-one.js'
@@ -14,6 +15,7 @@ const tell = (message: FromWorker): void => port.postMessage(message)
 async function run(): Promise<void> {
   if (netns !== undefined) enterNamespace(netns)
   const name = onlyOne === undefined ? undefined : await takeName(onlyOne)
+  const stop = new AbortController()
   let update = 0
   const monitor = new Monitor({ socket: sockets, program: programs }, (news) => tell({ type: 'news', update, ...news }))
   port.on('message', (message: ToWorker) => {
@@ -23,10 +25,16 @@ async function run(): Promise<void> {
         update = message.number
         break
       case 'status':
-        tell({ type: 'status', number: message.number, status: monitor.status(message.ids) })
+        tell({ type: 'answer', number: message.number, answer: monitor.status(message.ids) })
+        break
+      case 'check':
+        check(message.target, message.check, { signal: stop.signal }).then((answer) => tell({ type: 'answer', number: message.number, answer }), () => {
+          // It was ended with the thread.
+        })
         break
       case 'close':
         monitor.close()
+        stop.abort()
         name?.close()
         port.close()
     }

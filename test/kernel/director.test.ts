@@ -1,9 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Ipvs } from 'ipvs'
-import { Director, type DirectedDestination, type DirectorConfiguration, type Drained } from 'ipvs/director'
+import { Director, type DirectedDestination, type DirectorConfiguration, type Drained, type ProgramEnd } from 'ipvs/director'
 import { refusal } from '../support/errors.js'
 import { Scene } from '../support/scene.js'
 import { until } from '../support/until.js'
@@ -108,6 +111,32 @@ test('a second director in the namespace is refused, until the first one has end
     first.kill('SIGKILL')
     await other[Symbol.asyncDispose]()
   }
+})
+
+test('a service that is taken out after the director was killed goes when the next one starts', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ipvs-director-'))
+  try {
+    const remember = join(folder, 'named.json')
+    await scene.ipvsadm.run('-A -t 10.0.0.9:80 -s rr')
+    const first = await elsewhere({ services: [...configuration([a]).services, { ...web, port: 81 }] }, { remember })
+    first.kill('SIGKILL')
+    await once(first, 'exit')
+    await using next = new Director({ ipvs: scene.ipvs, configuration: { services: [{ ...web, port: 81 }] }, remember })
+    await next.inForce()
+    await until(() => scene.ipvsadm.save(), (lines) => lines.length === 2)
+    expect(await scene.ipvsadm.save()).toEqual(expect.arrayContaining(['-A -t 10.0.0.1:81 -s rr', '-A -t 10.0.0.9:80 -s rr']))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('programs to notify run in the network namespace of the director', async () => {
+  const program = { command: ['/usr/bin/readlink', '/proc/self/ns/net'] }
+  const [service] = configuration([{ ...a, onDown: program }]).services
+  await using director = new Director({ ipvs: scene.ipvs, configuration: { services: [service] } })
+  const [end] = await once(director, 'program') as [ProgramEnd]
+  expect(end).toMatchObject({ service: { address: '10.0.0.1' }, destination: { address: a.address }, outcome: 'good' })
+  expect(end.words).toBe(`the program ended with status 0: net:[${statSync(scene.namespace.path).ino}]`)
 })
 
 test('what others change in its services is repaired, and their services are left', async () => {
