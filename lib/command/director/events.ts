@@ -90,5 +90,6 @@ export function logEvents(director: Director, log: Log): void {
       + `${services.slice(0, FEW).map((service) => serviceWords(service)).join(', ')}${services.length > FEW ? ', …' : ''}`,
     services: services.map((service) => serviceWords(service)),
   }))
+  director.on('memory', ({ file, words }) => log({ level: 'warning', event: 'memory', message: `${file}: ${words}`, file, words }))
   director.on('restarted', (error) => log({ level: 'error', event: 'restarted', message: `the thread of the checks ended and is started again: ${messageOf(error)}` }))
 }

@@ -1,33 +1,22 @@
-import { realpathSync } from 'node:fs'
+import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { sep } from 'node:path'
-import type { Check, DirectorConfiguration, Program } from '../../configuration/index.js'
+import { programsOf, type DirectorConfiguration } from '../../configuration/index.js'
+import { programMistakes } from '../../director/program-mistakes.js'
 import type { Diagnostic } from '../../keepalived/index.js'
 
-/** A program that a configuration names, and where. */
-interface NamedProgram {
-  place: string
-  path: string
-}
-
-function* checked(checks: readonly Check[] | undefined, place: string): Generator<NamedProgram> {
-  for (const [index, check] of (checks ?? []).entries()) if (check.type === 'script') yield { place: `${place}.checks[${index}].command`, path: check.command[0] }
-}
-
-function* notified(programs: Readonly<Record<string, Program | undefined>>, place: string): Generator<NamedProgram> {
-  for (const [name, program] of Object.entries(programs)) if (program !== undefined) yield { place: `${place}.${name}.command`, path: program.command[0] }
-}
-
-/** Every program of a configuration. */
-function* programsOf({ services }: DirectorConfiguration): Generator<NamedProgram> {
-  for (const [index, { checks, destinations, onQuorumReached, onQuorumLost }] of services.entries()) {
-    const place = `services[${index}]`
-    yield* checked(checks, place)
-    yield* notified({ onQuorumReached, onQuorumLost }, place)
-    for (const [number, { checks: own, onUp, onDown }] of (destinations ?? []).entries()) {
-      yield* checked(own, `${place}.destinations[${number}]`)
-      yield* notified({ onUp, onDown }, `${place}.destinations[${number}]`)
+/** Where a file names something first, outside of comments that take the whole line. */
+function placeOf(word: string, files: readonly string[]): Pick<Diagnostic, 'file' | 'line' | 'column'> {
+  for (const file of files) {
+    let lines: string[]
+    try {
+      lines = statSync(file).isFile() ? readFileSync(file, 'utf8').split('\n') : []
+    } catch {
+      continue
     }
+    const line = lines.findIndex((text) => text.includes(word) && !/^\s*[#!]/.test(text))
+    if (line >= 0) return { file, line: line + 1, column: lines[line].indexOf(word) + 1 }
   }
+  return { file: files[0], line: 1, column: 1 }
 }
 
 function real(path: string): string {
@@ -39,12 +28,26 @@ function real(path: string): string {
 }
 
 /** Programs that are not in the folder that they have to be in, wherever symbolic links lead. */
-export function programsOutside(configuration: DirectorConfiguration, folder: string, file: string): Diagnostic[] {
+function* outside(configuration: DirectorConfiguration, folder: string): Generator<{ path: string, message: string }> {
   const inside = `${real(folder).replace(/\/+$/, '')}${sep}`
+  for (const { field, command: [path] } of programsOf(configuration)) {
+    if (!real(path).startsWith(inside)) yield { path, message: `${field}.command[0] is refused: ${path} is not in ${folder}, where --scripts says that programs are` }
+  }
+}
+
+/** What is wrong on this machine with the programs that a configuration names, each program once, and where in the files it is named. */
+export function programDiagnostics(configuration: DirectorConfiguration, folder: string | undefined, files: readonly string[]): Diagnostic[] {
+  const commands = new Map([...programsOf(configuration)].map(({ field, command }) => [field, command[0]]))
+  const found = [
+    ...programMistakes(configuration).map(({ field, message }) => ({ path: commands.get(field.replace(/\.(command\[0\]|user|group)$/, '')) ?? '', message })),
+    ...folder === undefined ? [] : outside(configuration, folder),
+  ]
   const told = new Set<string>()
-  return [...programsOf(configuration)].flatMap(({ place, path }): Diagnostic[] => {
-    if (told.has(path) || real(path).startsWith(inside)) return []
-    told.add(path)
-    return [{ file, line: 1, column: 1, severity: 'error', message: `${place}: ${path} is not in ${folder}, where --scripts says that programs are`, advice: `Put it there, or take it out of the configuration` }]
+  return found.flatMap(({ path, message }): Diagnostic[] => {
+    // The same program has the same fault everywhere.
+    const id = `${path} ${message.replace(/^\S+/, '')}`
+    if (told.has(id)) return []
+    told.add(id)
+    return [{ ...placeOf(path, files), severity: 'error', message, advice: '' }]
   })
 }

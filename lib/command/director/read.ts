@@ -1,15 +1,14 @@
 import type { Reading } from '../../sources/reading.js'
 import { readInThread } from '../../sources/thread.js'
 import type { DirectorCommand } from './options.js'
-import { programsOutside } from './programs.js'
+import { programDiagnostics } from './programs.js'
 
-/** Reads the configuration, off the main thread. What the command line forbids is refused too. */
+/** Reads the configuration, off the main thread. What this machine or the command line forbids is refused too. */
 export async function readConfiguration({ source, scripts }: Pick<DirectorCommand, 'source' | 'scripts'>): Promise<Reading> {
   const reading = await readInThread(source)
-  const { configuration, diagnostics } = reading
-  if (configuration === undefined || scripts === undefined) return reading
-  const outside = programsOutside(configuration, scripts, source.file)
-  return outside.length === 0 ? reading : { ...reading, configuration: undefined, diagnostics: [...diagnostics, ...outside] }
+  const { configuration, diagnostics, paths } = reading
+  const found = configuration === undefined ? [] : programDiagnostics(configuration, scripts, paths)
+  return found.length === 0 ? reading : { ...reading, configuration: undefined, diagnostics: [...diagnostics, ...found] }
 }
 
 /** How much there is in a configuration: '2 services, 4 destinations'. */

@@ -1,7 +1,6 @@
 import { Director } from '../../director/index.js'
 import type { DirectorConfiguration } from '../../director/index.js'
 import { Ipvs } from '../../ipvs.js'
-import { serviceWords } from '../../model/keys.js'
 import { FileWatcher, momentOf } from '../../sources/watcher.js'
 import { newStatus } from '../new-status.js'
 import { systemWords } from '../output.js'
@@ -109,7 +108,7 @@ export class Running implements AsyncDisposable {
     let director: Director
     try {
       director = new Director({
-        ipvs, configuration, prune, interval: INTERVAL,
+        ipvs, configuration, prune, interval: INTERVAL, remember: true,
         ...owns !== undefined && { owns }, ...drain !== undefined && { drain: drain === 0 ? false : { timeout: drain } },
       })
     } catch (error) {
@@ -208,15 +207,13 @@ export class Running implements AsyncDisposable {
   async #end(): Promise<void> {
     const director = this.#director
     if (director === undefined) return
-    const services = director.status().services.map(({ service }) => service)
-    await director.close()
-    if (!this.#command.removeOnExit) {
-      this.#log({ level: 'info', event: 'ended', message: 'has ended; the table stays as it is' })
-      return
+    const { removeOnExit } = this.#command
+    try {
+      await director.close({ remove: removeOnExit })
+    } catch (error) {
+      throw this.#ended(newStatus.unreachable, `has ended, and its services could not be removed: ${(error as Error).message}`)
     }
-    const own = new Set(services.map(serviceWords))
-    await this.#ipvs!.apply({ services: [] }, { prune: 'owned', owns: (service) => own.has(serviceWords(service)) })
-    this.#log({ level: 'info', event: 'ended', message: `has ended; its ${services.length} services are removed` })
+    this.#log({ level: 'info', event: 'ended', message: `has ended; ${removeOnExit ? 'its services are removed' : 'the table stays as it is'}` })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { illness } from '../../../lib/command/director/web.js'
 import { readDirectorCommand } from '../../../lib/command/director/options.js'
-import { programsOutside } from '../../../lib/command/director/programs.js'
+import { programDiagnostics } from '../../../lib/command/director/programs.js'
 import { UsageError } from '../../../lib/command/new-options.js'
 
 const read = (line: string): ReturnType<typeof readDirectorCommand> => readDirectorCommand(line.split(' ').filter((word) => word !== ''))
@@ -75,11 +75,14 @@ describe('a director', () => {
     expect(illness({ inForce: false }, 10)).toBe('no configuration is in force yet')
   })
 
-  test('runs no program outside of the folder that was named', () => {
+  test('runs no program outside of the folder that was named, and none that is not there', () => {
     const service = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
-    const check = { type: 'script', command: ['/usr/bin/true'] } as const
+    const check = { type: 'script' as const, command: ['/usr/bin/true'] }
     const program = { command: ['/nowhere/notify', 'x'] }
-    const found = programsOutside({ services: [{ ...service, onQuorumLost: program, destinations: [{ address: '10.0.0.2', port: 80, checks: [check], onUp: program }] }] }, '/usr/bin', 'a.json')
-    expect(found.map(({ message }) => message.split(' ')[0])).toEqual(['services[0].onQuorumLost.command:'])
+    const configuration = { services: [{ ...service, onQuorumLost: program, destinations: [{ address: '10.0.0.2', port: 80, checks: [check], onUp: program }] }] }
+    const told = (folder?: string): string[] => programDiagnostics(configuration, folder, ['a.json']).map(({ message }) => message)
+    expect(told()).toEqual([expect.stringMatching(/^services\[0\]\.onQuorumLost\.command\[0\] is refused: .*\/nowhere/)])
+    expect(told('/usr/bin')).toContainEqual('services[0].onQuorumLost.command[0] is refused: /nowhere/notify is not in /usr/bin, where --scripts says that programs are')
+    expect(told('/usr/lib').filter((message) => message.includes('/usr/bin/true is not in'))).toHaveLength(1)
   })
 })
