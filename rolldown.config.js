@@ -3,7 +3,7 @@ import { defineConfig } from 'rolldown'
 /** Loading fifty modules one by one takes longer than Node itself does. So each import of the package is one file or two. */
 const readable = { compress: false, mangle: false, codegen: { removeWhitespace: true } }
 
-/** The package `bindings` as it is installed. For an import, Node would read what is not an ES module with its lexer first, which takes 5 ms. */
+/** The package `bindings` as it is installed. For an import, Node would first read what is not an ES module with its lexer: 5 ms. */
 const bindingsByRequire = {
   name: 'bindings-by-require',
   resolveId: (name) => name === 'bindings' ? '\0bindings' : undefined,
@@ -33,9 +33,9 @@ export default defineConfig([
     },
   },
   /**
-   * What programs import: a file for each export of package.json, and the thread of health checks. What several of them need is in files
-   * that they share, so that a class is one class whichever way it is imported. All files are in one folder: the addon and the thread are
-   * looked for from there (lib/wire/load.ts, lib/checks/checker.ts).
+   * What programs import: a file for each export of package.json, and the threads of health checks and of reading a configuration. What
+   * several of them need is in files that they share, so that a class is one class whichever way it is imported. All files are in one
+   * folder: the addon and the threads are looked for from there (lib/wire/load.ts, lib/checks/checker.ts, lib/sources/thread.ts).
    */
   {
     input: {
@@ -46,6 +46,7 @@ export default defineConfig([
       'keepalived': 'dist/keepalived/index.js',
       'director': 'dist/director/index.js',
       'checks-worker': 'dist/checks/worker.js',
+      'configuration-worker': 'dist/sources/worker.js',
     },
     platform: 'node',
     plugins: [bindingsByRequire],

@@ -7,6 +7,7 @@ export interface TextPlace {
 }
 
 const SPACE = /[ \t\r\n]*/y
+// eslint-disable-next-line no-control-regex -- JSON forbids control characters in strings
 const TOKEN = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
 
 class SyntaxFault extends Error {

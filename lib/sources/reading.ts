@@ -42,8 +42,9 @@ const placed = (file: string, message: string, advice: string): Diagnostic => ({
 function always(configuration: DirectorConfiguration, texts: ReadonlyMap<string, string>): { configuration: DirectorConfiguration, diagnostics: Diagnostic[] } {
   if (!configuration.services.some(({ onlyWhileHeld }) => onlyWhileHeld === true)) return { configuration, diagnostics: [] }
   const services = configuration.services.map((service) => {
-    const { onlyWhileHeld: _, ...rest } = service
-    return rest as typeof service
+    const rest = { ...service }
+    delete rest.onlyWhileHeld
+    return rest
   })
   const diagnostics = [...texts].flatMap(([file, text]): Diagnostic[] => text.split('\n').flatMap((line, index): Diagnostic[] => {
     const column = /^[^#!]*?\bha_suspend\b/.exec(line) === null ? 0 : line.indexOf('ha_suspend') + 1

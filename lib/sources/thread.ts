@@ -3,10 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { FileSource, Reading } from './reading.js'
 
-/** The thread's file: beside this one as a module, in the neighbouring folder of the command's bundle; where this runs from its sources, the one that was compiled. */
+/** Where the thread's file is: beside this one as modules, in the package's bundle, and where this runs from its sources, as it was compiled. */
+const WORKER_FILES = ['../sources/worker.js', '../package/configuration-worker.js', '../../dist/sources/worker.js']
+
 function workerFile(): string {
-  const built = fileURLToPath(new URL('../sources/worker.js', import.meta.url))
-  return existsSync(built) ? built : fileURLToPath(new URL('../../dist/sources/worker.js', import.meta.url))
+  const files = WORKER_FILES.map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  return files.find((path) => existsSync(path)) ?? files[0]
 }
 
 /** Reads a configuration in a thread of its own, so that a large file does not stand in the way of what is done meanwhile. */
