@@ -4,12 +4,13 @@ import { ownership, type Owns } from './ownership.js'
 import type { ApplyOptions, DrainOptions, PlanOptions } from './types.js'
 
 const PLAN_NAMES = ['prune', 'owns', 'drain']
-const APPLY_NAMES = [...PLAN_NAMES, 'signal', 'onProgress', 'rollback', 'concurrencyCheck', 'batchSize']
+const APPLY_NAMES = [...PLAN_NAMES, 'signal', 'onProgress', 'rollback', 'concurrencyCheck', 'batchSize', 'withhold']
 
 const DRAIN: Known = { what: 'draining', names: new Set(['until', 'timeout', 'interval']) }
 const CHECK: Known = { what: 'the concurrency check', names: new Set(['attempts']) }
 
 const PRUNE = new Map([['none', 'none'], ['owned', 'owned'], ['all', 'all']] as const)
+const WITHHOLD = new Map([['service', 'service'], ['all', 'all']] as const)
 const UNTIL = new Map([['all', 'all'], ['established', 'established']] as const)
 
 /** Longest time in seconds that a timer of Node can wait. */
@@ -35,6 +36,7 @@ export interface ApplySettings extends PlanSettings {
   /** How often the table is read again at most; 0 for never. */
   attempts: number
   batchSize: number
+  withhold: 'service' | 'all'
 }
 
 /** A time in seconds, fractions allowed. */
@@ -96,5 +98,6 @@ export function applySettings(options: ApplyOptions | undefined, method = 'apply
     rollback: given.rollback === undefined ? false : boolean(given.rollback, 'options.rollback'),
     attempts: attempts(given.concurrencyCheck),
     batchSize: given.batchSize === undefined ? Infinity : integer(given.batchSize, 'options.batchSize', MANY),
+    withhold: given.withhold === undefined ? 'service' : oneOf(given.withhold, 'options.withhold', WITHHOLD),
   }
 }

@@ -277,7 +277,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
         delay = this.#retryIn()
         // What was done before it ended, by an error or by `close`.
         const result = work.result()
-        if (result.notSent.length < result.plan.operations.length) this.#tell('applied', { ...result, generation })
+        if (result.done + result.refused.length + result.unknown.length > 0) this.#tell('applied', { ...result, generation })
         if (this.#closing === undefined) this.#tell('failed', { error, generation, retryIn: delay })
       }
     } finally {
@@ -314,7 +314,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     for (const id of this.#drainingSince.keys()) if (!ids.has(id)) this.#drainingSince.delete(id)
     if (rollback === undefined) for (const id of ids) if (!this.#drainingSince.has(id)) this.#drainingSince.set(id, performance.now())
     if (plan.operations.length > 0) this.#tell('applied', { ...result, generation })
-    const complete = result.done.length === plan.operations.length
+    const complete = result.done === plan.operations.length
     if (complete || result.refused.length > 0) this.#answer({ generation, refused: result.refused })
     if (!complete) {
       const retryIn = this.#retryIn()

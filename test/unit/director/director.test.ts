@@ -370,8 +370,8 @@ describe('coming back', () => {
     const weights: number[] = []
     servers[0].isWell = false
     await becomes('tcp 10.0.0.1:80 1=1')
-    director.on('applied', ({ done }) => {
-      for (const { operation } of done) if ('destination' in operation && operation.destination.port === servers[0].port) weights.push((operation.destination as { weight: number }).weight)
+    director.on('applied', ({ plan }) => {
+      for (const operation of plan.operations) if ('destination' in operation && operation.destination.port === servers[0].port) weights.push((operation.destination as { weight: number }).weight)
     })
     servers[0].isWell = true
     await becomes('tcp 10.0.0.1:80 0=100 1=1')
