@@ -13,6 +13,7 @@ import { sysctl, type Sysctl } from './proc/sysctl.js'
 import { processorTotals, totals } from './proc/totals.js'
 import type { Connection, ConnectionFilter, ProcessorTotals, Totals } from './proc/types.js'
 import { Queue } from './client/queue.js'
+import { readPackedServices } from './client/packed-services.js'
 import { readPackedTable } from './client/packed-table.js'
 import { snapshot } from './client/snapshot.js'
 import { apply, plan } from './state/apply.js'
@@ -163,6 +164,7 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   /** What plans are made with. */
   readonly #state: TableHandle = {
     table: () => readPackedTable(this.#queue),
+    services: (keys, daemons) => readPackedServices(this.#queue, keys, daemons),
     batch: (operations, options) => this.batch(operations, options),
     sysctl: this.sysctl,
   }

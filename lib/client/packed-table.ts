@@ -2,8 +2,8 @@ import { serviceId } from '../model/keys.js'
 import type { Daemon, DestinationKey, ListedDestination, Service, ServiceKey, Timeouts } from '../model/types.js'
 import { LISTED_DESTINATION_SIZE, readListedDestination } from '../wire/unpack/destination.js'
 import { KeyIndex } from '../wire/unpack/key-index.js'
-import type { Reply } from '../wire/unpack/reply.js'
-import { readService, readServiceKey } from '../wire/unpack/service.js'
+import type { Reply, View } from '../wire/unpack/reply.js'
+import { LISTED_SERVICE_SIZE, readService, readServiceKey } from '../wire/unpack/service.js'
 import { Draft } from './draft.js'
 import type { Queue } from './queue.js'
 import { sameDestinationConfiguration, sameServiceConfiguration } from './same-configuration.js'
@@ -57,7 +57,8 @@ export class PackedDestinations {
  * bytes of their keys, and compared by the bytes of their configuration.
  */
 export class PackedTable {
-  readonly #listing: Reply
+  readonly #listing: View
+  readonly #first: number
   readonly #index = new KeyIndex('service')
   readonly #destinationIndex = new KeyIndex('destination')
   readonly #keys = new Draft()
@@ -71,9 +72,15 @@ export class PackedTable {
   /** Numbers of the services. */
   readonly services: number[] = []
 
-  constructor(listing: Reply) {
+  /** @param first where the first of `count` listed services is */
+  constructor(listing: View, first: number, count: number) {
     this.#listing = listing
-    this.#index.begin(listing, serviceAt(listing, 0), serviceCount(listing))
+    this.#first = first
+    this.#index.begin(listing, first, count)
+  }
+
+  #at(service: number): number {
+    return this.#first + service * LISTED_SERVICE_SIZE
   }
 
   /** Takes in the next service, and the answer that lists its destinations. */
@@ -91,20 +98,20 @@ export class PackedTable {
 
   /** Whether a service is configured as the draft has it. */
   isConfiguredAs({ view, serviceAt: at }: Draft, service: number): boolean {
-    return sameServiceConfiguration(this.#listing, serviceAt(this.#listing, service), view, at)
+    return sameServiceConfiguration(this.#listing, this.#at(service), view, at)
   }
 
   /** Puts a service into the draft as it is listed. */
   copy(service: number, draft: Draft): void {
-    draft.copyService(this.#listing, serviceAt(this.#listing, service))
+    draft.copyService(this.#listing, this.#at(service))
   }
 
   key(service: number): ServiceKey {
-    return readServiceKey(this.#listing, serviceAt(this.#listing, service))
+    return readServiceKey(this.#listing, this.#at(service))
   }
 
   service(service: number): Service {
-    return readService(this.#listing, serviceAt(this.#listing, service))
+    return readService(this.#listing, this.#at(service))
   }
 
   /** The destinations of a service. They can be looked at until those of another one are asked for. */
@@ -136,7 +143,7 @@ export class PackedTable {
 export async function readPackedTable(queue: Queue): Promise<PackedTable> {
   let packed: PackedTable | undefined
   for await (const { table, services, first, reply } of readTable(queue, false)) {
-    packed ??= Object.assign(new PackedTable(table), settingsOf(table))
+    packed ??= Object.assign(new PackedTable(table, serviceAt(table, 0), serviceCount(table)), settingsOf(table))
     for (const service of services) packed.add(service, reply, service - first)
   }
   return packed!

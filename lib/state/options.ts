@@ -1,5 +1,7 @@
 import { boolean, integer, object, oneOf, refuseUnknown, type Known, type Properties } from '../arguments/validate.js'
 import { conflict, invalidType, outOfRange } from '../model/errors.js'
+import type { ServiceKey } from '../model/types.js'
+import { namedServices } from './desired.js'
 import { ownership, type Owns } from './ownership.js'
 import type { ApplyOptions, DrainOptions, PlanOptions } from './types.js'
 
@@ -30,6 +32,8 @@ export interface PlanSettings {
 /** The options of `apply`, checked and complete. */
 export interface ApplySettings extends PlanSettings {
   dryRun: boolean
+  /** By what tells services apart; without it, the whole table. */
+  only: ReadonlyMap<string, ServiceKey> | undefined
   signal: AbortSignal | undefined
   onProgress: NonNullable<ApplyOptions['onProgress']>
   rollback: boolean
@@ -86,13 +90,14 @@ function attempts(value: ApplyOptions['concurrencyCheck']): number {
 }
 
 /** @param own names of options that this method has and others that apply have not */
-export function applySettings(options: ApplyOptions | undefined, method = 'apply', own: readonly string[] = ['dryRun']): ApplySettings {
+export function applySettings(options: ApplyOptions | undefined, method = 'apply', own: readonly string[] = ['dryRun', 'only']): ApplySettings {
   const given = optionsObject(options, method, [...APPLY_NAMES, ...own]) as ApplyOptions
   const { onProgress } = given
   if (onProgress !== undefined && typeof onProgress !== 'function') throw invalidType('options.onProgress', 'a function', onProgress)
   return {
     ...planSettings(given),
     dryRun: given.dryRun === undefined ? false : boolean(given.dryRun, 'options.dryRun'),
+    only: given.only === undefined ? undefined : namedServices(given.only, 'options.only'),
     signal: signalOption(given.signal),
     onProgress: onProgress ?? (() => {}),
     rollback: given.rollback === undefined ? false : boolean(given.rollback, 'options.rollback'),

@@ -4,7 +4,7 @@ import { conflict, invalidType, isArgumentError } from '../model/errors.js'
 import { destinationId, endpointWords, keyOf, serviceId, serviceWords } from '../model/keys.js'
 import type { Destination, DestinationInput, ServiceKey } from '../model/types.js'
 import { PROTOCOLS } from '../model/vocabulary.js'
-import type { DesiredState } from './desired.js'
+import type { DesiredEntry, DesiredState } from './desired.js'
 import { destinationDifferences, isDestinationAsListed, isServiceAsListed, serviceDifferences } from './differences.js'
 import { located } from './located.js'
 import type { PlanSettings } from './options.js'
@@ -45,9 +45,9 @@ class Planner {
   }
 
   /** Plans what makes a service as desired. */
-  async service(number: number, entry: unknown, destinations: unknown): Promise<void> {
-    const path = `desired.services[${number}]`
-    this.#packService(entry, path)
+  async service({ service: given, destinations, list, number }: DesiredEntry): Promise<void> {
+    const path = `${list}[${number}]`
+    this.#packService(given, path)
     const key = this.#draft.serviceKey()
     const service = this.table.find(this.#draft)
     if (service < 0 ? this.#added.has(serviceId(key)) : this.#claimed[service] === 1) throw conflict(path, `names ${serviceWords(key)} a second time`)
@@ -245,10 +245,13 @@ class Planner {
   }
 }
 
-/** Plans how the listed table becomes the desired one. The event loop has its turns meanwhile. */
+/**
+ * Plans how the listed table becomes the desired one: all of it, or some services, where the desired state and the table are about these.
+ * The event loop has its turns meanwhile.
+ */
 export async function planTable(desired: DesiredState, table: PackedTable, settings: PlanSettings, expired: Expired = () => false): Promise<StagedPlan> {
   const planner = new Planner(table, settings, expired)
-  for (let i = 0; i < desired.services.length; i++) await planner.service(i, desired.services[i], desired.destinations[i])
+  for (const entry of desired.services) await planner.service(entry)
   for (const service of table.services) await planner.leftOver(service)
   const { timeouts, daemons } = desired
   if (timeouts !== undefined) planTimeouts(timeouts, table.timeouts, planner.staged)

@@ -10,7 +10,7 @@ import type { ApplyOptions, ApplyResult, Desired } from './types.js'
 import { Work } from './work.js'
 
 /** Options of `reconcile`. All times are in seconds, fractions allowed. */
-export interface ReconcileOptions extends Omit<ApplyOptions, 'dryRun'> {
+export interface ReconcileOptions extends Omit<ApplyOptions, 'dryRun' | 'only'> {
   /**
    * From one look at the table to the next, 10 by default: how long what others change stays. While something drains, `drain.interval`
    * counts where it is shorter.

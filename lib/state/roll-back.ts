@@ -68,7 +68,7 @@ function inversesOf(sender: Sender, before: PackedTable): Inverse[] {
   const newServices = new Set<string>()
   for (const number of numbers) {
     const operation = planned[number]
-    if (operation.type === 'addService' && sender.isDone(number)) newServices.add(serviceId(operation.service as ServiceKey))
+    if (operation.type === 'addService' && sender.isDone(number)) newServices.add(serviceId(operation.service))
   }
   const needless = (operation: Operation): boolean => operation.type === 'addDestination' && newServices.has(serviceId(operation.service))
   return numbers.filter((number) => !needless(planned[number])).reverse()

@@ -64,6 +64,12 @@ export interface DrainOptions {
 /** What may be removed, and how. */
 export interface PlanOptions {
   /**
+   * Keys of the services that this is about. These are read and planned alone, so that it costs what they cost, however large the table
+   * is. Everything else stays as it is, timeouts and sync daemons included; of the desired state nothing is looked at but keys and these
+   * services. `prune` speaks of these only: a named service that is not desired goes.
+   */
+  only?: readonly ServiceKey[]
+  /**
    * What may be removed of that which the desired state does not name: 'none' (the default) removes nothing, neither services nor
    * destinations nor sync daemons; 'owned' what `owns` says; 'all' everything. Where `owns` is given, nothing else is ever touched, with
    * 'all' neither. Sync daemons are nobody's then: those that the desired state names are started and changed, the others are left alone.

@@ -148,6 +148,19 @@ describe('apply on a real kernel', () => {
     expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.0.0.1:80 -s wlc', '-a -t 10.0.0.1:80 -r 10.0.0.101:80 -m -w 1'])
   })
 
+  test('the services that are named alone become as desired, and those that are not desired go', async () => {
+    const marked = { fwmark: 9, family: 4 } as const
+    await ipvs.apply([{ ...web, destinations: [a] }, { ...web, port: 81, destinations: [b] }, { ...marked, destinations: [c] }, { fwmark: 9, family: 6 }])
+    const desired = [{ ...web, scheduler: 'rr', destinations: [b] }, { ...web, protocol: 'udp' as const, destinations: [c] }, { ...web, port: 81, scheduler: 'sh' }]
+    const result = await ipvs.apply(desired, { only: [web, { ...web, protocol: 'udp' }, marked], prune: 'all' })
+    expect(result).toMatchObject({ done: 6, refused: [], withheld: [], notSent: 0 })
+    expect((await scene.ipvsadm.save()).sort()).toEqual([
+      '-A -f 9 -6 -s wlc', '-A -t 10.0.0.1:80 -s rr', '-A -t 10.0.0.1:81 -s wlc', '-A -u 10.0.0.1:80 -s wlc',
+      '-a -t 10.0.0.1:80 -r 10.0.0.102:80 -m -w 1', '-a -t 10.0.0.1:81 -r 10.0.0.102:80 -m -w 1', '-a -u 10.0.0.1:80 -r 10.0.0.103:80 -m -w 1',
+    ])
+    expect((await ipvs.plan(desired, { only: [web, { ...web, protocol: 'udp' }, marked], prune: 'all' })).operations).toEqual([])
+  })
+
   test('two programs share a table, each with what it owns', async () => {
     const blue = { prune: 'owned', owns: { port: [80, 89] } } as const
     const green = { prune: 'owned', owns: { port: [90, 99] } } as const
