@@ -4,7 +4,6 @@ import { conflict, invalidType } from '../model/errors.js'
 import { serviceId, serviceWords } from '../model/keys.js'
 import type { DaemonInput, ServiceKey, Timeouts } from '../model/types.js'
 import { located } from './located.js'
-import { Pause } from './pause.js'
 import type { Desired, DesiredService } from './types.js'
 
 const TABLE: Known = { what: 'a table', names: new Set(['services', 'timeouts', 'daemons']) }
@@ -27,8 +26,8 @@ export interface DesiredState {
   readonly services: Iterable<DesiredEntry>
   readonly timeouts: Partial<Timeouts> | undefined
   readonly daemons: readonly DaemonInput[] | undefined
-  /** Canonical keys of the services that it speaks of, each once; without them, of the whole table. */
-  readonly only?: readonly ServiceKey[]
+  /** Canonical keys, by what tells services apart, of those that are planned. Without them, the whole table is. */
+  readonly only?: ReadonlyMap<string, ServiceKey>
 }
 
 /** A service as it was given. */
@@ -71,13 +70,6 @@ export function namedServices(keys: unknown, field: string): Map<string, Service
   return named
 }
 
-/** What of a desired table is about some services alone. Nothing else of it is looked at, but the keys. */
-export async function narrowed(desired: DesiredState, only: ReadonlyMap<string, ServiceKey>): Promise<DesiredState> {
-  const services: DesiredEntry[] = []
-  const pause = new Pause()
-  for (const entry of desired.services) {
-    if (pause.isDue()) await pause.take()
-    if (only.has(serviceId(located(`${entry.list}[${entry.number}]`, 'service', () => canonicalKey(entry.service))))) services.push(entry)
-  }
-  return { services, timeouts: undefined, daemons: undefined, only: [...only.values()] }
-}
+/** Whether a desired service is one of those that are named. */
+export const isNamed = ({ service, list, number }: DesiredEntry, only: ReadonlyMap<string, ServiceKey>): boolean =>
+  only.has(serviceId(located(`${list}[${number}]`, 'service', () => canonicalKey(service))))

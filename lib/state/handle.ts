@@ -21,4 +21,4 @@ export interface TableHandle {
 
 /** Reads what a desired state speaks of. */
 export const readTable = (handle: TableHandle, { only }: DesiredState): Promise<PackedTable> =>
-  only === undefined ? handle.table() : handle.services(only, false)
+  only === undefined ? handle.table() : handle.services([...only.values()], false)

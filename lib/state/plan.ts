@@ -4,7 +4,7 @@ import { conflict, invalidType, isArgumentError } from '../model/errors.js'
 import { destinationId, endpointWords, keyOf, serviceId, serviceWords } from '../model/keys.js'
 import type { Destination, DestinationInput, ServiceKey } from '../model/types.js'
 import { PROTOCOLS } from '../model/vocabulary.js'
-import type { DesiredEntry, DesiredState } from './desired.js'
+import { isNamed, type DesiredEntry, type DesiredState } from './desired.js'
 import { destinationDifferences, isDestinationAsListed, isServiceAsListed, serviceDifferences } from './differences.js'
 import { located } from './located.js'
 import type { PlanSettings } from './options.js'
@@ -32,7 +32,7 @@ class Planner {
   readonly #retirement: Retirement
   readonly #removals: PlannedOperation[] = []
   readonly #draft = new Draft()
-  readonly #pause = new Pause()
+  readonly pause = new Pause()
   /** By the number of a listed service: 1 where it is desired. */
   readonly #claimed: Uint8Array
   readonly #added = new Set<string>()
@@ -60,7 +60,7 @@ class Planner {
       this.#claimed[service] = 1
       await this.#changeService(service, key, destinations, path)
     }
-    if (this.#pause.isDue()) await this.#pause.take()
+    if (this.pause.isDue()) await this.pause.take()
   }
 
   /**
@@ -86,7 +86,7 @@ class Planner {
     for (let i = 0; i < desired.length; i++) {
       this.#packDestination(key, desired[i], path, i)
       build.push({ type: 'addDestination', service: key, destination: this.#once(added, path, i), reason: 'its service is new' })
-      if (this.#pause.isDue()) await this.#pause.take()
+      if (this.pause.isDue()) await this.pause.take()
     }
     this.#retirement.warnOfZeroWeights(service, key, desired as readonly DestinationInput[])
   }
@@ -148,7 +148,7 @@ class Planner {
     const raised: PlannedOperation[] = []
     let remaining = listed.count
     for (let i = 0; i < desired.length; i++) {
-      if (this.#pause.isDue()) await this.#pause.take()
+      if (this.pause.isDue()) await this.pause.take()
       this.#packListed(listed, key, desired[i], path, i)
       const number = listed.find(this.#draft)
       if (number < 0) {
@@ -184,7 +184,7 @@ class Planner {
       const destination = listed.read(number)
       const reason = this.#retirement.reason(key, configuration, destination)
       if (reason !== undefined) this.#removeDestination(key, destination, reason)
-      if (this.#pause.isDue()) await this.#pause.take()
+      if (this.pause.isDue()) await this.pause.take()
     }
   }
 
@@ -195,7 +195,7 @@ class Planner {
   /** Plans what becomes of a service that is not desired. */
   async leftOver(number: number): Promise<void> {
     if (this.#claimed[number] === 1) return
-    if (this.#pause.isDue()) await this.#pause.take()
+    if (this.pause.isDue()) await this.pause.take()
     const key = this.table.key(number)
     if (this.settings.shared && !this.settings.owns(key)) return
     if (!this.settings.prune) {
@@ -226,7 +226,7 @@ class Planner {
       const reason = this.#retirement.reason(key, configuration, destination)
       if (reason === undefined) draining = true
       else removable.push([destination, reason])
-      if (this.#pause.isDue()) await this.#pause.take()
+      if (this.pause.isDue()) await this.pause.take()
     }
     return draining ? removable : undefined
   }
@@ -246,14 +246,18 @@ class Planner {
 }
 
 /**
- * Plans how the listed table becomes the desired one: all of it, or some services, where the desired state and the table are about these.
- * The event loop has its turns meanwhile.
+ * Plans how the listed table becomes the desired one. Where some services are named, these alone: then the table has nothing else. The event
+ * loop has its turns meanwhile.
  */
 export async function planTable(desired: DesiredState, table: PackedTable, settings: PlanSettings, expired: Expired = () => false): Promise<StagedPlan> {
   const planner = new Planner(table, settings, expired)
-  for (const entry of desired.services) await planner.service(entry)
+  const { only } = desired
+  for (const entry of desired.services) {
+    if (only === undefined || isNamed(entry, only)) await planner.service(entry)
+    else if (planner.pause.isDue()) await planner.pause.take()
+  }
   for (const service of table.services) await planner.leftOver(service)
-  const { timeouts, daemons } = desired
+  const { timeouts, daemons } = only === undefined ? desired : { timeouts: undefined, daemons: undefined }
   if (timeouts !== undefined) planTimeouts(timeouts, table.timeouts, planner.staged)
   // No range of services says whose a daemon is.
   if (daemons !== undefined) planDaemons(daemons, table.daemons, settings.prune && !settings.shared, planner.staged)

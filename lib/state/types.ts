@@ -22,6 +22,15 @@ export interface DesiredTable {
  */
 export type Desired = DesiredTable | Iterable<DesiredService>
 
+/**
+ * What changes in a desired state: services that are new in it or take the place of those with the same key, and keys of services that it
+ * has no more. Copied as a desired state is.
+ */
+export interface DesiredUpdate {
+  services?: readonly DesiredService[]
+  removed?: readonly ServiceKey[]
+}
+
 /** Numbers of a range: one, or from the first to the last of two. */
 export type NumberRange = number | readonly [number, number]
 
