@@ -1,11 +1,11 @@
 import { canonicalKey } from '../client/draft.js'
+import { pause, worked } from '../client/pause.js'
 import { object, refuseUnknown, type Known } from '../arguments/validate.js'
 import { conflict, invalidType } from '../model/errors.js'
 import { keyOf, serviceId, serviceWords } from '../model/keys.js'
 import type { ServiceKey } from '../model/types.js'
 import { entryOf, namedServices, type DesiredEntry, type DesiredState } from './desired.js'
 import { located } from './located.js'
-import { Pause } from './pause.js'
 import type { DesiredService, DesiredUpdate } from './types.js'
 
 const UPDATE: Known = { what: 'an update', names: new Set(['services', 'removed']) }
@@ -66,10 +66,9 @@ export class KeptState {
 
   static async of(state: DesiredState): Promise<KeptState> {
     const services = new Map<string, DesiredEntry>()
-    const pause = new Pause()
     for (const entry of state.services) {
       services.set(idOf(entry.service), entry)
-      if (pause.isDue()) await pause.take()
+      if (worked()) await pause()
     }
     return new KeptState(state, services)
   }
