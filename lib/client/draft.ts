@@ -93,14 +93,19 @@ export function checkTimeouts(timeouts: Partial<Timeouts>): void {
   changes.setTimeouts.pack(requests, timeouts, undefined)
 }
 
+/** Throws what is wrong with an operation that cannot be sent. */
+export function checkOperation(operation: Operation): void {
+  requests.clear()
+  packOperation(requests, operation)
+}
+
 /**
  * Why an operation cannot be sent, in words; `undefined` for one that can. Other programs' entries, which the kernel took, can be
  * configured as this library refuses to.
  */
 export function objection(operation: Operation): string | undefined {
-  requests.clear()
   try {
-    packOperation(requests, operation)
+    checkOperation(operation)
   } catch (error) {
     if (isArgumentError(error)) return error.message
     throw error

@@ -148,11 +148,12 @@ export class PackedTable {
     return this.#opened.destinations
   }
 
-  /** The destination with this key, which must be there. */
-  readDestination(service: number, destination: DestinationKey): ListedDestination {
+  /** The destination with this key; `undefined` if the service has none. */
+  readDestination(service: number, destination: DestinationKey): ListedDestination | undefined {
     const destinations = this.destinations(service)
     this.#keys.packDestinationKey(destination)
-    return destinations.read(destinations.find(this.#keys))
+    const number = destinations.find(this.#keys)
+    return number < 0 ? undefined : destinations.read(number)
   }
 
   /**

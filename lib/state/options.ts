@@ -5,8 +5,9 @@ import { namedServices } from './desired.js'
 import { ownership, type Owns } from './ownership.js'
 import type { ApplyOptions, DrainOptions, PlanOptions } from './types.js'
 
-const PLAN_NAMES = ['prune', 'owns', 'drain']
-const APPLY_NAMES = [...PLAN_NAMES, 'signal', 'onProgress', 'rollback', 'concurrencyCheck', 'batchSize', 'withhold']
+/** Options of `apply` that are about carrying out a plan, not about making it. */
+const CARRY_OUT_NAMES = ['signal', 'onProgress', 'rollback', 'batchSize', 'withhold']
+const APPLY_NAMES = ['prune', 'owns', 'drain', 'concurrencyCheck', ...CARRY_OUT_NAMES]
 
 const DRAIN: Known = { what: 'draining', names: new Set(['until', 'timeout', 'interval']) }
 const CHECK: Known = { what: 'the concurrency check', names: new Set(['attempts']) }
@@ -105,4 +106,10 @@ export function applySettings(options: ApplyOptions | undefined, method = 'apply
     batchSize: given.batchSize === undefined ? Infinity : integer(given.batchSize, 'options.batchSize', MANY),
     withhold: given.withhold === undefined ? 'service' : oneOf(given.withhold, 'options.withhold', WITHHOLD),
   }
+}
+
+/** The options of `apply` where it is given a plan. */
+export function carryOutSettings(options: ApplyOptions | undefined): ApplySettings {
+  optionsObject(options, 'apply with a plan', [...CARRY_OUT_NAMES, 'dryRun'])
+  return applySettings(options)
 }

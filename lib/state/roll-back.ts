@@ -40,7 +40,7 @@ function inverse(operation: Operation, before: PackedTable): Operation[] {
     case 'updateDestination':
     case 'removeDestination': {
       const { service, destination: { address, port } } = operation
-      const destination = configurationOf(before.readDestination(numberOf(service), { address, port }))
+      const destination = configurationOf(before.readDestination(numberOf(service), { address, port })!)
       return [{ type: operation.type === 'updateDestination' ? 'updateDestination' : 'addDestination', service, destination }]
     }
     case 'setTimeouts':

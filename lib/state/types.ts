@@ -129,6 +129,11 @@ export interface Plan {
    */
   operations: PlannedOperation[]
   warnings: PlanWarning[]
+  /**
+   * Of a plan that `plan` made: digests of what the services that it is about were like, by which `apply` knows whether any has changed
+   * since. Goes with the plan, through JSON too.
+   */
+  basis?: Record<string, string>
   /** With `drain`: destinations at weight 0 that wait for their connections to go, those that the operations bring there included. */
   draining?: DrainingDestination[]
 }
@@ -176,6 +181,9 @@ export interface ApplyOptions extends PlanOptions {
    */
   withhold?: 'service' | 'all'
 }
+
+/** Options of `apply` where it is given a plan: what is planned is said already. */
+export type CarryOutOptions = Pick<ApplyOptions, 'dryRun' | 'signal' | 'onProgress' | 'rollback' | 'batchSize' | 'withhold'>
 
 /**
  * How an `apply` ended. Each operation of the plan was done or refused, is unknown, was withheld, or was not sent; after a dry run all of

@@ -1,6 +1,9 @@
+import { canonicalKey } from '../client/draft.js'
 import type { PackedTable } from '../client/packed-table.js'
+import { inPieces } from '../client/pause.js'
 import { AbortError, telling } from '../model/batch.js'
-import { isOtherFamily } from '../model/keys.js'
+import { isOtherFamily, serviceId } from '../model/keys.js'
+import { basisOf, subjectWords } from './basis.js'
 import type { DesiredState } from './desired.js'
 import { drain } from './drain.js'
 import { sysctlWarnings } from './draining.js'
@@ -8,6 +11,7 @@ import type { TableHandle } from './handle.js'
 import type { ApplySettings, PlanSettings } from './options.js'
 import { readAndPlan, type Found } from './read-and-plan.js'
 import type { Expired } from './retire.js'
+import { readPlan, TableChangedError } from './reviewed.js'
 import { RollBack } from './roll-back.js'
 import { Sender } from './send.js'
 import { operationsOf, type StagedPlan } from './staged.js'
@@ -23,6 +27,15 @@ export async function planOf(handle: TableHandle, staged: StagedPlan, settings: 
 /** Whether sync daemons are to start while destinations drain beside which the kernel starts none. */
 const needsDrained = ({ draining, finish }: StagedPlan): boolean =>
   finish.length > 0 && draining.some(({ service, destination }) => isOtherFamily(service, destination))
+
+/** Whether an operation takes capacity away. These come last in a plan. */
+function takesAway(operation: PlannedOperation, table: PackedTable): boolean {
+  if (operation.type !== 'updateDestination') return operation.type === 'removeDestination' || operation.type === 'removeService'
+  const { service, destination: { address, port, weight } } = operation
+  const number = table.numberOf(serviceId(canonicalKey(service)))
+  const before = number < 0 ? undefined : table.readDestination(number, { address, port })
+  return before !== undefined && weight < before.weight
+}
 
 /** Brings the table to a desired state, once. Whatever ends it, `result` says what is in force by then. */
 export class Work {
@@ -44,6 +57,23 @@ export class Work {
       await this.#carryOut(table, build.length, until)
       await this.#drain()
       if (until < planned && this.#undoing === undefined) await this.#sender!.send(until, planned)
+    })
+  }
+
+  /** What a plan says that was made before, if the services that it is about are as they were then. What drains is left at weight 0. */
+  reviewed(plan: Plan): Promise<ApplyResult> {
+    const { operations, subjects, basis } = readPlan(plan)
+    return this.#run(async () => {
+      const keys = [...subjects.values()].flatMap(({ key }) => key ?? [])
+      this.settings.signal?.throwIfAborted()
+      const table = await this.handle.services(keys, subjects.has('daemons'))
+      const now = await inPieces(basisOf(subjects.values(), table))
+      const changed = [...subjects.values()].filter(({ id }) => now[id] !== basis[id])
+      if (changed.length > 0) throw new TableChangedError(changed.map(subjectWords))
+      this.#plan = { ...plan, operations: [...operations] }
+      if (this.settings.dryRun) return
+      const first = operations.findIndex((operation) => takesAway(operation, table))
+      await this.#carryOut(table, first < 0 ? operations.length : first, operations.length)
     })
   }
 
