@@ -113,7 +113,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     const { signal } = settings
     this.#settings = { ...settings, signal: this.#stop.signal }
     if (typeof desired === 'object' && desired !== null && Symbol.asyncIterator in desired) this.#follow(desired)
-    else if (desired !== undefined) this.#want(new WantedState(++this.#generation, readDesired(desired)))
+    else if (desired !== undefined) void this.#want(new WantedState(++this.#generation, readDesired(desired)))
     this.#alive = setInterval(() => {}, LONGEST * 1000)
     if (signal !== undefined) {
       const close = (): void => void this.close()

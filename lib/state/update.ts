@@ -50,7 +50,7 @@ function idOf(service: DesiredService): string {
   try {
     return serviceId(canonicalKey(service))
   } catch {
-    return serviceId(keyOf(service as ServiceKey))
+    return serviceId(keyOf(service))
   }
 }
 

@@ -49,7 +49,7 @@ describe('for random tables', () => {
             const removed = [...wanted.values()].filter((service, i) => (one.removed >> i & 1) === 1 && !one.table.some((other) => idOf(other) === idOf(service)))
             for (const service of removed) wanted.delete(idOf(service))
             for (const service of one.table) wanted.set(idOf(service), service)
-            answers.push(reconciler.update({ services: one.table, removed: removed as ServiceKey[] }))
+            answers.push(reconciler.update({ services: one.table, removed: removed }))
             generation++
             break
           }
@@ -65,8 +65,8 @@ describe('for random tables', () => {
             areOurs = false
             model.other.flush()
             for (const { destinations, ...service } of one.table) {
-              model.other.addService(service as ServiceKey)
-              for (const destination of destinations) model.other.addDestination(service as ServiceKey, destination)
+              model.other.addService(service)
+              for (const destination of destinations) model.other.addDestination(service, destination)
             }
             areOurs = true
             isClean = false
@@ -160,7 +160,7 @@ describe('update', () => {
 
   test('updates of a turn travel together; of a service that several name, the last counts', async () => {
     await keep([at(80, a)])
-    const answers = [reconciler.update({ services: [at(80, b)] }), reconciler.update({ services: [at(81, a)] }), reconciler.update({ services: [at(80, c)], removed: [at(81) as ServiceKey] })]
+    const answers = [reconciler.update({ services: [at(80, b)] }), reconciler.update({ services: [at(81, a)] }), reconciler.update({ services: [at(80, c)], removed: [at(81)] })]
     expect(await Promise.all(answers)).toEqual(Array(3).fill({ generation: 4, refused: [] }))
     expect(model.kernel.asked.filter((command) => command === 'getService')).toHaveLength(2)
     expect(model.changes()).toEqual(['addDestination', 'removeDestination'])
@@ -267,7 +267,7 @@ describe('update', () => {
   test('a destination that it takes away drains, looked at alone, until its connections are gone or its time has passed', async () => {
     await keep([at(80, a, b), at(81, a, b)], { interval: 1000, drain: { timeout: 60, interval: 1 } })
     model.connect(web, a, { active: 2 })
-    model.connect(at(81) as ServiceKey, a, { active: 1 })
+    model.connect(at(81), a, { active: 1 })
     const wholes: number[] = []
     model.kernel.before = ({ command, dump }) => {
       if (command === 'getService' && dump) wholes.push(1)
@@ -277,7 +277,7 @@ describe('update', () => {
     expect(capacity()).toEqual({ 80: 1, 81: 1 })
     await pass(3)
     expect(events.some(([name]) => name === 'settled')).toBe(false)
-    model.connect(at(81) as ServiceKey, a, {})
+    model.connect(at(81), a, {})
     await pass(2)
     expect(model.kernel.table().services.map(({ destinations }) => destinations.length)).toEqual([2, 1])
     for (let second = 0; second < 60; second++) await pass(1)
@@ -298,7 +298,7 @@ describe('update', () => {
 
   test('without prune, what it removes is not desired any more and stays', async () => {
     await keep([at(80, a), at(81, a)], { prune: 'none' })
-    await reconciler.update({ services: [at(80, b)], removed: [at(81) as ServiceKey] })
+    await reconciler.update({ services: [at(80, b)], removed: [at(81)] })
     expect(capacity()).toEqual({ 80: 2, 81: 1 })
     model.other.flush()
     await pass(11)
