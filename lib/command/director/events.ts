@@ -50,12 +50,13 @@ export function logEvents(director: Director, log: Log): void {
     const message = `${who} ${reached ? 'has its quorum' : 'has lost its quorum'}: weight ${weight} is up, ${quorum} ${reached ? 'is' : 'would be'} needed${isFallback ? '; the fallback serves' : ''}`
     log({ level: reached ? 'info' : 'warning', event: 'quorum', message, service: who, reached, weight, quorum })
   })
-  director.on('applied', ({ plan: { operations }, refused }) => {
+  director.on('applied', ({ plan: { operations }, refused, withheld, notSent }) => {
     for (const { operation, error } of refused) {
       log({ level: 'error', event: 'refused', message: `the kernel refused ${operationWords(operation).replace(/^\S+/, operation.type)}: ${messageOf(error)}`, operation })
     }
-    const isRefused = new Set<unknown>(refused.map(({ operation }) => operation))
-    const carried = operations.filter((operation) => !isRefused.has(operation))
+    const left = new Set<unknown>([...refused.map(({ operation }) => operation), ...withheld])
+    const sent = operations.filter((operation) => !left.has(operation))
+    const carried = sent.slice(0, sent.length - notSent)
     if (carried.length === 0) return
     const count = `${carried.length} change${carried.length === 1 ? '' : 's'} in the table`
     log({ level: 'info', event: 'applied', message: `${count}: ${operationsWords(carried)}`, changes: carried.length, ...carried.length <= FEW && { operations: carried } })
