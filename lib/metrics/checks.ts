@@ -1,10 +1,10 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { pause, worked } from '../client/pause.js'
 import type { Director } from '../director/index.js'
 import { destinationId, serviceId } from '../model/keys.js'
 import type { DestinationKey, ServiceKey } from '../model/types.js'
 import type { DirectorFamilies } from './checks-families.js'
 import { BACKEND_LABELS, SERVICE_LABELS, serviceLabels } from './families.js'
-import { SLICE, Sums, type Section } from './sums.js'
+import { Sums, type Section } from './sums.js'
 
 /** The part of a director that metrics are made of. */
 export type MeasuredDirector = Pick<Director, 'status' | 'checks'>
@@ -36,16 +36,15 @@ export async function scrapeDirector({ director, families }: DirectorSettings): 
   own.add(own.number([]), { status, counts: asked ?? {} })
   /** Label values of the destinations, by what tells them apart. */
   const known = new Map<string, string[]>()
-  let seen = 0
   for (const service of status.services) {
     services.add(services.number(Object.values(serviceLabels(service.service))), service)
     for (const backend of service.destinations) {
       const labels = backendLabels(service.service, backend.destination)
       known.set(`${serviceId(service.service)} ${destinationId(backend.destination)}`, labels)
       backends.add(backends.number(labels), backend)
-      if (++seen % SLICE === 0) await turn()
+      if (worked()) await pause()
     }
-    if (++seen % SLICE === 0) await turn()
+    if (worked()) await pause()
   }
   for (const { service, destination, checks: all } of asked?.destinations ?? []) {
     const labels = known.get(`${serviceId(service)} ${destinationId(destination)}`)
@@ -53,7 +52,7 @@ export async function scrapeDirector({ director, families }: DirectorSettings): 
     if (labels === undefined) continue
     for (const [number, check] of all.entries()) {
       checks.add(checks.number([...labels, check.check, String(number)]), check)
-      if (++seen % SLICE === 0) await turn()
+      if (worked()) await pause()
     }
   }
   return [own, services, backends, checks]

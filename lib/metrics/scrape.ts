@@ -1,12 +1,12 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { pause, worked } from '../client/pause.js'
 import { scrapeDirector } from './checks.js'
 import { SERVICE_LABELS, serviceLabels } from './families.js'
 import type { MetricsSettings } from './options.js'
-import { SLICE, Sums, type Section } from './sums.js'
+import { Sums, type Section } from './sums.js'
 
 /**
- * Reads the table once for all metrics, and asks the director if there is one. Adds up samples with equal labels. Works in slices so as not
- * to block the event loop.
+ * Reads the table once for all metrics, and asks the director if there is one. Adds up samples with equal labels. The event loop has its
+ * turns meanwhile.
  */
 export async function scrape({ ipvs, families, labels, director }: MetricsSettings): Promise<Section[]> {
   const [counted, { services: listed }] = await Promise.all([ipvs.totals(), ipvs.snapshot()])
@@ -15,7 +15,6 @@ export async function scrape({ ipvs, families, labels, director }: MetricsSettin
   const services = new Sums(families.services, SERVICE_LABELS)
   totals.add(totals.number([]), counted)
   const remote = labels.includes('remote_address') || labels.includes('remote_port')
-  let seen = 0
   for (const service of listed) {
     const own = serviceLabels(service)
     if (families.services.length > 0) services.add(services.number(Object.values(own)), service)
@@ -29,9 +28,9 @@ export async function scrape({ ipvs, families, labels, director }: MetricsSettin
       }
       if (remote || number < 0) number = backends.number(labels.map((label) => text[label]))
       backends.add(number, destination)
-      if (++seen % SLICE === 0) await turn()
+      if (worked()) await pause()
     }
-    if (++seen % SLICE === 0) await turn()
+    if (worked()) await pause()
   }
   const sections = [totals, backends, services].filter((section) => section.families.length > 0)
   return director === undefined ? sections : [...sections, ...await scrapeDirector(director)]

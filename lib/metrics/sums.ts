@@ -1,8 +1,5 @@
 import type { Family } from './families.js'
 
-/** Table entries added up between two turns of the event loop, about a millisecond's work. */
-export const SLICE = 1000
-
 /** The part of a scrape with one set of label names. Samples with equal labels are added up. */
 export interface Section {
   families: readonly Pick<Family<never>, 'name' | 'help' | 'type'>[]
