@@ -144,7 +144,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     this.#reconciler = ipvs.reconcile(undefined, { interval, jitter, backOff, coalesce: 0, ...prune ? { prune: 'all' } : { prune: 'owned', owns: isNamed } })
     this.#reconciler.on('applied', (result) => {
       this.#looked = Date.now()
-      this.#counts.applied += result.done.length
+      this.#counts.applied += result.done
       this.#counts.refused += result.refused.length
       this.#tell('applied', result)
     })
