@@ -32,9 +32,9 @@ const unwanted: [RegExp, string][] = [
 export function tarballProblems(files: readonly PackedFile[], bytes: number, { exports, bin }: Description): string[] {
   const paths = new Set(files.map(({ path }) => path))
   const named = Object.values(exports).flatMap(entry => typeof entry === 'string' ? [entry] : [entry.types, entry.default])
-  const wanted = [...needed, ...[...named, ...Object.values(bin)].map(path => path.replace(/^\.\//, ''))]
+  const wanted = new Set([...needed, ...[...named, ...Object.values(bin)].map(path => path.replace(/^\.\//, ''))])
   return [
-    ...wanted.filter(path => !paths.has(path)).map(path => `${path} is missing`),
+    ...[...wanted].filter(path => !paths.has(path)).map(path => `${path} is missing`),
     ...files.flatMap(({ path }) => unwanted.filter(([pattern]) => pattern.test(path)).map(([, why]) => `${path} is in it: ${why}`)),
     ...files.filter(({ size }) => size === 0).map(({ path }) => `${path} is empty`),
     ...bytes > MOST ? [`it has ${bytes} bytes, more than ${MOST}`] : [],
