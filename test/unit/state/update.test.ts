@@ -184,7 +184,7 @@ describe('update', () => {
     }
     for (let i = 0; i < 40; i++) {
       await reconciler.update({ services: [at(100 + i, a)] })
-      model.other.removeService(at(100 + i) as ServiceKey)
+      model.other.removeService(at(100 + i))
       await pass(0.02)
     }
     await pass(0.1)
