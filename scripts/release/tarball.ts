@@ -16,13 +16,13 @@ const MOST = 800_000
 /** Files that the package is nothing without. */
 const needed = [
   'prebuilds/linux-x64/ipvs.node', 'prebuilds/linux-arm64/ipvs.node', 'native/binding.gyp', 'native/sources.gypi', 'native/node/runtime.cc',
-  'README.md', 'LICENSE', 'CHANGELOG.md', 'package.json',
+  'native/node/exports.map', 'README.md', 'LICENSE', 'CHANGELOG.md', 'package.json',
 ]
 
 /** What must not be shipped, and why. */
 const unwanted: [RegExp, string][] = [
   [/^binding\.gyp$/, 'yarn 1 would compile it at every installation'],
-  [/\.map$/, 'it points at sources that are not shipped'],
+  [/\.[cm]?[jt]s\.map$/, 'it points at sources that are not shipped'],
   [/^(test|scripts|docs|examples|build)\//, 'it is for developers'],
   [/^native\/(test|fuzz|build)\//, 'it is for developers'],
   [/\.tsbuildinfo$|(^|\/)\.env/, 'it is for developers'],

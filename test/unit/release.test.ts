@@ -10,7 +10,7 @@ const description: Description = {
 
 const complete = [
   'prebuilds/linux-x64/ipvs.node', 'prebuilds/linux-arm64/ipvs.node', 'native/binding.gyp', 'native/sources.gypi', 'native/node/runtime.cc',
-  'README.md', 'LICENSE', 'CHANGELOG.md', 'package.json', 'dist/index.d.ts', 'dist/package/index.js', 'dist/bin/ipvs.cjs',
+  'native/node/exports.map', 'README.md', 'LICENSE', 'CHANGELOG.md', 'package.json', 'dist/index.d.ts', 'dist/package/index.js', 'dist/bin/ipvs.cjs',
 ].map((path) => ({ path, size: 10 }))
 
 describe('the release', () => {
