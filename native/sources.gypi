@@ -4,13 +4,13 @@
       "native/netlink/exchange.cc",
       "native/netlink/family.cc",
       "native/netlink/network_namespace.cc",
-      "native/netlink/ring.cc",
       "native/netlink/socket.cc",
       "native/netlink/transaction.cc"
     ],
     "ipvs_sources": [
       "native/ipvs/client.cc",
       "native/ipvs/decode.cc",
+      "native/ipvs/group.cc",
       "native/ipvs/reply.cc",
       "native/ipvs/request.cc"
     ],
