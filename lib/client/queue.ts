@@ -54,7 +54,7 @@ export class Queue {
   readonly #underWay: { piece: Piece, trace: BatchTrace | undefined }[] = []
   #growing: Calls | undefined
   #busy = 0
-  /** Whether pieces are being sent, or an answer is being given out. Subscribers of the tracing channel are told of both, and may call anything. */
+  /** Whether pieces are being sent, or an answer is being delivered. Subscribers of the tracing channel may call anything meanwhile. */
   #occupied = false
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
@@ -112,7 +112,7 @@ export class Queue {
     return lane
   }
 
-  /** Nothing joins the growing piece any more; it is sent as soon as its turn comes. */
+  /** Ends the growing piece. It is sent as soon as its turn comes. */
   #seal(): void {
     const piece = this.#growing
     if (piece === undefined) return
@@ -131,7 +131,7 @@ export class Queue {
     return lane
   }
 
-  /** Keeps `close` waiting until what is returned is called, once. */
+  /** Keeps `close` waiting until the returned function is called, once. */
   enter(): () => void {
     if (this.#closing !== undefined) throw closedError()
     this.#busy++
@@ -205,7 +205,7 @@ export class Queue {
     if (piece.alone !== true) this.#pump()
     this.#occupied = true
     try {
-      Queue.#giveOut(replyOf(answer), piece, trace)
+      Queue.#deliver(replyOf(answer), piece, trace)
     } catch (error) {
       piece.fail(error)
     }
@@ -214,7 +214,7 @@ export class Queue {
     this.#pump()
   }
 
-  static #giveOut(reply: Reply | undefined, piece: Piece, trace: BatchTrace | undefined): void {
+  static #deliver(reply: Reply | undefined, piece: Piece, trace: BatchTrace | undefined): void {
     if (trace === undefined) return piece.receive(reply)
     trace.failed = 0
     if (reply !== undefined) for (let i = 0; i < trace.requests; i++) if (reply.outcome(i) !== DONE) trace.failed++

@@ -22,14 +22,14 @@ const SERVICES = 0
 const TIMEOUTS = 1
 const DAEMONS = 2
 
-/** Asks for everything but the destinations. */
+/** Requests everything but the destinations. */
 function packTable(requests: Requests): void {
   reads.services.pack(requests)
   reads.timeouts.pack(requests)
   reads.daemons.pack(requests)
 }
 
-/** Asks for the destinations of some of the listed services. Their keys are the leading parts of their records, as the kernel sent them. */
+/** Requests the destinations of some of the listed services. Their keys are the leading parts of their records, as the kernel sent them. */
 function packDumps(requests: Requests, table: Reply, from: number, to: number): void {
   const services = table.recordsOf(SERVICES)
   for (let i = from; i < to; i++) {
@@ -89,9 +89,9 @@ const AHEAD = 3
 
 /** Some services of the table, and the answer that has their destinations. */
 export interface Lot {
-  /** The listing of services, and what else the table has: the same for all lots. */
+  /** The answer with the services, the timeouts and the daemons: the same for all lots. */
   readonly table: Reply
-  /** Numbers of services in the listing. */
+  /** Numbers of services in that answer. */
   readonly services: readonly number[]
   /** The requests of the answer are those of the services from this one on. */
   readonly first: number
@@ -103,7 +103,7 @@ function* numbers(from: number, to: number, repeated: Set<number> | undefined): 
   for (let i = from; i < to; i++) if (repeated?.has(i) !== true) yield i
 }
 
-/** A lane of the queue. If a getter of an argument calls this, there is none, and the queue is left again: or the handle could never close. */
+/** A lane of the queue. A getter of an argument that calls this gets an error. The queue is left again, or the handle could never close. */
 function laneOf(queue: Queue, leave: () => void): Lane {
   try {
     return queue.lane()
@@ -114,9 +114,10 @@ function laneOf(queue: Queue, leave: () => void): Lane {
 }
 
 /**
- * Reads the table, a lot of services at a time; the first lot has none. Its place among the handle's operations is that of the first `next()`.
+ * Reads the table, a lot of services at a time; the first lot has none. Its place among the handle's operations is that of the first
+ * `next()`.
  *
- * @param lent whether a lot's answer is not looked at any more when the next one is asked for
+ * @param lent whether the caller has finished with a lot's answer when it asks for the next one; its memory is then used again
  */
 export async function* readTable(queue: Queue, lent: boolean): AsyncGenerator<Lot, void> {
   const leave = queue.enter()
@@ -167,22 +168,22 @@ export async function* readTable(queue: Queue, lent: boolean): AsyncGenerator<Lo
   }
 }
 
-/** What a table has beside its services. */
+/** The rest of a table: timeouts and sync daemons. */
 export const settingsOf = (table: Reply): Pick<ListedTable, 'timeouts' | 'daemons'> =>
   ({ timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: readList(reads.daemons, table, DAEMONS) })
 
-/** Where the service with this number is in the listing. */
+/** Where the service with this number is in the table's answer. */
 export const serviceAt = (table: Reply, service: number): number => table.recordsOf(SERVICES) + service * LISTED_SERVICE_SIZE
 
-/** How many services there are in the listing. */
+/** How many services there are in the table's answer. */
 export const serviceCount = (table: Reply): number => table.recordCount(SERVICES)
 
 /** The promise API's `snapshot`. */
 export async function snapshot(queue: Queue): Promise<ListedTable> {
   const services: ListedTableService[] = []
-  let listing: Reply | undefined
+  let settings: Pick<ListedTable, 'timeouts' | 'daemons'> | undefined
   for await (const { table, services: listed, first, reply } of readTable(queue, true)) {
-    listing = table
+    settings ??= settingsOf(table)
     for (const service of listed) {
       const request = service - first
       const destinations = readListInPieces(reads.destinations, reply, request, repeatedDestinations(reply, request))
@@ -190,5 +191,5 @@ export async function snapshot(queue: Queue): Promise<ListedTable> {
       if (worked()) await pause()
     }
   }
-  return { services, ...settingsOf(listing!) }
+  return { services, ...settings! }
 }
