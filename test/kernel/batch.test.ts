@@ -114,7 +114,13 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     operations.push({ type: 'addService', service: { ...service(9000), scheduler: 'nonsuch' } })
     expected.push('ENOENT')
     const failing = expected.flatMap((code, index) => code === 'done' ? [] : [{ index, code, operation: operations[index] }])
-    for (const input of [operations, operations.values(), (b: BatchBuilder) => { for (const operation of operations) call(b, operation) }]) {
+    for (const input of [
+      operations,
+      operations.values(),
+      (b: BatchBuilder) => {
+        for (const operation of operations) call(b, operation)
+      },
+    ]) {
       await ipvs.flush()
       const { refused, ...numbers } = await ipvs.batch(input, { refusals: 'return' })
       expect(numbers).toEqual({ total: operations.length, done: operations.length - failing.length, unknown: [], notSent: 0 })
@@ -136,7 +142,9 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     const operations = [...rules(2, 1), ...rules(2, 1), ...rules(3, 1)]
     const error = await refusal(() => ipvs.batch(operations)) as BatchError
     expect(error).toBeInstanceOf(BatchError)
-    expect(error.result.refused.map(({ index, error: { code } }) => [index, code])).toEqual([4, 5, 6, 7, 8, 9, 10, 11].map(index => [index, 'EEXIST']))
+    expect(error.result.refused.map(({ index, error: { code } }) => [index, code])).toEqual(
+      [4, 5, 6, 7, 8, 9, 10, 11].map(index => [index, 'EEXIST']),
+    )
     expect(error.result.refused[0].operation).toBe(operations[4])
     expect(error.message).toContain('service tcp 10.20.0.0:80 already exists')
     expect(await saved()).toEqual(lines(3, 1))
@@ -183,11 +191,18 @@ describe.each(apis)('a batch with %s', (_, Api) => {
   })
 
   test.each<[string, unknown[], string]>([
-    ['no batch', [], 'ERR_INVALID_ARG_TYPE'], ['null', [null], 'ERR_INVALID_ARG_TYPE'], ['a number', [1], 'ERR_INVALID_ARG_TYPE'], ['an object', [{}], 'ERR_INVALID_ARG_TYPE'],
-    ['an array of nothing', [[undefined]], 'ERR_INVALID_ARG_TYPE'], ['an operation without a type', [[{}]], 'ERR_INVALID_ARG_TYPE'],
-    ['an unknown type', [[{ type: 'addservice', service: service(1) }]], 'ERR_INVALID_ARG_'], ['a type of prototypes', [[{ type: 'constructor' }]], 'ERR_INVALID_ARG_'],
-    ['bad options', [[], 'return'], 'ERR_INVALID_ARG_TYPE'], ['an unknown option', [[], { refusal: 'return' }], 'ERR_INVALID_ARG_VALUE'],
-    ['an unknown choice', [[], { refusals: 'ignore' }], 'ERR_INVALID_ARG_VALUE'], ['a signal that is none', [[], { refusals: 'return', signal: {} }], 'ERR_INVALID_ARG_TYPE'],
+    ['no batch', [], 'ERR_INVALID_ARG_TYPE'],
+    ['null', [null], 'ERR_INVALID_ARG_TYPE'],
+    ['a number', [1], 'ERR_INVALID_ARG_TYPE'],
+    ['an object', [{}], 'ERR_INVALID_ARG_TYPE'],
+    ['an array of nothing', [[undefined]], 'ERR_INVALID_ARG_TYPE'],
+    ['an operation without a type', [[{}]], 'ERR_INVALID_ARG_TYPE'],
+    ['an unknown type', [[{ type: 'addservice', service: service(1) }]], 'ERR_INVALID_ARG_'],
+    ['a type of prototypes', [[{ type: 'constructor' }]], 'ERR_INVALID_ARG_'],
+    ['bad options', [[], 'return'], 'ERR_INVALID_ARG_TYPE'],
+    ['an unknown option', [[], { refusal: 'return' }], 'ERR_INVALID_ARG_VALUE'],
+    ['an unknown choice', [[], { refusals: 'ignore' }], 'ERR_INVALID_ARG_VALUE'],
+    ['a signal that is none', [[], { refusals: 'return', signal: {} }], 'ERR_INVALID_ARG_TYPE'],
   ])('given %s is refused', async (_, args, code) => {
     const error = await refusal(() => (ipvs.batch as (...args: unknown[]) => unknown).apply(ipvs, args))
     expect(error.code).toContain(code)
@@ -254,7 +269,10 @@ describe('a batch of the promise API', () => {
       yield { type: 'addService', service: service(2) }
       throw new Error('the source failed')
     }
-    expect(await refusal(() => scene.ipvs.batch(source()))).toMatchObject({ message: 'the source failed', result: { total: 2, done: 1, refused: [], unknown: [], notSent: 1 } })
+    expect(await refusal(() => scene.ipvs.batch(source()))).toMatchObject({
+      message: 'the source failed',
+      result: { total: 2, done: 1, refused: [], unknown: [], notSent: 1 },
+    })
     expect(await saved()).toHaveLength(1)
     expect(await scene.ipvs.services()).toMatchObject([service(1)])
   })
@@ -317,13 +335,26 @@ describe('a batch of the promise API', () => {
   test.each([
     ['throws', () => { throw new Error('no return') }], ['rejects', () => Promise.reject(new Error('no return'))],
   ])('of bad input from an async iterable whose return() %s says what was bad', async (_, leave) => {
-    const source = { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: false as const, value: { type: 'bad' } as never }), return: leave as never }) }
+    const source = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.resolve({ done: false as const, value: { type: 'bad' } as never }),
+        return: leave as never,
+      }),
+    }
     expect(await refusal(() => scene.ipvs.batch(source))).toMatchObject({ field: 'operation.type', index: 0 })
   })
 
   test('does not call return() of an async iterable that has failed', async () => {
     let returned = 0
-    const source = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('the source failed')), return: () => { returned++; return Promise.resolve({ done: true as const, value: undefined }) } }) }
+    const source = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.reject(new Error('the source failed')),
+        return: () => {
+          returned++
+          return Promise.resolve({ done: true as const, value: undefined })
+        },
+      }),
+    }
     expect((await refusal(() => scene.ipvs.batch(source))).message).toBe('the source failed')
     expect(returned).toBe(0)
   })
@@ -347,7 +378,11 @@ describe('a batch of the promise API', () => {
 
   test('all at once: operations, batches and listings of several handles', async () => {
     const handles = await Promise.all(Array.from({ length: 4 }, () => Ipvs.open({ netns: scene.namespace.name })))
-    const results = await Promise.all(handles.map((handle, h) => handle.batch(Array.from({ length: 1000 }, (_, n): Operation => ({ type: 'addService', service: service(h * 1000 + n) })))))
+    const results = await Promise.all(
+      handles.map((handle, h) =>
+        handle.batch(Array.from({ length: 1000 }, (_, n): Operation => ({ type: 'addService', service: service(h * 1000 + n) }))),
+      ),
+    )
     expect(results).toEqual(Array.from({ length: 4 }, () => allDone(1000)))
     expect(await handles[0].services()).toHaveLength(4000)
     await Promise.all(handles.map(handle => handle.close()))

@@ -32,18 +32,52 @@ const spellings: Spelling[] = [
   { service: web, destination: { ...near, port: 0 }, ipvsadm: '-r 10.10.10.2:0 -m -w 1' },
   { service: web, destination: { ...near, forward: 'dr' }, ipvsadm: '-r 10.10.10.2:80 -g -w 1' },
   { service: web, destination: { ...near, forward: 'tun', tunnel: ipip }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type ipip' },
-  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'none' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum' },
-  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 65535, checksum: 'csum' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 65535 --tun-csum' },
-  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 1, checksum: 'remcsum' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 1 --tun-remcsum' },
-  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gre', checksum: 'none' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gre --tun-nocsum' },
-  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gre', checksum: 'csum' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gre --tun-csum' },
+  {
+    service: web,
+    destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'none' } },
+    ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum',
+  },
+  {
+    service: web,
+    destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 65535, checksum: 'csum' } },
+    ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 65535 --tun-csum',
+  },
+  {
+    service: web,
+    destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 1, checksum: 'remcsum' } },
+    ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 1 --tun-remcsum',
+  },
+  {
+    service: web,
+    destination: { ...near, forward: 'tun', tunnel: { type: 'gre', checksum: 'none' } },
+    ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gre --tun-nocsum',
+  },
+  {
+    service: web,
+    destination: { ...near, forward: 'tun', tunnel: { type: 'gre', checksum: 'csum' } },
+    ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gre --tun-csum',
+  },
   { service: web, destination: { ...near, weight: 0 }, ipvsadm: '-r 10.10.10.2:80 -m -w 0' },
   { service: web, destination: { ...near, weight: 65535 }, ipvsadm: '-r 10.10.10.2:80 -m -w 65535' },
-  { service: web, destination: { ...near, upperThreshold: 100, lowerThreshold: 10 }, ipvsadm: '-r 10.10.10.2:80 -m -w 1', thresholds: [100, 10] },
-  { service: web, destination: { ...near, upperThreshold: 2147483647, lowerThreshold: 2147483647 }, ipvsadm: '-r 10.10.10.2:80 -m -w 1', thresholds: [2147483647, 2147483647] },
+  {
+    service: web,
+    destination: { ...near, upperThreshold: 100, lowerThreshold: 10 },
+    ipvsadm: '-r 10.10.10.2:80 -m -w 1',
+    thresholds: [100, 10],
+  },
+  {
+    service: web,
+    destination: { ...near, upperThreshold: 2147483647, lowerThreshold: 2147483647 },
+    ipvsadm: '-r 10.10.10.2:80 -m -w 1',
+    thresholds: [2147483647, 2147483647],
+  },
   { service: web, destination: { ...near, upperThreshold: 1, lowerThreshold: 0 }, ipvsadm: '-r 10.10.10.2:80 -m -w 1', thresholds: [1, 0] },
   { service: web, destination: { ...near6, forward: 'tun', tunnel: ipip }, ipvsadm: '-r [fd00::2]:80 -i -w 1 --tun-type ipip' },
-  { service: web, destination: { ...near6, forward: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'none' } }, ipvsadm: '-r [fd00::2]:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum' },
+  {
+    service: web,
+    destination: { ...near6, forward: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'none' } },
+    ipvsadm: '-r [fd00::2]:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum',
+  },
   { service: web6, destination: near6, ipvsadm: '-r [fd00::2]:80 -m -w 1' },
   { service: web6, destination: { ...near6, port: 8080, weight: 3 }, ipvsadm: '-r [fd00::2]:8080 -m -w 3' },
   { service: web6, destination: { ...near6, forward: 'dr' }, ipvsadm: '-r [fd00::2]:80 -g -w 1' },
@@ -58,7 +92,12 @@ const spellings: Spelling[] = [
 /** Each with an address of its own, so that one table holds them all. */
 const all = spellings.map(({ service, destination, ipvsadm, thresholds }, n): Required<Spelling> => {
   const numbered = (text: string): string => text.replace(/10\.10\.10\.2(?!\d)/, `10.10.11.${n}`).replace(/fd00::2(?!\w)/, `fd00::2:${n.toString(16)}`)
-  return { service, destination: { ...destination, address: numbered(destination.address) }, ipvsadm: numbered(ipvsadm), thresholds: thresholds ?? [0, 0] }
+  return {
+    service,
+    destination: { ...destination, address: numbered(destination.address) },
+    ipvsadm: numbered(ipvsadm),
+    thresholds: thresholds ?? [0, 0],
+  }
 })
 const lines = all.map(({ service, ipvsadm }) => `-a ${spelled.get(service)} ${ipvsadm}`).sort()
 /** As ipvsadm lists it: '10.10.11.0:80'. */
@@ -89,7 +128,9 @@ describe.each(apis)('destinations with %s', (label, Api) => {
   const listed = async (): Promise<(ListedDestination | undefined)[]> => {
     const found = new Map<ServiceKey, ListedDestination[]>()
     for (const [service] of services) found.set(service, await scene.ipvs.destinations(service))
-    return all.map(({ service, destination }) => found.get(service)!.find(({ address, port }) => address === destination.address && port === destination.port))
+    return all.map(({ service, destination }) =>
+      found.get(service)!.find(({ address, port }) => address === destination.address && port === destination.port),
+    )
   }
 
   test('ipvsadm reads every destination that was added, and removed', async () => {

@@ -20,9 +20,17 @@ describe.each(apis)('a handle of %s', (_, Api) => {
     await ipvs.close()
     await ipvs.close()
     for (const act of [
-      () => ipvs.services(), () => ipvs.addService(web), () => ipvs.flush(), () => ipvs.info(), () => ipvs.zero(), () => ipvs.destinations(web),
-      () => ipvs.snapshot(), () => ipvs.batch([{ type: 'flush' }]),
-    ]) expect(await refusal(act)).toMatchObject({ code: 'ERR_IPVS_CLOSED' })
+      () => ipvs.services(),
+      () => ipvs.addService(web),
+      () => ipvs.flush(),
+      () => ipvs.info(),
+      () => ipvs.zero(),
+      () => ipvs.destinations(web),
+      () => ipvs.snapshot(),
+      () => ipvs.batch([{ type: 'flush' }]),
+    ]) {
+      expect(await refusal(act)).toMatchObject({ code: 'ERR_IPVS_CLOSED' })
+    }
     expect(await scene.ipvsadm.save()).toEqual([])
   })
 
@@ -96,7 +104,11 @@ describe.each(apis)('a process that has few descriptors left, with %s', (label) 
 
   test.each([0, 1, 2])('%i are too few: opening fails with EMFILE and says what to do', async (left) => {
     expect(await open(left)).toEqual({
-      opened: false, name: 'IpvsError', code: 'EMFILE', operation: { type: 'open' }, message: expect.stringContaining('ulimit -n') as unknown,
+      opened: false,
+      name: 'IpvsError',
+      code: 'EMFILE',
+      operation: { type: 'open' },
+      message: expect.stringContaining('ulimit -n') as unknown,
     })
   })
 

@@ -8,7 +8,16 @@ const THIRD: Record<string, number> = { array: 3, iterable: 3, sync: 5 }
 
 interface Told { code: string, message: string }
 /** A batch's result: of lists their lengths. */
-interface Result { total: number, done: number, refused: number, unknown: number, places: number[], notSent: number, lost?: Told, cause?: Told }
+interface Result {
+  total: number
+  done: number
+  refused: number
+  unknown: number
+  places: number[]
+  notSent: number
+  lost?: Told
+  cause?: Told
+}
 
 let scene: Scene
 beforeAll(async () => {

@@ -33,7 +33,9 @@ const unload = async (): Promise<void> => {
   for (const name of loaded()) await must('rmmod', [name])
 }
 
-describe.skipIf(!guest)(guest ? 'without the module' : 'without the module (only in a guest: the machine\'s own modules are not ours to take away)', () => {
+const title = guest ? 'without the module' : 'without the module (only in a guest: the machine\'s own modules are not ours to take away)'
+
+describe.skipIf(!guest)(title, () => {
   let namespace: Namespace
   let modules: string[]
   let loader: string

@@ -37,7 +37,9 @@ test('so do those that promises add before the microtasks of the turn are done',
 test('those called while a transaction is under way wait for it together', async () => {
   const seen = await watchBatches(async () => {
     const first = ipvs.addService(service(1))
-    const second = new Promise(resolve => setImmediate(resolve)).then(() => Promise.all(Array.from({ length: 100 }, (_, n) => ipvs.addService(service(n + 2)))))
+    const second = new Promise(resolve => setImmediate(resolve)).then(() =>
+      Promise.all(Array.from({ length: 100 }, (_, n) => ipvs.addService(service(n + 2)))),
+    )
     await Promise.all([first, second])
   })
   expect(seen.length).toBeLessThanOrEqual(2)

@@ -16,7 +16,14 @@ afterAll(async () => {
 })
 
 /** Another user than root, who may start Node wherever it lies, and has no other capability. */
-const ordinaryUser = ['setpriv', '--reuid=65534', '--clear-groups', '--inh-caps=-all,+dac_read_search', '--ambient-caps=-all,+dac_read_search', '--bounding-set=-all,+dac_read_search']
+const ordinaryUser = [
+  'setpriv',
+  '--reuid=65534',
+  '--clear-groups',
+  '--inh-caps=-all,+dac_read_search',
+  '--ambient-caps=-all,+dac_read_search',
+  '--bounding-set=-all,+dac_read_search',
+]
 
 interface Answer { services?: object[], error?: { name: string, code: string, errno: number, reason: string, message: string } }
 
@@ -71,7 +78,12 @@ describe.each(apis)('%s', label => {
   test('whoever gives up CAP_SYS_ADMIN cannot enter the namespace of the handle for /proc any more, and is told so', async () => {
     const { stdout, stderr } = await program('giving-up.mjs', [label, scene.namespace.name])
     expect(stderr).toBe('')
-    expect(JSON.parse(stdout)).toEqual({ services: 0, name: 'IpvsError', code: 'EPERM', message: expect.stringContaining('CAP_SYS_ADMIN') as unknown })
+    expect(JSON.parse(stdout)).toEqual({
+      services: 0,
+      name: 'IpvsError',
+      code: 'EPERM',
+      message: expect.stringContaining('CAP_SYS_ADMIN') as unknown,
+    })
   })
 
   test('an ordinary user is refused like anyone without the capability', async () => {

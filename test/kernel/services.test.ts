@@ -19,25 +19,45 @@ const spellings: Spelling[] = [
   { service: { ...plain, ...web6, protocol: 'sctp' }, ipvsadm: '--sctp-service [fd00::100]:80 -s wlc' },
   { service: { ...plain, fwmark: 7, family: 4 }, ipvsadm: '-f 7 -s wlc' },
   { service: { ...plain, fwmark: 7, family: 6 }, ipvsadm: '-f 7 -6 -s wlc' },
-  ...['rr', 'wrr', 'lc', 'lblc', 'lblcr', 'dh', 'sh', 'sed', 'nq', 'fo', 'ovf', 'mh'].map(scheduler =>
-    ({ service: { ...plain, ...web, scheduler }, ipvsadm: `-t 10.10.10.100:80 -s ${scheduler}` })),
+  ...['rr', 'wrr', 'lc', 'lblc', 'lblcr', 'dh', 'sh', 'sed', 'nq', 'fo', 'ovf', 'mh'].map(scheduler => ({
+    service: { ...plain, ...web, scheduler },
+    ipvsadm: `-t 10.10.10.100:80 -s ${scheduler}`,
+  })),
   { service: { ...plain, ...web, scheduler: 'sh', schedulerFlags: ['sh-fallback'] }, ipvsadm: '-t 10.10.10.100:80 -s sh -b sh-fallback' },
   { service: { ...plain, ...web, scheduler: 'sh', schedulerFlags: ['sh-port'] }, ipvsadm: '-t 10.10.10.100:80 -s sh -b sh-port' },
-  { service: { ...plain, ...web, scheduler: 'sh', schedulerFlags: ['sh-fallback', 'sh-port'] }, ipvsadm: '-t 10.10.10.100:80 -s sh -b sh-fallback,sh-port' },
+  {
+    service: { ...plain, ...web, scheduler: 'sh', schedulerFlags: ['sh-fallback', 'sh-port'] },
+    ipvsadm: '-t 10.10.10.100:80 -s sh -b sh-fallback,sh-port',
+  },
   { service: { ...plain, ...web, scheduler: 'mh', schedulerFlags: ['mh-fallback'] }, ipvsadm: '-t 10.10.10.100:80 -s mh -b mh-fallback' },
   { service: { ...plain, ...web, scheduler: 'mh', schedulerFlags: ['mh-port'] }, ipvsadm: '-t 10.10.10.100:80 -s mh -b mh-port' },
-  { service: { ...plain, ...web, scheduler: 'rr', schedulerFlags: ['flag-1', 'flag-2', 'flag-3'] }, ipvsadm: '-t 10.10.10.100:80 -s rr -b flag-1,flag-2,flag-3' },
+  {
+    service: { ...plain, ...web, scheduler: 'rr', schedulerFlags: ['flag-1', 'flag-2', 'flag-3'] },
+    ipvsadm: '-t 10.10.10.100:80 -s rr -b flag-1,flag-2,flag-3',
+  },
   { service: { ...plain, ...dns, onePacket: true }, ipvsadm: '-u 10.10.10.100:53 -s wlc -o' },
   { service: { ...plain, fwmark: 7, family: 4, onePacket: true }, ipvsadm: '-f 7 -s wlc -o' },
   { service: { ...plain, ...web, persistence: { timeout: 1, prefixLength: 32 } }, ipvsadm: '-t 10.10.10.100:80 -s wlc -p 1' },
   { service: { ...plain, ...web, persistence: { timeout: 2678400, prefixLength: 32 } }, ipvsadm: '-t 10.10.10.100:80 -s wlc -p 2678400' },
-  { service: { ...plain, ...web, persistence: { timeout: 600, prefixLength: 24 } }, ipvsadm: '-t 10.10.10.100:80 -s wlc -p 600 -M 255.255.255.0' },
-  { service: { ...plain, ...web, persistence: { timeout: 600, prefixLength: 1 } }, ipvsadm: '-t 10.10.10.100:80 -s wlc -p 600 -M 128.0.0.0' },
+  {
+    service: { ...plain, ...web, persistence: { timeout: 600, prefixLength: 24 } },
+    ipvsadm: '-t 10.10.10.100:80 -s wlc -p 600 -M 255.255.255.0',
+  },
+  {
+    service: { ...plain, ...web, persistence: { timeout: 600, prefixLength: 1 } },
+    ipvsadm: '-t 10.10.10.100:80 -s wlc -p 600 -M 128.0.0.0',
+  },
   { service: { ...plain, ...web6, persistence: { timeout: 600, prefixLength: 128 } }, ipvsadm: '-t [fd00::100]:80 -s wlc -p 600' },
   { service: { ...plain, ...web6, persistence: { timeout: 600, prefixLength: 64 } }, ipvsadm: '-t [fd00::100]:80 -s wlc -p 600 -M 64' },
-  { service: { ...plain, fwmark: 7, family: 4, persistence: { timeout: 600, prefixLength: 16 } }, ipvsadm: '-f 7 -s wlc -p 600 -M 255.255.0.0' },
+  {
+    service: { ...plain, fwmark: 7, family: 4, persistence: { timeout: 600, prefixLength: 16 } },
+    ipvsadm: '-f 7 -s wlc -p 600 -M 255.255.0.0',
+  },
   { service: { ...plain, fwmark: 7, family: 6, persistence: { timeout: 600, prefixLength: 48 } }, ipvsadm: '-f 7 -6 -s wlc -p 600 -M 48' },
-  { service: { ...plain, ...dns, port: 5060, persistence: { timeout: 30, prefixLength: 32 }, persistenceEngine: 'sip' }, ipvsadm: '-u 10.10.10.100:5060 -s wlc -p 30 --pe sip' },
+  {
+    service: { ...plain, ...dns, port: 5060, persistence: { timeout: 30, prefixLength: 32 }, persistenceEngine: 'sip' },
+    ipvsadm: '-u 10.10.10.100:5060 -s wlc -p 30 --pe sip',
+  },
 ]
 
 /** Each with a port or mark of its own, so that one table holds them all. */
@@ -47,7 +67,9 @@ const all = spellings.map(({ service, ipvsadm }, n): Spelling => 'fwmark' in ser
 const lines = all.map(({ ipvsadm }) => `-A ${ipvsadm}`).sort()
 
 const keyOf = (service: Service): ServiceKey =>
-  'fwmark' in service ? { fwmark: service.fwmark, family: service.family } : { protocol: service.protocol, address: service.address, port: service.port }
+  'fwmark' in service
+    ? { fwmark: service.fwmark, family: service.family }
+    : { protocol: service.protocol, address: service.address, port: service.port }
 
 describe.each(apis)('services with %s', (label, Api) => {
   let scene: Scene<Ipvs | IpvsSync>
@@ -79,7 +101,12 @@ describe.each(apis)('services with %s', (label, Api) => {
 
   test('ipvsadm reads every service that was updated', async () => {
     for (const { service } of all) {
-      await scene.ipvs.addService({ ...keyOf(service), scheduler: 'wrr', schedulerFlags: ['flag-2'], persistence: { timeout: 42, prefixLength: 8 } })
+      await scene.ipvs.addService({
+        ...keyOf(service),
+        scheduler: 'wrr',
+        schedulerFlags: ['flag-2'],
+        persistence: { timeout: 42, prefixLength: 8 },
+      })
       await scene.ipvs.updateService(service)
     }
     expect((await scene.ipvsadm.save()).sort()).toEqual(lines)
@@ -90,13 +117,18 @@ describe.each(apis)('services with %s', (label, Api) => {
       ...all.map(({ ipvsadm }) => `-A ${ipvsadm.replace(/ -s .*/, '')} -s wrr -p 42`),
       ...lines.map(line => line.replace('-A', '-E')),
     ])
-    for (const { service, ipvsadm } of all) expect(await scene.ipvs.getService(keyOf(service)), ipvsadm).toStrictEqual({ ...service, ...uncounted })
+    for (const { service, ipvsadm } of all) {
+      expect(await scene.ipvs.getService(keyOf(service)), ipvsadm).toStrictEqual({ ...service, ...uncounted })
+    }
   })
 
   test.each([
     { service: { ...plain, ...web, port: 65535 }, ipvsadm: '-t 10.10.10.100:65535 -s wlc' },
     { service: { ...plain, ...web, port: 0, persistence: { timeout: 300, prefixLength: 32 } }, ipvsadm: '-t 10.10.10.100:0 -s wlc -p 300' },
-    { service: { ...plain, ...web6, port: 0, persistence: { timeout: 300, prefixLength: 128 } }, ipvsadm: '-t [fd00::100]:0 -s wlc -p 300' },
+    {
+      service: { ...plain, ...web6, port: 0, persistence: { timeout: 300, prefixLength: 128 } },
+      ipvsadm: '-t [fd00::100]:0 -s wlc -p 300',
+    },
     { service: { ...plain, fwmark: 1, family: 6 } as const, ipvsadm: '-f 1 -6 -s wlc' },
     { service: { ...plain, fwmark: 0x7fffffff, family: 4 } as const, ipvsadm: '-f 2147483647 -s wlc' },
   ])('the ends of the ranges go both ways: $ipvsadm', async ({ service, ipvsadm }) => {
@@ -188,7 +220,11 @@ describe.each(apis)('services with %s', (label, Api) => {
     await scene.ipvs.addService({ ...web, persistence: {} })
     const [listed] = await scene.ipvs.services()
     expect(structuredClone(listed)).toStrictEqual({ ...listed })
-    expect(JSON.parse(JSON.stringify(listed))).toMatchObject({ ...web, stats: { connections: '0', inBytes: '0' }, rates: { connections: 0 } })
+    expect(JSON.parse(JSON.stringify(listed))).toMatchObject({
+      ...web,
+      stats: { connections: '0', inBytes: '0' },
+      rates: { connections: 0 },
+    })
   })
 
   test('a thousand services are listed, in one call', async () => {

@@ -66,8 +66,18 @@ test('the settings of the schedulers lblc and lblcr are there with them', async 
 
 describe('values that no setting holds are refused, by name', () => {
   test.each([
-    ['conntrack', 2 ** 31], ['conntrack', -(2 ** 31) - 1], ['conntrack', 0.5], ['conntrack', -0], ['conntrack', NaN], ['conntrack', '1'], ['conntrack', 1n],
-    ['sync_qlen_max', -1], ['sync_qlen_max', 2 ** 53], ['sync_threshold', [1, 2 ** 31]], ['est_cpulist', '0\n1'], ['est_cpulist', 0],
+    ['conntrack', 2 ** 31],
+    ['conntrack', -(2 ** 31) - 1],
+    ['conntrack', 0.5],
+    ['conntrack', -0],
+    ['conntrack', NaN],
+    ['conntrack', '1'],
+    ['conntrack', 1n],
+    ['sync_qlen_max', -1],
+    ['sync_qlen_max', 2 ** 53],
+    ['sync_threshold', [1, 2 ** 31]],
+    ['est_cpulist', '0\n1'],
+    ['est_cpulist', 0],
   ] as const)('%s: %o', async (name, value) => {
     const error = await refusal(() => scene.ipvs.sysctl.set(name as never, value as never))
     expect(error.message).toContain('value')
@@ -80,7 +90,14 @@ describe('values that no setting holds are refused, by name', () => {
 })
 
 test('where /proc/sys is read-only, as in a container, it is said what to do', async () => {
-  const readOnly = ['unshare', '--mount', 'sh', '-c', 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"', 'sh']
+  const readOnly = [
+    'unshare',
+    '--mount',
+    'sh',
+    '-c',
+    'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"',
+    'sh',
+  ]
   const { stdout, stderr } = await program('set-sysctl.mjs', ['conntrack', '1'], { wrapper: ['nsenter', `--net=${scene.namespace.path}`, ...readOnly] })
   expect(stderr).toBe('')
   const { code, message } = JSON.parse(stdout) as { code: string, message: string }

@@ -62,7 +62,10 @@ describe.each(['start', 'end'] as const)('a subscriber of the tracing channel th
   test('leaves a refusal its own words', async () => {
     sync.addService(web)
     const error = await callingAt(event, () => sync.services(), async () => {
-      expect(await refusal(() => sync.addService(web))).toMatchObject({ code: 'EEXIST', message: 'service tcp 10.10.10.100:80 already exists' })
+      expect(await refusal(() => sync.addService(web))).toMatchObject({
+        code: 'EEXIST',
+        message: 'service tcp 10.10.10.100:80 already exists',
+      })
     })
     expect(error).toMatchObject([web])
   })
@@ -73,9 +76,18 @@ describe.each(['start', 'end'] as const)('a subscriber of the tracing channel th
       b.addDestination(web, near)
     }))
     expect((await scene.ipvsadm.save()).sort()).toEqual([WEB, DNS, '-a -t 10.10.10.100:80 -r 10.10.10.2:80 -g -w 1'].sort())
-    for (const read of [() => sync.destinations(web), () => sync.snapshot().services.find(({ destinations }) => destinations.length > 0)!.destinations]) {
+    for (const read of [
+      () => sync.destinations(web),
+      () => sync.snapshot().services.find(({ destinations }) => destinations.length > 0)!.destinations,
+    ]) {
       let destinations: unknown
-      await callingAt(event, () => sync.info(), () => { destinations = read() })
+      await callingAt(
+        event,
+        () => sync.info(),
+        () => {
+          destinations = read()
+        },
+      )
       expect(destinations).toMatchObject([near])
     }
   })

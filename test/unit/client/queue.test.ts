@@ -56,10 +56,16 @@ function setUp() {
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-const operations = (from: number, count: number): Operation[] => Array.from({ length: count }, (_, i) => ({ type: 'addService', service: key(from + i) }))
+const operations = (from: number, count: number): Operation[] =>
+  Array.from({ length: count }, (_, i) => ({ type: 'addService', service: key(from + i) }))
 
 test('a handle closes after a getter of an argument has called anything on it', async () => {
-  for (const call of [(ipvs: Ipvs) => ipvs.snapshot(), (ipvs: Ipvs) => ipvs.services(), (ipvs: Ipvs) => ipvs.batch([]), (ipvs: Ipvs) => ipvs.plan([])]) {
+  for (const call of [
+    (ipvs: Ipvs) => ipvs.snapshot(),
+    (ipvs: Ipvs) => ipvs.services(),
+    (ipvs: Ipvs) => ipvs.batch([]),
+    (ipvs: Ipvs) => ipvs.plan([]),
+  ]) {
     const ipvs = new TestKernel().open()
     const inner: Promise<unknown>[] = []
     await ipvs.addService({
@@ -94,7 +100,9 @@ describe('operations of one turn', () => {
     kernel.answer([{}, { outcome: EEXIST, text: 'taken' }, { outcome: ESRCH }, {}])
     const [one, two, three, four] = await all
     expect(one.status).toBe('fulfilled')
-    expect(two).toMatchObject({ reason: { code: 'EEXIST', errno: EEXIST, text: 'taken', outcome: 'refused', operation: { type: 'addService', service: key(2) } } })
+    expect(two).toMatchObject({
+      reason: { code: 'EEXIST', errno: EEXIST, text: 'taken', outcome: 'refused', operation: { type: 'addService', service: key(2) } },
+    })
     expect(two).toMatchObject({ reason: { message: 'service tcp 10.0.0.1:2 already exists (kernel: taken)' } })
     expect(three).toMatchObject({ status: 'fulfilled', value: undefined })
     expect(four.status).toBe('fulfilled')
@@ -160,7 +168,9 @@ describe('a listing', () => {
     const { kernel, add, get, queue, answerAll } = setUp()
     const all = [add(1), queue.list(reads.destinations, key(2)), add(3), queue.list(reads.daemons), get(4)]
     await answerAll()
-    expect(kernel.transactions).toEqual([{ commands: ['newService', 'getService', 'getDest', 'newService', 'getDaemon', 'getService'], ports: [1, 2, 2, 3, 4] }])
+    expect(kernel.transactions).toEqual([
+      { commands: ['newService', 'getService', 'getDest', 'newService', 'getDaemon', 'getService'], ports: [1, 2, 2, 3, 4] },
+    ])
     await Promise.all(all)
   })
 
@@ -170,10 +180,27 @@ describe('a listing', () => {
     changes.addDestination.pack(requests, key(1), { address: '10.0.0.7', port: 1, forward: 'nat' })
     const destination = echo(requests, FIRST + layouts.service.keySize, 'destination')
     const all = Promise.allSettled([
-      queue.list(reads.destinations, key(1)), add(2), queue.list(reads.destinations, key(3)), get(4), queue.list(reads.destinations, key(5)), queue.list(reads.daemons), add(6),
+      queue.list(reads.destinations, key(1)),
+      add(2),
+      queue.list(reads.destinations, key(3)),
+      get(4),
+      queue.list(reads.destinations, key(5)),
+      queue.list(reads.daemons),
+      add(6),
     ])
     await turn()
-    kernel.answer([{}, { records: [destination] }, { outcome: EEXIST }, { outcome: ESRCH }, {}, { outcome: ESRCH }, {}, { records: [destination, destination] }, {}, {}])
+    kernel.answer([
+      {},
+      { records: [destination] },
+      { outcome: EEXIST },
+      { outcome: ESRCH },
+      {},
+      { outcome: ESRCH },
+      {},
+      { records: [destination, destination] },
+      {},
+      {},
+    ])
     expect(await all).toMatchObject([
       { value: [{ address: '10.0.0.7' }] },
       { reason: { code: 'EEXIST', operation: { type: 'addService', service: key(2) } } },
@@ -190,7 +217,9 @@ describe('a listing', () => {
     const all = Promise.all(Array.from({ length: PIECE_DUMPS * 2 + 3 }, (_, port) => queue.list(reads.destinations, key(port))))
     await answerAll(all)
     expect(kernel.transactions.map(({ commands }) => commands.length)).toEqual([PIECE_DUMPS * 2, PIECE_DUMPS * 2, 6])
-    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(Array.from({ length: PIECE_DUMPS * 2 + 3 }, (_, port) => [port, port]).flat())
+    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(
+      Array.from({ length: PIECE_DUMPS * 2 + 3 }, (_, port) => [port, port]).flat(),
+    )
   })
 
   it('of a service that is missing is refused, although its dump is an empty success', async () => {
@@ -293,10 +322,18 @@ describe('a batch', () => {
 
   it('of an iterable says what had been sent before the bad input', async () => {
     const { kernel, batch, answerAll } = setUp()
-    const error = batch(new Set<Operation>([...operations(0, FIRST_PIECE + 7), { type: 'addService', service: key(-1) }])).catch((error: unknown) => error)
+    const error = batch(new Set<Operation>([...operations(0, FIRST_PIECE + 7), { type: 'addService', service: key(-1) }])).catch(
+      (error: unknown) => error,
+    )
     await answerAll(error)
     expect(await error).toMatchObject({ code: 'ERR_OUT_OF_RANGE', index: FIRST_PIECE + 7, message: expect.stringContaining(`The first ${FIRST_PIECE} operations had been sent`) as string })
-    expect((await error as { result: BatchResult }).result).toEqual({ total: FIRST_PIECE + 7, done: FIRST_PIECE, refused: [], unknown: [], notSent: 7 })
+    expect(((await error) as { result: BatchResult }).result).toEqual({
+      total: FIRST_PIECE + 7,
+      done: FIRST_PIECE,
+      refused: [],
+      unknown: [],
+      notSent: 7,
+    })
     expect(kernel.transactions.flatMap(({ ports }) => ports).length).toBe(FIRST_PIECE)
   })
 
@@ -307,11 +344,18 @@ describe('a batch', () => {
     await turn()
     kernel.answer([{}, { outcome: EEXIST }, {}, { outcome: EEXIST }])
     expect(await failed).toMatchObject({
-      name: 'BatchError', code: 'ERR_IPVS_BATCH',
+      name: 'BatchError',
+      code: 'ERR_IPVS_BATCH',
       message: '2 of 4 operations were not carried out; the first is number 1: service tcp 10.0.0.1:2 already exists',
       result: {
-        total: 4, done: 2, unknown: [], notSent: 0,
-        refused: [{ index: 1, operation: given[1], error: { code: 'EEXIST', operation: given[1] } }, { index: 3, operation: given[3], error: { code: 'EEXIST' } }],
+        total: 4,
+        done: 2,
+        unknown: [],
+        notSent: 0,
+        refused: [
+          { index: 1, operation: given[1], error: { code: 'EEXIST', operation: given[1] } },
+          { index: 3, operation: given[3], error: { code: 'EEXIST' } },
+        ],
       },
     })
     expect(inspect(await failed)).not.toContain('result')
@@ -342,20 +386,54 @@ describe('a batch', () => {
 
   const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
   const near = { address: '10.0.0.2', port: 80 } as const
-  const complete = { schedulerFlags: ['sh-port'], onePacket: true, persistence: { timeout: 300, prefixLength: 24 }, persistenceEngine: 'sip' }
+  const complete = {
+    schedulerFlags: ['sh-port'],
+    onePacket: true,
+    persistence: { timeout: 300, prefixLength: 24 },
+    persistenceEngine: 'sip',
+  }
   const every: Operation[] = [
     { type: 'addService', service: { ...web, scheduler: 'sh', ...complete } },
-    { type: 'updateService', service: { fwmark: 7, family: 6, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null } },
+    {
+      type: 'updateService',
+      service: { fwmark: 7, family: 6, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null },
+    },
     { type: 'removeService', service: { protocol: 'udp', address: '2001:db8::1', port: 53 } },
-    { type: 'addDestination', service: web, destination: { ...near, forward: 'tun', weight: 7, upperThreshold: 9, lowerThreshold: 3, tunnel: { type: 'gue', port: 6080, checksum: 'csum' } } },
-    { type: 'updateDestination', service: { fwmark: 7, family: 4 }, destination: { address: '2001:db8::2', port: 80, forward: 'tun', weight: 0, upperThreshold: 0, lowerThreshold: 0, tunnel: { type: 'ipip', checksum: 'none' } } },
+    {
+      type: 'addDestination',
+      service: web,
+      destination: {
+        ...near,
+        forward: 'tun',
+        weight: 7,
+        upperThreshold: 9,
+        lowerThreshold: 3,
+        tunnel: { type: 'gue', port: 6080, checksum: 'csum' },
+      },
+    },
+    {
+      type: 'updateDestination',
+      service: { fwmark: 7, family: 4 },
+      destination: {
+        address: '2001:db8::2',
+        port: 80,
+        forward: 'tun',
+        weight: 0,
+        upperThreshold: 0,
+        lowerThreshold: 0,
+        tunnel: { type: 'ipip', checksum: 'none' },
+      },
+    },
     { type: 'removeDestination', service: web, destination: near },
     { type: 'zero' },
     { type: 'zero', service: web },
     { type: 'flush' },
     { type: 'setTimeouts', timeouts: { tcpFin: 60 } },
     { type: 'setTimeouts', timeouts: { tcp: 900, tcpFin: 120, udp: 0 } },
-    { type: 'startDaemon', daemon: { role: 'master', interface: 'eth0', syncId: 3, maxLength: 1400, group: 'ff02::1', port: 8849, ttl: 2 } },
+    {
+      type: 'startDaemon',
+      daemon: { role: 'master', interface: 'eth0', syncId: 3, maxLength: 1400, group: 'ff02::1', port: 8849, ttl: 2 },
+    },
     { type: 'startDaemon', daemon: { role: 'backup', interface: 'eth0', syncId: 0 } },
     { type: 'stopDaemon', daemon: { role: 'backup', syncId: 0 } },
   ]
@@ -432,7 +510,9 @@ describe('a batch', () => {
     await answerAll(aborted)
     const error = await aborted
     expect(error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: { message: 'enough' } })
-    expect(error).toMatchObject({ result: { total: 3 * FIRST_PIECE, done: FIRST_PIECE, refused: [], unknown: [], notSent: 2 * FIRST_PIECE } })
+    expect(error).toMatchObject({
+      result: { total: 3 * FIRST_PIECE, done: FIRST_PIECE, refused: [], unknown: [], notSent: 2 * FIRST_PIECE },
+    })
     expect(kernel.transactions.length).toBe(1)
     expect(closed).toBe(true)
   })
@@ -459,8 +539,16 @@ describe('a batch', () => {
   })
 
   it.each([
-    [undefined, undefined, 'operations'], [null, undefined, 'operations'], ['text', undefined, 'operations'], [{}, undefined, 'operations'],
-    [[], null, 'options'], [[], { refusals: 'ignore' }, 'options.refusals'], [[], { signal: {} }, 'options.signal'], [[], { refusal: 'return' }, 'options.refusal'], [[], new Map(), 'options'], [[], Promise.resolve({}), 'options'],
+    [undefined, undefined, 'operations'],
+    [null, undefined, 'operations'],
+    ['text', undefined, 'operations'],
+    [{}, undefined, 'operations'],
+    [[], null, 'options'],
+    [[], { refusals: 'ignore' }, 'options.refusals'],
+    [[], { signal: {} }, 'options.signal'],
+    [[], { refusal: 'return' }, 'options.refusal'],
+    [[], new Map(), 'options'],
+    [[], Promise.resolve({}), 'options'],
   ])('refuses %o with options %o', async (input, options, field) => {
     const { batch } = setUp()
     await expect(batch(input as never, options as never)).rejects.toMatchObject({ field })
@@ -544,7 +632,13 @@ describe('a batch', () => {
     const { batch, answerAll } = setUp()
     const foreign = runInNewContext('new RangeError("from elsewhere")') as Error
     const frozen = Object.freeze(new Error('frozen'))
-    const ofAnother = new BatchError({ total: 1, done: 0, refused: [{ index: 0, operation: { type: 'flush' }, error: new IpvsError('no', { errno: -1, operation: { type: 'flush' } }) }], unknown: [], notSent: 0 })
+    const ofAnother = new BatchError({
+      total: 1,
+      done: 0,
+      refused: [{ index: 0, operation: { type: 'flush' }, error: new IpvsError('no', { errno: -1, operation: { type: 'flush' } }) }],
+      unknown: [],
+      notSent: 0,
+    })
     const failing = function* (error: unknown): Generator<Operation> {
       yield* operations(0, FIRST_PIECE)
       throw error
@@ -598,7 +692,14 @@ describe('memory of what waits', () => {
     const { kernel, queue, batch, answerAll } = setUp()
     const before = process.memoryUsage().arrayBuffers
     const all: Promise<unknown>[] = []
-    for (let port = 0; port < 1000; port++) all.push(queue.list(reads.destinations, key(port)), batch(operations(port, 1)), batch((b) => b.addService(key(port))), batch(new Set(operations(port, 1))))
+    for (let port = 0; port < 1000; port++) {
+      all.push(
+        queue.list(reads.destinations, key(port)),
+        batch(operations(port, 1)),
+        batch((b) => b.addService(key(port))),
+        batch(new Set(operations(port, 1))),
+      )
+    }
     for (let microtasks = 0; microtasks < 20; microtasks++) await Promise.resolve()
     expect((process.memoryUsage().arrayBuffers - before) / all.length).toBeLessThan(8192)
     await answerAll(Promise.all(all))
@@ -655,7 +756,9 @@ describe('the tracing channel', () => {
     await Promise.all(inner)
     expect(inner.length).toBe(3)
     // A list of services is sent when it is called, so that it starts before the next call.
-    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(event.startsWith('async') ? [1, 2, 2, 3, 4, 50, 51] : [1, 2, 2, 3, 50, 51, 4])
+    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(
+      event.startsWith('async') ? [1, 2, 2, 3, 4, 50, 51] : [1, 2, 2, 3, 50, 51, 4],
+    )
   })
 
   it('lets a subscriber list while a list that has to be asked for again was called before', async () => {
@@ -691,7 +794,9 @@ describe('the tracing channel', () => {
   it('tells about each transaction', async () => {
     const { kernel, add } = setUp()
     const events: [string, BatchTrace][] = []
-    const subscriber = Object.fromEntries(['start', 'end', 'asyncStart', 'asyncEnd', 'error'].map((name) => [name, (trace: BatchTrace) => events.push([name, { ...trace }])]))
+    const subscriber = Object.fromEntries(
+      ['start', 'end', 'asyncStart', 'asyncEnd', 'error'].map((name) => [name, (trace: BatchTrace) => events.push([name, { ...trace }])]),
+    )
     batchChannel.subscribe(subscriber as never)
     try {
       const all = Promise.allSettled([add(1), add(2)])

@@ -53,7 +53,10 @@ describe('rules make a table, and a table makes rules', () => {
   })
 
   test('names can stand for addresses and ports', () => {
-    const names = { host: (address: string) => (address === '10.0.0.1' ? 'web' : undefined), service: (port: number) => (port === 80 ? 'http' : undefined) }
+    const names = {
+      host: (address: string) => (address === '10.0.0.1' ? 'web' : undefined),
+      service: (port: number) => (port === 80 ? 'http' : undefined),
+    }
     expect(formatRules(parseRules('-A -t 10.0.0.1:80\n-a -t 10.0.0.1:80 -r 10.0.0.2:8080 -m', { names: 'refuse' }), { names }))
       .toBe('-A -t web:http -s wlc\n-a -t web:http -r 10.0.0.2:8080 -m -w 1\n')
   })
@@ -73,7 +76,9 @@ describe('rules make a table, and a table makes rules', () => {
 --start-daemon backup --mcast-group ff02::1
 --stop-daemon master
 `)
-    expect(table.services).toMatchObject([{ port: 80, scheduler: 'rr', destinations: [{ address: '10.0.0.2', weight: 1, upperThreshold: 0 }] }])
+    expect(table.services).toMatchObject([
+      { port: 80, scheduler: 'rr', destinations: [{ address: '10.0.0.2', weight: 1, upperThreshold: 0 }] },
+    ])
     expect(table.timeouts).toEqual({ tcp: 100, tcpFin: 120, udp: 300 })
     expect(table.daemons).toEqual([{ role: 'backup', interface: 'eth0', syncId: 0, maxLength: 1452, group: 'ff02::1', port: 8848, ttl: 1 }])
   })
@@ -100,22 +105,60 @@ describe('rules make a table, and a table makes rules', () => {
 test('a firewall mark that is undefined is left out, in every place that asks for it', () => {
   const service = { protocol: 'tcp', address: '10.0.0.1', port: 80, fwmark: undefined } as const
   const destination = { address: '10.0.0.2', port: 8080, forward: 'dr' } as const
-  expect(formatCommands([{ type: 'addService', service }, { type: 'addDestination', service, destination }, { type: 'removeService', service }])).toBe([
-    '-A -t 10.0.0.1:80 -s wlc',
-    '#ipvs: -a -t 10.0.0.1:80 -r 10.0.0.2:8080 -g -w 1',
-    '-D -t 10.0.0.1:80',
-    '',
-  ].join('\n'))
-  const persistent = { ...service, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: { timeout: 300, prefixLength: 24 }, persistenceEngine: null }
-  expect(formatRules({ services: [{ ...persistent, persistence: null, protocol: undefined, address: undefined, port: undefined, fwmark: 7, family: 4, destinations: [] }, { ...persistent, destinations: [] }] })).toBe('-A -t 10.0.0.1:80 -s rr -p 300 -M 255.255.255.0\n-A -f 7 -s rr\n')
+  expect(
+    formatCommands([
+      { type: 'addService', service },
+      { type: 'addDestination', service, destination },
+      { type: 'removeService', service },
+    ]),
+  ).toBe(['-A -t 10.0.0.1:80 -s wlc', '#ipvs: -a -t 10.0.0.1:80 -r 10.0.0.2:8080 -g -w 1', '-D -t 10.0.0.1:80', ''].join('\n'))
+  const persistent = {
+    ...service,
+    scheduler: 'rr',
+    schedulerFlags: [],
+    onePacket: false,
+    persistence: { timeout: 300, prefixLength: 24 },
+    persistenceEngine: null,
+  }
+  expect(
+    formatRules({
+      services: [
+        {
+          ...persistent,
+          persistence: null,
+          protocol: undefined,
+          address: undefined,
+          port: undefined,
+          fwmark: 7,
+          family: 4,
+          destinations: [],
+        },
+        { ...persistent, destinations: [] },
+      ],
+    }),
+  ).toBe('-A -t 10.0.0.1:80 -s rr -p 300 -M 255.255.255.0\n-A -f 7 -s rr\n')
 })
 
 test('what the kernel knows and this library does not is written down, not made up', () => {
-  const service = { protocol: 47 as unknown as 'tcp', address: '10.0.0.1', port: 80, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null }
+  const service = {
+    protocol: 47 as unknown as 'tcp',
+    address: '10.0.0.1',
+    port: 80,
+    scheduler: 'rr',
+    schedulerFlags: [],
+    onePacket: false,
+    persistence: null,
+    persistenceEngine: null,
+  }
   const destination = { address: '10.0.0.2', port: 80, weight: 1, upperThreshold: 0, lowerThreshold: 0 }
   const unknown = [
     { ...destination, forward: 6 as unknown as 'nat', tunnel: null },
-    { ...destination, address: '10.0.0.3', forward: 'tun' as const, tunnel: { type: 7 as unknown as 'gue', checksum: 3 as unknown as 'csum' } },
+    {
+      ...destination,
+      address: '10.0.0.3',
+      forward: 'tun' as const,
+      tunnel: { type: 7 as unknown as 'gue', checksum: 3 as unknown as 'csum' },
+    },
   ]
   expect(formatRules({ services: [{ ...service, destinations: unknown }] })).toBe([
     '-A --xxx-service 10.0.0.1:80 -s rr',
@@ -150,7 +193,9 @@ test('operations are written as the commands that make them', () => {
 
 describe('names become numbers', () => {
   test('in a text, before it is parsed', async () => {
-    await expect(resolveNames('# localhost:http stays\n  -a -t localhost:http -r localhost:8080 -m\n')).resolves.toBe('# localhost:http stays\n  -a -t 127.0.0.1:80 -r 127.0.0.1:8080 -m\n')
+    await expect(resolveNames('# localhost:http stays\n  -a -t localhost:http -r localhost:8080 -m\n')).resolves.toBe(
+      '# localhost:http stays\n  -a -t 127.0.0.1:80 -r 127.0.0.1:8080 -m\n',
+    )
   })
 
   test('in operations, after', async () => {
