@@ -1,6 +1,6 @@
 import type { AbortError } from '../model/batch.js'
 import type { Operation } from '../model/types.js'
-import { returnBuffer } from '../wire/buffers.js'
+import { returnBuffer } from '../wire/pack/requests.js'
 import type { BatchPiece, Packer } from './batch-packer.js'
 import type { Results } from './batch-outcome.js'
 import { pause, worked } from './pause.js'

@@ -3,8 +3,7 @@ import { failureOf } from './failure.js'
 import { readListInPieces, Rereading } from './lists.js'
 import { pack, type Definition } from './operations.js'
 import { PIECE_DUMPS, PIECE_REQUESTS, UNDER_WAY, type Piece } from './piece.js'
-import { takeBuffer } from '../wire/buffers.js'
-import type { Requests } from '../wire/pack/requests.js'
+import { takeBuffer, type Requests } from '../wire/pack/requests.js'
 import { DONE, type Reply } from '../wire/unpack/reply.js'
 
 /** Arrays in which calls are noted, used again: growing one to ten thousand calls takes three times its size. */

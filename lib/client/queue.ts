@@ -3,8 +3,8 @@ import type { NativeHandle, NativeReply } from '../wire/addon.js'
 import { Calls } from './calls.js'
 import type { ChangeDefinition, Definition, ListDefinition, ReadDefinition } from './operations.js'
 import { UNDER_WAY, type Piece } from './piece.js'
-import { compact, returnBuffer, takeBuffer } from '../wire/buffers.js'
 import { batchChannel, type BatchTrace } from './tracing.js'
+import { compact, returnBuffer, takeBuffer } from '../wire/pack/requests.js'
 import { DONE, replyOf, type Reply } from '../wire/unpack/reply.js'
 
 /** A place in the order of a handle's operations. As long as it is open, more pieces may come, and everything called later waits. */

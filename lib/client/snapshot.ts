@@ -3,8 +3,7 @@ import { failureOf } from './failure.js'
 import { readList, readListInPieces, Rereading } from './lists.js'
 import { bits, commands, index } from '../wire/layout.js'
 import { reads } from './operations.js'
-import { returnSpace, takeBuffer, takeSpace } from '../wire/buffers.js'
-import type { Requests } from '../wire/pack/requests.js'
+import { takeBuffer, type Requests } from '../wire/pack/requests.js'
 import { SERVICE_KEY_SIZE } from '../wire/pack/service.js'
 import { pause, worked } from './pause.js'
 import { PIECE_DUMPS, type Piece } from './piece.js'
@@ -12,7 +11,7 @@ import type { Lane, Queue } from './queue.js'
 import type { ListedTable, ListedTableService } from '../model/types.js'
 import { LISTED_SERVICE_SIZE, readListedService } from '../wire/unpack/service.js'
 import { repeatedDestinations } from '../wire/unpack/key-index.js'
-import { DONE, type Reply } from '../wire/unpack/reply.js'
+import { DONE, returnSpace, takeSpace, type Reply } from '../wire/unpack/reply.js'
 
 const PRESENT = index('service', 'present', 'u32')
 const KEY_BITS = bits('service', 'family', 'protocol', 'port', 'fwmark', 'address')

@@ -74,3 +74,21 @@ export class Reply implements View {
 
 /** Reads a reply. `undefined` if every request was carried out and there is nothing to read. */
 export const replyOf = (answer: NativeReply): Reply | undefined => answer === null ? undefined : new Reply(answer)
+
+/** Memory of large replies, to be used again: new memory costs many times more. */
+const spareSpaces: ArrayBuffer[] = []
+
+/** The most spaces that are kept: as many as a snapshot uses at the same time. */
+const KEPT_SPACES = 4
+const LARGEST_SPACE = 1 << 20
+
+/** Tells the addon that the buffer it makes will be offered again. */
+const NO_SPACE = new ArrayBuffer(0)
+
+/** A space for a reply. If the reply does not fit, the addon makes another one. */
+export const takeSpace = (): ArrayBuffer => spareSpaces.pop() ?? NO_SPACE
+
+/** Returns the space of a reply that is no longer read. */
+export function returnSpace(space: ArrayBuffer): void {
+  if (spareSpaces.length < KEPT_SPACES && space.byteLength <= LARGEST_SPACE) spareSpaces.push(space)
+}
