@@ -34,7 +34,7 @@ const calls: [method: string, args: unknown[], field: string][] = [
   ['batch', [[{ type: 'removeService', service: web }, { type: 'addService', service: { ...other, port: -1 } }]], 'service.port'],
 ]
 
-test('every method that takes arguments is among these', () => {
+test('the table has every method that takes arguments', () => {
   const without = ['flush', 'info', 'services', 'timeouts', 'daemons']
   expect(calls.map(([method]) => method).sort()).toEqual(
     [...Object.keys({ ...changes, ...reads }).filter((name) => !without.includes(name)), 'batch', 'run'].sort(),
@@ -78,13 +78,13 @@ describe.each(apis)('bad input to %s', (label, Api) => {
     expect(await everything()).toEqual(before)
   })
 
-  test('a getter that throws is the caller\'s own error', async () => {
+  test('the error of a getter is thrown as it is', async () => {
     const boom = new Error('boom')
     const service = Object.defineProperty({ ...other }, 'port', { get: () => { throw boom }, enumerable: true })
     expect(await refusal(() => call.addService(service))).toBe(boom)
   })
 
-  test('bad input beside good input, called in one turn: the good is carried out', async () => {
+  test('bad input does not keep the good input of the same turn from being carried out', async () => {
     const bad = refusal(() => call.removeDestination(web, { ...near, port: -1 }))
     const good = call.addService(other)
     expect(await bad).toMatchObject({ code: 'ERR_OUT_OF_RANGE' })

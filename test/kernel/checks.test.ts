@@ -78,7 +78,7 @@ afterEach(async () => {
   await namespace[Symbol.asyncDispose]()
 })
 
-test('a checker reaches what is in its namespace, from one thread that moved, and from no other', async () => {
+test('a checker reaches what is in its namespace from one thread, the only one that moved there', async () => {
   const home = readlinkSync('/proc/self/ns/net')
   const there = (await namespace.must('readlink', ['/proc/self/ns/net'])).trim()
   const namespaces = (): string[] => readdirSync('/proc/self/task').flatMap((task) => {
@@ -118,7 +118,7 @@ async function elsewhere(): Promise<Namespace> {
 }
 
 describe('ping', () => {
-  test('is good where an echo request is answered, over both families', async () => {
+  test('is good if the echo request is answered, over IPv4 and IPv6', async () => {
     await using watch = await Watch.from(namespace)
     for (const address of ['127.0.0.1', '::1']) {
       expect(await watch.found(address, { type: 'ping', ...quick })).toBe('good: the echo request was answered')
@@ -129,21 +129,21 @@ describe('ping', () => {
     )
   })
 
-  test('is bad where the host does not answer, or is unreachable', async () => {
+  test('is bad if the host does not answer or is unreachable', async () => {
     await namespace.ip('link add eth0 type veth peer name eth1', 'link set eth0 up', 'link set eth1 up', 'addr add 10.9.0.1/24 dev eth0')
     await using watch = await Watch.from(namespace)
     expect(await watch.found('10.9.0.2', { type: 'ping', ...quick })).toBe('bad: the host is unreachable')
     expect(await watch.found('10.9.0.2', { type: 'ping', ...quick, timeout: 0.1 })).toBe('bad: no echo reply within 0.1 s')
   })
 
-  test('could not be tried without a route', async () => {
+  test('is untried without a route', async () => {
     await using watch = await Watch.from(namespace)
     expect(await watch.found('10.7.0.1', { type: 'ping', ...quick })).toBe(
       'untried: the echo request could not be tried: there is no route (ENETUNREACH)',
     )
   })
 
-  test('needs a capability, or a group that may', async () => {
+  test('needs a capability, or a group in ping_group_range', async () => {
     const inside = { wrapper: ['nsenter', `--net=${namespace.path}`, 'setpriv', '--bounding-set=-all', '--inh-caps=-all', '--reuid=65534', '--regid=65534', '--clear-groups'] }
     const ping = async () =>
       JSON.parse((await program('check.mjs', ['{"type":"ping"}'], inside)).stdout) as { outcome: string; words: string }
@@ -153,7 +153,7 @@ describe('ping', () => {
   })
 })
 
-describe('from somewhere in particular', () => {
+describe('a check with a source of its own', () => {
   test('a mark decides how packets are routed', async () => {
     await namespace.ip('rule add fwmark 7 unreachable priority 10', 'rule del priority 0', 'rule add priority 20 table local')
     await using watch = await Watch.from(namespace)
@@ -164,7 +164,7 @@ describe('from somewhere in particular', () => {
     expect(await watch.found('127.0.0.1', { type: 'udp', ...quick, mark: 7 })).toMatch(/^untried: /)
   })
 
-  test('a check that is bound to an interface says nothing of the server when the interface is gone', async () => {
+  test('a check bound to an interface does not blame the server when the interface is gone', async () => {
     await namespace.ip('link add eth0 type veth peer name eth1', 'link set eth0 up', 'link set eth1 up', 'addr add 10.9.0.1/24 dev eth0')
     await using watch = await Watch.from(namespace)
     watch.checker.update({ set: [destination('b', '10.9.0.1', { type: 'tcp', ...quick, bindInterface: 'eth0' })] })

@@ -62,7 +62,7 @@ describe('what the kernel shows in /proc, by namespace', () => {
     for await (const connection of ipvs.connections()) listed.push(connection)
   })
 
-  test('every connection, IPv4 and IPv6, and the template of a persistent one with what its engine knows', () => {
+  test('connections over IPv4 and IPv6, and persistence templates with their engine\'s data', () => {
     const udp = { protocol: 'udp', state: 'UDP', origin: 'local' }
     expect(listed.find(({ virtual }) => virtual.address === dns.address && virtual.port === 53)).toMatchObject({
       ...udp,
@@ -82,12 +82,12 @@ describe('what the kernel shows in /proc, by namespace', () => {
     expect(listed.filter(({ expires }) => !(expires >= 0 && expires <= 300))).toEqual([])
   })
 
-  test('the synchronous twin lists the same', () => {
+  test('IpvsSync lists the same', () => {
     const known = ({ client, virtual, destination, state }: Connection): object => ({ client, virtual, destination, state })
     expect([...sync.connections()].map(known)).toEqual(listed.map(known))
   })
 
-  test('those of one service', async () => {
+  test('the connections of one service', async () => {
     const found: string[] = []
     for await (const { virtual } of ipvs.connections({ service: dns })) found.push(`${virtual.address} ${virtual.port}`)
     expect(found).toEqual(['10.9.9.9 53'])
@@ -98,7 +98,7 @@ describe('what the kernel shows in /proc, by namespace', () => {
     expect((await refusal(() => [...sync.connections({ service: { ...dns, address: 'nonsense' } })])).message).toContain('service.address')
   })
 
-  test('a bad filter is refused at the call, before anything is iterated over', () => {
+  test('a bad filter is refused at the call, before the iteration begins', () => {
     const filters: [unknown, string][] = [
       [{ service: { ...dns, prot: 'udp' } }, 'service.prot'],
       [{ service: { fwmark: 1, family: 4 } }, 'service.fwmark'],
@@ -112,14 +112,14 @@ describe('what the kernel shows in /proc, by namespace', () => {
     }
   })
 
-  test('a listed service is a filter too', async () => {
+  test('a listed service can be the filter', async () => {
     const listedService = (await ipvs.snapshot()).services.find(
       ({ stats, ...service }) => 'address' in service && service.address === dns.address && service.port === dns.port && stats,
     )!
     expect([...sync.connections({ service: listedService })]).toHaveLength(1)
   })
 
-  test.each(['Ipvs', 'IpvsSync'])('lists that %s began and nobody finished leave no descriptor behind', async (api) => {
+  test.each(['Ipvs', 'IpvsSync'])('lists of %s that are not read to their end leave no descriptor open', async (api) => {
     const { stdout, stderr } = await program('dropped-connections.mjs', [api], { wrapper: ['nsenter', `--net=${namespace.path}`], flags: ['--expose-gc'] })
     expect(stderr).toBe('')
     const { before, dropped, after } = JSON.parse(stdout) as Record<'before' | 'dropped' | 'after', number>
@@ -127,7 +127,7 @@ describe('what the kernel shows in /proc, by namespace', () => {
     expect(after).toBe(before)
   })
 
-  test('iterating can be left early', async () => {
+  test('an iteration can end early', async () => {
     const seen: Connection[] = []
     for await (const connection of ipvs.connections()) {
       seen.push(connection)
@@ -192,7 +192,7 @@ describe('what the kernel shows in /proc, by namespace', () => {
     })
   })
 
-  test('after close there is nothing to read', async () => {
+  test('after close nothing can be read', async () => {
     const closed = await Ipvs.open({ netns: namespace.name })
     await closed.close()
     expect(await refusal(() => closed.totals())).toMatchObject({ code: 'ERR_IPVS_CLOSED' })

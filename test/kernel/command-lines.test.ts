@@ -137,14 +137,14 @@ describe('the command ipvs in the place of ipvsadm', () => {
     expect(await table(ours)).toBe(await table(theirs))
   })
 
-  test('an option that does not exist changes nothing, and what is close to it is named', async () => {
+  test('an unknown option changes nothing, and a similar one is suggested', async () => {
     const { status, stderr } = await ipvs('-A -t 207.175.44.110:81 --schedular rr')
     expect(status).toBe(255)
     expect(stderr).toContain('Did you mean --scheduler?')
     expect(await ours.must('ipvsadm', ['-Sn'])).toBe('')
   })
 
-  test('-R tells every line that was refused and carries out the others', async () => {
+  test('-R names every refused line and carries out the others', async () => {
     const { status, stderr } = await ipvs(
       '-R',
       '-A -t 1.1.1.1:1\n-A -t 1.1.1.1:1\n-a -t 2.2.2.2:2 -r 3.3.3.3\n-a -t 1.1.1.1:1 -r 3.3.3.3 -y 5\n-A -t 1.1.1.2:1\n',
@@ -161,7 +161,7 @@ describe('the command ipvs in the place of ipvsadm', () => {
     expect(await ours.must('ipvsadm', ['-Sn'])).toContain('-A -t 1.1.1.1:1')
   })
 
-  test('-R tells where a name stands that does not exist', async () => {
+  test('-R names the place of an unknown name', async () => {
     const { status, stderr } = await ipvs('-R', '-A -t 1.1.1.3:1\n-A -t 1.1.1.3:nosuchservice\n')
     expect(status).toBe(2)
     expect(stderr).toMatch(/line 2, column 15: service 'nosuchservice' is not known for tcp.*\n.*nothing was changed/)
@@ -189,7 +189,7 @@ describe('the command ipvs in the place of ipvsadm', () => {
     expect(await table(theirs)).toBe(await table(ours))
   })
 
-  test('--json lists what the package lists, --netns where it is told', async () => {
+  test('--json prints what the package lists, --netns chooses the namespace', async () => {
     const elsewhere = (line: string): Promise<Ended> => theirs.run(process.execPath, [command, ...words(line), '--netns', ours.name])
     const { services } = JSON.parse((await elsewhere('-L --json')).stdout) as { services: object[] }
     expect(services).toMatchObject([
@@ -201,7 +201,7 @@ describe('the command ipvs in the place of ipvsadm', () => {
     expect((await elsewhere('-Sn')).stdout).toBe(await ours.must('ipvsadm', ['-Sn']))
   })
 
-  test('without a command it lists, with --json and --netns too', async () => {
+  test('without a command it lists the table, with --json and --netns too', async () => {
     expect(await ipvs('--json')).toEqual(await ipvs('-L --json'))
     const listed = await theirs.run(process.execPath, [command, '--netns', ours.name])
     expect({ stdout: listed.stdout, status: listed.status }).toEqual({ stdout: (await ours.run('ipvsadm', [])).stdout, status: 0 })
@@ -248,7 +248,7 @@ describe('the command ipvs in the place of ipvsadm', () => {
     expect(await ipvs('-R', line)).toEqual({ status: 255, stdout: '', stderr: `ipvs: line 1: ${words}` })
   })
 
-  test('a byte-order mark before the rules is passed over, other encodings are told', async () => {
+  test('a byte-order mark before the rules is skipped, and other encodings are refused', async () => {
     expect(await ipvs('-R --dry-run', '\ufeff-A -t 1.1.1.3:1 -s rr\n')).toEqual({
       status: 0,
       stdout: '-A -t 1.1.1.3:1 -s rr\n',
@@ -260,7 +260,7 @@ describe('the command ipvs in the place of ipvsadm', () => {
     expect(status).toBe(255)
   })
 
-  test('control characters of rules do not reach the terminal', async () => {
+  test('control characters in rules do not reach the terminal', async () => {
     const { stderr } = await ipvs('-R', '-A -t \x1b[2J:80\n-A -t 1.1.1.1:\u0007\u009b31m\u202e\n\x1b]0;title\x07\n')
     // eslint-disable-next-line no-control-regex
     expect(stderr.replaceAll('\n', '')).not.toMatch(/[\x00-\x1f\x7f-\x9f\u202e]/)
@@ -275,11 +275,11 @@ describe('the command ipvs in the place of ipvsadm', () => {
     expect(status).toBe(1)
   })
 
-  test.each([['nonsense', 255], ['-D -t 9.9.9.9:9', 255], ['-L --full', 2]])('%s has its exit status where nobody can be told why', async (line, expected) => {
+  test.each([['nonsense', 255], ['-D -t 9.9.9.9:9', 255], ['-L --full', 2]])('%s keeps its exit status if the reason cannot be printed', async (line, expected) => {
     expect(await ours.run('sh', ['-c', `${process.execPath} ${command} ${line} 2>/dev/full`])).toMatchObject({ status: expected })
   })
 
-  test('-S --full with names is read back: IPv6 hosts stay addresses, as nothing looks up their names', async () => {
+  test('-S --full with names can be read back: IPv6 hosts stay addresses, because their names are not looked up', async () => {
     await ours.must('ipvsadm', ['-C'])
     await ours.must('ipvsadm', ['-R'], { input: '-A -t [::1]:80\n-a -t [::1]:80 -r [::1]:80 -m\n-A -t 127.0.0.1:80\n' })
     const hosts = join(await mkdtemp(join(tmpdir(), 'hosts-')), 'hosts')

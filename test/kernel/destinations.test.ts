@@ -185,7 +185,7 @@ describe.each(apis)('destinations with %s', (label, Api) => {
     expect(row.split(/\s+/)[3]).toBe(name === 'Local' ? 'Local' : 'Masq')
   })
 
-  test('what is left out has the default of ipvsadm', async () => {
+  test('options left out have ipvsadm\'s defaults', async () => {
     await scene.ipvs.addDestination(web, { address: '10.10.10.2', port: 80 })
     await scene.ipvsadm.run('-a -t 10.10.10.100:80 -r 10.10.10.3:80')
     await scene.ipvs.addDestination(web, { address: '10.10.10.4', port: 80, forward: 'tun' })
@@ -195,7 +195,7 @@ describe.each(apis)('destinations with %s', (label, Api) => {
     expect({ ...fourth, address: fifth.address }).toStrictEqual(fifth)
   })
 
-  test('weights and thresholds beyond those of ipvsadm are kept', async () => {
+  test('weights and thresholds above ipvsadm\'s limits are kept', async () => {
     await scene.ipvs.addDestination(web, { ...near, weight: 2147483647 })
     expect(await scene.ipvs.destinations(web)).toMatchObject([{ weight: 2147483647 }])
     expect(await saved()).toEqual(['-a -t 10.10.10.100:80 -r 10.10.10.2:80 -m -w 2147483647'])
@@ -208,7 +208,7 @@ describe.each(apis)('destinations with %s', (label, Api) => {
     expect(await saved()).toEqual(['-a -t 10.10.10.100:80 -r 10.10.10.2:81 -m -w 1'])
   })
 
-  test('a listed destination can be changed and given back as it is', async () => {
+  test('a listed destination can be passed to updateDestination', async () => {
     await scene.ipvsadm.run('-a -t 10.10.10.100:80 -r 10.10.10.2:80 -i -w 5 -x 20 -y 10 --tun-type gue --tun-port 6080 --tun-csum')
     const [listed] = await scene.ipvs.destinations(web)
     await scene.ipvs.updateDestination(web, { ...listed, weight: 6 })
@@ -222,13 +222,13 @@ describe.each(apis)('destinations with %s', (label, Api) => {
     expect(await saved()).toEqual(['-a -f 7 -6 -r [fd00::2]:0 -m -w 1'])
   })
 
-  test('the destinations of a service that does not exist are an error, although the kernel lists none', async () => {
+  test('listing a missing service\'s destinations is an error, although the kernel answers with an empty list', async () => {
     const error = await refusal(() => scene.ipvs.destinations({ ...web, port: 81 }))
     expect(error).toMatchObject({ name: 'IpvsError', code: 'ESRCH' })
     expect(error.message).toContain('tcp 10.10.10.100:81')
   })
 
-  test('a thousand destinations are listed, in one call', async () => {
+  test('one call lists a thousand destinations', async () => {
     await scene.ipvsadm.restore(Array.from({ length: 1000 }, (_, n) => `-a -t 10.10.10.100:80 -r 10.20.${n >> 8}.${n & 255}:80 -m -w ${n}`))
     const listed = await scene.ipvs.destinations(web)
     expect(listed.length).toBe(1000)

@@ -30,7 +30,7 @@ function reading(call: () => unknown): { heard: unknown[], getter: PropertyDescr
 const withScheduler = (service: typeof web, getter: PropertyDescriptor): typeof web =>
   Object.defineProperty({ ...service }, 'scheduler', getter)
 
-describe('a getter of an argument that calls the handle which is reading it is refused, and the argument is taken as it is', () => {
+describe('a getter of an argument may not call the handle that reads it: that call is refused, and the argument counts', () => {
   let scene: Scene<Ipvs>
   beforeAll(async () => { scene = await Scene.create(Ipvs, 'getters') })
   beforeEach(() => scene.ipvs.flush())

@@ -63,7 +63,7 @@ describe.skipIf(!guest)(title, () => {
     }
   })
 
-  test.each(apis)('%s: the kernel loads it by itself where it can, and the library never does', async (_, Api) => {
+  test.each(apis)('%s: the kernel loads it if it can, and the package never does', async (_, Api) => {
     await unload()
     if (loadsByItself) {
       const ipvs = await Api.open({ netns: namespace.name })
@@ -75,7 +75,7 @@ describe.skipIf(!guest)(title, () => {
     expect(loaded().includes('ip_vs')).toBe(loadsByItself)
   })
 
-  test.each([['Ipvs', Ipvs], ['IpvsSync', IpvsSync]] as const)('a handle of %s lives through an unloading and another loading', async (_, Api) => {
+  test.each([['Ipvs', Ipvs], ['IpvsSync', IpvsSync]] as const)('a handle of %s survives that the module is unloaded and loaded again', async (_, Api) => {
     await must('modprobe', ['ip_vs'])
     const ipvs = await Api.open({ netns: namespace.name })
     await ipvs.addService(web)

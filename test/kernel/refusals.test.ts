@@ -207,7 +207,7 @@ describe.each(apis)('refusals of the kernel with %s', (label, Api) => {
     expect(error.message).toMatch(says)
   })
 
-  test('a handle goes on after a refusal', async () => {
+  test('a handle works on after a refusal', async () => {
     await refusal(() => scene.ipvs.addService(web))
     expect(await scene.ipvs.services()).toHaveLength(2)
   })
@@ -242,7 +242,7 @@ describe('refusals that need a table of their own', () => {
   })
 })
 
-test('refusals are told where the intrinsics are frozen', async () => {
+test('refusals reach the caller even if the intrinsics are frozen', async () => {
   await using namespace = await Namespace.create('frozen')
   const { status, stdout } = await program('frozen.mjs', [namespace.name], { flags: ['--frozen-intrinsics', '--no-warnings'] })
   expect(JSON.parse(stdout)).toEqual([

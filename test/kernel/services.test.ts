@@ -137,7 +137,7 @@ describe.each(apis)('services with %s', (label, Api) => {
     expect(await scene.ipvs.services()).toStrictEqual([{ ...service, ...uncounted }])
   })
 
-  test('an update takes all back: flags, persistence, its mask and its engine, one-packet scheduling', async () => {
+  test('an update resets what it leaves out: flags, persistence, its mask and engine, one-packet scheduling', async () => {
     await scene.ipvsadm.run('-A -u 10.10.10.100:5060 -s sh -p 30 -M 255.0.0.0 --pe sip -o -b sh-fallback,sh-port,flag-3')
     await scene.ipvs.updateService({ ...plain, ...dns, port: 5060, scheduler: 'none' })
     expect(await scene.ipvs.services()).toStrictEqual([{ ...plain, ...dns, port: 5060, scheduler: 'none', ...uncounted }])
@@ -145,14 +145,14 @@ describe.each(apis)('services with %s', (label, Api) => {
     expect(await scene.ipvsadm.save()).toEqual(['-A -u 10.10.10.100:5060 -s wlc'])
   })
 
-  test('a listed service can be changed and given back as it is', async () => {
+  test('a listed service can be passed to updateService', async () => {
     await scene.ipvsadm.run('-A -t 10.10.10.100:80 -s sh -p 30 -M 255.0.0.0 -b sh-port')
     const [listed] = await scene.ipvs.services()
     await scene.ipvs.updateService({ ...listed, onePacket: false, persistence: { ...listed.persistence!, timeout: 31 } })
     expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.10.10.100:80 -s sh -p 31 -M 255.0.0.0 -b sh-port'])
   })
 
-  test('a flag that the scheduler has no name for stands beside those that have one', async () => {
+  test('a flag without a name is listed beside those with one', async () => {
     await scene.ipvsadm.run('-A -t 10.10.10.100:80 -s sh -b sh-fallback,flag-3')
     const [listed] = await scene.ipvs.services()
     expect(listed.schedulerFlags).toEqual(['sh-fallback', 'flag-3'])
@@ -190,7 +190,7 @@ describe.each(apis)('services with %s', (label, Api) => {
     expect(configurations[0]).toStrictEqual(configurations[1])
   })
 
-  test('removing takes one service away and leaves the others', async () => {
+  test('removing a service leaves the others', async () => {
     await scene.ipvsadm.restore(['-A -t 10.10.10.100:80', '-A -u 10.10.10.100:80', '-A -f 7', '-A -f 7 -6', '-A -t [fd00::100]:80'])
     await scene.ipvs.removeService(web)
     await scene.ipvs.removeService({ fwmark: 7, family: 6 })
@@ -216,7 +216,7 @@ describe.each(apis)('services with %s', (label, Api) => {
     expect(await scene.ipvs.getService({ ...web6, address: 'fd00:0::0:100' })).toMatchObject({ address: 'fd00::100' })
   })
 
-  test('what is listed is plain data: copied, cloned, compared and serialised like any other', async () => {
+  test('listed entries are plain data: they can be copied, cloned, compared and serialised', async () => {
     await scene.ipvs.addService({ ...web, persistence: {} })
     const [listed] = await scene.ipvs.services()
     expect(structuredClone(listed)).toStrictEqual({ ...listed })
@@ -227,7 +227,7 @@ describe.each(apis)('services with %s', (label, Api) => {
     })
   })
 
-  test('a thousand services are listed, in one call', async () => {
+  test('one call lists a thousand services', async () => {
     await scene.ipvsadm.restore(Array.from({ length: 1000 }, (_, n) => `-A -t 10.20.${n >> 8}.${n & 255}:80 -s rr`))
     const listed = await scene.ipvs.services()
     expect(new Set(listed.map(service => 'address' in service && service.address)).size).toBe(1000)

@@ -36,7 +36,7 @@ describe.each(apis)('settings of a table with %s', (label, Api) => {
       expect(await scene.ipvsadm.timeouts()).toEqual([11, 12, 13])
     })
 
-    test('are read as ipvsadm has set them', async () => {
+    test('are read as ipvsadm set them', async () => {
       await scene.ipvsadm.run('--set 1000 2000 3000')
       expect(await scene.ipvs.timeouts()).toStrictEqual({ tcp: 1000, tcpFin: 2000, udp: 3000 })
     })
@@ -132,7 +132,7 @@ describe.each(apis)('settings of a table with %s', (label, Api) => {
       expect(await scene.ipvsadm.daemons()).toEqual([])
     })
 
-    test('a listed daemon can be started again as it is', async () => {
+    test('a listed daemon can be passed to startDaemon', async () => {
       await scene.ipvsadm.run(
         '--start-daemon backup --mcast-interface dummy0 --syncid 7 --sync-maxlen 1024 --mcast-group ff02::82 --mcast-port 99 --mcast-ttl 2',
       )

@@ -84,7 +84,7 @@ describe.each(apis)('a snapshot with %s', (_, Api) => {
   })
 })
 
-test('a table that ipvsadm edits meanwhile: what stays is listed whole, and no more of it is skipped than was removed meanwhile', async () => {
+test('of a table that ipvsadm edits meanwhile lists what stays, and skips no more entries than were removed', async () => {
   await scene.ipvs.batch(operations(500, 10))
   const other = (n: number): string => `10.40.${n >> 8}.${n & 255}:80`
   const edits = [
@@ -112,7 +112,7 @@ test('a table that ipvsadm edits meanwhile: what stays is listed whole, and no m
   expect(services.map(({ destinations }) => destinations.length)).toEqual(stays.map(() => 10))
 })
 
-test('destinations that come and go meanwhile are not listed twice', async () => {
+test('lists no destination twice while others come and go', async () => {
   const destination = (d: number) => ({ address: `10.30.${d >> 8}.${d & 255}`, port: 80, forward: 'nat' } as const)
   const [web] = [service(1)]
   await scene.ipvs.batch([
@@ -141,7 +141,7 @@ test('destinations that come and go meanwhile are not listed twice', async () =>
   await ipvs.close()
 })
 
-test('the event loop goes on while a large table is read', async () => {
+test('of a large table does not hold the event loop', async () => {
   await scene.ipvs.batch(operations(1000, 20))
   let turns = 0
   let reading = true

@@ -47,19 +47,19 @@ describe.each(['start', 'end'] as const)('a subscriber of the tracing channel th
     await scene[Symbol.asyncDispose]()
   })
 
-  test('with promises comes after what was called before', async () => {
+  test('with promises keeps the order of the calls', async () => {
     const { ipvs } = scene
     const listed = await callingAt(event, () => Promise.all([ipvs.removeService(web), ipvs.services()]), () => ipvs.addService(web))
     expect(listed).toEqual([undefined, []])
     expect(await scene.ipvsadm.save()).toEqual([])
   })
 
-  test('changes nothing of what is being sent synchronously', async () => {
+  test('does not change what is being sent synchronously', async () => {
     await callingAt(event, () => sync.addService(dns), () => sync.addService(web))
     expect((await scene.ipvsadm.save()).sort()).toEqual([WEB, DNS])
   })
 
-  test('leaves a refusal its own words', async () => {
+  test('does not change the words of a refusal', async () => {
     sync.addService(web)
     const error = await callingAt(event, () => sync.services(), async () => {
       expect(await refusal(() => sync.addService(web))).toMatchObject({
@@ -70,7 +70,7 @@ describe.each(['start', 'end'] as const)('a subscriber of the tracing channel th
     expect(error).toMatchObject([web])
   })
 
-  test('leaves listings, snapshots and batches as they are', async () => {
+  test('does not change listings, snapshots and batches', async () => {
     await callingAt(event, () => sync.addService(dns), () => sync.batch(b => {
       b.addService(web)
       b.addDestination(web, near)
@@ -92,7 +92,7 @@ describe.each(['start', 'end'] as const)('a subscriber of the tracing channel th
     }
   })
 
-  test('may close it', async () => {
+  test('may close the handle', async () => {
     const other = IpvsSync.open({ netns: scene.namespace.path })
     const work = async (): Promise<void> => {
       if (event === 'start') expect(await refusal(() => other.addService(web))).toMatchObject({ code: 'ERR_IPVS_CLOSED' })

@@ -81,7 +81,7 @@ test('a handle closes after a getter of an argument has called anything on it', 
 })
 
 describe('operations of one turn', () => {
-  it('travel together, those of its microtasks too', async () => {
+  it('travel together, with those of its microtasks', async () => {
     const { kernel, add } = setUp()
     const first = add(1)
     const second = Promise.resolve().then(() => Promise.resolve()).then(() => add(2))
@@ -117,7 +117,7 @@ describe('operations of one turn', () => {
     expect((await all)[1]).toMatchObject({ status: 'rejected', reason: { code: 'ERR_OUT_OF_RANGE', field: 'service.port' } })
   })
 
-  it('are told what was asked of the kernel, whatever became of the object since', async () => {
+  it('are refused with the words of the request as it was sent, even if the object has changed', async () => {
     const { kernel, queue } = setUp()
     const service = { protocol: 'tcp', address: '10.0.0.1', port: 1 }
     const refused = queue.change(changes.addService, service, undefined).catch((error: unknown) => error)
@@ -144,7 +144,7 @@ describe('operations called while a transaction is under way', () => {
     await Promise.all(all)
   })
 
-  it('go in pieces where they are many, the next at hand while one is sent', async () => {
+  it('travel in pieces if they are many, with the next one ready while one is sent', async () => {
     const { kernel, add, answerAll } = setUp()
     const all = Array.from({ length: PIECE_REQUESTS * (UNDER_WAY + 1) + 1 }, (_, i) => add(i))
     expect(kernel.transactions.length).toBe(UNDER_WAY)
@@ -212,7 +212,7 @@ describe('a listing', () => {
     ])
   })
 
-  it('is one of so many at most in a piece, since their answers are in memory together', async () => {
+  it('shares a piece with a limited number of others, because their answers are in memory together', async () => {
     const { kernel, queue, answerAll } = setUp()
     const all = Promise.all(Array.from({ length: PIECE_DUMPS * 2 + 3 }, (_, port) => queue.list(reads.destinations, key(port))))
     await answerAll(all)
@@ -222,7 +222,7 @@ describe('a listing', () => {
     )
   })
 
-  it('of a service that is missing is refused, although its dump is an empty success', async () => {
+  it('of a missing service is refused, although the kernel answers its dump with an empty success', async () => {
     const { kernel, queue } = setUp()
     const listing = queue.list(reads.destinations, key(3)).catch((error: unknown) => error)
     await turn()
@@ -241,7 +241,7 @@ describe('a list of services with repetitions', () => {
   }]
   const portsOf = (services: ListedService[]) => services.map((service) => 'port' in service ? service.port : 0)
 
-  it('is asked for again, before anything that was called later', async () => {
+  it('is read again before anything that was called later', async () => {
     const { kernel, add, list } = setUp()
     const listed = list()
     const later = add(1)
@@ -256,7 +256,7 @@ describe('a list of services with repetitions', () => {
     await later
   })
 
-  it('is given without them where they stay', async () => {
+  it('is given without them if they stay', async () => {
     const { kernel, list } = setUp()
     const listed = list()
     await turn()
@@ -265,14 +265,14 @@ describe('a list of services with repetitions', () => {
     expect(kernel.unanswered).toBe(0)
   })
 
-  it('is told from one where all are different, however many', () => {
+  it('is told apart from a list of different services of any length', () => {
     const many = Array.from({ length: 3000 }, (_, port) => port)
     expect(repeatedServices(new Reply(packReply(records(...many))), 0)).toBeUndefined()
     expect(repeatedServices(new Reply(packReply(records(...many, 5, 2999))), 0)).toEqual(new Set([3000, 3001]))
     expect(repeatedServices(new Reply(packReply(records())), 0)).toBeUndefined()
   })
 
-  it('of destinations is left out, and not asked for again: what is missing was not there before', async () => {
+  it('is not read again if it is of destinations: only new ones can be missing', async () => {
     const { kernel, queue } = setUp()
     const destinations = queue.list(reads.destinations, key(80))
     await turn()
@@ -297,7 +297,7 @@ describe('a batch', () => {
     await Promise.all(all)
   })
 
-  it('that is long keeps its place too: what is called later waits', async () => {
+  it('that is long keeps its place too, and what is called later waits', async () => {
     const { kernel, add, batch, answerAll } = setUp()
     const many = operations(0, PIECE_REQUESTS * 2 + 5)
     for (const input of [many, new Set(many)]) {
@@ -309,7 +309,7 @@ describe('a batch', () => {
     }
   })
 
-  it('sends nothing of an array or a function with bad input in it', async () => {
+  it('sends nothing of an array or a function with bad input', async () => {
     const { kernel, batch, answerAll } = setUp()
     const ports = [...Array(PIECE_REQUESTS + 1).keys(), -1]
     const fromArray = batch(ports.map((port) => ({ type: 'addService', service: key(port) }))).catch((error: unknown) => error)
@@ -361,7 +361,7 @@ describe('a batch', () => {
     expect(inspect(await failed)).not.toContain('result')
   })
 
-  it('returns the result if asked to, with what was lost as unknown, and why the rest was not sent', async () => {
+  it('returns the result if asked to: what was lost is unknown, and the rest has the reason why it was not sent', async () => {
     const { kernel, batch } = setUp()
     const given = operations(1, 5)
     const outcomes = batch(given, { refusals: 'return' })
@@ -376,7 +376,7 @@ describe('a batch', () => {
     expect(cause).toMatchObject({ code: 'ENOBUFS', outcome: 'not-sent', message: expect.stringContaining('not sent') as string })
   })
 
-  it('of which nothing was sent says why', async () => {
+  it('that could not be sent at all says why', async () => {
     const { kernel, batch } = setUp()
     const failed = batch(operations(1, 2)).catch((error: unknown) => error)
     await turn()
@@ -437,7 +437,7 @@ describe('a batch', () => {
     { type: 'startDaemon', daemon: { role: 'backup', interface: 'eth0', syncId: 0 } },
     { type: 'stopDaemon', daemon: { role: 'backup', syncId: 0 } },
   ]
-  it('of an iterable, or a function, has each refused operation as it was sent', async () => {
+  it('of an iterable or a function has each refused operation as it was sent', async () => {
     const { kernel, batch } = setUp()
     const call = (b: BatchBuilder, operation: Operation): void => {
       const { type, ...rest } = operation
@@ -472,7 +472,7 @@ describe('a batch', () => {
     await result
   })
 
-  it('of an async iterable sends what has come when more takes its time, and lets others in between', async () => {
+  it('of an async iterable sends what it has when more takes time, and lets other calls in between', async () => {
     const { kernel, add, batch, answerAll } = setUp()
     let more: (() => void) | undefined
     async function* slowly(): AsyncGenerator<Operation> {
@@ -517,7 +517,7 @@ describe('a batch', () => {
     expect(closed).toBe(true)
   })
 
-  it('ends with its signal while an async iterable has nothing to give', async () => {
+  it('ends with its signal while an async iterable yields nothing', async () => {
     const { kernel, batch, answerAll } = setUp()
     const controller = new AbortController()
     async function* stuck(): AsyncGenerator<Operation> {
@@ -532,7 +532,7 @@ describe('a batch', () => {
     expect(kernel.transactions.length).toBe(1)
   })
 
-  it('with a signal that has come before sends nothing', async () => {
+  it('sends nothing if its signal is already aborted', async () => {
     const { kernel, batch } = setUp()
     await expect(batch(operations(1, 1), { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
     expect(kernel.transactions).toEqual([])
@@ -554,7 +554,7 @@ describe('a batch', () => {
     await expect(batch(input as never, options as never)).rejects.toMatchObject({ field })
   })
 
-  it('of a function that returns no promise takes a signal all the same', async () => {
+  it('of a function that returns no promise can be aborted too', async () => {
     const { kernel, batch, answerAll } = setUp()
     const { signal } = new AbortController()
     const sent = batch((b) => [1, 2].map((port) => b.addService(key(port))) as never, { signal })
@@ -563,7 +563,7 @@ describe('a batch', () => {
     expect(kernel.transactions).toEqual([{ commands: ['newService', 'newService'], ports: [1, 2] }])
   })
 
-  it('of an async iterable whose next() returns no promise takes a signal all the same', async () => {
+  it('of an async iterable whose next() returns no promise can be aborted too', async () => {
     const { kernel, batch, answerAll } = setUp()
     const { signal } = new AbortController()
     const iterable = { [Symbol.asyncIterator]: () => operations(1, 3)[Symbol.iterator]() } as unknown as AsyncIterable<Operation>
@@ -573,7 +573,7 @@ describe('a batch', () => {
     expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual([1, 2, 3])
   })
 
-  it.each([undefined, null, 7])('of an async iterable whose next() gives %s rejects as `for await` does, and holds nothing up', async (result) => {
+  it.each([undefined, null, 7])('of an async iterable whose next() gives %s rejects as `for await` does, and blocks nothing', async (result) => {
     const { kernel, batch, answerAll } = setUp()
     let asked = 0
     const next = (): Promise<unknown> => {
@@ -591,7 +591,7 @@ describe('a batch', () => {
     }
   })
 
-  it('whose transaction cannot be started sends nothing after it, says what became of each operation, and lets go of its signal', async () => {
+  it('whose transaction cannot be started sends nothing after it, reports each operation, and stops listening to its signal', async () => {
     const { kernel, batch, answerAll } = setUp()
     const { signal } = new AbortController()
     const many = operations(0, PIECE_REQUESTS * 3)
@@ -609,7 +609,7 @@ describe('a batch', () => {
     expect(kernel.transactions.length).toBe(2)
   })
 
-  it('is one of any number with the same signal, which is let go of after them', async () => {
+  it('can share its signal with any number of others, and none listens to it afterwards', async () => {
     const { batch, answerAll } = setUp()
     const { signal } = new AbortController()
     const warnings: Error[] = []
@@ -628,7 +628,7 @@ describe('a batch', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
-  it('gives an error of another realm, and one that takes no property, the result too', async () => {
+  it('adds the result to an error of another realm, and to one that takes no property', async () => {
     const { batch, answerAll } = setUp()
     const foreign = runInNewContext('new RangeError("from elsewhere")') as Error
     const frozen = Object.freeze(new Error('frozen'))
@@ -669,7 +669,7 @@ describe('a batch', () => {
 })
 
 describe('closing', () => {
-  it('finishes what was called before, refuses what is called after, and can be done again', async () => {
+  it('finishes what was called before, refuses what is called later, and can be repeated', async () => {
     const { kernel, queue, add, batch, answerAll } = setUp()
     const before = [add(1), batch(operations(10, PIECE_REQUESTS + 1))]
     const closed = queue.close()
@@ -687,8 +687,8 @@ describe('closing', () => {
   })
 })
 
-describe('memory of what waits', () => {
-  it('is no more than a small multiple of what was packed, however many wait', async () => {
+describe('memory of waiting operations', () => {
+  it('is a small multiple of what was packed, for any number of them', async () => {
     const { kernel, queue, batch, answerAll } = setUp()
     const before = process.memoryUsage().arrayBuffers
     const all: Promise<unknown>[] = []
@@ -708,7 +708,7 @@ describe('memory of what waits', () => {
 })
 
 describe('a refusal', () => {
-  it('is told where Error is frozen', async () => {
+  it('reaches the caller even if Error is frozen', async () => {
     const { kernel, add } = setUp()
     const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')!
     Object.defineProperty(Error, 'stackTraceLimit', { writable: false })
@@ -744,7 +744,7 @@ describe('the tracing channel', () => {
     }
   }
 
-  it.each(events)('lets a subscriber of %s use the handle: what it calls comes after what was called before', async (event) => {
+  it.each(events)('lets a subscriber of %s use the handle, in the order of the calls', async (event) => {
     const { kernel, add, list, queue, answerAll, batch } = setUp()
     const inner: Promise<unknown>[] = []
     await calling(event, () => inner.push(add(50), list(), batch(operations(51, 1))), async () => {
@@ -761,7 +761,7 @@ describe('the tracing channel', () => {
     )
   })
 
-  it('lets a subscriber list while a list that has to be asked for again was called before', async () => {
+  it('lets a subscriber list while an earlier list must be read again', async () => {
     const { kernel, add, list, answerAll } = setUp()
     const inner: Promise<unknown>[] = []
     await calling('asyncStart', () => inner.push(add(50), list()), async () => {
@@ -778,7 +778,7 @@ describe('the tracing channel', () => {
     expect(inner.length).toBe(2)
   })
 
-  it('lets a subscriber close the handle: what was called before is finished', async () => {
+  it('lets a subscriber close the handle, and finishes what was called before', async () => {
     const { kernel, queue, add, answerAll } = setUp()
     let closed: Promise<void> | undefined
     await calling('start', () => { closed = queue.close() }, async () => {

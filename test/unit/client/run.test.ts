@@ -33,7 +33,7 @@ test('the story has every type of operation', () => {
   expect(new Set(story.map(({ type }) => type))).toEqual(new Set(Object.keys(changes)))
 })
 
-test('run() asks the kernel for what a batch asks it for', async () => {
+test('run() sends the same requests as a batch', async () => {
   const batched = new TestKernel()
   batched.openSync().batch(story)
   const [promised, synchronous] = [new TestKernel(), new TestKernel()]
@@ -53,7 +53,7 @@ test('run() asks the kernel for what a batch asks it for', async () => {
   })
 })
 
-test('operations of run() and other methods take place in the order of the calls, and travel together', async () => {
+test('operations of run() and other methods keep the order of the calls, and travel together', async () => {
   const kernel = new TestKernel()
   const ipvs = kernel.open()
   await Promise.all([
@@ -83,7 +83,7 @@ describe('what cannot be carried out', () => {
     expect(() => { ipvs.run(operation as Operation) }).toThrow(expect.objectContaining(error) as Error)
   })
 
-  test('anything, on a closed handle', async () => {
+  test('everything, on a closed handle', async () => {
     const ipvs = new TestKernel().open()
     await ipvs.close()
     await expect(ipvs.run({ type: 'flush' })).rejects.toMatchObject({ code: 'ERR_IPVS_CLOSED' })

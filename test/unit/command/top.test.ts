@@ -53,14 +53,14 @@ function looks(...tables: ListedTable[]): TopService[][] {
 }
 
 describe('the table', () => {
-  test('has the rates of the last two seconds that the kernel has added up, for services and destinations', () => {
+  test('has the rates of the last two seconds that the kernel has counted, for services and destinations', () => {
     const [, [, busy], [, held]] = looks(tableOf(0n), tableOf(8000n, 40n), tableOf(8000n, 40n))
     expect(busy).toMatchObject({ name: 'TCP 10.0.0.1:80', rates: { inBytes: 4000, connections: 20 }, active: 6, inactive: 2 })
     expect(busy.destinations.map(({ rates }) => rates.inBytes)).toEqual([1000, 3000])
     expect(held.rates).toEqual(busy.rates)
   })
 
-  test('has the kernel\'s average of what is new', () => {
+  test('has the kernel\'s average for new entries', () => {
     expect(looks(tableOf(8000n))[0][1].rates.inBytes).toBe(1000)
   })
 })

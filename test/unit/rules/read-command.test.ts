@@ -70,7 +70,7 @@ describe('a command becomes an operation', () => {
     expect(read(line)).toEqual(operation)
   })
 
-  test('persistence without a value lasts 360 seconds: the program has it so, whatever its manual says', () => {
+  test('persistence without a value lasts 360 seconds, as in the program, not as in its manual', () => {
     expect(read('-A -t 10.0.0.1:80 -p')).toMatchObject({ service: { persistence: { timeout: 360, prefixLength: 32 } } })
     expect(read('-A -p -t 10.0.0.1:80')).toMatchObject({ service: { persistence: { timeout: 360 } } })
     expect(read('-A -p 90 -t 10.0.0.1:80')).toMatchObject({ service: { persistence: { timeout: 90 } } })
@@ -110,7 +110,7 @@ describe('a command becomes an operation', () => {
   })
 })
 
-describe('a mistake is told with its place and what was expected', () => {
+describe('a mistake is reported with its place and what was expected', () => {
   test.each([
     ['-A -t 10.0.0.1:80 -w 1', 19, /'add-service' command/, /-t, -u/, 2],
     ['-A', 1, /service-address/, /-t, -u, --sctp-service, -f/, 2],
@@ -169,7 +169,7 @@ describe('a mistake is told with its place and what was expected', () => {
     expect((error as RulesError).message).toBe(`line 2, column ${column}: ${told}; expected ${wanted}`)
   })
 
-  test('all lines with mistakes are told at once', () => {
+  test('all lines with mistakes are reported at once', () => {
     try {
       parseCommands('-A -t x:y:z\n-C\n-Q\n')
       expect.unreachable()

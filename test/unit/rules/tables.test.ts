@@ -21,7 +21,7 @@ describe('rules make a table, and a table makes rules', () => {
     expect(formatRules(parseRules(saved, { names: 'refuse' }))).toBe(saved)
   })
 
-  test('the sort is that of ipvsadm, whose differences overflow: 192.168.0.1 before 10.0.0.1', () => {
+  test('the order is ipvsadm\'s, whose comparison overflows: 192.168.0.1 comes before 10.0.0.1', () => {
     const text = '-A -t 10.0.0.1:80 -s wlc\n-A -t 192.168.0.1:80 -s wlc\n'
     expect(formatRules(parseRules(text, { names: 'refuse' }))).toBe('-A -t 192.168.0.1:80 -s wlc\n-A -t 10.0.0.1:80 -s wlc\n')
   })
@@ -39,7 +39,7 @@ describe('rules make a table, and a table makes rules', () => {
     '',
   ].join('\n')
 
-  test('a full save keeps thresholds, timeouts, daemons and what ipvsadm has no words for', () => {
+  test('a full save keeps thresholds, timeouts, daemons and what ipvsadm\'s language lacks', () => {
     expect(formatRules(parseRules(rich, { names: 'refuse' }), { full: true })).toBe(rich)
   })
 
@@ -102,7 +102,7 @@ describe('rules make a table, and a table makes rules', () => {
   })
 })
 
-test('a firewall mark that is undefined is left out, in every place that asks for it', () => {
+test('an undefined firewall mark counts as none everywhere', () => {
   const service = { protocol: 'tcp', address: '10.0.0.1', port: 80, fwmark: undefined } as const
   const destination = { address: '10.0.0.2', port: 8080, forward: 'dr' } as const
   expect(
@@ -139,7 +139,7 @@ test('a firewall mark that is undefined is left out, in every place that asks fo
   ).toBe('-A -t 10.0.0.1:80 -s rr -p 300 -M 255.255.255.0\n-A -f 7 -s rr\n')
 })
 
-test('what the kernel knows and this library does not is written down, not made up', () => {
+test('values unknown to this library are written as numbers, not guessed', () => {
   const service = {
     protocol: 47 as unknown as 'tcp',
     address: '10.0.0.1',
@@ -210,14 +210,14 @@ describe('names become numbers', () => {
     })
   })
 
-  test('names that do not exist are told with their place', async () => {
+  test('unknown names are reported with their place', async () => {
     const text = '-D -t 10.0.0.1:nosuchservice'
     const message = /line 1, column 16: service 'nosuchservice' is not known/
     await expect(resolveNames(text)).rejects.toThrow(message)
     await expect(resolveNames(parseCommands(text))).rejects.toThrow(RulesError)
   })
 
-  test('the services database goes by protocol', () => {
+  test('the services database is searched by protocol', () => {
     const database = parseServices('# comment\nhttp 80/tcp www # web\nsyslog\t514/udp\nshell 514/tcp cmd\nbroken\nx 99999999/tcp\n')
     expect(database.port('www', 'tcp')).toBe(80)
     expect(database.port('http', 'udp')).toBeUndefined()

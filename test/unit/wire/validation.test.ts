@@ -124,12 +124,12 @@ describe('a key of a service', () => {
     expect(refusal((requests) => changes.zero.pack(requests, value, undefined))).toMatchObject({ code, field })
   })
 
-  it('may be cut out of a listed service, with its destinations or not', () => {
+  it('may be a listed service, with its destinations or without', () => {
     accepted((requests) => changes.removeService.pack(requests, { ...service, stats: {}, rates: {}, destinations: [] }, undefined))
     accepted((requests) => changes.addDestination.pack(requests, { ...service, stats: {}, rates: {}, destinations: [] }, destination))
   })
 
-  it('is refused with a name that it does not have, even right after the same key without', () => {
+  it('is refused with an unknown property, even right after the same key without it', () => {
     accepted((requests) => changes.removeService.pack(requests, web, undefined))
     expect(refusal((requests) => changes.removeService.pack(requests, { ...web, adress: 'x' }, undefined))).toMatchObject({
       code: VALUE,
@@ -138,7 +138,7 @@ describe('a key of a service', () => {
     expect(refusal((requests) => changes.removeService.pack(requests, { ...web, fwmark: 3 }, undefined))).toMatchObject({ code: VALUE })
   })
 
-  it('lets an error of a getter through', () => {
+  it('passes on the error of a getter', () => {
     const trap = { get protocol(): string { throw new Error('trap') } }
     expect(refusal((requests) => changes.removeService.pack(requests, trap, undefined)).message).toBe('trap')
   })
@@ -198,7 +198,7 @@ describe('a service', () => {
     }
   })
 
-  it.each(otherKinds)('whose persistence is a %s is refused, since it is not one of which all is left out', (kind, value) => {
+  it.each(otherKinds)('whose persistence is a %s is refused: it does not pass for an empty object', (kind, value) => {
     expect(refusal((requests) => changes.addService.pack(requests, { ...web, persistence: value }, undefined)))
       .toMatchObject({ code: TYPE, field: 'service.persistence', message: expect.stringContaining(`Received an instance of ${kind}`) as string })
   })
@@ -210,7 +210,7 @@ describe('a service', () => {
     }
   })
 
-  it('is recognised by its address where a firewall mark is undefined', () => {
+  it('is identified by its address if its firewall mark is undefined', () => {
     for (const change of [changes.addService, changes.removeService]) {
       accepted((requests) => change.pack(requests, { ...web, fwmark: undefined }, undefined))
     }
@@ -358,7 +358,7 @@ describe('a destination', () => {
     accepted((requests) => changes.addDestination.pack(requests, web, { address: '10.0.0.1', port: 8080, forward: 'nat' }))
   })
 
-  it('is of the other address family behind a tunnel only; to remove it, its key is enough', () => {
+  it('has the other address family only with a tunnel; its key is enough to remove it', () => {
     const other = { address: '2001:db8::2', port: 80 }
     expect(refusal((requests) => changes.addDestination.pack(requests, web, { ...other, forward: 'nat' }))).toMatchObject({
       code: VALUE,
@@ -499,7 +499,7 @@ describe('an operation of a batch', () => {
     expect(refusal((requests) => packOperation(requests, operation as Operation))).toMatchObject({ code: TYPE, field })
   })
 
-  it('may carry more, like the reason that a plan gives', () => {
+  it('may have more properties, like the reason that a plan gives', () => {
     accepted((requests) => packOperation(requests, { type: 'flush', reason: 'because' } as unknown as Operation))
     accepted((requests) => packOperation(requests, { type: 'zero' }))
   })
