@@ -3,8 +3,7 @@ import { GROUP, GROUP_FAMILY, INTERFACE, INTERFACE_LENGTH, MAX_LENGTH, PORT, PRE
 import { bits, records } from '../layout.js'
 import type { Daemon, DaemonInput } from '../../model/types.js'
 import { AF_INET6, ROLES } from '../../model/vocabulary.js'
-import type { View } from './reply.js'
-import { readText } from './text.js'
+import { readText, type View } from './reply.js'
 
 /** Bytes of a listed sync daemon. */
 export const LISTED_DAEMON_SIZE = records.daemon.size

@@ -6,8 +6,7 @@ import { bits, records } from '../layout.js'
 import type { ListedService, Persistence, Protocol, Service, ServiceKey } from '../../model/types.js'
 import { AF_INET, NAMED_SCHEDULER_FLAGS, ONE_PACKET, PERSISTENT, PROTOCOLS, SCHEDULER_FLAGS } from '../../model/vocabulary.js'
 import { counterLayout, readRates, readStatistics } from './counters.js'
-import type { Reply, View } from './reply.js'
-import { readText, readWord } from './text.js'
+import { readText, readWord, type Reply, type View } from './reply.js'
 
 /** Bytes of a listed service. */
 export const LISTED_SERVICE_SIZE = records.service.size
