@@ -4,7 +4,7 @@ import { Calls } from './calls.js'
 import type { ChangeDefinition, Definition, ListDefinition, ReadDefinition } from './operations.js'
 import { UNDER_WAY, type Piece } from './piece.js'
 import { batchChannel, type BatchTrace } from './tracing.js'
-import { compact, returnBuffer, takeBuffer } from '../wire/pack/requests.js'
+import { compact, returnBuffer, takeBuffer, type Requests } from '../wire/pack/requests.js'
 import { DONE, replyOf, type Reply } from '../wire/unpack/reply.js'
 
 /** A place in the order of a handle's operations. As long as it is open, more pieces may come, and everything called later waits. */
@@ -241,3 +241,48 @@ export class Queue {
   }
 }
 
+/** Sends requests and returns their answer. */
+export type Ask = (pack: (requests: Requests) => void, space?: ArrayBuffer) => Promise<Reply>
+
+/**
+ * Keeps a place in the order of a handle's operations while something is read in several steps. A getter of an argument that calls this
+ * gets an error. The queue is left again then, or the handle could never close.
+ *
+ * @param failure finds what is wrong with an answer
+ */
+export function reading(
+  queue: Queue, failure: (reply: Reply, requests: Requests) => Error | undefined,
+): { ask: Ask, leave: () => void } {
+  const leave = queue.enter()
+  let lane: Lane
+  try {
+    lane = queue.lane()
+  } catch (error) {
+    leave()
+    throw error
+  }
+  return {
+    ask(pack, space) {
+      const requests = takeBuffer()
+      pack(requests)
+      return new Promise((resolve, reject) => {
+        const piece: Piece = {
+          requests,
+          sealed: true,
+          space,
+          receive(reply) {
+            const error = failure(reply!, piece.requests)
+            if (error === undefined) resolve(reply!)
+            else reject(error)
+          },
+          fail: reject,
+        }
+        lane.push(piece)
+      })
+    },
+    leave() {
+      lane.close()
+      leave()
+    },
+  }
+}

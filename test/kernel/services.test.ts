@@ -137,7 +137,7 @@ describe.each(apis)('services with %s', (label, Api) => {
     expect(await scene.ipvs.services()).toStrictEqual([{ ...service, ...uncounted }])
   })
 
-  test('an update resets what it leaves out: flags, persistence, its mask and engine, one-packet scheduling', async () => {
+  test('an update resets everything: flags, persistence, its mask and engine, one-packet scheduling', async () => {
     await scene.ipvsadm.run('-A -u 10.10.10.100:5060 -s sh -p 30 -M 255.0.0.0 --pe sip -o -b sh-fallback,sh-port,flag-3')
     await scene.ipvs.updateService({ ...plain, ...dns, port: 5060, scheduler: 'none' })
     expect(await scene.ipvs.services()).toStrictEqual([{ ...plain, ...dns, port: 5060, scheduler: 'none', ...uncounted }])
