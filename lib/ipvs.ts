@@ -142,7 +142,7 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   apply(desired: Desired, options?: ApplyOptions): Promise<ApplyResult>
   /**
    * Carries out a plan that `plan` made and somebody has reviewed, and nothing else. If one of its services has changed since, it rejects
-   * with `ERR_IPVS_TABLE_CHANGED` before anything is sent, and the error's `changed` says which. Draining destinations are left at weight 0.
+   * with `ERR_IPVS_TABLE_CHANGED` before anything is sent, and the error says which in `changed`. What drains is left at weight 0.
    */
   apply(plan: Plan, options?: CarryOutOptions): Promise<ApplyResult>
   apply(desired: Desired | Plan, options?: ApplyOptions): Promise<ApplyResult> { return apply(this.#state, desired, options) }
