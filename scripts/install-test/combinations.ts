@@ -166,7 +166,8 @@ export const combinations: Combination[] = [
       const { status, stdout, stderr } = await run(process.execPath, lab, { cwd: checkout })
       const line = stdout.trim().split('\n').findLast(line => line.startsWith('{'))
       if (status !== 0 || line === undefined) throw new Error(`${stdout}${stderr}`)
-      return seen(JSON.parse(line) as Report)
+      const { runtime, open } = JSON.parse(line) as Report
+      return `${runtime}, ${open}`
     },
   },
   manager('pnpm', 'pnpm', { from: 'pnpm', version: 'latest', program: 'bin/pnpm.mjs', args: ['add', 'TARBALL'] }),
