@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { Ipvs, type Desired, type DesiredService, type Operation } from 'ipvs'
+import { Ipvs, type Desired, type DesiredService, type Operation, type Plan } from 'ipvs'
 import { run } from '../../scripts/setup/run.js'
 import { Scene } from '../support/scene.js'
 import { destinationId, serviceId } from '../../lib/model/keys.js'
@@ -159,6 +159,24 @@ describe('apply on a real kernel', () => {
       '-a -t 10.0.0.1:80 -r 10.0.0.102:80 -m -w 1', '-a -t 10.0.0.1:81 -r 10.0.0.102:80 -m -w 1', '-a -u 10.0.0.1:80 -r 10.0.0.103:80 -m -w 1',
     ])
     expect((await ipvs.plan(desired, { only: [web, { ...web, protocol: 'udp' }, marked], prune: 'all' })).operations).toEqual([])
+  })
+
+  test('a plan that was written to a file is carried out as it was reviewed, or refused where ipvsadm came in between', async () => {
+    await ipvs.apply([{ ...web, destinations: [a, { ...b, weight: 5 }] }, { ...web, port: 81, destinations: [c] }])
+    const desired = [{ ...web, scheduler: 'rr', destinations: [{ ...b, weight: 2 }, c] }]
+    const review = async (): Promise<Plan> => JSON.parse(JSON.stringify(await ipvs.plan(desired, { prune: 'all' }))) as Plan
+    const first = await review()
+    await scene.ipvsadm.run('-e -t 10.0.0.1:80 -r 10.0.0.101:80 -m -w 9')
+    const saved = await scene.ipvsadm.save()
+    await expect(ipvs.apply(first)).rejects.toMatchObject({ code: 'ERR_IPVS_TABLE_CHANGED', changed: ['tcp 10.0.0.1:80'] })
+    expect(await scene.ipvsadm.save()).toEqual(saved)
+    const second = await review()
+    await scene.ipvsadm.run('-A -u 10.0.0.1:53')
+    expect(await ipvs.apply(second)).toMatchObject({ done: second.operations.length, refused: [], withheld: [] })
+    expect((await scene.ipvsadm.save()).sort()).toEqual([
+      '-A -t 10.0.0.1:80 -s rr', '-A -u 10.0.0.1:53 -s wlc', '-a -t 10.0.0.1:80 -r 10.0.0.102:80 -m -w 2', '-a -t 10.0.0.1:80 -r 10.0.0.103:80 -m -w 1',
+    ])
+    await expect(ipvs.apply(second)).rejects.toMatchObject({ code: 'ERR_IPVS_TABLE_CHANGED' })
   })
 
   test('two programs share a table, each with what it owns', async () => {
