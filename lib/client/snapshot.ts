@@ -42,7 +42,7 @@ function packDumps(requests: Requests, table: Reply, from: number, to: number): 
 }
 
 /** A listed service with its destinations. (A spread would give every service a hidden class of its own, and slow down each use of it.) */
-function readService(table: Reply, index: number, destinations: ListedTableService['destinations']): ListedTableService {
+export function readTableService(table: Reply, index: number, destinations: ListedTableService['destinations']): ListedTableService {
   const service = readListedService(table, serviceAt(table, index)) as ListedTableService
   service.destinations = destinations
   return service
@@ -78,7 +78,7 @@ export function snapshotSync(requests: Requests, execute: (requests: Requests) =
     const reply = ask()
     for (let i = from; i < to; i++) {
       if (rereading.repeated?.has(i)) continue
-      services.push(readService(table, i, readList(reads.destinations, reply, i - from, repeatedDestinations(reply, i - from))))
+      services.push(readTableService(table, i, readList(reads.destinations, reply, i - from, repeatedDestinations(reply, i - from))))
     }
   }
   return { services, ...settingsOf(table) }
@@ -186,7 +186,7 @@ export async function snapshot(queue: Queue): Promise<ListedTable> {
     for (const service of listed) {
       const request = service - first
       const destinations = readListInPieces(reads.destinations, reply, request, repeatedDestinations(reply, request))
-      services.push(readService(table, service, Array.isArray(destinations) ? destinations : await destinations))
+      services.push(readTableService(table, service, Array.isArray(destinations) ? destinations : await destinations))
       if (worked()) await pause()
     }
   }

@@ -5,8 +5,12 @@ import type { Sysctl } from '../proc/sysctl.js'
 
 /** What of a handle is needed to plan, and to carry plans out. */
 export interface TableHandle {
-  /** Reads the table. */
-  table(): Promise<PackedTable>
+  /**
+   * Reads the table.
+   *
+   * @param destinations whether to ask for destinations too, as it does by default
+   */
+  table(destinations?: boolean): Promise<PackedTable>
   batch(operations: Iterable<Operation>, options: BatchOptions): Promise<BatchResult>
   readonly sysctl: Pick<Sysctl, 'get'>
 }

@@ -2,7 +2,7 @@ import { formatIPv4, formatIPv6, formatMask, prefixOfMask } from '../../model/ad
 import { bits, index, records, textLength } from '../layout.js'
 import type { ListedService, Persistence, Protocol, Service, ServiceKey } from '../../model/types.js'
 import { AF_INET, NAMED_SCHEDULER_FLAGS, ONE_PACKET, PERSISTENT, PROTOCOLS, SCHEDULER_FLAGS } from '../../model/vocabulary.js'
-import { counterLayout, readRates, readStatistics } from './counters.js'
+import { counterLayout, isStill, readRates, readStatistics } from './counters.js'
 import type { Reply, View } from './reply.js'
 import { readText, readWord } from './text.js'
 
@@ -81,6 +81,9 @@ export function readService(view: View, at: number): Service {
         scheduler, schedulerFlags: named, onePacket, persistence: affinity, persistenceEngine,
       }
 }
+
+/** Whether nothing went through the listed service at `at` for a while, by the kernel's averages. */
+export const isServiceStill = (view: View, at: number): boolean => isStill(view, at, COUNTERS)
 
 /** A listed service. */
 export function readListedService(reply: Reply, at: number): ListedService {
