@@ -3,15 +3,15 @@ import type { Daemon, DestinationKey, ListedDestination, ListedService, ListedTa
 import { reply as layout } from '../wire/layout.js'
 import { LISTED_DESTINATION_SIZE, readListedDestination } from '../wire/unpack/destination.js'
 import { KeyIndex, repeatedDestinations, WHOLE_DESTINATIONS } from '../wire/unpack/key-index.js'
-import { Reply, type View } from '../wire/unpack/reply.js'
-import { readListedService, readService, readServiceKey } from '../wire/unpack/service.js'
+import { Reply, type ListingView, type View } from '../wire/unpack/reply.js'
+import { LISTED_SERVICE_SIZE, readListedService, readService, readServiceKey } from '../wire/unpack/service.js'
 import { Draft } from './draft.js'
 import { readList } from './lists.js'
 import { reads } from './operations.js'
 import type { Queue } from './queue.js'
 import { sameDestinationConfiguration, sameServiceConfiguration } from './same-configuration.js'
 import { areDestinationsQuiet, isServiceQuiet } from './same-listing.js'
-import { readTable, readTableService, serviceAt, serviceCount, settingsOf } from './snapshot.js'
+import { readTable, serviceAt, serviceCount, settingsOf } from './snapshot.js'
 
 /** The destinations of a service, as the kernel listed them: packed, found by their numbers. */
 export class PackedDestinations {
@@ -108,7 +108,8 @@ const NO_DESTINATIONS = new Reply(new ArrayBuffer(layout.headerSize + layout.ent
  * bytes of their keys, and compared by the bytes of their configuration.
  */
 export class PackedTable {
-  readonly #listing: Reply
+  readonly #listing: ListingView
+  readonly #first: number
   readonly #index = new KeyIndex('service')
   readonly #destinationIndex = new KeyIndex('destination')
   readonly #keys = new Draft()
@@ -122,9 +123,15 @@ export class PackedTable {
   /** Numbers of the services. */
   readonly services: number[] = []
 
-  constructor(listing: Reply) {
+  /** @param first where the first of `count` listed services is */
+  constructor(listing: ListingView, first: number, count: number) {
     this.#listing = listing
-    this.#index.begin(listing, serviceAt(listing, 0), serviceCount(listing))
+    this.#first = first
+    this.#index.begin(listing, first, count)
+  }
+
+  #at(service: number): number {
+    return this.#first + service * LISTED_SERVICE_SIZE
   }
 
   /** Takes in the next service, and the answer that lists its destinations. One that is listed a second time is left out. */
@@ -142,14 +149,14 @@ export class PackedTable {
 
   /** Number that a service has in another look at the table, or -1. The kernel mostly lists services in the same order. */
   numberIn(other: PackedTable, service: number): number {
-    const at = serviceAt(this.#listing, service)
+    const at = this.#at(service)
     const same = other.#requests[service] !== undefined && other.#index.has(this.#listing, at, service)
     return same ? service : other.#index.find(this.#listing, at)
   }
 
   /** Whether there is nothing to tell of a service, its destinations included, since an earlier look at the table. */
   isQuiet(service: number, before: PackedTable, then: number): boolean {
-    if (!isServiceQuiet(before.#listing, serviceAt(before.#listing, then), this.#listing, serviceAt(this.#listing, service))) return false
+    if (!isServiceQuiet(before.#listing, before.#at(then), this.#listing, this.#at(service))) return false
     const [was, is] = [before.#replies[then], this.#replies[service]]
     const [asked, asks] = [before.#requests[then], this.#requests[service]]
     const count = is.recordCount(asks)
@@ -158,24 +165,24 @@ export class PackedTable {
 
   /** Whether a service is configured as the draft has it. */
   isConfiguredAs({ view, serviceAt: at }: Draft, service: number): boolean {
-    return sameServiceConfiguration(this.#listing, serviceAt(this.#listing, service), view, at)
+    return sameServiceConfiguration(this.#listing, this.#at(service), view, at)
   }
 
   /** Puts a service into the draft as it is listed. */
   copy(service: number, draft: Draft): void {
-    draft.copyService(this.#listing, serviceAt(this.#listing, service))
+    draft.copyService(this.#listing, this.#at(service))
   }
 
   key(service: number): ServiceKey {
-    return readServiceKey(this.#listing, serviceAt(this.#listing, service))
+    return readServiceKey(this.#listing, this.#at(service))
   }
 
   service(service: number): Service {
-    return readService(this.#listing, serviceAt(this.#listing, service))
+    return readService(this.#listing, this.#at(service))
   }
 
   listedService(service: number): ListedService {
-    return readListedService(this.#listing, serviceAt(this.#listing, service))
+    return readListedService(this.#listing, this.#at(service))
   }
 
   /** All of it as objects, in one go. What somebody looks at in {@link destinations} is not disturbed. */
@@ -183,7 +190,7 @@ export class PackedTable {
     const services = this.services.map((service) => {
       const reply = this.#replies[service]
       const request = this.#requests[service]
-      return readTableService(this.#listing, service, readList(reads.destinations, reply, request, repeatedDestinations(reply, request)))
+      return Object.assign(this.listedService(service), { destinations: readList(reads.destinations, reply, request, repeatedDestinations(reply, request)) })
     })
     return { services, timeouts: this.timeouts, daemons: this.daemons }
   }
@@ -196,11 +203,12 @@ export class PackedTable {
     return this.#opened.destinations
   }
 
-  /** The destination with this key, which must be there. */
-  readDestination(service: number, destination: DestinationKey): ListedDestination {
+  /** The destination with this key; `undefined` if the service has none. */
+  readDestination(service: number, destination: DestinationKey): ListedDestination | undefined {
     const destinations = this.destinations(service)
     this.#keys.packDestinationKey(destination)
-    return destinations.read(destinations.find(this.#keys))
+    const number = destinations.find(this.#keys)
+    return number < 0 ? undefined : destinations.read(number)
   }
 
   /**
@@ -221,7 +229,7 @@ export class PackedTable {
 export async function readPackedTable(queue: Queue, destinations = true): Promise<PackedTable> {
   let packed: PackedTable | undefined
   for await (const { table, services, first, reply } of readTable(queue, false)) {
-    packed ??= Object.assign(new PackedTable(table), settingsOf(table))
+    packed ??= Object.assign(new PackedTable(table, serviceAt(table, 0), serviceCount(table)), settingsOf(table))
     if (!destinations) {
       for (let service = 0; service < serviceCount(table); service++) packed.add(service, NO_DESTINATIONS, 0)
       break

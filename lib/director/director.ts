@@ -11,7 +11,8 @@ import { closedError, conflict } from '../model/errors.js'
 import type { DestinationKey, ListedTable, Persistence, ServiceKey } from '../model/types.js'
 import { keyOf, serviceId } from '../model/keys.js'
 import { connectionsGone } from '../state/draining.js'
-import type { InForce, Reconciler } from '../state/reconcile.js'
+import type { Reconciler } from '../state/reconcile.js'
+import type { InForce } from '../state/wanted.js'
 import { Directed, type Known } from './directed.js'
 import { canonicalKey, endpointId } from './keys.js'
 import { programMistakes } from './program-mistakes.js'
@@ -46,6 +47,8 @@ function otherNamespace(ipvs: Ipvs): number | undefined {
   return there === here ? undefined : ipvs.namespace
 }
 
+/** Destinations that the checks' thread is asked about at once. */
+const SLICE = 500
 /** A program is asked of no address. */
 const NOWHERE = { address: '0.0.0.0', port: 0 }
 /** The name that a director has in its network namespace. */
@@ -105,10 +108,15 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** Whether a configuration is in force. */
   #isInForce = false
   #looked: number | undefined
+  readonly #counts: DirectorStatus['counts'] = { applied: 0, refused: 0, failed: 0, programs: { good: 0, bad: 0, untried: 0 } }
   /** Whether a configuration has been taken. */
   #begun = false
   /** As of `performance.now()`. */
   #began = 0
+  /** Services of which something grows. */
+  readonly #growers = new Set<Directed>()
+  /** Services of which something waits for its connections to go. */
+  readonly #waiting = new Set<Directed>()
   #growing: NodeJS.Timeout | undefined
   #draining: NodeJS.Timeout | undefined
   #looking: Promise<void> = Promise.resolve()
@@ -136,13 +144,15 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     this.#reconciler = ipvs.reconcile(undefined, { interval, jitter, backOff, coalesce: 0, ...prune ? { prune: 'all' } : { prune: 'owned', owns: isNamed } })
     this.#reconciler.on('applied', (result) => {
       this.#looked = Date.now()
+      this.#counts.applied += result.done
+      this.#counts.refused += result.refused.length
       this.#tell('applied', result)
     })
     this.#reconciler.on('settled', (state) => {
       this.#looked = Date.now()
       this.#tell('settled', state)
     })
-    this.#reconciler.on('failed', ({ error, result, retryIn }) => this.#tell('failed', { ...error !== undefined && { error }, ...result !== undefined && { result }, retryIn }))
+    this.#reconciler.on('failed', ({ error, result, retryIn }) => this.#tellFailure({ ...error !== undefined && { error }, ...result !== undefined && { result }, retryIn }))
     if (given !== undefined) this.#accept(given)
     else if (isFollowed) this.#follow(configuration)
   }
@@ -159,7 +169,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     try {
       return this.#accept(this.#complete(configuration)).inForce
     } catch (error) {
-      this.#tell('failed', { error, retryIn: Infinity })
+      this.#tellFailure({ error, retryIn: Infinity })
       return quiet(Promise.reject(error as Error))
     }
   }
@@ -179,14 +189,15 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         const { key, configuration: { group }, quorum, fallsBack, known, leaving } = directed
         return {
           service: key, ...group !== undefined && { group }, quorum, fallback: fallsBack,
-          destinations: known.map(({ endpoint, up, since, check, words }) => {
+          destinations: known.map(({ endpoint, up, since, ups, downs, check, words }) => {
             const weight = weights.get(endpointId(endpoint))
-            return { destination: endpoint, up, since, ...weight !== undefined && { weight }, ...check !== undefined && { check, words } }
+            return { destination: endpoint, up, since, ups, downs, ...weight !== undefined && { weight }, ...check !== undefined && { check, words } }
           }),
           draining: [...leaving.values()].map(({ endpoint }) => endpoint),
         }
       }),
       inForce: this.#isInForce,
+      counts: { ...this.#counts, programs: { ...this.#counts.programs } },
       ...this.#looked !== undefined && { looked: this.#looked },
     }
   }
@@ -197,14 +208,17 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
    * @throws Error before the first configuration is taken, while the thread is being started again, and of a closed director
    */
   async checks(): Promise<CheckerStatus['counts'] & { destinations: { service: ServiceKey, destination: DestinationKey, checks: CheckerStatus['destinations'][number]['checks'] }[] }> {
-    if (this.#checker === undefined) throw this.#closing === undefined ? new Error('the director has no configuration yet') : closedError()
-    const { destinations, counts } = await this.#checker.status()
-    return {
-      ...counts,
-      destinations: destinations.flatMap(({ id, checks }) => {
-        const found = this.#known.get(id)
-        return found === undefined ? [] : { service: found.directed.key, destination: found.known.endpoint, checks }
-      }),
+    const found: Awaited<ReturnType<Director['checks']>>['destinations'] = []
+    const ids = [...this.#known.keys()]
+    // Thousands of destinations in one answer would hold the event loop.
+    for (let from = 0; ; from += SLICE) {
+      if (this.#checker === undefined) throw this.#closing === undefined ? new Error('the director has no configuration yet') : closedError()
+      const { destinations, counts } = await this.#checker.status(ids.slice(from, from + SLICE))
+      for (const { id, checks } of destinations) {
+        const one = this.#known.get(id)
+        if (one !== undefined) found.push({ service: one.directed.key, destination: one.known.endpoint, checks })
+      }
+      if (from + SLICE >= ids.length) return { ...counts, destinations: found }
     }
   }
 
@@ -222,7 +236,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   #accept(configuration: CompleteConfiguration): Accepted {
     const taken = this.#taking.then(() => this.#take(configuration))
     this.#taking = taken.catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.#tell('failed', { error, retryIn: Infinity })
+      if (!this.#stop.signal.aborted) this.#tellFailure({ error, retryIn: Infinity })
     })
     const inForce = quiet(taken.then(async (set) => {
       const answer = await set()
@@ -244,14 +258,19 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         try {
           complete = this.#complete(next.value)
         } catch (error) {
-          this.#tell('failed', { error, retryIn: Infinity })
+          this.#tellFailure({ error, retryIn: Infinity })
         }
         if (complete !== undefined) await this.#accept(complete).taken.catch(() => {})
         // The iterable may never wait by itself.
         await turn()
       }
     }
-    next().catch((error: unknown) => this.#tell('failed', { error, retryIn: Infinity }))
+    next().catch((error: unknown) => this.#tellFailure({ error, retryIn: Infinity }))
+  }
+
+  #tellFailure(failure: DirectorEvents['failed'][0]): void {
+    this.#counts.failed++
+    this.#tell('failed', failure)
   }
 
   /** Emits an event. A listener that throws does to the process what it does anywhere in an async function, and nothing to the director. */
@@ -370,7 +389,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         return (await this.#ipvs.snapshot()).services
       } catch (error) {
         signal.throwIfAborted()
-        this.#tell('failed', { error, retryIn: pause })
+        this.#tellFailure({ error, retryIn: pause })
         await wait(pause * 1000, undefined, { signal })
       }
     }
@@ -391,7 +410,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     }
     if (changed.size === 0) return
     for (const directed of changed) this.#update(directed)
-    void this.#set()
+    void this.#handOver(changed)
     this.#watchGrowing()
     this.#watchDraining()
   }
@@ -416,6 +435,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     if (program === undefined || !directed.leads) return
     const { key: service } = directed
     this.#programs.run(known?.id ?? directed.id, program, ({ outcome, words, duration }) => {
+      this.#counts.programs[outcome]++
       this.#tell('program', { command: program.command, service, ...known !== undefined && { destination: known.endpoint }, outcome, words, duration })
     })
   }
@@ -428,6 +448,21 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       this.#run(directed, quorum ? configuration.onQuorumReached : configuration.onQuorumLost)
     }
     if (directed.isGone && directed.leaving.size === 0) this.#services.delete(directed.id)
+    const isHere = this.#services.has(directed.id)
+    for (const [some, isOne] of [[this.#growers, directed.isGrowing], [this.#waiting, directed.waiting(this.#began).size > 0]] as const) {
+      if (isHere && isOne) some.add(directed)
+      else some.delete(directed)
+    }
+  }
+
+  /** Has the table follow what has changed, whatever else there is. */
+  #handOver(changed: Iterable<Directed>): Promise<InForce> {
+    const [services, removed]: [Directed['desired'][], ServiceKey[]] = [[], []]
+    for (const { id, key, desired } of changed) {
+      if (this.#services.has(id)) services.push(desired)
+      else removed.push(key)
+    }
+    return this.#reconciler.update({ services, removed })
   }
 
   #set(): Promise<InForce> {
@@ -438,15 +473,17 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   #watchGrowing(): void {
     clearTimeout(this.#growing)
     const now = performance.now()
-    const next = Math.min(...[...this.#services.values()].map((directed) => directed.grow(now)), Infinity)
+    let next = Infinity
+    for (const directed of this.#growers) next = Math.min(next, directed.grow(now))
     if (next === Infinity || this.#closing !== undefined) return
     this.#growing = setTimeout(() => {
       const later = performance.now()
-      for (const directed of this.#services.values()) {
+      const growers = [...this.#growers]
+      for (const directed of growers) {
         directed.grow(later)
         this.#update(directed)
       }
-      void this.#set()
+      void this.#handOver(growers)
       this.#watchGrowing()
     }, Math.ceil(next) + 1)
   }
@@ -454,7 +491,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** Looks at the connections of what leaves, as long as anything does. */
   #watchDraining(): void {
     if (this.#draining !== undefined || this.#closing !== undefined) return
-    if (![...this.#services.values()].some((directed) => directed.waiting(this.#began).size > 0)) return
+    if (this.#waiting.size === 0) return
     this.#draining = setTimeout(() => {
       this.#looking = this.#look().finally(() => {
         this.#draining = undefined
@@ -467,8 +504,8 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   async #look(): Promise<void> {
     const { until, timeout, interval } = this.#settings.drain ?? PATIENCE
     const drained: Drained[] = []
-    let anyReleased = false
-    for (const directed of [...this.#services.values()]) {
+    const changed: Directed[] = []
+    for (const directed of [...this.#waiting]) {
       const waiting = directed.waiting(this.#began)
       if (waiting.size === 0) continue
       // An error of the way to the kernel is told by the reconciler too; here the next look is another try.
@@ -492,11 +529,11 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         if (leaves && found !== undefined) drained.push({ service: directed.key, destination: endpoint, connections: found.activeConnections + found.inactiveConnections })
       }
       if (!released) continue
-      anyReleased = true
+      changed.push(directed)
       this.#update(directed)
     }
-    if (!anyReleased) return
-    this.#set().then(() => drained.forEach((one) => this.#tell('drained', one)), () => {})
+    if (changed.length === 0) return
+    this.#handOver(changed).then(() => drained.forEach((one) => this.#tell('drained', one)), () => {})
   }
 
   /**

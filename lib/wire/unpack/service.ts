@@ -3,7 +3,7 @@ import { bits, index, records, textLength } from '../layout.js'
 import type { ListedService, Persistence, Protocol, Service, ServiceKey } from '../../model/types.js'
 import { AF_INET, NAMED_SCHEDULER_FLAGS, ONE_PACKET, PERSISTENT, PROTOCOLS, SCHEDULER_FLAGS } from '../../model/vocabulary.js'
 import { counterLayout, isStill, readRates, readStatistics } from './counters.js'
-import type { Reply, View } from './reply.js'
+import type { ListingView, View } from './reply.js'
 import { readText, readWord } from './text.js'
 
 /** Bytes of a listed service. */
@@ -86,7 +86,7 @@ export function readService(view: View, at: number): Service {
 export const isServiceStill = (view: View, at: number): boolean => isStill(view, at, COUNTERS)
 
 /** A listed service. */
-export function readListedService(reply: Reply, at: number): ListedService {
+export function readListedService(reply: ListingView, at: number): ListedService {
   const service = readService(reply, at) as ListedService
   service.stats = readStatistics(reply, at, COUNTERS)
   service.rates = readRates(reply, at, COUNTERS)
