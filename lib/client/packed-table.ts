@@ -190,7 +190,8 @@ export class PackedTable {
     const services = this.services.map((service) => {
       const reply = this.#replies[service]
       const request = this.#requests[service]
-      return Object.assign(this.listedService(service), { destinations: readList(reads.destinations, reply, request, repeatedDestinations(reply, request)) })
+      const destinations = readList(reads.destinations, reply, request, repeatedDestinations(reply, request))
+      return Object.assign(this.listedService(service), { destinations })
     })
     return { services, timeouts: this.timeouts, daemons: this.daemons }
   }
