@@ -159,7 +159,7 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    * What changes in the table, and the traffic of its services and destinations, from one look to the next. Ends when its signal is
    * aborted, or when the iteration is left.
    */
-  watch(options?: WatchOptions): AsyncGenerator<Observation, void, undefined> { return watch(this, options) }
+  watch(options?: WatchOptions): AsyncGenerator<Observation, void, undefined> { return watch(this.#state, options) }
 
   /**
    * The connections that IPVS remembers in the handle's network namespace, from `/proc/net/ip_vs_conn` and `ip_vs_conn_sync`. Read as it is
@@ -181,7 +181,7 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
 
   /** What plans are made with. */
   readonly #state: TableHandle = {
-    table: () => readPackedTable(this.#queue),
+    table: (destinations) => readPackedTable(this.#queue, destinations),
     services: (keys, daemons) => readPackedServices(this.#queue, keys, daemons),
     batch: (operations, options) => this.batch(operations, options),
     sysctl: this.sysctl,

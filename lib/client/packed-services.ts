@@ -4,7 +4,7 @@ import type { ServiceKey } from '../model/types.js'
 import { commands } from '../wire/layout.js'
 import type { Requests } from '../wire/pack/requests.js'
 import { SERVICE_KEY_SIZE, writeServiceKey } from '../wire/pack/service.js'
-import { DONE, type Reply, type View } from '../wire/unpack/reply.js'
+import { DONE, type ListingView, type Reply } from '../wire/unpack/reply.js'
 import { LISTED_SERVICE_SIZE } from '../wire/unpack/service.js'
 import { failureOf } from './failure.js'
 import { readList } from './lists.js'
@@ -33,11 +33,12 @@ function packDump(requests: Requests, service: ServiceKey): void {
 }
 
 /** Records of services, one after the other, as a listing has them. */
-class Services implements View {
+class Services implements ListingView {
   readonly u8: Uint8Array
   readonly u16: Uint16Array
   readonly u32: Uint32Array
   readonly i32: Int32Array
+  readonly u64: BigUint64Array
   count = 0
 
   constructor(most: number) {
@@ -46,6 +47,7 @@ class Services implements View {
     this.u16 = new Uint16Array(buffer)
     this.u32 = new Uint32Array(buffer)
     this.i32 = new Int32Array(buffer)
+    this.u64 = new BigUint64Array(buffer)
   }
 
   add(reply: Reply, at: number): void {

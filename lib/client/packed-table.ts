@@ -1,12 +1,16 @@
 import { serviceId } from '../model/keys.js'
-import type { Daemon, DestinationKey, ListedDestination, Service, ServiceKey, Timeouts } from '../model/types.js'
+import type { Daemon, DestinationKey, ListedDestination, ListedService, ListedTable, Service, ServiceKey, Timeouts } from '../model/types.js'
+import { reply as layout } from '../wire/layout.js'
 import { LISTED_DESTINATION_SIZE, readListedDestination } from '../wire/unpack/destination.js'
-import { KeyIndex, WHOLE_DESTINATIONS } from '../wire/unpack/key-index.js'
-import type { Reply, View } from '../wire/unpack/reply.js'
-import { LISTED_SERVICE_SIZE, readService, readServiceKey } from '../wire/unpack/service.js'
+import { KeyIndex, repeatedDestinations, WHOLE_DESTINATIONS } from '../wire/unpack/key-index.js'
+import { Reply, type ListingView, type View } from '../wire/unpack/reply.js'
+import { LISTED_SERVICE_SIZE, readListedService, readService, readServiceKey } from '../wire/unpack/service.js'
 import { Draft } from './draft.js'
+import { readList } from './lists.js'
+import { reads } from './operations.js'
 import type { Queue } from './queue.js'
 import { sameDestinationConfiguration, sameServiceConfiguration } from './same-configuration.js'
+import { areDestinationsQuiet, isServiceQuiet } from './same-listing.js'
 import { readTable, serviceAt, serviceCount, settingsOf } from './snapshot.js'
 
 /** The destinations of a service, as the kernel listed them: packed, found by their numbers. */
@@ -42,10 +46,23 @@ export class PackedDestinations {
 
   /** Number of the destination that the draft is about, or -1. */
   find({ view, destinationAt }: Draft): number {
-    let found = this.#beside(view, destinationAt)
+    return this.#find(view, destinationAt)
+  }
+
+  /** Number that a destination has in another look at the list, or -1. */
+  numberIn(other: PackedDestinations, number: number): number {
+    return other.#find(this.#reply, this.#place(number))
+  }
+
+  #place(number: number): number {
+    return this.#at + number * LISTED_DESTINATION_SIZE
+  }
+
+  #find(view: View, at: number): number {
+    let found = this.#beside(view, at)
     if (found < 0) {
       if (!this.#entered) this.#enter()
-      found = this.#index.find(view, destinationAt)
+      found = this.#index.find(view, at)
     }
     if (found >= 0) this.#last = found
     return found
@@ -65,25 +82,33 @@ export class PackedDestinations {
 
   /** Whether a destination is configured as the draft has it. */
   isConfiguredAs({ view, destinationAt }: Draft, number: number): boolean {
-    return sameDestinationConfiguration(this.#reply, this.#at + number * LISTED_DESTINATION_SIZE, view, destinationAt)
+    return sameDestinationConfiguration(this.#reply, this.#place(number), view, destinationAt)
   }
 
   /** Puts a destination into the draft as it is listed. */
   copy(number: number, draft: Draft): void {
-    draft.copyDestination(this.#reply, this.#at + number * LISTED_DESTINATION_SIZE)
+    draft.copyDestination(this.#reply, this.#place(number))
+  }
+
+  /** Whether there is nothing to tell of a destination since an earlier look at the list. */
+  isQuiet(number: number, before: PackedDestinations, then: number): boolean {
+    return areDestinationsQuiet(before.#reply, before.#place(then), this.#reply, this.#place(number), 1)
   }
 
   read(number: number): ListedDestination {
-    return readListedDestination(this.#reply, this.#at + number * LISTED_DESTINATION_SIZE)
+    return readListedDestination(this.#reply, this.#place(number))
   }
 }
+
+/** The answer about destinations that nobody asked for. */
+const NO_DESTINATIONS = new Reply(new ArrayBuffer(layout.headerSize + layout.entrySize))
 
 /**
  * A table as the kernel listed it, still packed: only what somebody asks for becomes objects. Services and destinations are found by the
  * bytes of their keys, and compared by the bytes of their configuration.
  */
 export class PackedTable {
-  readonly #listing: View
+  readonly #listing: ListingView
   readonly #first: number
   readonly #index = new KeyIndex('service')
   readonly #destinationIndex = new KeyIndex('destination')
@@ -99,7 +124,7 @@ export class PackedTable {
   readonly services: number[] = []
 
   /** @param first where the first of `count` listed services is */
-  constructor(listing: View, first: number, count: number) {
+  constructor(listing: ListingView, first: number, count: number) {
     this.#listing = listing
     this.#first = first
     this.#index.begin(listing, first, count)
@@ -109,9 +134,9 @@ export class PackedTable {
     return this.#first + service * LISTED_SERVICE_SIZE
   }
 
-  /** Takes in the next service, and the answer that lists its destinations. */
+  /** Takes in the next service, and the answer that lists its destinations. One that is listed a second time is left out. */
   add(service: number, reply: Reply, request: number): void {
-    this.#index.add(service)
+    if (this.#index.add(service) >= 0) return
     this.services.push(service)
     this.#replies[service] = reply
     this.#requests[service] = request
@@ -120,6 +145,22 @@ export class PackedTable {
   /** Number of the service that the draft is about, or -1. */
   find({ view, serviceAt }: Draft): number {
     return this.#index.find(view, serviceAt)
+  }
+
+  /** Number that a service has in another look at the table, or -1. The kernel mostly lists services in the same order. */
+  numberIn(other: PackedTable, service: number): number {
+    const at = this.#at(service)
+    const same = other.#requests[service] !== undefined && other.#index.has(this.#listing, at, service)
+    return same ? service : other.#index.find(this.#listing, at)
+  }
+
+  /** Whether there is nothing to tell of a service, its destinations included, since an earlier look at the table. */
+  isQuiet(service: number, before: PackedTable, then: number): boolean {
+    if (!isServiceQuiet(before.#listing, before.#at(then), this.#listing, this.#at(service))) return false
+    const [was, is] = [before.#replies[then], this.#replies[service]]
+    const [asked, asks] = [before.#requests[then], this.#requests[service]]
+    const count = is.recordCount(asks)
+    return was.recordCount(asked) === count && areDestinationsQuiet(was, was.recordsOf(asked), is, is.recordsOf(asks), count)
   }
 
   /** Whether a service is configured as the draft has it. */
@@ -138,6 +179,21 @@ export class PackedTable {
 
   service(service: number): Service {
     return readService(this.#listing, this.#at(service))
+  }
+
+  listedService(service: number): ListedService {
+    return readListedService(this.#listing, this.#at(service))
+  }
+
+  /** All of it as objects, in one go. What somebody looks at in {@link destinations} is not disturbed. */
+  unpack(): ListedTable {
+    const services = this.services.map((service) => {
+      const reply = this.#replies[service]
+      const request = this.#requests[service]
+      const destinations = readList(reads.destinations, reply, request, repeatedDestinations(reply, request))
+      return Object.assign(this.listedService(service), { destinations })
+    })
+    return { services, timeouts: this.timeouts, daemons: this.daemons }
   }
 
   /** The destinations of a service. They can be looked at until those of another one are asked for. */
@@ -167,11 +223,19 @@ export class PackedTable {
   }
 }
 
-/** Reads the table. Its place among the handle's operations is that of the call. */
-export async function readPackedTable(queue: Queue): Promise<PackedTable> {
+/**
+ * Reads the table. Its place among the handle's operations is that of the call.
+ *
+ * @param destinations whether to ask for destinations too; without them every service has none
+ */
+export async function readPackedTable(queue: Queue, destinations = true): Promise<PackedTable> {
   let packed: PackedTable | undefined
   for await (const { table, services, first, reply } of readTable(queue, false)) {
     packed ??= Object.assign(new PackedTable(table, serviceAt(table, 0), serviceCount(table)), settingsOf(table))
+    if (!destinations) {
+      for (let service = 0; service < serviceCount(table); service++) packed.add(service, NO_DESTINATIONS, 0)
+      break
+    }
     for (const service of services) packed.add(service, reply, service - first)
   }
   return packed!

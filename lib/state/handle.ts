@@ -6,8 +6,12 @@ import type { DesiredState } from './desired.js'
 
 /** What of a handle is needed to plan, and to carry plans out. */
 export interface TableHandle {
-  /** Reads the table. */
-  table(): Promise<PackedTable>
+  /**
+   * Reads the table.
+   *
+   * @param destinations whether to ask for destinations too, as it does by default
+   */
+  table(destinations?: boolean): Promise<PackedTable>
   /**
    * Reads some services alone, with the timeouts.
    *

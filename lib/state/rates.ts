@@ -150,10 +150,10 @@ function chosen(before: Counted, after: Counted, elapsed: number, fell: boolean)
   return 2 * anew.distance + DOUBT < on.distance ? anew.story : on.story
 }
 
-/** The time from one look at the table to the next, and what was measured at each. */
-class Looks<Key> {
-  before = new Map<Key, Measurement>()
-  now = new Map<Key, Measurement>()
+/** The time from one look at the table to the next, and what is known after each. */
+class Looks<Key, Known> {
+  before = new Map<Key, Known>()
+  now = new Map<Key, Known>()
   /** Seconds since the look before, 0 at the first. */
   elapsed = 0
   #time: number | undefined
@@ -172,7 +172,7 @@ class Looks<Key> {
 }
 
 /** Measures everything that is listed at each look, by name. What is missing at a look is forgotten. */
-export class RateMeter extends Looks<string> {
+export class RateMeter extends Looks<string, Measurement> {
   /** Measures an entry at this look. */
   measure(name: string, listed: Counted): Measurement {
     const measurement = measure(this.before.get(name), listed, this.elapsed)
@@ -183,11 +183,34 @@ export class RateMeter extends Looks<string> {
 
 const isNothing = (rates: Rates): boolean => COUNTERS.every((name) => rates[name] === 0)
 
-/** Measures what has traffic. Most of a large table is idle: that is seen without making anything, and nothing is kept of it. */
-export class TrafficMeter extends Looks<Counted> {
-  /** Measures an entry by the objects that the look before and this one listed of it; `undefined` for one without traffic. */
-  compare(before: Counted, after: Counted): Pick<Measurement, 'difference' | 'perSecond'> | undefined {
-    let known = this.before.get(before)
+/** Where a look lists an entry: the number of the service, and that of its destination, -1 for the service itself. */
+export interface Place {
+  service: number
+  destination: number
+}
+
+/**
+ * Measures what has traffic, by its place in the listing: most of a large table is idle, and nothing is made or kept of it, not even a name.
+ */
+export class TrafficMeter extends Looks<number, Map<number, Measurement>> {
+  /** Whether anything is known of a service or of its destinations, by their place in the look before. */
+  knowsOf(service: number): boolean {
+    return this.before.has(service)
+  }
+
+  /** Whether anything is known of an entry, by its place in the look before. */
+  knows({ service, destination }: Place): boolean {
+    return this.before.get(service)?.has(destination) === true
+  }
+
+  /**
+   * Measures an entry by what the look before and this one listed of it; `undefined` for one without traffic.
+   *
+   * @param was its place in the look before
+   * @param is its place in this look
+   */
+  compare(was: Place, before: Counted, is: Place, after: Counted): Pick<Measurement, 'difference' | 'perSecond'> | undefined {
+    let known = this.before.get(was.service)?.get(was.destination)
     if (known === undefined) {
       const idle = isNothing(before.rates) && isNothing(after.rates) && COUNTERS.every((name) => before.stats[name] === after.stats[name])
       if (idle) return undefined
@@ -197,9 +220,15 @@ export class TrafficMeter extends Looks<Counted> {
     const { difference, perSecond } = measurement
     const moves = !isNothing(perSecond)
     // The kernel's average falls to 0 within some periods. Until then it must not be taken for traffic.
-    if (moves || !isNothing(after.rates)) this.now.set(after, measurement)
-    if (!moves && difference === NO_GROWTH) return undefined
+    if (moves || !isNothing(after.rates)) this.#keep(is, measurement)
+    if (!moves && COUNTERS.every((name) => difference[name] === 0n)) return undefined
     // Copies: the measurement has what is still true at the next look.
     return { difference: statisticsOf((name) => difference[name]), perSecond: { ...perSecond } }
+  }
+
+  #keep({ service, destination }: Place, measurement: Measurement): void {
+    const kept = this.now.get(service)
+    if (kept === undefined) this.now.set(service, new Map([[destination, measurement]]))
+    else kept.set(destination, measurement)
   }
 }

@@ -1,13 +1,13 @@
-import { setTimeout as wait, setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import { boolean } from '../arguments/validate.js'
-import type {
-  Daemon, Destination, DestinationKey, ListedDestination, ListedService, ListedTable, ListedTableService, Rates, Service, ServiceKey, Statistics, Timeouts,
-} from '../model/types.js'
-import { destinationId, keyOf, serviceId } from '../model/keys.js'
+import type { PackedDestinations, PackedTable } from '../client/packed-table.js'
+import { inPieces, worked, type Steps } from '../client/pause.js'
+import type { Destination, DestinationKey, ListedDestination, ListedTable, Rates, Service, ServiceKey, Statistics } from '../model/types.js'
 import { configurationOf, serviceConfigurationOf } from './configuration.js'
 import { destinationDifferences, serviceDifferences } from './differences.js'
+import type { TableHandle } from './handle.js'
 import { optionsObject, seconds, signalOption } from './options.js'
-import { TrafficMeter, type Counted } from './rates.js'
+import { TrafficMeter, type Counted, type Place } from './rates.js'
 
 /** Options of `watch`. */
 export interface WatchOptions {
@@ -66,139 +66,149 @@ export interface Observation {
    * yet, so that old counters the kernel revives are no traffic.
    */
   rates: Traffic[]
-  /** The table itself. */
-  table: ListedTable
+  /**
+   * The table itself. The kernel's answer is kept as it came; objects are made of it, in one go, when this is read for the first time, which
+   * takes about a second for a million destinations.
+   */
+  readonly table: ListedTable
 }
 
-/** Destinations that are compared between two turns of the event loop. */
-const SLICE = 1000
+/** The number of a service itself where its destinations have numbers from 0 on. */
+const ITSELF = -1
 
-/** What of a handle is needed here. */
-interface Handle { snapshot(): Promise<ListedTable> }
-
-/** What of a handle is needed to look at services alone. */
-interface ServicesHandle {
-  services(): Promise<ListedService[]>
-  timeouts(): Promise<Timeouts>
-  daemons(): Promise<Daemon[]>
-}
-
-/** What tells the entries of a listing apart: as text, and of two of them without making any. */
-interface Kind<Entry> {
-  idOf: (entry: Entry) => string
-  same: (one: Entry, other: Entry) => boolean
-}
-
-const SERVICE: Kind<ServiceKey> = {
-  idOf: serviceId,
-  same: (one, other) => 'fwmark' in one ? 'fwmark' in other && one.fwmark === other.fwmark && one.family === other.family
-    : !('fwmark' in other) && one.port === other.port && one.address === other.address && one.protocol === other.protocol,
-}
-
-const DESTINATION: Kind<DestinationKey> = { idOf: destinationId, same: (one, other) => one.port === other.port && one.address === other.address }
-
-/**
- * The entries of two listings side by side: pairs, and those that one of them lacks. The kernel mostly lists them in the same order, and
- * then no map is needed.
- */
-function* pairs<Entry>(before: readonly Entry[], after: readonly Entry[], { idOf, same }: Kind<Entry>): Generator<[Entry | undefined, Entry | undefined]> {
-  let alike = 0
-  for (const most = Math.min(before.length, after.length); alike < most && same(before[alike], after[alike]); alike++) yield [before[alike], after[alike]]
-  if (alike === before.length && alike === after.length) return
-  const old = new Map(before.slice(alike).map((entry) => [idOf(entry), entry]))
-  const seen = new Set(after.slice(0, alike).map(idOf))
-  for (const entry of after.slice(alike)) {
-    const id = idOf(entry)
-    // A dump that was edited while it was read can have an entry twice.
-    if (seen.has(id)) continue
-    seen.add(id)
-    yield [old.get(id), entry]
-    old.delete(id)
-  }
-  for (const entry of old.values()) yield [entry, undefined]
-}
-
-/** Compares what was listed with what is listed now. */
+/** Compares two looks at the table. Of most entries of a large table there is nothing to tell, and nothing is made of them. */
 class Observer {
   readonly changes: Change[] = []
   readonly rates: Traffic[] = []
 
-  constructor(private readonly meter: TrafficMeter) {}
+  constructor(private readonly before: PackedTable | undefined, private readonly after: PackedTable, private readonly meter: TrafficMeter) {}
 
-  traffic(service: ServiceKey, destination: DestinationKey | undefined, before: Counted, after: Counted): void {
-    const traffic = this.meter.compare(before, after)
+  /** What happened from one look to the next, which the meter has begun. */
+  *compare(): Steps {
+    const { before, after, meter } = this
+    const present = new Set<number>()
+    for (const service of after.services) {
+      if (worked()) yield
+      const was = before === undefined ? -1 : after.numberIn(before, service)
+      if (was < 0) {
+        yield* this.#added(service)
+        continue
+      }
+      present.add(was)
+      if (meter.knowsOf(was) || !after.isQuiet(service, before!, was)) yield* this.#changed(before!, was, service)
+    }
+    if (before === undefined) return
+    for (const was of before.services) if (!present.has(was)) yield* this.#removed(before, was)
+  }
+
+  *#added(number: number): Steps {
+    const service = this.after.key(number)
+    this.changes.push({ type: 'serviceAdded', service, after: this.after.service(number) })
+    const destinations = this.after.destinations(number)
+    for (let i = 0; i < destinations.count; i++) {
+      if (worked()) yield
+      if (!destinations.isRepeated(i)) this.#destinationAdded(service, destinations.read(i))
+    }
+  }
+
+  *#removed(table: PackedTable, number: number): Steps {
+    const service = table.key(number)
+    const destinations = table.destinations(number)
+    for (let i = 0; i < destinations.count; i++) {
+      if (worked()) yield
+      if (!destinations.isRepeated(i)) this.#destinationRemoved(service, destinations.read(i))
+    }
+    this.changes.push({ type: 'serviceRemoved', service, before: table.service(number) })
+  }
+
+  *#changed(table: PackedTable, was: number, is: number): Steps {
+    const service = this.after.key(is)
+    const before = table.listedService(was)
+    const after = this.after.listedService(is)
+    if (serviceDifferences(before, after).length > 0) {
+      this.changes.push({ type: 'serviceChanged', service, before: serviceConfigurationOf(before), after: serviceConfigurationOf(after) })
+    }
+    this.#traffic(service, undefined, { service: was, destination: ITSELF }, before, { service: is, destination: ITSELF }, after)
+    yield* this.#destinations(service, was, table.destinations(was), is, this.after.destinations(is))
+  }
+
+  *#destinations(service: ServiceKey, was: number, old: PackedDestinations, is: number, present: PackedDestinations): Steps {
+    const found = new Uint8Array(old.count)
+    for (let i = 0; i < present.count; i++) {
+      if (worked()) yield
+      // A list that was edited while it was read can have an entry twice.
+      if (present.isRepeated(i)) continue
+      const then = present.numberIn(old, i)
+      if (then < 0) {
+        this.#destinationAdded(service, present.read(i))
+        continue
+      }
+      found[then] = 1
+      const place = { service: was, destination: then }
+      if (!this.meter.knows(place) && present.isQuiet(i, old, then)) continue
+      this.#destinationChanged(service, place, old.read(then), { service: is, destination: i }, present.read(i))
+    }
+    for (let i = 0; i < old.count; i++) if (found[i] === 0 && !old.isRepeated(i)) this.#destinationRemoved(service, old.read(i))
+  }
+
+  #destinationAdded(service: ServiceKey, after: ListedDestination): void {
+    const { address, port } = after
+    this.changes.push({ type: 'destinationAdded', service, destination: { address, port }, after: configurationOf(after) })
+  }
+
+  #destinationRemoved(service: ServiceKey, before: ListedDestination): void {
+    const { address, port } = before
+    this.changes.push({ type: 'destinationRemoved', service, destination: { address, port }, before: configurationOf(before) })
+  }
+
+  #destinationChanged(service: ServiceKey, was: Place, before: ListedDestination, is: Place, after: ListedDestination): void {
+    const { address, port } = after
+    const destination = { address, port }
+    if (destinationDifferences(before, after).length > 0) {
+      this.changes.push({ type: 'destinationChanged', service, destination, before: configurationOf(before), after: configurationOf(after) })
+    }
+    this.#traffic(service, destination, was, before, is, after)
+  }
+
+  #traffic(service: ServiceKey, destination: DestinationKey | undefined, was: Place, before: Counted, is: Place, after: Counted): void {
+    const traffic = this.meter.compare(was, before, is, after)
     if (traffic !== undefined) this.rates.push({ service, ...destination === undefined ? {} : { destination }, ...traffic })
   }
-
-  service(before: ListedTableService | undefined, after: ListedTableService | undefined): number {
-    const service = keyOf((after ?? before)!)
-    if (before === undefined) this.changes.push({ type: 'serviceAdded', service, after: serviceConfigurationOf(after!) })
-    else if (after !== undefined) {
-      if (serviceDifferences(before, after).length > 0) {
-        this.changes.push({ type: 'serviceChanged', service, before: serviceConfigurationOf(before), after: serviceConfigurationOf(after) })
-      }
-      this.traffic(service, undefined, before, after)
-    }
-    const old = before?.destinations ?? []
-    const present = after?.destinations ?? []
-    for (const [was, is] of pairs(old, present, DESTINATION)) this.destination(service, was, is)
-    if (after === undefined) this.changes.push({ type: 'serviceRemoved', service, before: serviceConfigurationOf(before!) })
-    return 1 + old.length + present.length
-  }
-
-  destination(service: ServiceKey, before: ListedDestination | undefined, after: ListedDestination | undefined): void {
-    const { address, port } = (after ?? before)!
-    const destination = { address, port }
-    if (before === undefined) this.changes.push({ type: 'destinationAdded', service, destination, after: configurationOf(after!) })
-    else if (after === undefined) this.changes.push({ type: 'destinationRemoved', service, destination, before: configurationOf(before) })
-    else {
-      if (destinationDifferences(before, after).length > 0) {
-        this.changes.push({ type: 'destinationChanged', service, destination, before: configurationOf(before), after: configurationOf(after) })
-      }
-      this.traffic(service, destination, before, after)
-    }
-  }
 }
 
-/** What happened from one table to the next, whose look the meter has begun. In pieces: the event loop is never held for long. */
-export async function observe(before: ListedTable, after: ListedTable, meter: TrafficMeter): Promise<Pick<Observation, 'changes' | 'rates'>> {
-  const observer = new Observer(meter)
-  let seen = 0
-  for (const [was, is] of pairs(before.services, after.services, SERVICE)) {
-    seen += observer.service(was, is)
-    if (seen >= SLICE) {
-      seen = 0
-      await turn()
-    }
+/** An observation, whose table is made when it is asked for. */
+function observation(elapsed: number, { changes, rates }: Observer, packed: PackedTable): Observation {
+  let table: ListedTable | undefined
+  return {
+    time: Date.now(), elapsed, changes, rates,
+    get table() {
+      return table ??= packed.unpack()
+    },
   }
-  return { changes: observer.changes, rates: observer.rates }
 }
-
-const EMPTY: ListedTable = { services: [], timeouts: { tcp: 0, tcpFin: 0, udp: 0 }, daemons: [] }
 
 /** `Ipvs.watch`. */
-export function watch(handle: Handle | Handle & ServicesHandle, options?: WatchOptions): AsyncGenerator<Observation, void, undefined> {
+export function watch(handle: Pick<TableHandle, 'table'>, options?: WatchOptions): AsyncGenerator<Observation, void, undefined> {
   const given = optionsObject(options, 'watch', ['interval', 'signal', 'initial', 'destinations']) as WatchOptions
   const interval = given.interval === undefined ? 1 : seconds(given.interval, 'options.interval', 0.001)
   const initial = given.initial === undefined ? false : boolean(given.initial, 'options.initial')
   const destinations = given.destinations === undefined ? true : boolean(given.destinations, 'options.destinations')
-  return observations(destinations ? () => handle.snapshot() : () => withoutDestinations(handle as Handle & ServicesHandle), interval, initial, signalOption(given.signal))
+  return observations(() => handle.table(destinations), interval, initial, signalOption(given.signal))
 }
 
-async function withoutDestinations(handle: ServicesHandle): Promise<ListedTable> {
-  const [services, timeouts, daemons] = await Promise.all([handle.services(), handle.timeouts(), handle.daemons()])
-  for (const service of services as ListedTableService[]) service.destinations = []
-  return { services: services as ListedTableService[], timeouts, daemons }
-}
-
-async function* observations(look: () => Promise<ListedTable>, interval: number, initial: boolean, signal: AbortSignal | undefined): AsyncGenerator<Observation, void, undefined> {
+async function* observations(look: () => Promise<PackedTable>, interval: number, initial: boolean, signal: AbortSignal | undefined): AsyncGenerator<Observation, void, undefined> {
   const ended = (): boolean => signal?.aborted === true
   if (ended()) return
   const meter = new TrafficMeter()
+  const observe = async (before: PackedTable | undefined, after: PackedTable): Promise<Observer> => {
+    const observer = new Observer(before, after, meter)
+    await inPieces(observer.compare())
+    return observer
+  }
   let last = await look()
   let at = performance.now()
   meter.look(at / 1000)
-  if (initial) yield { time: Date.now(), elapsed: 0, ...await observe(EMPTY, last, meter), table: last }
+  if (initial) yield observation(0, await observe(undefined, last), last)
   for (let due = at + interval * 1000; ; due = Math.max(due + interval * 1000, performance.now())) {
     await wait(Math.max(0, due - performance.now()), undefined, { signal }).catch((error: unknown) => {
       if (!ended()) throw error
@@ -208,10 +218,10 @@ async function* observations(look: () => Promise<ListedTable>, interval: number,
     const now = performance.now()
     const elapsed = (now - at) / 1000
     meter.look(now / 1000)
-    const seen = await observe(last, table, meter)
+    const observer = await observe(last, table)
     if (ended()) return
     last = table
     at = now
-    yield { time: Date.now(), elapsed, ...seen, table }
+    yield observation(elapsed, observer, table)
   }
 }

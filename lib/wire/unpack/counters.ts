@@ -2,7 +2,7 @@ import type { RecordName } from '../addon.js'
 import { index } from '../layout.js'
 import { STATISTICS_TO_JSON } from '../../model/statistics.js'
 import type { Rates, Statistics } from '../../model/types.js'
-import type { Reply } from './reply.js'
+import type { ListingView, View } from './reply.js'
 
 /** Where a record has its counters and rates, in units of eight bytes. */
 export interface CounterLayout {
@@ -35,8 +35,16 @@ export function counterLayout(record: RecordName): CounterLayout {
 }
 
 /** Reads a counter. Most are zero, and the constant 0n saves allocating a bigint for each of them. */
-function counter({ u32, u64 }: Reply, at8: number): bigint {
+function counter({ u32, u64 }: ListingView, at8: number): bigint {
   return (u32[at8 * 2] | u32[at8 * 2 + 1]) === 0 ? 0n : u64[at8]
+}
+
+/** Whether the kernel's averages are all 0. */
+export function isStill({ u32 }: View, at: number, layout: CounterLayout): boolean {
+  const at8 = at >>> 3
+  const both = (at: number): number => u32[at * 2] | u32[at * 2 + 1]
+  return (both(at8 + layout.rateInBytes) | both(at8 + layout.rateInPackets) | both(at8 + layout.rateConnections)
+    | both(at8 + layout.rateOutBytes) | both(at8 + layout.rateOutPackets)) === 0
 }
 
 /** Which of two 32-bit words is the lower one. */
@@ -63,7 +71,7 @@ const PlainStatistics = function (
 } as unknown as StatisticsConstructor
 PlainStatistics.prototype = Object.prototype
 
-export function readStatistics(reply: Reply, at: number, layout: CounterLayout): Statistics {
+export function readStatistics(reply: ListingView, at: number, layout: CounterLayout): Statistics {
   const at8 = at >>> 3
   return new PlainStatistics(
     counter(reply, at8 + layout.connections),
@@ -74,7 +82,7 @@ export function readStatistics(reply: Reply, at: number, layout: CounterLayout):
   )
 }
 
-export function readRates({ u32 }: Reply, at: number, layout: CounterLayout): Rates {
+export function readRates({ u32 }: ListingView, at: number, layout: CounterLayout): Rates {
   const at8 = at >>> 3
   return {
     connections: rate(u32, at8 + layout.rateConnections),

@@ -6,7 +6,7 @@ import {
 import { bits, records } from '../layout.js'
 import type { Destination, DestinationKey, ForwardingMethod, ListedDestination, Tunnel } from '../../model/types.js'
 import { AF_INET, AF_INET6, CHECKSUMS, FORWARDING_METHODS, TUNNEL_TYPES } from '../../model/vocabulary.js'
-import { counterLayout, readRates, readStatistics } from './counters.js'
+import { counterLayout, isStill, readRates, readStatistics } from './counters.js'
 import type { Reply, View } from './reply.js'
 
 /** Bytes of a listed destination. */
@@ -58,6 +58,9 @@ export function readConfiguration(view: View, at: number, into: Destination): De
   into.tunnel = method === TUN ? tunnel(view, at) : null
   return into
 }
+
+/** Whether nothing went through the listed destination at `at` for a while, by the kernel's averages. */
+export const isDestinationStill = (view: View, at: number): boolean => isStill(view, at, COUNTERS)
 
 /** Reads a listed destination. */
 export function readListedDestination(reply: Reply, at: number): ListedDestination {

@@ -9,6 +9,11 @@ export interface View {
   readonly i32: Int32Array
 }
 
+/** Bytes that have counters too. */
+export interface ListingView extends View {
+  readonly u64: BigUint64Array
+}
+
 /** Outcomes of a request; besides these, a negative errno. */
 export const { done: DONE, unknown: UNKNOWN, notSent: NOT_SENT } = reply.outcomes
 
@@ -42,7 +47,7 @@ export function readWord(bytes: Uint8Array, at: number, length: number): string 
 }
 
 /** A packed reply: each request's outcome, records and kernel message. */
-export class Reply implements View {
+export class Reply implements ListingView {
   readonly u8: Uint8Array
   readonly u16: Uint16Array
   readonly u32: Uint32Array

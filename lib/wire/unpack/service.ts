@@ -5,8 +5,8 @@ import {
 import { bits, records } from '../layout.js'
 import type { ListedService, Persistence, Protocol, Service, ServiceKey } from '../../model/types.js'
 import { AF_INET, NAMED_SCHEDULER_FLAGS, ONE_PACKET, PERSISTENT, PROTOCOLS, SCHEDULER_FLAGS } from '../../model/vocabulary.js'
-import { counterLayout, readRates, readStatistics } from './counters.js'
-import { readText, readWord, type Reply, type View } from './reply.js'
+import { counterLayout, isStill, readRates, readStatistics } from './counters.js'
+import { readText, readWord, type ListingView, type View } from './reply.js'
 
 /** Bytes of a listed service. */
 export const LISTED_SERVICE_SIZE = records.service.size
@@ -71,8 +71,11 @@ export function readService(view: View, at: number): Service {
       }
 }
 
+/** Whether nothing went through the listed service at `at` for a while, by the kernel's averages. */
+export const isServiceStill = (view: View, at: number): boolean => isStill(view, at, COUNTERS)
+
 /** A listed service. */
-export function readListedService(reply: Reply, at: number): ListedService {
+export function readListedService(reply: ListingView, at: number): ListedService {
   const service = readService(reply, at) as ListedService
   service.stats = readStatistics(reply, at, COUNTERS)
   service.rates = readRates(reply, at, COUNTERS)

@@ -1,0 +1,26 @@
+import { isDestinationStill, LISTED_DESTINATION_SIZE } from '../wire/unpack/destination.js'
+import type { View } from '../wire/unpack/reply.js'
+import { isServiceStill, LISTED_SERVICE_SIZE } from '../wire/unpack/service.js'
+
+/**
+ * Whether two looks at the table list an entry byte for byte alike, and nothing goes through it by the kernel's averages: then there is
+ * nothing to tell of it.
+ */
+
+function sameBytes({ u32: a }: View, aAt: number, { u32: b }: View, bAt: number, size: number): boolean {
+  const one = aAt >>> 2
+  const other = bAt >>> 2
+  const words = size >>> 2
+  for (let word = 0; word < words; word++) if (a[one + word] !== b[other + word]) return false
+  return true
+}
+
+/** Of the service at `at`, listed before at `beforeAt`. */
+export const isServiceQuiet = (before: View, beforeAt: number, now: View, at: number): boolean =>
+  isServiceStill(now, at) && sameBytes(before, beforeAt, now, at, LISTED_SERVICE_SIZE)
+
+/** Of so many destinations from `at` on, listed before from `beforeAt` on. */
+export function areDestinationsQuiet(before: View, beforeAt: number, now: View, at: number, count: number): boolean {
+  for (let i = 0; i < count; i++) if (!isDestinationStill(now, at + i * LISTED_DESTINATION_SIZE)) return false
+  return sameBytes(before, beforeAt, now, at, count * LISTED_DESTINATION_SIZE)
+}
