@@ -1,6 +1,7 @@
 {
   "variables": {
     "netlink_sources": [
+      "native/netlink/channel.cc",
       "native/netlink/exchange.cc",
       "native/netlink/family.cc",
       "native/netlink/network_namespace.cc",
@@ -16,6 +17,8 @@
     ],
     "node_sources": [
       "native/node/addon.cc",
+      "native/node/arp_socket.cc",
+      "native/node/channel_handle.cc",
       "native/node/handle.cc",
       "native/node/open.cc",
       "native/node/schema.cc",
