@@ -3,13 +3,15 @@ import { batchSync } from './client/batch-sync.js'
 import type { BatchOptions, BatchResult } from './model/batch.js'
 import { closedError, IpvsError } from './model/errors.js'
 import { failureOf } from './client/failure.js'
-import { listAll } from './client/listing.js'
+import { readList, Rereading } from './client/lists.js'
 import type { ChangeMethods, ReadMethods } from './client/methods.js'
 import type { NativeHandle } from './wire/addon.js'
 import { addon } from './wire/load.js'
 import { nativeOptions } from './client/open-options.js'
 import { openError } from './client/open-error.js'
-import { callOf, changes, pack, reads, type Change, type Listing, type Single } from './client/operations.js'
+import {
+  callOf, changes, pack, reads, type ChangeDefinition, type Definition, type ListDefinition, type ReadDefinition,
+} from './client/operations.js'
 import { Requests } from './wire/pack/requests.js'
 import { connectionsSync } from './proc/connections.js'
 import { sysctlSync, type SysctlSync } from './proc/sysctl.js'
@@ -21,19 +23,15 @@ import type {
   Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
   OpenOptions, Operation, Service, ServiceInput, ServiceKey, Timeouts,
 } from './model/types.js'
-import { ATTEMPTS } from './wire/unpack/repeats.js'
 import { DONE, replyOf, type Reply } from './wire/unpack/reply.js'
 
 // These two functions stand alone because of their closures: V8 allocates what a closure holds at each call of the function around it, even
-// if the
-// closure is not made.
+// if the closure is not made.
 
 function executeTraced(open: () => NativeHandle, requests: Requests, batch: number): Reply | undefined {
   const trace: BatchTrace = { requests: requests.count, bytes: requests.length }
   return batchChannel.traceSync(() => replyOf(open().executeSync(requests.u8, requests.length, requests.count, batch)), trace)
 }
-
-type Definition = Change | Single<unknown> | Listing<unknown>
 
 /** The reply, if nothing was refused. */
 function checked(reply: Reply, requests: Requests, definition: Definition, first: unknown, second: unknown): Reply {
@@ -88,22 +86,22 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
     return reply === undefined ? undefined : checked(reply, requests, definition, first, second)
   }
 
-  #change(definition: Change, first?: unknown, second?: unknown): void {
+  #change(definition: ChangeDefinition, first?: unknown, second?: unknown): void {
     this.#ask(definition, first, second)
   }
 
-  #read<Answer>(definition: Single<Answer>, first?: unknown): Answer {
+  #read<Answer>(definition: ReadDefinition<Answer>, first?: unknown): Answer {
     const reply = this.#ask(definition, first, undefined)!
     return definition.read(reply, reply.recordsOf(0))
   }
 
-  #list<Element>(definition: Listing<Element>, first?: unknown): Element[] {
-    for (let attempt = 0; ; attempt++) {
+  #list<Element>(definition: ListDefinition<Element>, first?: unknown): Element[] {
+    const rereading = new Rereading(definition)
+    for (;;) {
       const reply = this.#ask(definition, first, undefined)
       if (reply === undefined) return []
       const request = reply.requests - 1
-      const repeated = definition.repeats?.(reply, request)
-      if (repeated === undefined || definition.lossy !== true || attempt === ATTEMPTS) return listAll(definition, reply, request, repeated)
+      if (!rereading.isDue(reply, request)) return readList(definition, reply, request, rereading.repeated)
     }
   }
 

@@ -7,7 +7,7 @@ import type {
 import type { Packer } from './batch-packer.js'
 import { Results } from './batch-outcome.js'
 import type { BatchBuilder } from './methods.js'
-import { changes, type Change } from './operations.js'
+import { changes, type ChangeDefinition } from './operations.js'
 
 /** What `IpvsSync.batch` takes. */
 export type BatchInput = ((batch: BatchBuilder) => void) | Iterable<Operation>
@@ -50,7 +50,7 @@ export class Builder implements BatchBuilder {
     this.#packer = packer
   }
 
-  #add(change: Change, first?: unknown, second?: unknown): void {
+  #add(change: ChangeDefinition, first?: unknown, second?: unknown): void {
     if (!this.#open) throw new Error('The batch has been sent: its builder takes no more operations')
     this.#packer.add(change.describe(first, second))
   }

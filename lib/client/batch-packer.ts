@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { telling } from '../model/batch.js'
 import { isArgumentError, withoutStack } from '../model/errors.js'
 import type { Operation } from '../model/types.js'
-import { compact, returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
+import { compact, returnBuffer, takeBuffer } from '../wire/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'
 import { DONE, NOT_SENT, UNKNOWN, type Reply } from '../wire/unpack/reply.js'
 import type { Results } from './batch-outcome.js'
@@ -18,11 +18,11 @@ export class BatchPiece implements Piece {
   readonly answered: Promise<void>
   /** Is told why it could not be sent. */
   onFailure: ((error: unknown) => void) | undefined
-  #settled!: () => void
+  #resolve!: () => void
 
   constructor(public requests: Requests, readonly first: number, readonly results: Results) {
     this.batch = results.number
-    this.answered = new Promise((resolve) => { this.#settled = resolve })
+    this.answered = new Promise((resolve) => { this.#resolve = resolve })
   }
 
   /** Validates and packs. The index is named where an operation is not valid. */
@@ -35,11 +35,11 @@ export class BatchPiece implements Piece {
     this.results.count++
   }
 
-  settle(reply: Reply | undefined): void {
+  receive(reply: Reply | undefined): void {
     const { results, requests: { count } } = this
     if (reply === undefined) results.done += count
     else for (let i = 0; i < count; i++) this.#note(reply, i)
-    this.#settled()
+    this.#resolve()
   }
 
   #note(reply: Reply, i: number): void {
@@ -63,7 +63,7 @@ export class BatchPiece implements Piece {
   /** The piece is not going to be sent. */
   abandon(): void {
     this.results.notSent += this.requests.count
-    this.#settled()
+    this.#resolve()
   }
 
   fail(error: unknown): void {

@@ -1,18 +1,18 @@
 import type { AbortError } from '../model/batch.js'
 import type { Operation } from '../model/types.js'
-import { returnBuffer } from '../wire/pack/buffers.js'
+import { returnBuffer } from '../wire/buffers.js'
 import type { BatchPiece, Packer } from './batch-packer.js'
 import type { Results } from './batch-outcome.js'
 import { pause, worked } from './pause.js'
-import { UNDER_WAY, type Place } from './piece.js'
-import type { Queue } from './queue.js'
+import { UNDER_WAY } from './piece.js'
+import type { Lane, Queue } from './queue.js'
 import { onAbort, UntilAborted } from './until-aborted.js'
 
 /** Pieces of a batch that are on their way; its callers wait here for the kernel to catch up. */
 export class Sending {
   readonly #results: Results
   readonly #signal: AbortSignal | undefined
-  readonly #unanswered: { piece: BatchPiece, place: Place }[] = []
+  readonly #unanswered: { piece: BatchPiece, lane: Lane }[] = []
   #withdrawn = false
   /** Why a transaction could not be started. */
   #failure: { error: unknown } | undefined
@@ -28,17 +28,17 @@ export class Sending {
     this.close = onAbort(signal, () => this.#withdraw())
   }
 
-  send(place: Place, piece: BatchPiece): void {
-    this.#unanswered.push({ piece, place })
+  send(lane: Lane, piece: BatchPiece): void {
+    this.#unanswered.push({ piece, lane })
     piece.onFailure = (error) => {
       this.#failure ??= { error }
       this.#withdraw()
     }
-    place.push(piece)
+    lane.push(piece)
   }
 
   #withdraw(): void {
-    for (const { place } of this.#unanswered) this.#abandon(place.withdraw() as BatchPiece[])
+    for (const { lane } of this.#unanswered) this.#abandon(lane.withdraw() as BatchPiece[])
   }
 
   #abandon(pieces: readonly BatchPiece[]): void {
@@ -81,28 +81,28 @@ export class Sending {
 const AHEAD = UNDER_WAY + 1
 
 /** Everything is packed, so everything is valid; send it. */
-export async function sendAll(sending: Sending, place: Place, packer: Packer): Promise<void> {
+export async function sendAll(sending: Sending, lane: Lane, packer: Packer): Promise<void> {
   for (let piece = packer.takeFirst(); piece !== undefined; piece = packer.takeFirst()) {
-    sending.send(place, piece)
+    sending.send(lane, piece)
     if (packer.pieces.length > 0) await sending.until(AHEAD)
     if (sending.over) await sending.stop(packer.takeAll())
   }
 }
 
 /** Packs a piece while the last ones are being sent. */
-export async function sendIterable(sending: Sending, place: Place, packer: Packer, operations: Iterable<Operation>): Promise<void> {
+export async function sendIterable(sending: Sending, lane: Lane, packer: Packer, operations: Iterable<Operation>): Promise<void> {
   for (const operation of operations) {
     // Before the first one there is no buffer yet that waits along.
     if (worked()) await pause()
     if (packer.add(operation) === undefined) continue
     if (sending.over) await sending.stop(packer.takeAll())
-    sending.send(place, packer.takeFirst()!)
+    sending.send(lane, packer.takeFirst()!)
     await sending.until(AHEAD)
     if (sending.over) await sending.stop()
   }
   if (sending.over) await sending.stop(packer.takeAll())
   const rest = packer.takeFirst()
-  if (rest !== undefined) sending.send(place, rest)
+  if (rest !== undefined) sending.send(lane, rest)
 }
 
 /** Takes a place in the order for each piece, so that whatever the iterable waits for can use the same handle. */
@@ -110,9 +110,9 @@ export async function sendAsyncIterable(sending: Sending, queue: Queue, packer: 
   const flush = (): void => {
     const piece = packer.takeFirst()
     if (piece === undefined) return
-    const place = queue.lane()
-    sending.send(place, piece)
-    place.close()
+    const lane = queue.lane()
+    sending.send(lane, piece)
+    lane.close()
   }
   const iterator = operations[Symbol.asyncIterator]()
   const patience = new UntilAborted(signal)

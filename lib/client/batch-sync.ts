@@ -1,7 +1,7 @@
 import { AbortError, type BatchOptions, type BatchResult } from '../model/batch.js'
 import { invalidType } from '../model/errors.js'
 import type { Operation } from '../model/types.js'
-import { returnBuffer } from '../wire/pack/buffers.js'
+import { returnBuffer } from '../wire/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'
 import type { Reply } from '../wire/unpack/reply.js'
 import { Builder, readOptions, shapeOf, type BatchInput } from './batch-input.js'
@@ -54,7 +54,7 @@ export function batchSync(execute: (requests: Requests, batch: number) => Reply 
       piece.abandon()
       throw error
     }
-    piece.settle(reply)
+    piece.receive(reply)
     returnBuffer(piece.requests)
   }
   try {

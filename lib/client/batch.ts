@@ -45,17 +45,17 @@ export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOption
       }
       packer.compact()
     }
-    const place = shape === 'async iterable' ? undefined : queue.lane()
+    const lane = shape === 'async iterable' ? undefined : queue.lane()
     const sending = new Sending(results, signal)
     try {
       try {
         if (sending.over) await sending.stop(packer.takeAll())
         if (array !== undefined) await packArray(packer, array)
-        if (place === undefined) await sendAsyncIterable(sending, queue, packer, input as AsyncIterable<Operation>, signal)
-        else if (shape === 'iterable') await sendIterable(sending, place, packer, input as Iterable<Operation>)
-        else await sendAll(sending, place, packer)
+        if (lane === undefined) await sendAsyncIterable(sending, queue, packer, input as AsyncIterable<Operation>, signal)
+        else if (shape === 'iterable') await sendIterable(sending, lane, packer, input as Iterable<Operation>)
+        else await sendAll(sending, lane, packer)
       } finally {
-        place?.close()
+        lane?.close()
       }
       await sending.end()
     } catch (error) {

@@ -9,17 +9,17 @@ import type { Daemon, Destination, Info, ListedDestination, ListedService, Opera
 import { LISTED_DAEMON_SIZE, readDaemon, readGivenDaemon } from '../wire/unpack/daemon.js'
 import { LISTED_DESTINATION_SIZE, readConfiguration, readDestinationKey, readListedDestination } from '../wire/unpack/destination.js'
 import { readGivenTimeouts, readInfo, readTimeouts } from '../wire/unpack/info.js'
-import { repeatedDestinations, repeatedServices, type Repeats } from '../wire/unpack/repeats.js'
+import { repeatedDestinations, repeatedServices, type Repeats } from '../wire/unpack/key-index.js'
 import type { Reply, View } from '../wire/unpack/reply.js'
 import { LISTED_SERVICE_SIZE, readListedService, readService, readServiceKey } from '../wire/unpack/service.js'
 
 /**
- * The one definition of each operation: its name, how it is packed, how its answer is read. `Ipvs`, `IpvsSync` and batches use these. The
- * words for refusals are in `refusal-words.ts` under the same names.
+ * Defines each operation once: its name, how it is packed, how its answer is read. `Ipvs`, `IpvsSync` and batches use these definitions.
+ * `refusal-words.ts` has the words for refusals under the same names.
  */
 
-/** An operation that changes something. */
-export interface Change {
+/** Defines an operation that changes something. */
+export interface ChangeDefinition {
   readonly type: Operation['type']
   /** The properties of an operation that are the method's arguments, in their order. */
   readonly members: readonly string[]
@@ -35,8 +35,8 @@ export interface Change {
   readBack(view: View, at: number, size: number): Operation
 }
 
-/** An operation that reads one thing. */
-export interface Single<Answer> {
+/** Defines an operation that reads one thing. */
+export interface ReadDefinition<Answer> {
   readonly type: Request['type']
   readonly list: false
   pack(requests: Requests, first: unknown): void
@@ -47,8 +47,8 @@ export interface Single<Answer> {
   readonly missing?: 'ESRCH'
 }
 
-/** An operation that lists things: a dump, of which there can be only one under way. */
-export interface Listing<Element> {
+/** Defines an operation that lists things: a dump, of which the kernel makes one at a time. */
+export interface ListDefinition<Element> {
   readonly type: Request['type']
   readonly list: true
   pack(requests: Requests, first: unknown): void
@@ -59,14 +59,17 @@ export interface Listing<Element> {
   readonly size: number
   /** Finds the records that a list has a second time because it was edited while it was read. They are left out. */
   readonly repeats?: Repeats
-  /** A list with repeated records also misses as many, so it is asked for again. */
+  /** A list with repeated records also misses as many, so it must be read again. */
   readonly lossy?: true
 }
+
+/** Defines any operation. */
+export type Definition = ChangeDefinition | ReadDefinition<unknown> | ListDefinition<unknown>
 
 const serviceChange = (
   type: 'addService' | 'updateService' | 'removeService', command: number, size: number,
   write: (requests: Requests, at: number, service: unknown) => void, read: (view: View, at: number) => unknown,
-): Change => {
+): ChangeDefinition => {
   const pack = (requests: Requests, service: unknown): void => {
     write(requests, requests.reserve(size), service)
     requests.commit(command, size)
@@ -85,7 +88,7 @@ const serviceChange = (
 const destinationChange = (
   type: 'addDestination' | 'updateDestination' | 'removeDestination', command: number,
   write: (requests: Requests, at: number, service: unknown, destination: unknown) => void, read: (view: View, at: number) => unknown,
-): Change => {
+): ChangeDefinition => {
   const pack = (requests: Requests, service: unknown, destination: unknown): void => {
     write(requests, requests.reserve(DESTINATION_REQUEST_SIZE), service, destination)
     requests.commit(command, DESTINATION_REQUEST_SIZE)
@@ -107,7 +110,7 @@ const destinationChange = (
 const otherChange = (
   type: 'zero' | 'flush' | 'setTimeouts' | 'startDaemon' | 'stopDaemon', command: number, member: string,
   pack: (requests: Requests, value: unknown) => void, read: (view: View, at: number) => unknown,
-): Change => {
+): ChangeDefinition => {
   const describe = (value: unknown): Operation => (value === undefined ? { type } : { type, [member]: value }) as Operation
   return {
     type,
@@ -122,12 +125,20 @@ const otherChange = (
 
 const readDestination = (view: View, at: number): Destination => readConfiguration(view, at, {} as Destination)
 
+const writeNewService = (requests: Requests, at: number, service: unknown): void => writeService(requests, at, service, false)
+const writeWholeService = (requests: Requests, at: number, service: unknown): void => writeService(requests, at, service, true)
+
+const writeNewDestination = (requests: Requests, at: number, service: unknown, destination: unknown): void =>
+  writeDestination(requests, at, service, destination, false)
+const writeWholeDestination = (requests: Requests, at: number, service: unknown, destination: unknown): void =>
+  writeDestination(requests, at, service, destination, true)
+
 export const changes = {
-  addService: serviceChange('addService', commands.newService, SERVICE_SIZE, (requests, at, service) => writeService(requests, at, service, false), readService),
-  updateService: serviceChange('updateService', commands.setService, SERVICE_SIZE, (requests, at, service) => writeService(requests, at, service, true), readService),
+  addService: serviceChange('addService', commands.newService, SERVICE_SIZE, writeNewService, readService),
+  updateService: serviceChange('updateService', commands.setService, SERVICE_SIZE, writeWholeService, readService),
   removeService: serviceChange('removeService', commands.delService, SERVICE_KEY_SIZE, writeServiceKey, readServiceKey),
-  addDestination: destinationChange('addDestination', commands.newDest, (requests, at, service, destination) => writeDestination(requests, at, service, destination, false), readDestination),
-  updateDestination: destinationChange('updateDestination', commands.setDest, (requests, at, service, destination) => writeDestination(requests, at, service, destination, true), readDestination),
+  addDestination: destinationChange('addDestination', commands.newDest, writeNewDestination, readDestination),
+  updateDestination: destinationChange('updateDestination', commands.setDest, writeWholeDestination, readDestination),
   removeDestination: destinationChange('removeDestination', commands.delDest, writeDestinationKey, readDestinationKey),
   zero: otherChange('zero', commands.zero, 'service', (requests, service) => {
     const size = service === undefined ? 0 : SERVICE_KEY_SIZE
@@ -151,10 +162,10 @@ export const changes = {
     writeDaemonKey(requests, requests.reserve(DAEMON_SIZE), daemon)
     requests.commit(commands.delDaemon, DAEMON_SIZE)
   }, readGivenDaemon),
-} satisfies { [Type in Operation['type']]: Change }
+} satisfies { [Type in Operation['type']]: ChangeDefinition }
 
 /** Validates the arguments of a method and writes its request, or requests. */
-export function pack(requests: Requests, definition: Change | Single<unknown> | Listing<unknown>, first: unknown, second: unknown): void {
+export function pack(requests: Requests, definition: Definition, first: unknown, second: unknown): void {
   requests.begin()
   try {
     definition.pack(requests, first, second)
@@ -163,18 +174,21 @@ export function pack(requests: Requests, definition: Change | Single<unknown> | 
   }
 }
 
-const byType = new Map<unknown, Change>(Object.entries(changes))
+const byType = new Map<unknown, ChangeDefinition>(Object.entries(changes))
 
 /** The definition of an operation as batches have them. */
-function changeOf(operation: Operation): Change {
-  if (typeof operation !== 'object' || operation === null) throw invalidType('operation', 'an object like { type: \'addService\', service: … }', operation)
+function changeOf(operation: Operation): ChangeDefinition {
+  if (typeof operation !== 'object' || operation === null) {
+    throw invalidType('operation', 'an object like { type: \'addService\', service: … }', operation)
+  }
   const change = byType.get(operation.type)
-  if (change === undefined) throw invalidType('operation.type', `one of ${[...byType.keys()].map((type) => `'${type as string}'`).join(', ')}`, operation.type)
-  return change
+  if (change !== undefined) return change
+  const types = [...byType.keys()].map((type) => `'${type as string}'`).join(', ')
+  throw invalidType('operation.type', `one of ${types}`, operation.type)
 }
 
 /** The definition of an operation, and the arguments that its method would have. */
-export function callOf(operation: Operation): [change: Change, first: unknown, second: unknown] {
+export function callOf(operation: Operation): [change: ChangeDefinition, first: unknown, second: unknown] {
   const change = changeOf(operation)
   const [first, second] = change.members.map((member) => (operation as unknown as Record<string, unknown>)[member])
   return [change, first, second]
@@ -191,7 +205,7 @@ export function packOperation(requests: Requests, operation: Operation): void {
   }
 }
 
-const byCommand = new Map<number, Change>(Object.values(changes).map((change) => [change.command, change]))
+const byCommand = new Map<number, ChangeDefinition>(Object.values(changes).map((change) => [change.command, change]))
 
 /** The operation that a packed request of a batch came from, with its defaults. */
 export function readOperation(requests: Requests, request: number): Operation {
@@ -209,9 +223,21 @@ const packKey = (requests: Requests, command: number, service: unknown): void =>
   requests.commit(command, SERVICE_KEY_SIZE)
 }
 
-const singles = {
-  info: { type: 'info', list: false, pack: plain(commands.getInfo, false), describe: () => ({ type: 'info' }), read: readInfo } satisfies Single<Info>,
-  timeouts: { type: 'timeouts', list: false, pack: plain(commands.getConfig, false), describe: () => ({ type: 'timeouts' }), read: readTimeouts } satisfies Single<Timeouts>,
+export const reads = {
+  info: {
+    type: 'info',
+    list: false,
+    pack: plain(commands.getInfo, false),
+    describe: () => ({ type: 'info' }),
+    read: readInfo,
+  } satisfies ReadDefinition<Info>,
+  timeouts: {
+    type: 'timeouts',
+    list: false,
+    pack: plain(commands.getConfig, false),
+    describe: () => ({ type: 'timeouts' }),
+    read: readTimeouts,
+  } satisfies ReadDefinition<Timeouts>,
   getService: {
     type: 'getService',
     list: false,
@@ -219,12 +245,25 @@ const singles = {
     describe: (service: unknown) => ({ type: 'getService', service: service as ServiceKey }),
     read: readListedService,
     missing: 'ESRCH',
-  } satisfies Single<ListedService>,
-} as const
-
-const listings = {
-  services: { type: 'services', list: true, pack: plain(commands.getService, true), describe: () => ({ type: 'services' }), read: readListedService, size: LISTED_SERVICE_SIZE, repeats: repeatedServices, lossy: true } satisfies Listing<ListedService>,
-  daemons: { type: 'daemons', list: true, pack: plain(commands.getDaemon, true), describe: () => ({ type: 'daemons' }), read: readDaemon, size: LISTED_DAEMON_SIZE } satisfies Listing<Daemon>,
+  } satisfies ReadDefinition<ListedService>,
+  services: {
+    type: 'services',
+    list: true,
+    pack: plain(commands.getService, true),
+    describe: () => ({ type: 'services' }),
+    read: readListedService,
+    size: LISTED_SERVICE_SIZE,
+    repeats: repeatedServices,
+    lossy: true,
+  } satisfies ListDefinition<ListedService>,
+  daemons: {
+    type: 'daemons',
+    list: true,
+    pack: plain(commands.getDaemon, true),
+    describe: () => ({ type: 'daemons' }),
+    read: readDaemon,
+    size: LISTED_DAEMON_SIZE,
+  } satisfies ListDefinition<Daemon>,
   /**
    * Two requests, since the kernel answers the dump of a missing service with an empty success: the first asks for the service, and is
    * refused with ESRCH where it is missing.
@@ -242,7 +281,5 @@ const listings = {
     read: readListedDestination,
     size: LISTED_DESTINATION_SIZE,
     repeats: repeatedDestinations,
-  } satisfies Listing<ListedDestination>,
+  } satisfies ListDefinition<ListedDestination>,
 } as const
-
-export const reads = { ...singles, ...listings }

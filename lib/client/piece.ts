@@ -1,43 +1,32 @@
 import type { Requests } from '../wire/pack/requests.js'
 import type { Reply } from '../wire/unpack/reply.js'
 
-/**
- * Most requests in one piece: a millisecond of packing. While the handle's thread sends one piece, the next one is packed.
- */
+/** Most requests in one piece: a millisecond of packing. While the handle's thread sends one piece, the next one is packed. */
 export const PIECE_REQUESTS = 4096
 
-/** Most dumps in one piece. Nobody knows beforehand how long their answers are, and those of a piece are in memory together. */
+/** Most dumps in one piece. Their answers are in memory together, and how long they are is not known beforehand. */
 export const PIECE_DUMPS = 128
 
 /**
- * Pieces that are with the handle's thread: it has the next ones at hand, so that no one has to be woken between two of them, and no more memory
- * is tied than that.
+ * Pieces that the handle's thread has at the same time. With the next ones at hand it need not be woken between two of them; more would
+ * only take memory.
  */
 export const UNDER_WAY = 4
 
 /** Requests that are sent together, and what to do with their answer. */
 export interface Piece {
-  /** Where a piece waits long, they may move to memory of their own size. */
+  /** They may move to memory of their own size while the piece waits. */
   requests: Requests
-  /** Whether it can be sent whenever its turn comes; one that is still growing goes when the handle is idle. */
+  /** Whether the piece can be sent as soon as its turn comes. One that still grows is sent when the handle is idle. */
   sealed: boolean
-  settle(reply: Reply | undefined): void
-  /** The same for the parts of a batch: after one of which anything was lost nothing more is sent. */
+  /** The number of the batch that the piece is part of. After a loss, nothing more of the same batch is sent. */
   readonly batch?: number
   /** Where the reply may go. */
   readonly space?: ArrayBuffer
-  /** Nothing is sent before it is answered: it may have to be sent again. */
+  /** Whether nothing is sent before it is answered, because part of it may have to be sent again. */
   readonly alone?: boolean
-  /** The transaction could not be started, or its answer cannot be read. */
+  /** Takes the kernel's answer; `undefined` if every request was carried out and none answers with records. */
+  receive(reply: Reply | undefined): void
+  /** Takes the error if the transaction could not be started, or if its answer cannot be read. */
   fail(error: unknown): void
-}
-
-/** A place in the order, for whoever has it. */
-export interface Place {
-  /** The next piece to be sent. */
-  push(piece: Piece): void
-  /** Takes back what is not sent yet. */
-  withdraw(): Piece[]
-  /** Lets go of the place: what was called later can be sent. */
-  close(): void
 }

@@ -1,23 +1,52 @@
 import { closedError, reentrantError } from '../model/errors.js'
 import type { NativeHandle, NativeReply } from '../wire/addon.js'
-import { Calls, type Callable, type Unanswered } from './calls.js'
-import type { Change, Listing, Single } from './operations.js'
-import { UNDER_WAY, type Piece, type Place } from './piece.js'
-import { compact, returnBuffer, takeBuffer } from '../wire/pack/buffers.js'
+import { Calls } from './calls.js'
+import type { ChangeDefinition, Definition, ListDefinition, ReadDefinition } from './operations.js'
+import { UNDER_WAY, type Piece } from './piece.js'
+import { compact, returnBuffer, takeBuffer } from '../wire/buffers.js'
 import { batchChannel, type BatchTrace } from './tracing.js'
 import { DONE, replyOf, type Reply } from '../wire/unpack/reply.js'
 
-/** A place in the order of a handle's operations: pieces that are there, and perhaps more to come before anything later is sent. */
-interface Lane {
-  readonly pieces: Piece[]
-  open: boolean
+/** A place in the order of a handle's operations. As long as it is open, more pieces may come, and everything called later waits. */
+export class Lane {
+  readonly pieces: Piece[] = []
+  readonly #pump: () => void
+  open = true
+
+  /** @param pump sends what can be sent */
+  constructor(pump: () => void) {
+    this.#pump = pump
+  }
+
+  /** Adds the next piece to be sent. */
+  push(piece: Piece): void {
+    this.pieces.push(piece)
+    this.#pump()
+    this.keep(piece)
+  }
+
+  /** Shrinks a piece that still waits: thousands of waiting pieces must not keep a buffer for thousands of requests each. */
+  keep(piece: Piece): void {
+    if (this.pieces.at(-1) === piece) piece.requests = compact(piece.requests)
+  }
+
+  /** Takes back what is not sent yet. */
+  withdraw(): Piece[] {
+    return this.pieces.splice(0)
+  }
+
+  /** Leaves the place: what was called later can be sent. */
+  close(): void {
+    this.open = false
+    this.#pump()
+  }
 }
 
 /**
  * The order of a handle's operations.
  *
- * Operations that are called before the microtasks of a turn drain, or while a transaction is under way, share a piece. A list that may have to be asked for again ends it.
- * Batches and snapshots have lanes: everything called later waits until they have handed over their last piece.
+ * Operations that are called before the microtasks of a turn drain, or while a transaction is under way, share a piece. A list that may
+ * have to be read again ends the piece. Batches and snapshots have lanes.
  */
 export class Queue {
   readonly #handle: NativeHandle
@@ -25,7 +54,7 @@ export class Queue {
   readonly #underWay: { piece: Piece, trace: BatchTrace | undefined }[] = []
   #growing: Calls | undefined
   #busy = 0
-  /** Whether pieces are being sent, or an answer is being given out. Subscribers of the tracing channel hear of both, and may call anything. */
+  /** Whether pieces are being sent, or an answer is being given out. Subscribers of the tracing channel are told of both, and may call anything. */
   #occupied = false
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
@@ -36,21 +65,21 @@ export class Queue {
   }
 
   /** Runs an operation that changes something. */
-  change(definition: Change, first: unknown, second: unknown): Promise<void> {
+  change(definition: ChangeDefinition, first: unknown, second: unknown): Promise<void> {
     return this.#run(definition, first, second) as Promise<void>
   }
 
   /** Runs an operation that reads one thing. */
-  read<Answer>(definition: Single<Answer>, first?: unknown): Promise<Answer | undefined> {
+  read<Answer>(definition: ReadDefinition<Answer>, first?: unknown): Promise<Answer | undefined> {
     return this.#run(definition, first, undefined) as Promise<Answer | undefined>
   }
 
   /** Runs an operation that lists things. */
-  list<Element>(definition: Listing<Element>, first?: unknown): Promise<Element[]> {
+  list<Element>(definition: ListDefinition<Element>, first?: unknown): Promise<Element[]> {
     return this.#run(definition, first, undefined) as Promise<Element[]>
   }
 
-  #run(definition: Callable, first: unknown, second: unknown): Promise<unknown> {
+  #run(definition: Definition, first: unknown, second: unknown): Promise<unknown> {
     if (this.#closing !== undefined) return Promise.reject(closedError())
     const piece = this.#growing ?? this.#grow()
     let answer: Promise<unknown>
@@ -65,9 +94,9 @@ export class Queue {
   }
 
   #grow(): Calls {
-    const piece = new Calls(takeBuffer(), (unanswered) => this.#askAgain(unanswered))
+    const piece = new Calls(takeBuffer(), (first) => this.#lanes.unshift(this.#laneOf(first)))
     this.#growing = piece
-    this.#lanes.push({ pieces: [piece], open: false })
+    this.#lanes.push(this.#laneOf(piece))
     // A tick asked for by a microtask comes when all microtasks of the turn have run.
     queueMicrotask(() => process.nextTick(() => {
       piece.due = true
@@ -76,12 +105,11 @@ export class Queue {
     return piece
   }
 
-  #askAgain({ definition, first, attempts }: Unanswered): Promise<unknown> {
-    const piece = new Calls(takeBuffer(), (unanswered) => this.#askAgain(unanswered), attempts)
-    const answer = piece.add(definition, first, undefined)
-    piece.sealed = true
-    this.#lanes.unshift({ pieces: [piece], open: false })
-    return answer
+  #laneOf(piece: Piece): Lane {
+    const lane = new Lane(this.#pump)
+    lane.pieces.push(piece)
+    lane.open = false
+    return lane
   }
 
   /** Nothing joins the growing piece any more; it is sent as soon as its turn comes. */
@@ -92,31 +120,15 @@ export class Queue {
     this.#growing = undefined
     piece.sealed = true
     this.#pump()
-    Queue.#keep(this.#lanes.at(-1), piece)
-  }
-
-  /** Of thousands of pieces that wait none keeps a buffer for thousands of requests. */
-  static #keep(lane: Lane | undefined, piece: Piece): void {
-    if (lane?.pieces.at(-1) === piece) piece.requests = compact(piece.requests)
+    this.#lanes.at(-1)?.keep(piece)
   }
 
   /** A place in the order for pieces to come. Everything called later waits until the lane is closed. */
-  lane(): Place {
+  lane(): Lane {
     this.#seal()
-    const lane: Lane = { pieces: [], open: true }
+    const lane = new Lane(this.#pump)
     this.#lanes.push(lane)
-    return {
-      push: (piece) => {
-        lane.pieces.push(piece)
-        this.#pump()
-        Queue.#keep(lane, piece)
-      },
-      withdraw: () => lane.pieces.splice(0),
-      close: () => {
-        lane.open = false
-        this.#pump()
-      },
-    }
+    return lane
   }
 
   /** Keeps `close` waiting until what is returned is called, once. */
@@ -139,8 +151,8 @@ export class Queue {
     }
   }
 
-  /** Sends what can be sent. Called by what is called meanwhile, it leaves that to the one that goes on: the order is that of the calls. */
-  #pump(): void {
+  /** Sends what can be sent. A call from within does nothing, since the outer one goes on: the order stays that of the calls. */
+  readonly #pump = (): void => {
     if (this.#occupied) return
     this.#occupied = true
     this.#sendNext()
@@ -168,7 +180,7 @@ export class Queue {
   #send(piece: Piece): void {
     const { requests } = piece
     if (requests.count === 0) {
-      piece.settle(undefined)
+      piece.receive(undefined)
       returnBuffer(requests)
       return
     }
@@ -203,16 +215,17 @@ export class Queue {
   }
 
   static #giveOut(reply: Reply | undefined, piece: Piece, trace: BatchTrace | undefined): void {
-    if (trace === undefined) return piece.settle(reply)
+    if (trace === undefined) return piece.receive(reply)
     trace.failed = 0
     if (reply !== undefined) for (let i = 0; i < trace.requests; i++) if (reply.outcome(i) !== DONE) trace.failed++
     batchChannel.asyncStart.publish(trace)
-    piece.settle(reply)
+    piece.receive(reply)
     batchChannel.asyncEnd.publish(trace)
   }
 
   #checkIdle(): void {
-    if (this.#idle !== undefined && !this.#occupied && this.#busy === 0 && this.#lanes.length === 0 && this.#underWay.length === 0) this.#idle()
+    if (this.#occupied || this.#busy > 0 || this.#lanes.length > 0 || this.#underWay.length > 0) return
+    this.#idle?.()
   }
 
   /** Finishes what was called before, then closes the handle. */

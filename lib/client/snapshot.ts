@@ -1,19 +1,18 @@
 import type { IpvsError } from '../model/errors.js'
 import { failureOf } from './failure.js'
-import { listAll, listInPieces } from './listing.js'
+import { readList, readListInPieces, Rereading } from './lists.js'
 import { bits, commands, index } from '../wire/layout.js'
 import { reads } from './operations.js'
-import { takeBuffer } from '../wire/pack/buffers.js'
+import { returnSpace, takeBuffer, takeSpace } from '../wire/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'
 import { SERVICE_KEY_SIZE } from '../wire/pack/service.js'
 import { pause, worked } from './pause.js'
-import { PIECE_DUMPS, type Piece, type Place } from './piece.js'
-import type { Queue } from './queue.js'
+import { PIECE_DUMPS, type Piece } from './piece.js'
+import type { Lane, Queue } from './queue.js'
 import type { ListedTable, ListedTableService } from '../model/types.js'
 import { LISTED_SERVICE_SIZE, readListedService } from '../wire/unpack/service.js'
-import { ATTEMPTS, repeatedDestinations, repeatedServices } from '../wire/unpack/repeats.js'
-import type { Reply } from '../wire/unpack/reply.js'
-import { returnSpace, takeSpace } from '../wire/unpack/spaces.js'
+import { repeatedDestinations } from '../wire/unpack/key-index.js'
+import { DONE, type Reply } from '../wire/unpack/reply.js'
 
 const PRESENT = index('service', 'present', 'u32')
 const KEY_BITS = bits('service', 'family', 'protocol', 'port', 'fwmark', 'address')
@@ -42,7 +41,7 @@ function packDumps(requests: Requests, table: Reply, from: number, to: number): 
   }
 }
 
-/** A listed service with its destinations. (A spread would give every service a hidden class of its own, and each use of it a look-up.) */
+/** A listed service with its destinations. (A spread would give every service a hidden class of its own, and slow down each use of it.) */
 function readService(table: Reply, index: number, destinations: ListedTableService['destinations']): ListedTableService {
   const service = readListedService(table, serviceAt(table, index)) as ListedTableService
   service.destinations = destinations
@@ -51,8 +50,7 @@ function readService(table: Reply, index: number, destinations: ListedTableServi
 
 function firstFailure(reply: Reply, requests: Requests): IpvsError | undefined {
   for (let i = 0; i < requests.count; i++) {
-    const error = failureOf(reply, requests, i, 'snapshot', () => ({ type: 'snapshot' }))
-    if (error !== undefined) return error
+    if (reply.outcome(i) !== DONE) return failureOf(reply, requests, i, 'snapshot', () => ({ type: 'snapshot' }))
   }
   return undefined
 }
@@ -66,16 +64,12 @@ export function snapshotSync(requests: Requests, execute: (requests: Requests) =
     requests.clear()
     return reply
   }
-  const askTable = (): Reply => {
+  const rereading = new Rereading(reads.services)
+  let table: Reply
+  do {
     packTable(requests)
-    return ask()
-  }
-  let table = askTable()
-  let repeated = repeatedServices(table, SERVICES)
-  for (let attempt = 0; repeated !== undefined && attempt < ATTEMPTS; attempt++) {
-    table = askTable()
-    repeated = repeatedServices(table, SERVICES)
-  }
+    table = ask()
+  } while (rereading.isDue(table, SERVICES))
   const services: ListedTableService[] = []
   const count = table.recordCount(SERVICES)
   for (let from = 0; from < count; from += PIECE_DUMPS) {
@@ -83,14 +77,14 @@ export function snapshotSync(requests: Requests, execute: (requests: Requests) =
     packDumps(requests, table, from, to)
     const reply = ask()
     for (let i = from; i < to; i++) {
-      if (repeated?.has(i)) continue
-      services.push(readService(table, i, listAll(reads.destinations, reply, i - from, repeatedDestinations(reply, i - from))))
+      if (rereading.repeated?.has(i)) continue
+      services.push(readService(table, i, readList(reads.destinations, reply, i - from, repeatedDestinations(reply, i - from))))
     }
   }
   return { services, ...settingsOf(table) }
 }
 
-/** Lots of dumps that are asked for before the first of them is read. */
+/** Lots of dumps that are requested before the first of them is read. */
 const AHEAD = 3
 
 /** Some services of the table, and the answer that has their destinations. */
@@ -109,8 +103,8 @@ function* numbers(from: number, to: number, repeated: Set<number> | undefined): 
   for (let i = from; i < to; i++) if (repeated?.has(i) !== true) yield i
 }
 
-/** A lane of the queue. A getter of an argument that calls this gets none: then the queue is left again, or the handle could never close. */
-function laneOf(queue: Queue, leave: () => void): Place {
+/** A lane of the queue. If a getter of an argument calls this, there is none, and the queue is left again: or the handle could never close. */
+function laneOf(queue: Queue, leave: () => void): Lane {
   try {
     return queue.lane()
   } catch (error) {
@@ -126,7 +120,7 @@ function laneOf(queue: Queue, leave: () => void): Place {
  */
 export async function* readTable(queue: Queue, lent: boolean): AsyncGenerator<Lot, void> {
   const leave = queue.enter()
-  const place = laneOf(queue, leave)
+  const lane = laneOf(queue, leave)
   const ask = (pack: (requests: Requests) => void, space?: ArrayBuffer): Promise<Reply> => {
     const requests = takeBuffer()
     pack(requests)
@@ -135,28 +129,27 @@ export async function* readTable(queue: Queue, lent: boolean): AsyncGenerator<Lo
         requests,
         sealed: true,
         space,
-        settle(reply) {
+        receive(reply) {
           const error = firstFailure(reply!, piece.requests)
           if (error === undefined) resolve(reply!)
           else reject(error)
         },
         fail: reject,
       }
-      place.push(piece)
+      lane.push(piece)
     })
   }
   try {
-    let table = await ask(packTable)
-    let repeated = repeatedServices(table, SERVICES)
-    for (let attempt = 0; repeated !== undefined && attempt < ATTEMPTS; attempt++) {
-      table = await ask(packTable)
-      repeated = repeatedServices(table, SERVICES)
-    }
+    const rereading = new Rereading(reads.services)
+    let table: Reply
+    do table = await ask(packTable)
+    while (rereading.isDue(table, SERVICES))
     yield { table, services: [], first: 0, reply: table }
     const count = table.recordCount(SERVICES)
     const dumps = (from: number): Promise<Reply> => {
-      const reply = ask((requests) => packDumps(requests, table, from, Math.min(from + PIECE_DUMPS, count)), lent ? takeSpace() : undefined)
-      // Heard where it is waited for; an earlier lot may end the snapshot first.
+      const to = Math.min(from + PIECE_DUMPS, count)
+      const reply = ask((requests) => packDumps(requests, table, from, to), lent ? takeSpace() : undefined)
+      // Prevents an unhandled rejection if an earlier lot ends the snapshot.
       reply.catch(() => {})
       return reply
     }
@@ -165,18 +158,18 @@ export async function* readTable(queue: Queue, lent: boolean): AsyncGenerator<Lo
     for (let first = 0; first < count; first += PIECE_DUMPS) {
       for (; next < count && asked.length < AHEAD; next += PIECE_DUMPS) asked.push(dumps(next))
       const reply = await asked.shift()!
-      yield { table, services: [...numbers(first, Math.min(first + PIECE_DUMPS, count), repeated)], first, reply }
+      yield { table, services: [...numbers(first, Math.min(first + PIECE_DUMPS, count), rereading.repeated)], first, reply }
       if (lent) returnSpace(reply.buffer)
     }
   } finally {
-    place.close()
+    lane.close()
     leave()
   }
 }
 
 /** What a table has beside its services. */
 export const settingsOf = (table: Reply): Pick<ListedTable, 'timeouts' | 'daemons'> =>
-  ({ timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: listAll(reads.daemons, table, DAEMONS) })
+  ({ timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: readList(reads.daemons, table, DAEMONS) })
 
 /** Where the service with this number is in the listing. */
 export const serviceAt = (table: Reply, service: number): number => table.recordsOf(SERVICES) + service * LISTED_SERVICE_SIZE
@@ -192,7 +185,7 @@ export async function snapshot(queue: Queue): Promise<ListedTable> {
     listing = table
     for (const service of listed) {
       const request = service - first
-      const destinations = listInPieces(reads.destinations, reply, request, repeatedDestinations(reply, request))
+      const destinations = readListInPieces(reads.destinations, reply, request, repeatedDestinations(reply, request))
       services.push(readService(table, service, Array.isArray(destinations) ? destinations : await destinations))
       if (worked()) await pause()
     }

@@ -11,7 +11,7 @@ import type { Check, CheckTarget, DirectedService, HttpCheck, Url } from './type
 /** Checks the relations between values. Each single value has already been checked. */
 
 /** The properties of a service on which the validity of its parts depends. */
-interface Place {
+interface Context {
   family: 4 | 6
   /** `undefined` for a firewall mark. */
   port: number | undefined
@@ -36,7 +36,7 @@ function tunnelMistakes(destination: DestinationInput, field: string, mistakes: 
   }
 }
 
-function destinationMistakes(destination: DestinationInput, field: string, { family, port, mistakes }: Place): void {
+function destinationMistakes(destination: DestinationInput, field: string, { family, port, mistakes }: Context): void {
   const { upperThreshold = 0, lowerThreshold = 0, forward = defaults.DirectedDestination.forward as string } = destination
   if (lowerThreshold > upperThreshold) {
     mistakes.push(outOfRange(`${field}.lowerThreshold`, `at most ${field}.upperThreshold, which is ${upperThreshold}`, lowerThreshold))
@@ -53,7 +53,7 @@ function destinationMistakes(destination: DestinationInput, field: string, { fam
   }
 }
 
-function persistenceMistakes({ persistence }: DirectedService, field: string, { family, mistakes }: Place): void {
+function persistenceMistakes({ persistence }: DirectedService, field: string, { family, mistakes }: Context): void {
   if (persistence === undefined || persistence === null) return
   const { prefixLength, netmask } = persistence
   const range = family === 4 ? PREFIX_LENGTH_4 : PREFIX_LENGTH_6
@@ -177,15 +177,15 @@ const endpoint = ({ address, port }: { address: string, port: number }): string 
 /** Adds the mistakes of a service. */
 export function serviceMistakes(service: DirectedService, field: string, mistakes: Mistakes): void {
   const family = hasMark(service) ? service.family : addressFamily(service.address) as 4 | 6
-  const home: Place = { family, port: hasMark(service) ? undefined : service.port, mistakes }
+  const context: Context = { family, port: hasMark(service) ? undefined : service.port, mistakes }
   flagMistakes(service, field, mistakes)
-  persistenceMistakes(service, field, home)
+  persistenceMistakes(service, field, context)
   const { quorum = defaults.AddressService.quorum as number, hysteresis = 0, fallback, checks = [], destinations = [] } = service
   if (hysteresis >= quorum) mistakes.push(outOfRange(`${field}.hysteresis`, `less than the quorum, which is ${quorum}`, hysteresis))
   if (service.onlyWhileHeld === true && hasMark(service)) {
     mistakes.push(conflict(`${field}.onlyWhileHeld`, 'needs an address that can be held: a firewall mark has none'))
   }
-  if (fallback !== undefined) destinationMistakes(fallback, `${field}.fallback`, home)
+  if (fallback !== undefined) destinationMistakes(fallback, `${field}.fallback`, context)
   programMistakes(service, ['onQuorumReached', 'onQuorumLost'], field, mistakes)
   checks.forEach((check, index) => checkMistakes(check, `${field}.checks[${index}]`, mistakes))
   const seen = new Map<string, number>()
@@ -195,7 +195,7 @@ export function serviceMistakes(service: DirectedService, field: string, mistake
     const before = seen.get(id)
     if (before !== undefined) mistakes.push(conflict(at, `is ${id} a second time: it is ${field}.destinations[${before}] already`))
     seen.set(id, index)
-    destinationMistakes(destination, at, home)
+    destinationMistakes(destination, at, context)
     programMistakes(destination, ['onUp', 'onDown'], at, mistakes)
     const own = destination.checks === undefined ? { checks, of: field } : { checks: destination.checks, of: at }
     own.checks.forEach((check, number) => checkMistakes(check, `${own.of}.checks[${number}]`, mistakes, destination))

@@ -12,4 +12,5 @@ export type {
   ScriptCheck, ServiceDirections, SmtpCheck, TcpCheck, TlsCheck, TlsOptions, UdpCheck, Url, WhenDown,
 } from '../configuration/index.js'
 export { Director } from './director.js'
+export { programFault } from './trust.js'
 export type * from './types.js'

@@ -20,6 +20,14 @@ export interface DirectorOptions extends Pick<ReconcileOptions, 'interval' | 'ji
   prune?: boolean
   /** Services that are the director's even before a configuration has named them: they are removed where it does not. By default those that its configurations have named since it began. */
   owns?: Ownership
+  /**
+   * Whether the services that configurations have named are remembered in a file, so that the next director removes what is taken out while none runs: true for
+   * a file of the network namespace in /run/ipvs, or the file's absolute path. False by default.
+   *
+   * It is written before the table is changed. What it says counts until the machine is started again, and as long as none but root (or the user of this process)
+   * could have changed it.
+   */
+  remember?: boolean | string
   /** Sockets of checks that are open at once, at most. 2,000 by default. */
   sockets?: number
   /** Programs of checks that run at once, at most. 32 by default. */
@@ -85,6 +93,13 @@ export interface Trouble {
   words?: string
 }
 
+/** The file of the services that were named could not be read or written. The director goes on without it. */
+export interface MemoryTrouble {
+  file: string
+  /** What could not be done, and why. */
+  words: string
+}
+
 /** Events of a {@link Director} and their arguments. */
 export interface DirectorEvents {
   /** A destination came up. */
@@ -114,6 +129,8 @@ export interface DirectorEvents {
   program: [ProgramEnd]
   /** Services of the table that are not the director's. They are left as they are, and told once. */
   foreign: [ServiceKey[]]
+  /** The services that were named could not be remembered, or not be looked up. Only with `remember`. */
+  memory: [MemoryTrouble]
   /** The thread of the checks ended by itself, which is a fault of this package. It is started again, and goes on from what was known. */
   restarted: [Error]
   /** The director has ended. */

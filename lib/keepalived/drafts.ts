@@ -36,7 +36,6 @@ export interface UrlDraft extends Partial<Omit<Url, 'pattern' | 'patternFlags'>>
   place: Place
   regex?: Given<string>
   flags: Set<string>
-  requireClose?: boolean
 }
 
 /** A checker of any kind; each kind uses what it has keywords for. */
@@ -53,7 +52,6 @@ export interface CheckerDraft {
   sni?: boolean
   serverName?: string
   fastRecovery?: boolean
-  requireClose?: boolean
   urls: UrlDraft[]
   /** MISC_CHECK */
   script?: Script

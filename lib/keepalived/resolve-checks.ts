@@ -141,10 +141,10 @@ function http(checker: CheckerDraft, home: Home): Check[] {
     ...checker.version !== undefined && { version: checker.version },
     ...checker.close !== undefined && { close: checker.close },
   }
-  return [...byName].map(([name, urls]) => ({ ...head, ...secure && { tls: tls(checker, file, name) }, urls }))
+  return [...byName].map(([name, urls]) => ({ ...head, ...secure && { tls: tls(file, name) }, urls }))
 }
 
-function tls({ requireClose }: CheckerDraft, { ssl }: FileDraft, serverName: string): TlsOptions {
+function tls({ ssl }: FileDraft, serverName: string): TlsOptions {
   return {
     ...serverName !== '' && { serverName },
     verify: false,
@@ -152,7 +152,6 @@ function tls({ requireClose }: CheckerDraft, { ssl }: FileDraft, serverName: str
     ...ssl?.certificate !== undefined && { certificate: ssl.certificate },
     ...ssl?.key !== undefined && { key: ssl.key },
     ...ssl?.password !== undefined && { passphrase: ssl.password },
-    ...requireClose === true && { requireClose },
   }
 }
 

@@ -8,7 +8,7 @@ describe('each kind of check', () => {
     ['TCP_CHECK { }', { type: 'tcp', interval: 60, timeout: 5, failures: 2, successes: 1, retryInterval: 1 }],
     ['HTTP_GET { url { path / } }', { type: 'http', failures: 2, successes: 2, retryInterval: 3, urls: [{ path: '/' }] }],
     ['HTTP_GET { fast_recovery\n http_protocol 1.0C\n url { path /a\n status_code 200 301-303\n digest 9C9a9a5a8f2d0c6d0c7e1a3b5d7f9e0a } }', { successes: 1, version: '1.0', close: true, urls: [{ path: '/a', status: [200, [301, 303]], digest: '9c9a9a5a8f2d0c6d0c7e1a3b5d7f9e0a' }] }],
-    ['SSL_GET { url { path /\n tls_compliant } }', { type: 'http', tls: { verify: false, requireClose: true } }],
+    ['SSL_GET { url { path / } }', { type: 'http', tls: { verify: false } }],
     ['SSL_GET { enable_sni\n virtualhost a.b\n url { path / } }', { tls: { serverName: 'a.b', verify: false }, urls: [{ path: '/', host: 'a.b' }] }],
     ['SMTP_CHECK { helo_name a.b }', { type: 'smtp', hello: 'a.b' }],
     ['DNS_CHECK { type mx\n name a.b }', { type: 'dns', recordType: 'MX', name: 'a.b', failures: 4, retryInterval: 60 }],
@@ -18,6 +18,12 @@ describe('each kind of check', () => {
     ['TCP_CHECK { connect_ip 192.0.2.9\n connect_port 81\n bindto 192.0.2.8\n bind_port 9\n fwmark 7\n alpha\n log_all_failures }', { address: '192.0.2.9', port: 81, bindAddress: '192.0.2.8', bindPort: 9, mark: 7, startDown: true, logEachFailure: true }],
   ])('%s', (lines, expected) => {
     expect(checks(lines)).toMatchObject([expected])
+  })
+
+  test.each([['of the checker', 'tls_compliant\n url { path / }'], ['of a url', 'url { path /\n tls_compliant }']])('tls_compliant %s is told, because nobody could do it', (_, lines) => {
+    const text = withVirtual('', `SSL_GET { ${lines} }`)
+    expect(said(text)).toEqual([expect.stringMatching(/^warning .*That a server ends TLS without its closing message is not noticed here/)])
+    expect(said(text.replace('tls_compliant', 'tls_compliant no'))).toEqual([])
   })
 
   test('several urls that want several names in TLS are several checks', () => {

@@ -4,7 +4,7 @@ import { changes, reads } from '../../../lib/client/operations.js'
 import { Requests } from '../../../lib/wire/pack/requests.js'
 import { SERVICE_KEY_SIZE } from '../../../lib/wire/pack/service.js'
 import { readDestinationKey } from '../../../lib/wire/unpack/destination.js'
-import { repeatedDestinations } from '../../../lib/wire/unpack/repeats.js'
+import { repeatedDestinations } from '../../../lib/wire/unpack/key-index.js'
 import { Reply } from '../../../lib/wire/unpack/reply.js'
 import { echo, FIRST, packReply, set } from './support/replies.js'
 
