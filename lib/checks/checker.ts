@@ -48,10 +48,12 @@ const END = 5_000
 /** Megabytes of the thread's young generation: what checks leave behind is short-lived, and V8 would let it grow to many times that before it collects. */
 const YOUNG = 4
 
-/** The thread's file: beside this one as a module, in the neighbouring folder of the command's bundle; where this runs from its sources, the one that was compiled. */
+/** Where the thread's file is: beside this one as modules, in the package's bundle, and where this runs from its sources, as it was compiled. */
+const WORKER_FILES = ['../checks/worker.js', '../package/checks-worker.js', '../../dist/checks/worker.js']
+
 function workerFile(): string {
-  const built = fileURLToPath(new URL('../checks/worker.js', import.meta.url))
-  return existsSync(built) ? built : fileURLToPath(new URL('../../dist/checks/worker.js', import.meta.url))
+  const files = WORKER_FILES.map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  return files.find((path) => existsSync(path)) ?? files[0]
 }
 
 /** A descriptor of the same namespace, of one's own. */

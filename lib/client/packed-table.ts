@@ -1,8 +1,8 @@
 import { serviceId } from '../model/keys.js'
 import type { Daemon, DestinationKey, ListedDestination, Service, ServiceKey, Timeouts } from '../model/types.js'
 import { LISTED_DESTINATION_SIZE, readListedDestination } from '../wire/unpack/destination.js'
-import { KeyIndex } from '../wire/unpack/key-index.js'
-import type { Reply } from '../wire/unpack/reply.js'
+import { KeyIndex, WHOLE_DESTINATIONS } from '../wire/unpack/key-index.js'
+import type { Reply, View } from '../wire/unpack/reply.js'
 import { readService, readServiceKey } from '../wire/unpack/service.js'
 import { Draft } from './draft.js'
 import type { Queue } from './queue.js'
@@ -14,7 +14,10 @@ export class PackedDestinations {
   readonly #reply: Reply
   readonly #at: number
   readonly #index: KeyIndex
-  readonly #repeated: Set<number> | undefined
+  #repeated: Set<number> | undefined
+  #entered = false
+  /** Number of the destination that was found last. */
+  #last = -1
   /** Those that are there twice included. */
   readonly count: number
 
@@ -24,7 +27,12 @@ export class PackedDestinations {
     this.#index = index
     this.count = reply.recordCount(request)
     index.begin(reply, this.#at, this.count)
-    for (let number = 0; number < this.count; number++) if (index.add(number) >= 0) (this.#repeated ??= new Set()).add(number)
+    if (this.count > WHOLE_DESTINATIONS) this.#enter()
+  }
+
+  #enter(): void {
+    this.#entered = true
+    for (let number = 0; number < this.count; number++) if (this.#index.add(number) >= 0) (this.#repeated ??= new Set()).add(number)
   }
 
   /** Whether this one was listed before: a list that was edited while it was read can have an entry twice. */
@@ -34,7 +42,25 @@ export class PackedDestinations {
 
   /** Number of the destination that the draft is about, or -1. */
   find({ view, destinationAt }: Draft): number {
-    return this.#index.find(view, destinationAt)
+    let found = this.#beside(view, destinationAt)
+    if (found < 0) {
+      if (!this.#entered) this.#enter()
+      found = this.#index.find(view, destinationAt)
+    }
+    if (found >= 0) this.#last = found
+    return found
+  }
+
+  /**
+   * Looks behind the last destination that was found, and before it: others list them in the kernel's order, or in the order in which they
+   * were added, which is the opposite. -1 if it is neither, or if an entry is there twice, of which only the first may be found.
+   */
+  #beside(view: View, at: number): number {
+    if (this.count === 0 || this.#repeated !== undefined) return -1
+    const next = this.#last + 1 < this.count ? this.#last + 1 : 0
+    if (this.#index.has(view, at, next)) return next
+    const previous = this.#last > 0 ? this.#last - 1 : this.count - 1
+    return this.#index.has(view, at, previous) ? previous : -1
   }
 
   /** Whether a destination is configured as the draft has it. */

@@ -1,9 +1,6 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { pause, worked } from '../client/pause.js'
 import { SERVICE_LABELS, serviceLabels, type Family } from './families.js'
 import type { MetricsSettings } from './options.js'
-
-/** Table entries added up between two turns of the event loop, about a millisecond's work. */
-const SLICE = 1000
 
 /** The part of a scrape with one set of label names. Samples with equal labels are added up. */
 export interface Section {
@@ -43,7 +40,7 @@ class Sums<Sample> implements Section {
   }
 }
 
-/** Reads the table once for all metrics and adds up samples with equal labels. Works in slices so as not to block the event loop. */
+/** Reads the table once for all metrics and adds up samples with equal labels. The event loop has its turns meanwhile. */
 export async function scrape({ ipvs, families, labels }: MetricsSettings): Promise<Section[]> {
   const [counted, { services: listed }] = await Promise.all([ipvs.totals(), ipvs.snapshot()])
   const totals = new Sums(families.totals, [])
@@ -51,7 +48,6 @@ export async function scrape({ ipvs, families, labels }: MetricsSettings): Promi
   const services = new Sums(families.services, SERVICE_LABELS)
   totals.add(totals.number([]), counted)
   const remote = labels.includes('remote_address') || labels.includes('remote_port')
-  let seen = 0
   for (const service of listed) {
     const own = serviceLabels(service)
     if (families.services.length > 0) services.add(services.number(Object.values(own)), service)
@@ -65,9 +61,9 @@ export async function scrape({ ipvs, families, labels }: MetricsSettings): Promi
       }
       if (remote || number < 0) number = backends.number(labels.map((label) => text[label]))
       backends.add(number, destination)
-      if (++seen % SLICE === 0) await turn()
+      if (worked()) await pause()
     }
-    if (++seen % SLICE === 0) await turn()
+    if (worked()) await pause()
   }
   return [totals, backends, services].filter((section) => section.families.length > 0)
 }

@@ -1,5 +1,5 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import { oneOf } from '../arguments/validate.js'
+import { pause, worked } from '../client/pause.js'
 import { metricsSettings, type MetricsOptions, type MetricsSettings } from './options.js'
 import { scrape } from './scrape.js'
 
@@ -19,7 +19,7 @@ const FORMATS = new Map([
   }],
 ])
 
-/** Characters of a piece, less than a millisecond's work. */
+/** Characters of a piece. */
 const PIECE = 64 * 1024
 
 /**
@@ -60,10 +60,11 @@ export class MetricsWriter {
         const column = values[f]
         for (let i = 0; i < column.length; i++) {
           piece += `${name}${texts[i] ??= textOf(i)} ${column[i]}\n`
-          if (piece.length < PIECE) continue
-          yield piece
-          piece = ''
-          await turn()
+          if (piece.length >= PIECE) {
+            yield piece
+            piece = ''
+            await pause()
+          } else if (worked()) await pause()
         }
       }
     }

@@ -141,18 +141,26 @@ describe('a large service', () => {
 
 describe('a list that was edited while it was read', () => {
   test('has a destination twice, which is planned for once', async () => {
-    const model = await modelOf([{ ...web, destinations: [a, b] }])
+    // As many as never come in one datagram.
+    const others = Array.from({ length: 7 }, (_, i) => ({ ...a, address: `10.1.0.${i + 1}` }))
+    const model = await modelOf([{ ...web, destinations: [a, b, ...others] }])
     model.kernel.arrange = ({ command }, records) => command === 'getDest' ? [...records, records[0], records[1]] : records
     const operationsFor = async (desired: Desired): Promise<Operation[]> => (await model.ipvs.plan(desired, { prune: 'all' })).operations
-    expect(await operationsFor([{ ...web, destinations: [b, a] }])).toEqual([])
-    expect(await operationsFor([{ ...web, destinations: [{ ...a, weight: 2 }] }])).toMatchObject([
+    const orders = [[a, b, ...others], [a, b, ...others].reverse(), [b, ...others, a]]
+    for (const destinations of orders) {
+      expect(await operationsFor([{ ...web, destinations }])).toEqual([])
+      for (const again of destinations) {
+        await expect(operationsFor([{ ...web, destinations: [...destinations, again] }])).rejects.toThrow(`desired.services[0].destinations[9] names ${again.address}:80 a second time`)
+      }
+    }
+    expect(await operationsFor([{ ...web, destinations: [{ ...a, weight: 2 }, ...others] }])).toMatchObject([
       { type: 'updateDestination', destination: { address: a.address, weight: 2 } }, { type: 'removeDestination', destination: { address: b.address } },
     ])
   })
 })
 
 test('the event loop has its turns within a service, and a plan under way beside another is not disturbed', async () => {
-  const many = Array.from({ length: 500 }, (_, i) => ({ ...a, address: `10.2.${i >> 8}.${i & 255}` }))
+  const many = Array.from({ length: 1000 }, (_, i) => ({ ...a, address: `10.2.${i >> 8}.${i & 255}` }))
   const model = await modelOf([{ ...web, destinations: many }, { ...web, port: 81, destinations: many }])
   let time = 0
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => time += 10)
