@@ -32,7 +32,7 @@ export class AddressWatch implements AsyncIterableIterator<AddressEvent> {
   readonly #names = new Map<number, string>()
   readonly #addresses = new Map<string, Unnamed>()
   readonly #events: AddressEvent[] = []
-  readonly #readers: { resolve(result: IteratorResult<AddressEvent, undefined>): void, reject(error: Error): void }[] = []
+  readonly #readers: { resolve: (result: IteratorResult<AddressEvent, undefined>) => void, reject: (error: Error) => void }[] = []
   #failure: Error | undefined
   #isClosed = false
   #sequence = 0

@@ -21,8 +21,8 @@ export interface Answer {
 
 interface Asked {
   question: Question
-  resolve(answer: Answer): void
-  reject(error: Error): void
+  resolve: (answer: Answer) => void
+  reject: (error: Error) => void
 }
 
 /** Questions over a channel that listens to no group, one after the other, so that an answer always finds room. */

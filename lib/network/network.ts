@@ -95,7 +95,6 @@ export class Network implements AsyncDisposable {
   }
 
   /** @internal Reads a file of /proc as a thread inside the namespace would. */
-  // eslint-disable-next-line @typescript-eslint/require-await
   async readFile(path: string): Promise<string> {
     if (this.#closed) throw closedError()
     return readText(this.#channel, { path, operation: { type: 'getSysctl', name: path } })
