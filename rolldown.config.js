@@ -3,7 +3,9 @@ import { defineConfig } from 'rolldown'
 /** Loading fifty modules one by one takes longer than Node itself does. So each import of the package is one file or two. */
 const readable = { compress: false, mangle: false, codegen: { removeWhitespace: true } }
 
-/** The package `bindings` as it is installed. For an import, Node would read what is not an ES module with its lexer first, which takes 5 ms. */
+/**
+ * The package `bindings` as it is installed. For an import, Node would read what is not an ES module with its lexer first, which takes 5 ms.
+ */
 const bindingsByRequire = {
   name: 'bindings-by-require',
   resolveId: (name) => name === 'bindings' ? '\0bindings' : undefined,
@@ -46,6 +48,7 @@ export default defineConfig([
       'keepalived': 'dist/keepalived/index.js',
       'director': 'dist/director/index.js',
       'network': 'dist/network/index.js',
+      'doctor': 'dist/host/index.js',
       'checks-worker': 'dist/checks/worker.js',
     },
     platform: 'node',

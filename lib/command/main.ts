@@ -9,6 +9,8 @@ async function main(args: readonly string[]): Promise<number> {
   switch (args[0]) {
     case 'top':
       return (await import('./top.js')).top(args.slice(1))
+    case 'doctor':
+      return (await import('./doctor.js')).doctor(args.slice(1))
     case '-h':
     case '--help':
       print((await import('./help.js')).helpText())
