@@ -52,6 +52,7 @@ Listing
   -L --daemon                  the sync daemons
   * -L … --json                any of these as JSON
   * ipvs top                   services and destinations by traffic, live; ipvs top --help
+  * ipvs doctor                what this machine lacks for load balancing; ipvs doctor --help
 
 The whole table
   -S, --save [-n]              write it as commands
