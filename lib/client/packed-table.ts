@@ -3,7 +3,7 @@ import type { Daemon, DestinationKey, ListedDestination, Service, ServiceKey, Ti
 import { LISTED_DESTINATION_SIZE, readListedDestination } from '../wire/unpack/destination.js'
 import { KeyIndex, WHOLE_DESTINATIONS } from '../wire/unpack/key-index.js'
 import type { Reply, View } from '../wire/unpack/reply.js'
-import { readService, readServiceKey } from '../wire/unpack/service.js'
+import { LISTED_SERVICE_SIZE, readService, readServiceKey } from '../wire/unpack/service.js'
 import { Draft } from './draft.js'
 import type { Queue } from './queue.js'
 import { sameDestinationConfiguration, sameServiceConfiguration } from './same-configuration.js'
@@ -83,7 +83,8 @@ export class PackedDestinations {
  * bytes of their keys, and compared by the bytes of their configuration.
  */
 export class PackedTable {
-  readonly #listing: Reply
+  readonly #listing: View
+  readonly #first: number
   readonly #index = new KeyIndex('service')
   readonly #destinationIndex = new KeyIndex('destination')
   readonly #keys = new Draft()
@@ -97,9 +98,15 @@ export class PackedTable {
   /** Numbers of the services. */
   readonly services: number[] = []
 
-  constructor(listing: Reply) {
+  /** @param first where the first of `count` listed services is */
+  constructor(listing: View, first: number, count: number) {
     this.#listing = listing
-    this.#index.begin(listing, serviceAt(listing, 0), serviceCount(listing))
+    this.#first = first
+    this.#index.begin(listing, first, count)
+  }
+
+  #at(service: number): number {
+    return this.#first + service * LISTED_SERVICE_SIZE
   }
 
   /** Takes in the next service, and the answer that lists its destinations. */
@@ -117,20 +124,20 @@ export class PackedTable {
 
   /** Whether a service is configured as the draft has it. */
   isConfiguredAs({ view, serviceAt: at }: Draft, service: number): boolean {
-    return sameServiceConfiguration(this.#listing, serviceAt(this.#listing, service), view, at)
+    return sameServiceConfiguration(this.#listing, this.#at(service), view, at)
   }
 
   /** Puts a service into the draft as it is listed. */
   copy(service: number, draft: Draft): void {
-    draft.copyService(this.#listing, serviceAt(this.#listing, service))
+    draft.copyService(this.#listing, this.#at(service))
   }
 
   key(service: number): ServiceKey {
-    return readServiceKey(this.#listing, serviceAt(this.#listing, service))
+    return readServiceKey(this.#listing, this.#at(service))
   }
 
   service(service: number): Service {
-    return readService(this.#listing, serviceAt(this.#listing, service))
+    return readService(this.#listing, this.#at(service))
   }
 
   /** The destinations of a service. They can be looked at until those of another one are asked for. */
@@ -141,11 +148,12 @@ export class PackedTable {
     return this.#opened.destinations
   }
 
-  /** The destination with this key, which must be there. */
-  readDestination(service: number, destination: DestinationKey): ListedDestination {
+  /** The destination with this key; `undefined` if the service has none. */
+  readDestination(service: number, destination: DestinationKey): ListedDestination | undefined {
     const destinations = this.destinations(service)
     this.#keys.packDestinationKey(destination)
-    return destinations.read(destinations.find(this.#keys))
+    const number = destinations.find(this.#keys)
+    return number < 0 ? undefined : destinations.read(number)
   }
 
   /**
@@ -162,7 +170,7 @@ export class PackedTable {
 export async function readPackedTable(queue: Queue): Promise<PackedTable> {
   let packed: PackedTable | undefined
   for await (const { table, services, first, reply } of readTable(queue, false)) {
-    packed ??= Object.assign(new PackedTable(table), settingsOf(table))
+    packed ??= Object.assign(new PackedTable(table, serviceAt(table, 0), serviceCount(table)), settingsOf(table))
     for (const service of services) packed.add(service, reply, service - first)
   }
   return packed!

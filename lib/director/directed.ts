@@ -193,6 +193,10 @@ export class Directed {
     return next
   }
 
+  get isGrowing(): boolean {
+    return this.known.some(({ growsSince }) => growsSince !== undefined)
+  }
+
   /** Works out anew how it should be in the table. What goes and is not down leaves in peace. Returns whether there is something to tell about the quorum. */
   update(): boolean {
     this.#standing = decide(this.configuration, this.known, this.#standing)

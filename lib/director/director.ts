@@ -11,7 +11,8 @@ import { closedError, conflict } from '../model/errors.js'
 import type { DestinationKey, ListedTable, Persistence, ServiceKey } from '../model/types.js'
 import { keyOf, serviceId } from '../model/keys.js'
 import { connectionsGone } from '../state/draining.js'
-import type { InForce, Reconciler } from '../state/reconcile.js'
+import type { Reconciler } from '../state/reconcile.js'
+import type { InForce } from '../state/wanted.js'
 import { Directed, type Known } from './directed.js'
 import { canonicalKey, endpointId } from './keys.js'
 import { programMistakes } from './program-mistakes.js'
@@ -109,6 +110,10 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   #begun = false
   /** As of `performance.now()`. */
   #began = 0
+  /** Services of which something grows. */
+  readonly #growers = new Set<Directed>()
+  /** Services of which something waits for its connections to go. */
+  readonly #waiting = new Set<Directed>()
   #growing: NodeJS.Timeout | undefined
   #draining: NodeJS.Timeout | undefined
   #looking: Promise<void> = Promise.resolve()
@@ -391,7 +396,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     }
     if (changed.size === 0) return
     for (const directed of changed) this.#update(directed)
-    void this.#set()
+    void this.#handOver(changed)
     this.#watchGrowing()
     this.#watchDraining()
   }
@@ -428,6 +433,21 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       this.#run(directed, quorum ? configuration.onQuorumReached : configuration.onQuorumLost)
     }
     if (directed.isGone && directed.leaving.size === 0) this.#services.delete(directed.id)
+    const isHere = this.#services.has(directed.id)
+    for (const [some, isOne] of [[this.#growers, directed.isGrowing], [this.#waiting, directed.waiting(this.#began).size > 0]] as const) {
+      if (isHere && isOne) some.add(directed)
+      else some.delete(directed)
+    }
+  }
+
+  /** Has the table follow what has changed, whatever else there is. */
+  #handOver(changed: Iterable<Directed>): Promise<InForce> {
+    const [services, removed]: [Directed['desired'][], ServiceKey[]] = [[], []]
+    for (const { id, key, desired } of changed) {
+      if (this.#services.has(id)) services.push(desired)
+      else removed.push(key)
+    }
+    return this.#reconciler.update({ services, removed })
   }
 
   #set(): Promise<InForce> {
@@ -438,15 +458,17 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   #watchGrowing(): void {
     clearTimeout(this.#growing)
     const now = performance.now()
-    const next = Math.min(...[...this.#services.values()].map((directed) => directed.grow(now)), Infinity)
+    let next = Infinity
+    for (const directed of this.#growers) next = Math.min(next, directed.grow(now))
     if (next === Infinity || this.#closing !== undefined) return
     this.#growing = setTimeout(() => {
       const later = performance.now()
-      for (const directed of this.#services.values()) {
+      const growers = [...this.#growers]
+      for (const directed of growers) {
         directed.grow(later)
         this.#update(directed)
       }
-      void this.#set()
+      void this.#handOver(growers)
       this.#watchGrowing()
     }, Math.ceil(next) + 1)
   }
@@ -454,7 +476,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** Looks at the connections of what leaves, as long as anything does. */
   #watchDraining(): void {
     if (this.#draining !== undefined || this.#closing !== undefined) return
-    if (![...this.#services.values()].some((directed) => directed.waiting(this.#began).size > 0)) return
+    if (this.#waiting.size === 0) return
     this.#draining = setTimeout(() => {
       this.#looking = this.#look().finally(() => {
         this.#draining = undefined
@@ -467,8 +489,8 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   async #look(): Promise<void> {
     const { until, timeout, interval } = this.#settings.drain ?? PATIENCE
     const drained: Drained[] = []
-    let anyReleased = false
-    for (const directed of [...this.#services.values()]) {
+    const changed: Directed[] = []
+    for (const directed of [...this.#waiting]) {
       const waiting = directed.waiting(this.#began)
       if (waiting.size === 0) continue
       // An error of the way to the kernel is told by the reconciler too; here the next look is another try.
@@ -492,11 +514,11 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         if (leaves && found !== undefined) drained.push({ service: directed.key, destination: endpoint, connections: found.activeConnections + found.inactiveConnections })
       }
       if (!released) continue
-      anyReleased = true
+      changed.push(directed)
       this.#update(directed)
     }
-    if (!anyReleased) return
-    this.#set().then(() => drained.forEach((one) => this.#tell('drained', one)), () => {})
+    if (changed.length === 0) return
+    this.#handOver(changed).then(() => drained.forEach((one) => this.#tell('drained', one)), () => {})
   }
 
   /**

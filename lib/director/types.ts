@@ -2,7 +2,8 @@ import type { CheckFailure } from '../checks/index.js'
 import type { DirectorConfiguration } from '../configuration/types.js'
 import type { Ipvs } from '../ipvs.js'
 import type { DestinationKey, ServiceKey } from '../model/types.js'
-import type { ReconcilerEvents, ReconcileOptions } from '../state/reconcile.js'
+import type { ReconcileOptions } from '../state/pace.js'
+import type { ReconcilerEvents } from '../state/reconcile.js'
 import type { DrainOptions, Ownership } from '../state/types.js'
 
 /** Options of a {@link Director}. All times are in seconds, fractions allowed. */

@@ -5,7 +5,7 @@ import { conflict, invalidType, isArgumentError } from '../model/errors.js'
 import { destinationId, endpointWords, keyOf, serviceId, serviceWords } from '../model/keys.js'
 import type { Destination, DestinationInput, ServiceKey } from '../model/types.js'
 import { PROTOCOLS } from '../model/vocabulary.js'
-import type { DesiredState } from './desired.js'
+import { isNamed, type DesiredEntry, type DesiredState } from './desired.js'
 import { destinationDifferences, isDestinationAsListed, isServiceAsListed, serviceDifferences } from './differences.js'
 import { placed } from './located.js'
 import type { PlanSettings } from './options.js'
@@ -19,9 +19,9 @@ function append<Element>(to: Element[], elements: readonly Element[]): void {
   for (const element of elements) to.push(element)
 }
 
-const servicePath = (number: number): string => `desired.services[${number}]`
+const servicePath = ({ list, number }: DesiredEntry): string => `${list}[${number}]`
 
-const destinationPath = (number: number, i: number): string => `${servicePath(number)}.destinations[${i}]`
+const destinationPath = (entry: DesiredEntry, i: number): string => `${servicePath(entry)}.destinations[${i}]`
 
 /** Whether what should be a service has a key that can be written as text. */
 const hasPlainKey = (entry: unknown): entry is ServiceKey =>
@@ -50,19 +50,20 @@ class Planner {
   }
 
   /** Plans what makes a service as desired. */
-  *service(number: number, entry: unknown, destinations: unknown): Steps {
-    this.#packService(entry, number)
+  *service(entry: DesiredEntry): Steps {
+    const { destinations } = entry
+    this.#packService(entry)
     const key = this.#draft.serviceKey()
     const service = this.table.find(this.#draft)
-    if (service < 0 ? this.#added.has(serviceId(key)) : this.#claimed[service] === 1) throw conflict(servicePath(number), `names ${serviceWords(key)} a second time`)
-    if (!Array.isArray(destinations)) throw invalidType(`${servicePath(number)}.destinations`, 'an array', destinations)
-    if (this.settings.shared && !this.settings.owns(key)) throw conflict(servicePath(number), `is ${serviceWords(key)}, which is outside what options.owns says`)
+    if (service < 0 ? this.#added.has(serviceId(key)) : this.#claimed[service] === 1) throw conflict(servicePath(entry), `names ${serviceWords(key)} a second time`)
+    if (!Array.isArray(destinations)) throw invalidType(`${servicePath(entry)}.destinations`, 'an array', destinations)
+    if (this.settings.shared && !this.settings.owns(key)) throw conflict(servicePath(entry), `is ${serviceWords(key)}, which is outside what options.owns says`)
     if (service < 0) {
       this.#added.add(serviceId(key))
-      yield* this.#addService(key, destinations, number)
+      yield* this.#addService(key, destinations, entry)
     } else {
       this.#claimed[service] = 1
-      yield* this.#changeService(service, key, destinations, number)
+      yield* this.#changeService(service, key, destinations, entry)
     }
     if (worked()) yield
   }
@@ -71,43 +72,44 @@ class Planner {
    * Puts a desired service into the draft. Other programs' entries can be configured as this library refuses to write: such a one can be
    * desired as it is listed, so that a snapshot is a desired state whatever is in it.
    */
-  #packService(entry: unknown, number: number): void {
+  #packService(entry: DesiredEntry): void {
+    const given: unknown = entry.service
     try {
-      this.#draft.packService(entry)
+      this.#draft.packService(given)
     } catch (error) {
-      const refusal = placed(error, servicePath(number), 'service')
-      if (!isArgumentError(error) || !hasPlainKey(entry)) throw refusal
-      const service = this.table.numberOf(serviceId(entry))
-      if (service < 0 || !isServiceAsListed(entry, this.table.service(service))) throw refusal
+      const refusal = placed(error, servicePath(entry), 'service')
+      if (!isArgumentError(error) || !hasPlainKey(given)) throw refusal
+      const service = this.table.numberOf(serviceId(given))
+      if (service < 0 || !isServiceAsListed(given, this.table.service(service))) throw refusal
       this.table.copy(service, this.#draft)
     }
   }
 
-  *#addService(key: ServiceKey, desired: readonly unknown[], number: number): Steps {
+  *#addService(key: ServiceKey, desired: readonly unknown[], entry: DesiredEntry): Steps {
     const { build } = this.staged
     const service = this.#draft.service()
     build.push({ type: 'addService', service, reason: 'the service is not in the table' })
     const added = new Set<string>()
     for (let i = 0; i < desired.length; i++) {
-      this.#packDestination(key, desired[i], number, i)
-      build.push({ type: 'addDestination', service: key, destination: this.#once(added, number, i), reason: 'its service is new' })
+      this.#packDestination(key, desired[i], entry, i)
+      build.push({ type: 'addDestination', service: key, destination: this.#once(added, entry, i), reason: 'its service is new' })
       if (worked()) yield
     }
     this.#retirement.warnOfZeroWeights(service, key, desired as readonly DestinationInput[])
   }
 
-  #packDestination(key: ServiceKey, destination: unknown, number: number, i: number): void {
+  #packDestination(key: ServiceKey, destination: unknown, entry: DesiredEntry, i: number): void {
     try {
       this.#draft.packDestination(key, destination)
     } catch (error) {
-      throw placed(error, destinationPath(number, i), 'destination')
+      throw placed(error, destinationPath(entry, i), 'destination')
     }
   }
 
   /** Packs a destination of a service that is there. As with services, one that is refused can be desired as it is listed. */
-  #packListed(listed: PackedDestinations, key: ServiceKey, destination: unknown, number: number, i: number): void {
+  #packListed(listed: PackedDestinations, key: ServiceKey, destination: unknown, entry: DesiredEntry, i: number): void {
     try {
-      this.#packDestination(key, destination, number, i)
+      this.#packDestination(key, destination, entry, i)
     } catch (error) {
       if (!isArgumentError(error) || !this.#isListed(listed, destination)) throw error
     }
@@ -127,18 +129,18 @@ class Planner {
   }
 
   /** The packed destination, which is none of those that were added before. */
-  #once(added: Set<string>, number: number, i: number): Destination {
+  #once(added: Set<string>, entry: DesiredEntry, i: number): Destination {
     const destination = this.#draft.destination()
     const id = destinationId(destination)
-    if (added.has(id)) throw conflict(destinationPath(number, i), `names ${endpointWords(destination)} a second time`)
+    if (added.has(id)) throw conflict(destinationPath(entry, i), `names ${endpointWords(destination)} a second time`)
     added.add(id)
     return destination
   }
 
-  *#changeService(service: number, key: ServiceKey, desired: readonly unknown[], number: number): Steps {
+  *#changeService(service: number, key: ServiceKey, desired: readonly unknown[], entry: DesiredEntry): Steps {
     const { build, retire } = this.staged
     const before = build.length + retire.length
-    const leftOver = yield* this.#changeDestinations(service, key, desired, number)
+    const leftOver = yield* this.#changeDestinations(service, key, desired, entry)
     if (!this.table.isConfiguredAs(this.#draft, service)) {
       const configuration = this.#draft.service()
       const differences = serviceDifferences(this.table.service(service), configuration)
@@ -149,7 +151,7 @@ class Planner {
   }
 
   /** Plans what makes the destinations of a service as desired; returns the numbers of those that are not desired, `undefined` for none. */
-  *#changeDestinations(service: number, key: ServiceKey, desired: readonly unknown[], number: number): Steps<number[] | undefined> {
+  *#changeDestinations(service: number, key: ServiceKey, desired: readonly unknown[], entry: DesiredEntry): Steps<number[] | undefined> {
     const { build, retire } = this.staged
     const listed = this.table.destinations(service)
     const { count } = listed
@@ -159,14 +161,14 @@ class Planner {
     let remaining = count
     for (let i = 0; i < desired.length; i++) {
       if (worked()) yield
-      this.#packListed(listed, key, desired[i], number, i)
+      this.#packListed(listed, key, desired[i], entry, i)
       const found = listed.find(this.#draft)
       if (found < 0) {
-        const destination = this.#once(added ??= new Set(), number, i)
+        const destination = this.#once(added ??= new Set(), entry, i)
         build.push({ type: 'addDestination', service: key, destination, reason: 'the destination is not in the table' })
         continue
       }
-      if (claimed[found] === 1) throw conflict(destinationPath(number, i), `names ${endpointWords(this.#draft.destination())} a second time`)
+      if (claimed[found] === 1) throw conflict(destinationPath(entry, i), `names ${endpointWords(this.#draft.destination())} a second time`)
       claimed[found] = 1
       remaining--
       if (listed.isConfiguredAs(this.#draft, found)) continue
@@ -251,8 +253,11 @@ class Planner {
   }
 
   /** Plans all services: the desired ones, then those that are left over. */
-  *services({ services, destinations }: DesiredState): Steps {
-    for (let i = 0; i < services.length; i++) yield* this.service(i, services[i], destinations[i])
+  *services({ services, only }: DesiredState): Steps {
+    for (const entry of services) {
+      if (only === undefined || isNamed(entry, only)) yield* this.service(entry)
+      else if (worked()) yield
+    }
     for (const service of this.table.services) if (this.#claimed[service] === 0) yield* this.leftOver(service)
   }
 
@@ -270,11 +275,14 @@ class Planner {
   }
 }
 
-/** Plans how the listed table becomes the desired one. The event loop has its turns meanwhile. */
+/**
+ * Plans how the listed table becomes the desired one. Where some services are named, these alone: then the table has nothing else. The event
+ * loop has its turns meanwhile.
+ */
 export async function planTable(desired: DesiredState, table: PackedTable, settings: PlanSettings, expired: Expired = () => false): Promise<StagedPlan> {
   const planner = new Planner(table, settings, expired)
   await inPieces(planner.services(desired))
-  const { timeouts, daemons } = desired
+  const { timeouts, daemons } = desired.only === undefined ? desired : { timeouts: undefined, daemons: undefined }
   if (timeouts !== undefined) planTimeouts(timeouts, table.timeouts, planner.staged)
   // No range of services says whose a daemon is.
   if (daemons !== undefined) planDaemons(daemons, table.daemons, settings.prune && !settings.shared, planner.staged)

@@ -2,7 +2,7 @@ import type { PackedTable } from '../client/packed-table.js'
 import { pause, worked } from '../client/pause.js'
 import type { Operation } from '../model/types.js'
 import type { DesiredState } from './desired.js'
-import type { TableHandle } from './handle.js'
+import { readTable, type TableHandle } from './handle.js'
 import type { ApplySettings } from './options.js'
 import { planTable } from './plan.js'
 import type { Expired } from './retire.js'
@@ -44,7 +44,7 @@ export interface Found {
 export async function readAndPlan(handle: TableHandle, desired: DesiredState, settings: ApplySettings, expired?: Expired): Promise<Found> {
   const look = async (): Promise<Found> => {
     settings.signal?.throwIfAborted()
-    const table = await handle.table()
+    const table = await readTable(handle, desired)
     return { table, staged: await planTable(desired, table, settings, expired) }
   }
   let found = await look()

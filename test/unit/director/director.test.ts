@@ -104,6 +104,23 @@ describe('a director', () => {
     expect(ups).toHaveLength(1)
   })
 
+  test('reads and changes the one service that a decision is about, however many there are', async () => {
+    const others = Array.from({ length: 100 }, (_, i) => ({ ...web, port: 1000 + i, destinations: [sorry] }))
+    const director = direct({ configuration: { services: [...service([real(0), real(1)]).services, ...others] }, interval: 1000, drain: false })
+    await director.inForce()
+    await once(director, 'settled')
+    const listed: boolean[] = []
+    kernel.before = ({ command, dump }) => {
+      if (command === 'getService') listed.push(dump)
+    }
+    servers[1].isWell = false
+    await until(() => Promise.resolve(table()), (now) => now.includes('tcp 10.0.0.1:80 0=1'), 20)
+    servers[1].isWell = true
+    await until(() => Promise.resolve(table()), (now) => now.includes('tcp 10.0.0.1:80 0=1 1=1'), 20)
+    expect(new Set(listed)).toEqual(new Set([false]))
+    expect(table()).toHaveLength(101)
+  })
+
   test('lets the fallback in before anything goes out, and the living in before the fallback goes', async () => {
     const director = direct({ configuration: service([real(0), real(1)], { quorum: 2, fallback: sorry }), drain: false })
     const quorums = told(director, 'quorum')
@@ -441,8 +458,8 @@ describe('coming back', () => {
     const weights: number[] = []
     servers[0].isWell = false
     await becomes('tcp 10.0.0.1:80 1=1')
-    director.on('applied', ({ done }) => {
-      for (const { operation } of done) if ('destination' in operation && operation.destination.port === servers[0].port) weights.push((operation.destination as { weight: number }).weight)
+    director.on('applied', ({ plan }) => {
+      for (const operation of plan.operations) if ('destination' in operation && operation.destination.port === servers[0].port) weights.push((operation.destination as { weight: number }).weight)
     })
     servers[0].isWell = true
     await becomes('tcp 10.0.0.1:80 0=100 1=1')
