@@ -1,6 +1,7 @@
 #include "arp_socket.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
@@ -29,11 +30,15 @@ int openHere(int interface) {
 }  // namespace
 
 Napi::Value openArpSocket(const Napi::CallbackInfo& info) {
-  int chosen = info[0].As<Napi::Number>().Int32Value();
+  netlink::Descriptor chosen(fcntl(info[0].As<Napi::Number>().Int32Value(), F_DUPFD_CLOEXEC, 0));
   int interface = info[1].As<Napi::Number>().Int32Value();
-  int opened = 0;
-  auto visited = netlink::runInNamespace({{}, chosen}, [&] { opened = openHere(interface); });
-  if (visited.error) opened = visited.error;
+  int opened = -EBADF;
+  if (chosen && netlink::isCurrentNamespace(chosen)) {
+    opened = openHere(interface);
+  } else if (chosen) {
+    auto visited = netlink::runInNamespace({{}, chosen.number()}, [&] { opened = openHere(interface); });
+    if (visited.error) opened = visited.error;
+  }
   return Napi::Number::New(info.Env(), opened);
 }
 
