@@ -86,6 +86,10 @@ export interface CheckStatus {
   last?: { outcome: Exclude<Outcome, 'untried'>, words: string, at: number, row: number }
   /** Seconds that the last good answer took. */
   lastGood?: number
+  /** Seconds that the last answer took, good or bad. */
+  duration?: number
+  /** Answers since the check began, whichever destinations have it; 'untried' counts attempts without an answer. */
+  counts: Record<Outcome, number>
   /** Why it cannot be tried at present. */
   trouble?: string
 }

@@ -47,6 +47,8 @@ function otherNamespace(ipvs: Ipvs): number | undefined {
   return there === here ? undefined : ipvs.namespace
 }
 
+/** Destinations that the checks' thread is asked about at once. */
+const SLICE = 500
 /** A program is asked of no address. */
 const NOWHERE = { address: '0.0.0.0', port: 0 }
 /** The name that a director has in its network namespace. */
@@ -106,6 +108,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** Whether a configuration is in force. */
   #isInForce = false
   #looked: number | undefined
+  readonly #counts: DirectorStatus['counts'] = { applied: 0, refused: 0, failed: 0, programs: { good: 0, bad: 0, untried: 0 } }
   /** Whether a configuration has been taken. */
   #begun = false
   /** As of `performance.now()`. */
@@ -141,13 +144,15 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     this.#reconciler = ipvs.reconcile(undefined, { interval, jitter, backOff, coalesce: 0, ...prune ? { prune: 'all' } : { prune: 'owned', owns: isNamed } })
     this.#reconciler.on('applied', (result) => {
       this.#looked = Date.now()
+      this.#counts.applied += result.done
+      this.#counts.refused += result.refused.length
       this.#tell('applied', result)
     })
     this.#reconciler.on('settled', (state) => {
       this.#looked = Date.now()
       this.#tell('settled', state)
     })
-    this.#reconciler.on('failed', ({ error, result, retryIn }) => this.#tell('failed', { ...error !== undefined && { error }, ...result !== undefined && { result }, retryIn }))
+    this.#reconciler.on('failed', ({ error, result, retryIn }) => this.#tellFailure({ ...error !== undefined && { error }, ...result !== undefined && { result }, retryIn }))
     if (given !== undefined) this.#accept(given)
     else if (isFollowed) this.#follow(configuration)
   }
@@ -164,7 +169,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     try {
       return this.#accept(this.#complete(configuration)).inForce
     } catch (error) {
-      this.#tell('failed', { error, retryIn: Infinity })
+      this.#tellFailure({ error, retryIn: Infinity })
       return quiet(Promise.reject(error as Error))
     }
   }
@@ -184,14 +189,15 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         const { key, configuration: { group }, quorum, fallsBack, known, leaving } = directed
         return {
           service: key, ...group !== undefined && { group }, quorum, fallback: fallsBack,
-          destinations: known.map(({ endpoint, up, since, check, words }) => {
+          destinations: known.map(({ endpoint, up, since, ups, downs, check, words }) => {
             const weight = weights.get(endpointId(endpoint))
-            return { destination: endpoint, up, since, ...weight !== undefined && { weight }, ...check !== undefined && { check, words } }
+            return { destination: endpoint, up, since, ups, downs, ...weight !== undefined && { weight }, ...check !== undefined && { check, words } }
           }),
           draining: [...leaving.values()].map(({ endpoint }) => endpoint),
         }
       }),
       inForce: this.#isInForce,
+      counts: { ...this.#counts, programs: { ...this.#counts.programs } },
       ...this.#looked !== undefined && { looked: this.#looked },
     }
   }
@@ -202,14 +208,17 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
    * @throws Error before the first configuration is taken, while the thread is being started again, and of a closed director
    */
   async checks(): Promise<CheckerStatus['counts'] & { destinations: { service: ServiceKey, destination: DestinationKey, checks: CheckerStatus['destinations'][number]['checks'] }[] }> {
-    if (this.#checker === undefined) throw this.#closing === undefined ? new Error('the director has no configuration yet') : closedError()
-    const { destinations, counts } = await this.#checker.status()
-    return {
-      ...counts,
-      destinations: destinations.flatMap(({ id, checks }) => {
-        const found = this.#known.get(id)
-        return found === undefined ? [] : { service: found.directed.key, destination: found.known.endpoint, checks }
-      }),
+    const found: Awaited<ReturnType<Director['checks']>>['destinations'] = []
+    const ids = [...this.#known.keys()]
+    // Thousands of destinations in one answer would hold the event loop.
+    for (let from = 0; ; from += SLICE) {
+      if (this.#checker === undefined) throw this.#closing === undefined ? new Error('the director has no configuration yet') : closedError()
+      const { destinations, counts } = await this.#checker.status(ids.slice(from, from + SLICE))
+      for (const { id, checks } of destinations) {
+        const one = this.#known.get(id)
+        if (one !== undefined) found.push({ service: one.directed.key, destination: one.known.endpoint, checks })
+      }
+      if (from + SLICE >= ids.length) return { ...counts, destinations: found }
     }
   }
 
@@ -227,7 +236,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   #accept(configuration: CompleteConfiguration): Accepted {
     const taken = this.#taking.then(() => this.#take(configuration))
     this.#taking = taken.catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.#tell('failed', { error, retryIn: Infinity })
+      if (!this.#stop.signal.aborted) this.#tellFailure({ error, retryIn: Infinity })
     })
     const inForce = quiet(taken.then(async (set) => {
       const answer = await set()
@@ -249,14 +258,19 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         try {
           complete = this.#complete(next.value)
         } catch (error) {
-          this.#tell('failed', { error, retryIn: Infinity })
+          this.#tellFailure({ error, retryIn: Infinity })
         }
         if (complete !== undefined) await this.#accept(complete).taken.catch(() => {})
         // The iterable may never wait by itself.
         await turn()
       }
     }
-    next().catch((error: unknown) => this.#tell('failed', { error, retryIn: Infinity }))
+    next().catch((error: unknown) => this.#tellFailure({ error, retryIn: Infinity }))
+  }
+
+  #tellFailure(failure: DirectorEvents['failed'][0]): void {
+    this.#counts.failed++
+    this.#tell('failed', failure)
   }
 
   /** Emits an event. A listener that throws does to the process what it does anywhere in an async function, and nothing to the director. */
@@ -375,7 +389,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         return (await this.#ipvs.snapshot()).services
       } catch (error) {
         signal.throwIfAborted()
-        this.#tell('failed', { error, retryIn: pause })
+        this.#tellFailure({ error, retryIn: pause })
         await wait(pause * 1000, undefined, { signal })
       }
     }
@@ -421,6 +435,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     if (program === undefined || !directed.leads) return
     const { key: service } = directed
     this.#programs.run(known?.id ?? directed.id, program, ({ outcome, words, duration }) => {
+      this.#counts.programs[outcome]++
       this.#tell('program', { command: program.command, service, ...known !== undefined && { destination: known.endpoint }, outcome, words, duration })
     })
   }

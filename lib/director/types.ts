@@ -144,6 +144,9 @@ export interface DirectedDestinationStatus {
   up: boolean
   /** Since when, in milliseconds as of `Date.now()`. */
   since: number
+  /** How often it came up and went down since it was first named. */
+  ups: number
+  downs: number
   /** The weight that it should have in the table now; missing where it should not be there. */
   weight?: number
   /** The check that decided last, and what it found. */
@@ -169,6 +172,17 @@ export interface DirectorStatus {
   services: DirectedServiceStatus[]
   /** Whether a configuration is in force. */
   inForce: boolean
+  /** Numbers since the director began. */
+  counts: {
+    /** Changes that were made in the table. */
+    applied: number
+    /** Changes that the kernel refused, each try counted. */
+    refused: number
+    /** What did not work: the events 'failed'. */
+    failed: number
+    /** How programs to notify ended. */
+    programs: Record<ProgramEnd['outcome'], number>
+  }
   /** When the table was last seen to be as it should be, or was changed, in milliseconds as of `Date.now()`; missing before that. */
   looked?: number
 }

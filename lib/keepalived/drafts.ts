@@ -2,7 +2,7 @@ import type { DnsCheck, Url } from '../configuration/index.js'
 import type { Tunnel } from '../model/types.js'
 import type { Place } from './line.js'
 import type { Given } from './statement.js'
-import type { Vrrp } from './types.js'
+import type { PlacedProgram, Vrrp } from './types.js'
 
 /** What was read of a file, before anything is decided about it. */
 
@@ -170,6 +170,10 @@ export interface FileDraft {
   logAll: boolean
   notifyAtStart: boolean
   scriptUser?: { user: string, group?: string }
+  /** Who runs programs where nobody is named. */
+  defaultUser?: string
+  /** Programs that were read, in the order of their services. */
+  programs: PlacedProgram[]
   syncDaemon?: Given<NonNullable<Vrrp['syncDaemon']>>
   vrrp: Vrrp
 }

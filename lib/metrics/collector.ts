@@ -2,7 +2,9 @@ import { createRequire } from 'node:module'
 import { pause, worked } from '../client/pause.js'
 import { conflict, invalidType } from '../model/errors.js'
 import { metricsSettings, type MetricsOptions, type MetricsSettings } from './options.js'
-import { scrape, type Section } from './scrape.js'
+import type { Family } from './families.js'
+import { scrape } from './scrape.js'
+import type { Section } from './sums.js'
 
 /** The part of prom-client's `Registry` that the collector uses. */
 export interface MetricsRegistry {
@@ -95,8 +97,9 @@ export class IpvsCollector {
       throw invalidType(`options.registers[${i}]`, 'a registry of prom-client', registry)
     })
     this.#registers = registers as readonly MetricsRegistry[]
-    const { totals, backends, services } = this.#settings.families
-    for (const { name, help, type } of [...totals, ...backends, ...services]) {
+    const { families: { totals, backends, services }, director } = this.#settings
+    const ofDirector = Object.values(director?.families ?? {}).flat() as Family<never>[]
+    for (const { name, help, type } of [...totals, ...backends, ...services, ...ofDirector]) {
       this.#metrics.set(name, new CollectedMetric(name, help, type, () => this.#values(name)))
     }
     this.#register()

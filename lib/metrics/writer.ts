@@ -19,6 +19,11 @@ const FORMATS = new Map([
   }],
 ])
 
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '\n': '\\n' }
+
+/** A label's value as both formats want it. */
+const escaped = (value: string): string => /[\\"\n]/.test(value) ? value.replace(/[\\"\n]/g, (character) => ESCAPES[character]) : value
+
 /** Characters of a piece. */
 const PIECE = 64 * 1024
 
@@ -28,7 +33,9 @@ const PIECE = 64 * 1024
  *
  * A firewall-mark service has no address: `proto` is 'FWM', `local_mark` is the mark in eight hexadecimal digits, and `local_address` is
  * empty. The `family` label of service metrics distinguishes the marks of both address families. Destination metrics lack it, so
- * destinations with the same address under both are added up, as in node_exporter. No label value needs escaping.
+ * destinations with the same address under both are added up, as in node_exporter.
+ *
+ * With the option `director` it tells of a director too: which backends are up, how often each check was good, bad or could not be tried.
  */
 export class MetricsWriter {
   readonly #settings: MetricsSettings
@@ -53,7 +60,7 @@ export class MetricsWriter {
     let piece = ''
     for (const { families, names, labels, values } of sections) {
       const texts: string[] = []
-      const textOf = (i: number): string => names.length === 0 ? '' : `{${names.map((name, j) => `${name}="${labels[i][j]}"`).join(',')}}`
+      const textOf = (i: number): string => names.length === 0 ? '' : `{${names.map((name, j) => `${name}="${escaped(labels[i][j])}"`).join(',')}}`
       for (const [f, { name, help, type }] of families.entries()) {
         const family = familyName(name)
         piece += `# HELP ${family} ${help}\n# TYPE ${family} ${type}\n`

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { DirectedDestination, DirectedService, Parsed, ParseOptions, Program } from 'ipvs/keepalived'
 import { destination, read, said, service, withVirtual } from './support/read.js'
 
 const checks = (lines: string): unknown => destination(withVirtual('', lines)).checks
@@ -42,6 +43,37 @@ describe('each kind of check', () => {
   test('certificates and users are those of the whole file', () => {
     const text = `SSL { certificate /c\n key /k\n ca /a\n password p }\nglobal_defs { script_user u g }\n${withVirtual('', 'SSL_GET { url { path / } }\nMISC_CHECK { misc_path /bin/x }\nnotify_up /bin/y')}`
     expect(destination(text)).toMatchObject({ checks: [{ tls: { certificate: '/c', key: '/k', authorities: '/a', passphrase: 'p' } }, { user: 'u', group: 'g' }], onUp: { command: ['/bin/y'], user: 'u', group: 'g' } })
+  })
+})
+
+describe('who runs a program', () => {
+  const text = (globals: string, line = '/bin/x') => `global_defs { ${globals} }\n${withVirtual(`quorum_up ${line}\nquorum_down ${line}`, `notify_up ${line}\nnotify_down ${line}\nMISC_CHECK { misc_path ${line} }`)}`
+  const accounts = (parsed: Parsed): unknown[] => {
+    const [{ onQuorumReached, onQuorumLost, destinations: [{ onUp, onDown, checks }] }] = parsed.configuration!.services as [Required<DirectedService> & { destinations: [DirectedDestination] }]
+    return [onQuorumReached, onQuorumLost, onUp, onDown, checks![0] as Program].map((program) => [program!.user, program!.group])
+  }
+  const all = (user?: string, group?: string): unknown[] => Array<unknown>(5).fill([user, group])
+
+  test.each<[string, string, ParseOptions, unknown[], number]>([
+    ['the line itself', text('script_user u g', '"/bin/x" w h'), { scriptUser: 'k' }, all('w', 'h'), 0],
+    ['the line itself, with the group of its user', text('script_user u g', '/bin/x w'), {}, all('w'), 0],
+    ['script_user', text('script_user u g'), { scriptUser: 'k' }, all('u', 'g'), 0],
+    ['the user that keepalived takes', text(''), { scriptUser: 'k' }, all('k'), 0],
+    ['the director, which is told', text(''), {}, all(), 5],
+  ])('%s', (_, file, options, expected, warnings) => {
+    const parsed = read(file, options)
+    expect(accounts(parsed)).toEqual(expected)
+    const told = parsed.diagnostics.map(({ severity, message }) => `${severity}: ${message}`)
+    expect(told).toEqual(Array<string>(warnings).fill('warning: /bin/x runs as the director does, which is root as a rule: neither the line nor script_user names a user, and there is no keepalived_script'))
+  })
+
+  test('the user of a MISC_CHECK comes before script_user', () => {
+    expect(destination(`global_defs { script_user u g }\n${withVirtual('', 'MISC_CHECK { misc_path /bin/x\n user m }')}`).checks).toMatchObject([{ user: 'm' }])
+  })
+
+  test('each program is told with its place, once', () => {
+    const { programs } = read(`virtual_server_group g { 192.0.2.1-3 80 }\n${withVirtual('', 'notify_up "/bin/x a" u\nMISC_CHECK { misc_path /bin/y }').replace('192.0.2.1 80', 'group g')}`, { scriptUser: 'k' })
+    expect(programs.map(({ command, user, line, file }) => [command.join(' '), user, line, file])).toEqual([['/bin/y', 'k', 9, 'k'], ['/bin/x a', 'u', 8, 'k']])
   })
 })
 
