@@ -42,9 +42,9 @@ describe('addresses as they come and go', () => {
     const watch = iterate()
     const [{ type }] = await events(watch, 1)
     expect(type).toBe('list')
-    await namespace.ip('addr add 10.0.0.100/32 dev eth0', 'addr add fd00::100/128 dev lo nodad', 'addr del 10.0.0.100/32 dev eth0')
+    await namespace.ip('addr add 10.0.0.100/32 dev eth0', 'addr add 10.9.9.9/32 dev lo', 'addr del 10.0.0.100/32 dev eth0')
     expect(texts(await events(watch, 3))).toEqual([
-      'added 10.0.0.100/32 eth0 global', 'added fd00::100/128 lo global', 'removed 10.0.0.100/32 eth0 global',
+      'added 10.0.0.100/32 eth0 global', 'added 10.9.9.9/32 lo global', 'removed 10.0.0.100/32 eth0 global',
     ])
     await watch.return!()
   })
