@@ -45,6 +45,8 @@ export default defineConfig([
       'metrics': 'dist/metrics/index.js',
       'keepalived': 'dist/keepalived/index.js',
       'director': 'dist/director/index.js',
+      'network': 'dist/network/index.js',
+      'doctor': 'dist/host/index.js',
       'checks-worker': 'dist/checks/worker.js',
       'configuration-worker': 'dist/sources/worker.js',
     },

@@ -11,6 +11,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^ipvs$/, replacement: at('lib/index.ts') },
+      { find: /^ipvs\/doctor$/, replacement: at('lib/host/index.ts') },
       { find: /^ipvs\/(.+)$/, replacement: at('lib/$1/index.ts') },
     ],
   },

@@ -1,6 +1,7 @@
 {
   "variables": {
     "netlink_sources": [
+      "netlink/channel.cc",
       "netlink/exchange.cc",
       "netlink/family.cc",
       "netlink/network_namespace.cc",
@@ -16,6 +17,8 @@
     ],
     "node_sources": [
       "node/addon.cc",
+      "node/arp_socket.cc",
+      "node/channel_handle.cc",
       "node/handle.cc",
       "node/open.cc",
       "node/schema.cc",

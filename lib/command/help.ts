@@ -52,6 +52,7 @@ Listing
   -L --daemon                  the sync daemons
   * -L … --json                any of these as JSON
   * ipvs top                   services and destinations by traffic, live; ipvs top --help
+  * ipvs doctor                what this machine lacks for load balancing; ipvs doctor --help
 
 A load balancer that runs by itself
   * ipvs director              checks real servers and keeps the table right, from a keepalived.conf; ipvs director --help

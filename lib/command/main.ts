@@ -13,6 +13,8 @@ async function main(args: readonly string[]): Promise<number> {
       return (await import('./director/director.js')).director(args.slice(1))
     case 'digest':
       return (await import('./digest.js')).digest(args.slice(1))
+    case 'doctor':
+      return (await import('./doctor.js')).doctor(args.slice(1))
     case '-h':
     case '--help':
       print((await import('./help.js')).helpText())

@@ -16,11 +16,14 @@ export interface NamespaceFile {
   operation: Request
 }
 
+/** What opens files in a network namespace. */
+export type Opener = Pick<NativeHandle, 'openInNamespace'>
+
 /** Closes what the addon has opened. In worker threads `fs.close` warns about a descriptor that `fs` has not opened. */
 const close = (descriptor: number): void => addon.closeDescriptor(descriptor)
 
 /** /proc shows the namespace of the opening thread. If the handle's is another one, a thread enters it, which needs CAP_SYS_ADMIN. */
-function open(handle: NativeHandle, { path, operation }: NamespaceFile, flags: number): number {
+function open(handle: Opener, { path, operation }: NamespaceFile, flags: number): number {
   const descriptor = handle.openInNamespace(path, flags)
   if (descriptor < 0) throw fileError(descriptor, path, operation)
   return descriptor
@@ -44,7 +47,7 @@ function fileError(errno: number, path: string, operation: Request): IpvsError {
 }
 
 /** Reads a file piece by piece, without blocking the event loop. */
-export async function* readPieces(handle: NativeHandle, file: NamespaceFile): AsyncGenerator<string> {
+export async function* readPieces(handle: Opener, file: NamespaceFile): AsyncGenerator<string> {
   const descriptor = open(handle, file, constants.O_RDONLY)
   try {
     const buffer = Buffer.allocUnsafe(CHUNK)
@@ -59,7 +62,7 @@ export async function* readPieces(handle: NativeHandle, file: NamespaceFile): As
 }
 
 /** The same on the calling thread. */
-export function* readPiecesSync(handle: NativeHandle, file: NamespaceFile): Generator<string> {
+export function* readPiecesSync(handle: Opener, file: NamespaceFile): Generator<string> {
   const descriptor = open(handle, file, constants.O_RDONLY)
   try {
     const buffer = Buffer.allocUnsafe(CHUNK)
@@ -74,16 +77,16 @@ export function* readPiecesSync(handle: NativeHandle, file: NamespaceFile): Gene
 }
 
 /** Reads a whole file. */
-export async function readText(handle: NativeHandle, file: NamespaceFile): Promise<string> {
+export async function readText(handle: Opener, file: NamespaceFile): Promise<string> {
   let text = ''
   for await (const piece of readPieces(handle, file)) text += piece
   return text
 }
 
-export const readTextSync = (handle: NativeHandle, file: NamespaceFile): string => [...readPiecesSync(handle, file)].join('')
+export const readTextSync = (handle: Opener, file: NamespaceFile): string => [...readPiecesSync(handle, file)].join('')
 
 /** Writes a setting, which the kernel takes or refuses as a whole. */
-export async function writeText(handle: NativeHandle, file: NamespaceFile, text: string): Promise<void> {
+export async function writeText(handle: Opener, file: NamespaceFile, text: string): Promise<void> {
   const descriptor = open(handle, file, constants.O_WRONLY)
   try {
     await writeAt(descriptor, Buffer.from(text, 'latin1'))
@@ -94,7 +97,7 @@ export async function writeText(handle: NativeHandle, file: NamespaceFile, text:
   }
 }
 
-export function writeTextSync(handle: NativeHandle, file: NamespaceFile, text: string): void {
+export function writeTextSync(handle: Opener, file: NamespaceFile, text: string): void {
   const descriptor = open(handle, file, constants.O_WRONLY)
   try {
     writeSync(descriptor, text)

@@ -14,6 +14,18 @@ export interface Addon {
   /** Opens a handle and blocks the calling thread meanwhile. Throws an {@link OpenFailure}. */
   openSync(options: NativeOpenOptions): NativeHandle
   /**
+   * Opens a channel for a protocol of netlink(7) (0: NETLINK_ROUTE) that listens to multicast groups. `receiveBuffer` is in bytes, 0 for
+   * the system's default. `netns` is the path or the descriptor of a network namespace. Blocks the calling thread for as long as entering
+   * that takes. Throws an {@link OpenFailure}.
+   */
+  openChannel(protocol: number, groups: Uint32Array, receiveBuffer: number, netns?: string | number): NativeChannel
+  /**
+   * Opens a packet socket for ARP frames, with their Ethernet headers, on the interface with an index in the network namespace of a
+   * descriptor. It never waits; `fs.readSync` and `fs.writeSync` can use it. Returns a descriptor, which the caller closes with
+   * {@link closeDescriptor}, or a negative errno (EPERM: needs CAP_NET_RAW).
+   */
+  openArpSocket(namespace: number, index: number): number
+  /**
    * Moves the calling worker thread, and no other, into the network namespace of a descriptor. The caller keeps the descriptor. libuv's
    * threads (`fs`, `dns.lookup`) stay where they are. Throws on the main thread. Returns 0 or a negative errno.
    */
@@ -44,6 +56,25 @@ export interface NativeOpenOptions {
   /** Requested size in bytes; the addon chooses if it is left out. */
   receiveBuffer?: number
   sendBuffer?: number
+}
+
+/** A netlink socket with a thread of its own that sends and listens. */
+export interface NativeChannel {
+  /** Sends messages as one datagram. The bytes are copied. */
+  send(messages: Uint8Array): void
+  /**
+   * Set by the channel's user. Called with the netlink messages that have arrived, one behind the other, and with what went wrong before
+   * they did: 0, -ENOBUFS where messages were lost, or the negative errno of a send or receive that failed.
+   */
+  onMessages?: (messages: ArrayBuffer, errno: number) => void
+  /** Whether the channel keeps the event loop alive. It does not at first. Only a held channel is kept from the garbage collector. */
+  hold(on: boolean): void
+  /** Descriptor of the channel's network namespace, open until `close`; -1 where /proc is not mounted. */
+  readonly namespace: number
+  /** As {@link NativeHandle.openInNamespace}. */
+  openInNamespace(path: string, flags: number): number
+  /** Ends the thread and closes the descriptors. Nothing arrives any more. */
+  close(): void
 }
 
 /** The step at which opening failed. */

@@ -70,4 +70,18 @@ bool isCurrentNamespace(const Descriptor& networkNamespace) {
          own.stx_dev_minor == other.stx_dev_minor;
 }
 
+int openInNamespace(const Descriptor& networkNamespace, const char* path, int flags) {
+  auto open = [&] {
+    int opened = ::open(path, flags | O_CLOEXEC);
+    return opened < 0 ? -errno : opened;
+  };
+  // No descriptor: /proc was not mounted when it should have been opened.
+  if (!networkNamespace) return -ENOENT;
+  // Avoids setns(), which needs CAP_SYS_ADMIN even for the thread's own namespace.
+  if (isCurrentNamespace(networkNamespace)) return open();
+  int opened = 0;
+  auto visited = runInNamespace({{}, networkNamespace.number()}, [&] { opened = open(); });
+  return visited.error ? visited.error : opened;
+}
+
 }  // namespace netlink

@@ -33,4 +33,9 @@ int currentNamespace(Descriptor& current);
 /// Whether this is the calling thread's own namespace. Needs no capability.
 bool isCurrentNamespace(const Descriptor& networkNamespace);
 
+/// Opens a file as a thread inside the namespace would, which matters for files of /proc. Needs CAP_SYS_ADMIN
+/// unless that is the calling thread's own namespace. Returns a descriptor, which the caller closes, or a
+/// negative errno.
+int openInNamespace(const Descriptor& networkNamespace, const char* path, int flags);
+
 }  // namespace netlink

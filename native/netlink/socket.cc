@@ -54,6 +54,11 @@ int Socket::open(int protocol, DatagramSize datagrams, BufferSizes sizes) {
   return 0;
 }
 
+int Socket::join(std::uint32_t group) {
+  int error = setsockopt(descriptor_.number(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group);
+  return error == 0 ? 0 : -errno;
+}
+
 int Socket::send(ByteView datagram) {
   while (::send(descriptor_.number(), datagram.data(), datagram.size(), 0) < 0) {
     if (errno != EINTR) return -errno;

@@ -31,6 +31,12 @@ class Socket final : public Transport {
   int open(int protocol, DatagramSize datagrams, BufferSizes sizes);
   void close() { descriptor_.reset(); }
 
+  /// Joins a multicast group of the protocol. Returns 0 or a negative errno.
+  int join(std::uint32_t group);
+
+  /// The socket's descriptor, to wait for.
+  int number() const { return descriptor_.number(); }
+
   /// The sizes as the kernel reports them.
   BufferSizes bufferSizes() const { return sizes_; }
 

@@ -1,6 +1,9 @@
-// The addon: { schema, open(options), openSync(options) }, and the functions of thread_network.h.
+// The addon: { schema, open(options), openSync(options) }, and the functions of channel_handle.h, arp_socket.h
+// and thread_network.h.
 #include "addon.h"
 
+#include "arp_socket.h"
+#include "channel_handle.h"
 #include "handle.h"
 #include "open.h"
 #include "schema.h"
@@ -9,10 +12,12 @@
 namespace node_ipvs {
 
 static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new Addon{Handle::define(env)});
+  env.SetInstanceData(new Addon{Handle::define(env), ChannelHandle::define(env)});
   exports.Set("schema", makeSchema(env));
   exports.Set("open", Napi::Function::New<openAsync>(env, "open"));
   exports.Set("openSync", Napi::Function::New<openSync>(env, "openSync"));
+  exports.Set("openChannel", Napi::Function::New<openChannel>(env, "openChannel"));
+  exports.Set("openArpSocket", Napi::Function::New<openArpSocket>(env, "openArpSocket"));
   exports.Set("enterNamespace", Napi::Function::New<enterNamespace>(env, "enterNamespace"));
   exports.Set("openSocket", Napi::Function::New<openSocket>(env, "openSocket"));
   exports.Set("sendTo", Napi::Function::New<sendTo>(env, "sendTo"));

@@ -7,6 +7,7 @@ namespace node_ipvs {
 
 struct Addon {
   Napi::FunctionReference handleClass;
+  Napi::FunctionReference channelClass;
 };
 
 }  // namespace node_ipvs

@@ -31,14 +31,6 @@ OpenOptions readOptions(const Napi::CallbackInfo& info) {
   return options;
 }
 
-Napi::Error toError(Napi::Env env, const OpenError& failure) {
-  Napi::Error error = Napi::Error::New(env, std::string("IPVS could not be opened: ") + failure.step);
-  error.Set("step", Napi::String::New(env, failure.step));
-  error.Set("errno", static_cast<double>(failure.error));
-  if (!failure.text.empty()) error.Set("text", Napi::String::New(env, failure.text));
-  return error;
-}
-
 // Callbacks still arrive while an environment is being torn down, for instance that of a terminated worker
 // thread. JavaScript cannot run then.
 bool canRunJavaScript(Napi::Env env) {
@@ -143,6 +135,14 @@ class Opening {
 };
 
 }  // namespace
+
+Napi::Error toError(Napi::Env env, const OpenError& failure) {
+  Napi::Error error = Napi::Error::New(env, std::string("IPVS could not be opened: ") + failure.step);
+  error.Set("step", Napi::String::New(env, failure.step));
+  error.Set("errno", static_cast<double>(failure.error));
+  if (!failure.text.empty()) error.Set("text", Napi::String::New(env, failure.text));
+  return error;
+}
 
 Napi::Value openAsync(const Napi::CallbackInfo& info) {
   napi_deferred deferred;

@@ -7,7 +7,12 @@
 
 #include <napi.h>
 
+#include "session.h"
+
 namespace node_ipvs {
+
+/// The error of a failed open.
+Napi::Error toError(Napi::Env env, const OpenError& failure);
 
 Napi::Value openAsync(const Napi::CallbackInfo& info);
 Napi::Value openSync(const Napi::CallbackInfo& info);

@@ -1,9 +1,5 @@
 #include "session.h"
 
-#include <fcntl.h>
-
-#include <cerrno>
-
 namespace node_ipvs {
 
 Session::Session(std::unique_ptr<Sockets> sockets, netlink::Descriptor networkNamespace)
@@ -41,20 +37,6 @@ std::unique_ptr<Session> Session::open(const OpenOptions& options, OpenError& er
     return nullptr;
   }
   return session;
-}
-
-int Session::openInNamespace(const char* path, int flags) const {
-  auto open = [&] {
-    int opened = ::open(path, flags | O_CLOEXEC);
-    return opened < 0 ? -errno : opened;
-  };
-  // No namespace descriptor: /proc was not mounted when the session was opened.
-  if (!namespace_) return -ENOENT;
-  // Avoids setns(), which needs CAP_SYS_ADMIN even for the thread's own namespace.
-  if (netlink::isCurrentNamespace(namespace_)) return open();
-  int opened = 0;
-  auto visited = netlink::runInNamespace({{}, namespace_.number()}, [&] { opened = open(); });
-  return visited.error ? visited.error : opened;
 }
 
 }  // namespace node_ipvs

@@ -36,9 +36,10 @@ class Session {
   netlink::Socket::BufferSizes bufferSizes() const { return sockets_->requests.bufferSizes(); }
   /// The descriptor of the session's network namespace; -1 if /proc was not mounted.
   int networkNamespace() const { return namespace_.number(); }
-  /// Opens a file as a thread inside the session's network namespace would. Returns a descriptor, which the
-  /// caller closes, or a negative errno.
-  int openInNamespace(const char* path, int flags) const;
+  /// As `netlink::openInNamespace`.
+  int openInNamespace(const char* path, int flags) const {
+    return netlink::openInNamespace(namespace_, path, flags);
+  }
 
  private:
   struct Sockets {

@@ -1,0 +1,110 @@
+import { parseArgs } from 'node:util'
+import { examineDirector, examineRealServer, type Broken, type Finding, type Report } from '../host/index.js'
+import { Ipvs } from '../ipvs.js'
+import { isArgumentError } from '../model/errors.js'
+import { endpointWords, serviceWords } from '../model/keys.js'
+import { complain, json, print } from './output.js'
+
+const OPTIONS = {
+  on: { type: 'string', default: 'director' },
+  vip: { type: 'string', multiple: true },
+  netns: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const
+
+/** Exit statuses. */
+const status = { ready: 0, fault: 1, misused: 2, unreachable: 3, warnings: 4 } as const
+
+const help = `Usage: ipvs doctor [--on director|real-server] [--vip ADDRESS]… [--netns NAME] [--json]
+Says what a machine lacks for load balancing, whom that breaks, what the client sees, and what mends it. Changes nothing. Takes some seconds.
+
+  --on director      looks at the table, this machine and the traffic (the default)
+  --on real-server   looks at a machine that serves, which needs no IPVS
+  --vip ADDRESS      looks at this virtual address only (can be given again). A real server looks at whatever looks like one, unless it is told
+  --netns NAME       in a network namespace: its name or its path
+  --json             as JSON
+
+Exit status: 0 nothing is missing, 1 something is, 4 there are only warnings, 2 the command line is wrong, 3 no IPVS or no permission.
+`
+
+class UsageError extends Error {}
+
+type Given = ReturnType<typeof readOptions>
+
+function readOptions(args: readonly string[]) {
+  try {
+    const { values } = parseArgs({ args: [...args], options: OPTIONS })
+    if (!['director', 'real-server'].includes(values.on)) throw new UsageError(`--on '${values.on}'; expected director or real-server`)
+    return values
+  } catch (error) {
+    if (error instanceof TypeError && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')) throw new UsageError(error.message)
+    throw error
+  }
+}
+
+/** `ipvs doctor`: what is missing on this machine. Returns the exit status. */
+export async function doctor(args: readonly string[]): Promise<number> {
+  try {
+    const given = readOptions(args)
+    if (given.help) {
+      print(help)
+      return status.ready
+    }
+    const report = await examine(given)
+    print(given.json ? json(report) : report.findings.map(wordsOf).join('\n') + endOf(report))
+    if (report.findings.some(({ severity }) => severity === 'fault')) return status.fault
+    return report.findings.length > 0 ? status.warnings : status.ready
+  } catch (error) {
+    if (error instanceof UsageError) {
+      complain(`ipvs doctor: ${error.message}\nTry \`ipvs doctor --help' for more information.`)
+      return status.misused
+    }
+    if (!('code' in (error as object))) throw error
+    complain(`ipvs doctor: ${(error as Error).message}`)
+    return status.unreachable
+  }
+}
+
+async function examine({ on, vip, netns }: Given): Promise<Report> {
+  const place = netns === undefined ? {} : { netns }
+  const options = vip === undefined ? {} : { vips: vip }
+  try {
+    if (on === 'real-server') return await examineRealServer({ ...place, ...options })
+    await using ipvs = await Ipvs.open(place)
+    return await examineDirector(ipvs, options)
+  } catch (error) {
+    if (!isArgumentError(error)) throw error
+    if (error.field === 'netns') throw new UsageError(`--netns '${netns}'; expected the name or the path of a network namespace`)
+    throw new UsageError(`--vip '${vip?.[Number(/\d+/.exec(error.field)?.[0])]}'; expected an IPv4 or IPv6 address`)
+  }
+}
+
+/** So many places are named before the others are counted. */
+const MOST_NAMED = 5
+
+function brokenWords({ service, destination, address }: Broken): string {
+  const words = service === undefined ? address ?? '' : serviceWords(service)
+  return destination === undefined ? words : `${words} → ${endpointWords(destination)}`
+}
+
+const line = (title: string, text: string): string => `  ${title.padEnd(8)}${text}\n`
+
+function wordsOf({ severity, certainty, missing, breaks, client, mend, causes, row }: Finding): string {
+  const more = breaks.length - MOST_NAMED
+  return [
+    `${severity}, ${certainty}: ${missing} [${row}]\n`,
+    ...breaks.slice(0, MOST_NAMED).map((broken, index) => line(index === 0 ? 'breaks' : '', brokenWords(broken))),
+    ...more > 0 ? [line('', `and ${more} more`)] : [],
+    line('client', client),
+    ...mend.map((command, index) => line(index === 0 ? 'mend' : '', command)),
+    ...causes.flatMap(({ cause, mend: commands }, index) => [
+      line(index === 0 ? 'causes' : '', `${index + 1}. ${cause}`), ...commands.map((command) => line('', `   ${command}`)),
+    ]),
+  ].join('')
+}
+
+const endOf = ({ findings, notLooked }: Report): string => [
+  ...findings.length === 0 ? ['Nothing is missing, as far as can be seen from here.\n'] : [],
+  ...notLooked.map(({ what, why }) => `not looked: ${what} (${why})\n`),
+].join('')

@@ -1,0 +1,132 @@
+import { setTimeout } from 'node:timers/promises'
+import type { InterfaceAddress, Link, Neighbour, Network, Route, RouteOptions } from '../network/index.js'
+import { whoHas } from './arp-question.js'
+import { parseCounters, type Counters } from './counters.js'
+import { contains } from './subnet.js'
+import type { NotLooked } from './types.js'
+
+/** Milliseconds. */
+const LONGEST_RESOLUTION = 4_000
+const STEP = 100
+
+const COUNTERS = ['/proc/thread-self/net/snmp', '/proc/thread-self/net/netstat']
+
+/** What a machine tells of itself. Everything is read when it is asked for, and once. */
+export class Machine {
+  readonly #network: Network
+  readonly #routes = new Map<string, Promise<Route>>()
+  readonly #settings = new Map<string, Promise<string | undefined>>()
+  readonly #questions = new Map<string, Promise<string[] | undefined>>()
+  readonly #counted: Counters
+  /** How much the counters have grown from the first look to the last. */
+  #grown: Counters = new Map()
+
+  private constructor(network: Network, readonly links: readonly Link[], readonly addresses: readonly InterfaceAddress[], counted: Counters) {
+    this.#network = network
+    this.#counted = counted
+  }
+
+  /** What could not be looked at. */
+  readonly notLooked: NotLooked[] = []
+
+  static async lookAt(network: Network): Promise<Machine> {
+    return new Machine(network, await network.links(), await network.addresses(), await readCounters(network))
+  }
+
+  /** Reads the counters again, and the links and addresses too: the machine as it is by now. */
+  async lookAgain(): Promise<Machine> {
+    const machine = new Machine(this.#network, await this.#network.links(), await this.#network.addresses(), this.#counted)
+    const now = await readCounters(this.#network)
+    machine.#grown = new Map([...now].map(([name, count]) => [name, count - (this.#counted.get(name) ?? 0)]))
+    return machine
+  }
+
+  /** How much a counter grew: 'Ip.InAddrErrors'. */
+  grown(name: string): number {
+    return this.#grown.get(name) ?? 0
+  }
+
+  link(name: string | null): Link | undefined {
+    return this.links.find((link) => link.name === name)
+  }
+
+  route(address: string, options: RouteOptions = {}): Promise<Route> {
+    const key = `${address} ${options.from ?? ''} ${options.mark ?? ''}`
+    let route = this.#routes.get(key)
+    if (!route) this.#routes.set(key, route = this.#network.route(address, options))
+    return route
+  }
+
+  neighbour(address: string, link: Link): Promise<Neighbour | undefined> {
+    return this.#network.neighbour(address, link.index)
+  }
+
+  /** A neighbour, when it is known whether it answers: the kernel asks three times, a second apart. */
+  async settledNeighbour(address: string, link: Link): Promise<Neighbour | undefined> {
+    let neighbour = await this.neighbour(address, link)
+    for (let waited = 0; neighbour?.state === 'incomplete' && waited < LONGEST_RESOLUTION; waited += STEP) {
+      await setTimeout(STEP)
+      neighbour = await this.neighbour(address, link)
+    }
+    return neighbour
+  }
+
+  /** Who answers ARP for an address on a link; `undefined` for IPv6, and where that could not be looked at, which is noted. */
+  async answersOn(link: Link, address: string): Promise<string[] | undefined> {
+    if (address.includes(':') || !link.arp || link.hardwareAddress === null) return undefined
+    try {
+      return await whoHas(this.#network.namespace, link, address)
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      this.notLooked.push({
+        what: `who answers ARP for ${address}`,
+        why: code === 'EPERM' ? 'the question needs a packet socket, which needs CAP_NET_RAW' : message,
+      })
+      return undefined
+    }
+  }
+
+  /** A setting under /proc/sys/net, such as 'ipv4/ip_forward'; `undefined` where this kernel has none. */
+  setting(name: string): Promise<string | undefined> {
+    let value = this.#settings.get(name)
+    if (!value) {
+      const path = `/proc/sys/net/${name}`
+      value = this.#network.readFile(path).then((text) => text.trim(), (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') this.notLooked.push({ what: path, why: error.message })
+        return undefined
+      })
+      this.#settings.set(name, value)
+    }
+    return value
+  }
+
+  /** Those addresses of this machine whose network an address is in, or which are that address. */
+  neighbourhood(address: string): InterfaceAddress[] {
+    return this.addresses.filter((own) => contains(own, address))
+  }
+
+  /** The links on which others may ask by ARP for an address: those that have it, or that have an address of its network. */
+  linksThatAsk(address: string): Link[] {
+    const names = new Set(this.neighbourhood(address).map((own) => own.interface))
+    return this.links.filter((link) => names.has(link.name) && link.arp && link.running && link.hardwareAddress !== null)
+  }
+
+  /** Who, of the other machines, answers ARP for an IPv4 address; `undefined` where that could not be looked at, which is noted. */
+  whoElseHas(address: string): Promise<string[] | undefined> {
+    let answer = this.#questions.get(address)
+    if (!answer) this.#questions.set(address, answer = this.#ask(address))
+    return answer
+  }
+
+  async #ask(address: string): Promise<string[] | undefined> {
+    const own = new Set(this.links.map(({ hardwareAddress }) => hardwareAddress))
+    const answers = await Promise.all(this.linksThatAsk(address).map((link) => this.answersOn(link, address)))
+    if (answers.includes(undefined)) return undefined
+    return [...new Set(answers.flat() as string[])].filter((hardware) => !own.has(hardware))
+  }
+}
+
+async function readCounters(network: Network): Promise<Counters> {
+  const texts = await Promise.all(COUNTERS.map((path) => network.readFile(path)))
+  return new Map(texts.flatMap((text) => [...parseCounters(text)]))
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { parseCounters } from '../../../lib/host/counters.js'
+import { directorRows, serverRows, tableOf } from '../../../lib/host/rows.js'
+import { contains } from '../../../lib/host/subnet.js'
+import { parseHandshakes } from '../../../lib/host/tcp-handshakes.js'
+
+const docs = readFileSync(new URL('../../../docs/doctor.md', import.meta.url), 'utf8')
+
+test('docs/doctor.md has the table of rows as the program has it', () => {
+  expect(docs).toContain(`### On a director\n\n${tableOf(directorRows)}\n`)
+  expect(docs).toContain(`### On a real server\n\n${tableOf(serverRows)}\n`)
+})
+
+test('every row has a name of its own', () => {
+  const names = [...directorRows, ...serverRows].map(({ name }) => name)
+  expect(new Set(names).size).toBe(names.length)
+})
+
+test('an address is in a network if its leading bits are those of the network', () => {
+  const network = { address: '10.1.2.3', prefixLength: 20 }
+  expect(['10.1.0.1', '10.1.15.255', '10.1.16.0', '10.0.2.3', 'fd00::1'].map((address) => contains(network, address))).toEqual([true, true, false, false, false])
+  expect(contains({ address: 'fd00::1', prefixLength: 127 }, 'fd00::')).toBe(true)
+  expect(contains({ address: 'fd00::1', prefixLength: 128 }, 'fd00::')).toBe(false)
+  expect(contains({ address: '10.0.0.1', prefixLength: 0 }, '192.0.2.1')).toBe(true)
+})
+
+test('counters of /proc/net/snmp are found by group and name', () => {
+  const counters = parseCounters('Ip: Forwarding InReceives\nIp: 1 25\nTcp: RtoMin MaxConn\nTcp: 200 -1\n')
+  expect([counters.get('Ip.InReceives'), counters.get('Tcp.MaxConn'), counters.get('Ip.None')]).toEqual([25, -1, undefined])
+})
+
+test('handshakes that wait are read from /proc/net/tcp, but not of clients that are reached', () => {
+  const text = [
+    '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
+    '   0: 0100000A:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1',
+    '   1: 0100000A:0050 0200000A:C350 03 00000000:00000000 01:00000010 00000000     0        0 0',
+    '   2: 0100000A:0050 0300000A:C351 03 00000000:00000000 01:00000010 00000000     0        0 0',
+    '   3: 0100000A:0050 0300000A:C352 01 00000000:00000000 00:00000000 00000000     0        0 2',
+  ].join('\n')
+  expect([...parseHandshakes(text).values()]).toEqual([{ local: '10.0.0.1', client: '10.0.0.2' }])
+})
