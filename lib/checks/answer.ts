@@ -6,7 +6,8 @@ export type Outcome = 'good' | 'bad' | 'untried'
  *
  * - `'good'`: the target does what was asked of it.
  * - `'bad'`: it does not.
- * - `'untried'`: nothing can be said, because the question could not even be asked: there is no descriptor left, no local address, no route, no permission.
+ * - `'untried'`: nothing can be said, because the question could not even be asked: there is no descriptor left, no local address, no
+ * route, no permission.
  *   It is never a reason to take a server for dead.
  */
 export interface Answer {
@@ -23,6 +24,7 @@ export interface WeightWord {
   value: number
 }
 
-export const good = (words: string, weight?: WeightWord): Answer => weight === undefined ? { outcome: 'good', words } : { outcome: 'good', words, weight }
+export const good = (words: string, weight?: WeightWord): Answer =>
+  weight === undefined ? { outcome: 'good', words } : { outcome: 'good', words, weight }
 export const bad = (words: string): Answer => ({ outcome: 'bad', words })
 export const untried = (words: string): Answer => ({ outcome: 'untried', words })

@@ -6,11 +6,24 @@ import { Worker } from 'node:worker_threads'
 import type { Check } from '../configuration/types.js'
 import type { CheckAnswer } from './check.js'
 import type { Target } from './prepare.js'
-import type { CheckedDestination, CheckerStatus, CheckFailure, CheckTrouble, CheckUpdate, FromWorker, HealthChange, ToWorker, WorkerOptions } from './protocol.js'
+import type {
+  CheckedDestination,
+  CheckerStatus,
+  CheckFailure,
+  CheckTrouble,
+  CheckUpdate,
+  FromWorker,
+  HealthChange,
+  ToWorker,
+  WorkerOptions,
+} from './protocol.js'
 
 /** Options of a {@link Checker}. */
 export interface CheckerOptions {
-  /** Descriptor of the network namespace to check from; it stays the caller's, who may close it once the checker has started. By default the namespace of the process. */
+  /**
+   * Descriptor of the network namespace to check from; it stays the caller's, who may close it once the checker has started. By default
+   * the namespace of the process.
+   */
   netns?: number
   /** A name that one checker of a network namespace can have at a time: a second one does not start. None by default. */
   onlyOne?: string
@@ -45,10 +58,16 @@ const PAUSE = 1_000
 /** Milliseconds that a thread is given to end. */
 const END = 5_000
 
-/** Megabytes of the thread's young generation: what checks leave behind is short-lived, and V8 would let it grow to many times that before it collects. */
+/**
+ * Megabytes of the thread's young generation: what checks leave behind is short-lived, and V8 would let it grow to many times that before
+ * it collects.
+ */
 const YOUNG = 4
 
-/** Where the thread's file is: beside this one as modules, in the package's bundle, and where this runs from its sources, as it was compiled. */
+/**
+ * Where the thread's file is: beside this one as modules, in the package's bundle, and where this runs from its sources, as it was
+ * compiled.
+ */
 const WORKER_FILES = ['../checks/worker.js', '../package/checks-worker.js', '../../dist/checks/worker.js']
 
 function workerFile(): string {
@@ -60,7 +79,8 @@ function workerFile(): string {
 const keep = (descriptor: number): number => openSync(`/proc/self/fd/${descriptor}`, 'r')
 
 /**
- * Runs checks in a thread of its own, in a network namespace of choice, so that thousands of them neither hold up the program nor wait for it. It tells of changes only.
+ * Runs checks in a thread of its own, in a network namespace of choice, so that thousands of them neither hold up the program nor wait for
+ * it. It tells of changes only.
  *
  *     const checker = await Checker.start({ netns: descriptor })
  *     checker.on('changes', (changes) => …)
@@ -89,7 +109,8 @@ export class Checker extends EventEmitter<CheckerEvents> {
   /**
    * Starts the thread.
    *
-   * @throws Error where the namespace cannot be entered (`code` 'EPERM': it needs CAP_SYS_ADMIN), or where another has the name `onlyOne` (`code` 'EADDRINUSE')
+   * @throws Error where the namespace cannot be entered (`code` 'EPERM': it needs CAP_SYS_ADMIN), or where another has the name `onlyOne`
+   * (`code` 'EADDRINUSE')
    */
   static async start(options: CheckerOptions = {}): Promise<Checker> {
     const checker = new Checker(options)
@@ -105,7 +126,12 @@ export class Checker extends EventEmitter<CheckerEvents> {
   #begin(): Promise<void> {
     const workerData: WorkerOptions = { ...this.#options, netns: this.#netns }
     // Flags of the process are about its own program: `--input-type` would be refused.
-    const worker = new Worker(workerFile(), { workerData, name: 'ipvs-checks', execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: YOUNG } })
+    const worker = new Worker(workerFile(), {
+      workerData,
+      name: 'ipvs-checks',
+      execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG },
+    })
     this.#worker = worker
     let failure: Error | undefined
     return new Promise((started, refused) => {
@@ -113,7 +139,8 @@ export class Checker extends EventEmitter<CheckerEvents> {
         if (message.type === 'ready') {
           this.#isReady = true
           started()
-        } else if (message.type === 'refused') failure = Object.assign(new Error(message.message), { code: message.code, errno: message.errno })
+        } else if (message.type === 'refused')
+          failure = Object.assign(new Error(message.message), { code: message.code, errno: message.errno })
         else this.#hear(message)
       })
       worker.on('error', (error: Error) => {
@@ -153,7 +180,9 @@ export class Checker extends EventEmitter<CheckerEvents> {
     this.emit('restarted', reason)
     this.#timer = setTimeout(() => {
       this.#begin().then(() => {
-        const set = [...this.#destinations.values()].map(({ destination, up }) => up === undefined ? destination : { ...destination, initially: up ? 'up' as const : 'down' as const })
+        const set = [...this.#destinations.values()].map(({ destination, up }) =>
+          up === undefined ? destination : { ...destination, initially: up ? ('up' as const) : ('down' as const) },
+        )
         this.#send({ type: 'update', number: this.#updates, set })
       }, (error: Error) => {
         if (this.#closing === undefined) this.#restart(error)
@@ -213,7 +242,10 @@ export class Checker extends EventEmitter<CheckerEvents> {
   }
 
   #ask<Answer>(question: (number: number) => ToWorker): Promise<Answer> {
-    if (!this.#isReady) return Promise.reject(new Error(this.#closing === undefined ? 'the thread of the checks is being started again' : 'this checker is closed'))
+    if (!this.#isReady)
+      return Promise.reject(
+        new Error(this.#closing === undefined ? 'the thread of the checks is being started again' : 'this checker is closed'),
+      )
     return new Promise((resolve, reject) => {
       const number = this.#number++
       this.#questions.set(number, { resolve, reject })

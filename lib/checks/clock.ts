@@ -2,9 +2,11 @@
 export const SLACK = 20
 
 /**
- * A clock that stands still while its event loop does not come to its work, because another piece of work, another process or a paused machine held it up.
+ * A clock that stands still while its event loop does not come to its work, because another piece of work, another process or a paused
+ * machine held it up.
  *
- * A deadline measured by it is no deadline of the checker: a server that answered in time, and whose answer waited in the kernel because nobody came
+ * A deadline measured by it is no deadline of the checker: a server that answered in time, and whose answer waited in the kernel because
+ * nobody came
  * to fetch it, is not late. What it cannot see is lateness of less than {@link SLACK} milliseconds.
  */
 export class RunningClock {

@@ -26,7 +26,12 @@ export const scoped = ({ address, device }: Endpoint): string => device !== unde
  *
  * @throws Error with the kernel's code: 'EPERM' (a mark needs CAP_NET_ADMIN), 'ENODEV'
  */
-export function nativeSocket({ address, device, mark }: Pick<Endpoint, 'address' | 'device' | 'mark'>, type: 'stream' | 'datagram' | 'raw', protocol = 0, local?: Uint8Array): number {
+export function nativeSocket(
+  { address, device, mark }: Pick<Endpoint, 'address' | 'device' | 'mark'>,
+  type: 'stream' | 'datagram' | 'raw',
+  protocol = 0,
+  local?: Uint8Array,
+): number {
   const descriptor = addon.openSocket(address.includes(':') ? 6 : 4, type, protocol, mark ?? 0, device ?? '', local)
   if (descriptor >= 0) return descriptor
   throw Object.assign(new Error(`socket ${errnoName(descriptor)}`), { code: errnoName(descriptor), errno: descriptor })

@@ -29,7 +29,8 @@ function shown(text: string): string {
 const enum Part { header, length, untilEnd, chunkSize, chunk, chunkEnd, trailer, done, broken }
 
 /**
- * Reads the answer to one HTTP request (RFC 9112), piece by piece, as strictly as it is safe: what two readers could understand differently is an
+ * Reads the answer to one HTTP request (RFC 9112), piece by piece, as strictly as it is safe: what two readers could understand
+ * differently is an
  * error. Interim answers (1xx) are passed over. It copies nothing that it does not have to.
  */
 export class HttpAnswer {
@@ -79,14 +80,16 @@ export class HttpAnswer {
     this.#size += bytes.length
     if (this.#size > this.#limit) return this.#fail(`the answer is longer than ${this.#limit} bytes`)
     let rest: Buffer | undefined = bytes
-    while (rest !== undefined && rest.length > 0 && this.#wants) rest = this.#part === Part.header ? this.#readHeader(rest) : this.#readBody(rest)
+    while (rest !== undefined && rest.length > 0 && this.#wants)
+      rest = this.#part === Part.header ? this.#readHeader(rest) : this.#readBody(rest)
     return this.#wants
   }
 
   /** The other side has ended the connection: it is `done`, or there is a `problem`. */
   end(): void {
     if (this.#part === Part.untilEnd) this.#part = Part.done
-    else if (this.#part === Part.header) this.#fail(this.#size === 0 ? 'the connection ended without an answer' : 'the connection ended within the header')
+    else if (this.#part === Part.header)
+      this.#fail(this.#size === 0 ? 'the connection ended without an answer' : 'the connection ended within the header')
     else if (this.#part === Part.length) this.#fail(`the connection ended ${this.#left} bytes before the end of the body`)
     else if (this.#wants) this.#fail('the connection ended before the last chunk of the body')
   }

@@ -9,7 +9,10 @@ import { Watched, type Initially, type Slot } from './watched.js'
 
 const seconds = (milliseconds: number): number => milliseconds / 1_000
 
-/** Keeps destinations and their checks together: a check that several destinations have runs once, and a destination is up when all of its checks are. */
+/**
+ * Keeps destinations and their checks together: a check that several destinations have runs once, and a destination is up when all of its
+ * checks are.
+ */
 export class Monitor {
   readonly #engine: Engine
   readonly #runs = new Map<string, Run>()
@@ -51,7 +54,10 @@ export class Monitor {
     for (const { run } of before) run.watchers.delete(id)
     watched.slots = checks.map((check) => {
       const run = this.#runFor(destination, check)
-      const initially = known === undefined ? firstThought(destination, check) : before.find((slot) => slot.run === run)?.initially ?? (known.up ? 'up' : 'down')
+      const initially =
+        known === undefined
+          ? firstThought(destination, check)
+          : (before.find((slot) => slot.run === run)?.initially ?? (known.up ? 'up' : 'down'))
       return { run, initially, tellsAll: check.type !== 'file' && check.logEachFailure === true }
     })
     for (const { run } of watched.slots) run.watchers.add(id)
@@ -167,7 +173,9 @@ function checkStatus({ run }: Slot): CheckStatus {
     check: run.probe.what,
     health: verdict.health ?? 'undecided',
     ...(verdict.health === undefined ? {} : { since: run.since }),
-    ...(run.words === undefined ? {} : { last: { outcome: verdict.last === true ? 'good' : 'bad', words: run.words, at: run.lastAt, row: verdict.row } }),
+    ...(run.words === undefined
+      ? {}
+      : { last: { outcome: verdict.last === true ? 'good' : 'bad', words: run.words, at: run.lastAt, row: verdict.row } }),
     ...(run.lastGood < 0 ? {} : { lastGood: seconds(run.lastGood) }),
     ...(run.lastTook < 0 ? {} : { duration: seconds(run.lastTook) }),
     counts: { ...run.counts },
@@ -175,4 +183,10 @@ function checkStatus({ run }: Slot): CheckStatus {
   }
 }
 
-const destinationStatus = ({ id, up, weight, since, slots }: Watched): DestinationStatus => ({ id, up, weight, since, checks: slots.map(checkStatus) })
+const destinationStatus = ({ id, up, weight, since, slots }: Watched): DestinationStatus => ({
+  id,
+  up,
+  weight,
+  since,
+  checks: slots.map(checkStatus),
+})

@@ -22,7 +22,10 @@ function taken(name: string, { code, errno }: NodeJS.ErrnoException): Error {
   return Object.assign(new Error(`${words} has the name @${name} in this network namespace`), { code, errno })
 }
 
-/** The process that has an abstract Unix socket of the calling thread's network namespace open. Everything is read by the calling thread itself. */
+/**
+ * The process that has an abstract Unix socket of the calling thread's network namespace open. Everything is read by the calling thread
+ * itself.
+ */
 function holderOf(name: string): { pid: number, program: string } | undefined {
   const inode = inodeOf(name)
   if (inode === undefined) return undefined

@@ -51,18 +51,31 @@ const endpointOf = (target: Target, { address, port, bindAddress, bindPort, bind
 const content = (path: string | undefined): string | undefined => path === undefined ? undefined : readFileSync(path, 'latin1')
 
 function securityOf({ serverName, verify, authorities, certificate, key, passphrase }: TlsOptions): Security {
-  return { serverName, verify: verify!, authorities: content(authorities), certificate: content(certificate), key: content(key), passphrase }
+  return {
+    serverName,
+    verify: verify!,
+    authorities: content(authorities),
+    certificate: content(certificate),
+    key: content(key),
+    passphrase,
+  }
 }
 
 const pageOf = (url: Url, check: HttpCheck, endpoint: Endpoint): Page => ({
   path: url.path,
   host: url.host ?? check.host ?? endpointWords(endpoint),
-  status: url.status!.map((status) => typeof status === 'number' ? [status, status] : status),
+  status: url.status!.map((status) => (typeof status === 'number' ? [status, status] : status)),
   digest: url.digest,
   text: url.text,
-  pattern: url.pattern === undefined
-    ? undefined
-    : { expression: new RegExp(url.pattern, url.patternFlags), forbidden: url.patternForbidden!, from: url.patternFrom!, until: url.patternUntil ?? Infinity },
+  pattern:
+    url.pattern === undefined
+      ? undefined
+      : {
+          expression: new RegExp(url.pattern, url.patternFlags),
+          forbidden: url.patternForbidden!,
+          from: url.patternFrom!,
+          until: url.patternUntil ?? Infinity,
+        },
 })
 
 function versionOf({ version, close }: HttpCheck): HttpVersion {
@@ -80,8 +93,10 @@ function make(target: Target, given: Check): Probe {
   const check = completeCheck(given, false)
   const timeout = milliseconds(check.timeout)
   switch (check.type) {
-    case 'tcp': return tcp(endpointOf(target, check), timeout)
-    case 'tls': return tls(endpointOf(target, check), { security: securityOf(check.tls!), timeout })
+    case 'tcp':
+      return tcp(endpointOf(target, check), timeout)
+    case 'tls':
+      return tls(endpointOf(target, check), { security: securityOf(check.tls!), timeout })
     case 'http': {
       const endpoint = endpointOf(target, check)
       return http(endpoint, {
@@ -92,11 +107,16 @@ function make(target: Target, given: Check): Probe {
         timeout,
       })
     }
-    case 'smtp': return smtp(endpointOf(target, check), { hello: check.hello!, timeout })
-    case 'dns': return dns(endpointOf(target, check), { name: check.name!, type: check.recordType!, timeout })
-    case 'udp': return udp(endpointOf(target, check), { payload: hexPattern(check.payload!).value, expected: expectedOf(check), timeout })
-    case 'ping': return ping(endpointOf(target, check), timeout)
-    case 'script': return script({ command: check.command, ...identityOf(check.user, check.group), dynamicWeight: check.dynamicWeight!, timeout })
+    case 'smtp':
+      return smtp(endpointOf(target, check), { hello: check.hello!, timeout })
+    case 'dns':
+      return dns(endpointOf(target, check), { name: check.name!, type: check.recordType!, timeout })
+    case 'udp':
+      return udp(endpointOf(target, check), { payload: hexPattern(check.payload!).value, expected: expectedOf(check), timeout })
+    case 'ping':
+      return ping(endpointOf(target, check), timeout)
+    case 'script':
+      return script({ command: check.command, ...identityOf(check.user, check.group), dynamicWeight: check.dynamicWeight!, timeout })
     case 'file': {
       const { path, factor, reverse, initial, overwrite } = check
       return file({ path, factor: factor!, reverse: reverse!, initial, overwrite: overwrite!, timeout })
@@ -121,11 +141,21 @@ class Untried extends Attempt {
 }
 
 /** What a check is called while it cannot be made ready. */
-const NAMES: Readonly<Record<Check['type'], string>> =
-  { tcp: 'TCP connection', tls: 'TLS handshake', http: 'GET', smtp: 'SMTP greeting', dns: 'DNS', udp: 'UDP datagram', ping: 'ping', script: 'script', file: 'file' }
+const NAMES: Readonly<Record<Check['type'], string>> = {
+  tcp: 'TCP connection',
+  tls: 'TLS handshake',
+  http: 'GET',
+  smtp: 'SMTP greeting',
+  dns: 'DNS',
+  udp: 'UDP datagram',
+  ping: 'ping',
+  script: 'script',
+  file: 'file',
+}
 
 /**
- * Makes a check of a target ready. Where something that it names cannot be read now (the file of a certificate, a user), it answers that it could not be tried, and looks again each time.
+ * Makes a check of a target ready. Where something that it names cannot be read now (the file of a certificate, a user), it answers that
+ * it could not be tried, and looks again each time.
  */
 export function prepare(target: Target, check: Check): Probe {
   try {

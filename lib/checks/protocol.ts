@@ -14,7 +14,8 @@ export interface CheckedDestination extends Target {
   /** All of them must be good. Without any it is up. */
   checks: Check[]
   /**
-   * What was known last: 'up' and 'down' hold until enough answers in a row say otherwise. 'new' (the default) is up until the first answer, or down with `startDown`. It counts only
+   * What was known last: 'up' and 'down' hold until enough answers in a row say otherwise. 'new' (the default) is up until the first
+   * answer, or down with `startDown`. It counts only
    * when the destination is first told of: afterwards its checks know better.
    */
   initially?: Health | 'new'

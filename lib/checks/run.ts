@@ -19,7 +19,8 @@ export interface RunEvents {
 }
 
 /**
- * One check of one target, again and again, for everybody who asks for it. It keeps what came of it; when it runs is the {@link Engine}'s business.
+ * One check of one target, again and again, for everybody who asks for it. It keeps what came of it; when it runs is the {@link Engine}'s
+ * business.
  */
 export class Run implements Asker, Due {
   due = 0

@@ -16,7 +16,11 @@ export interface Identity {
  *
  * @throws Error where there is no such user or group, or where a user by number has no group
  */
-export function identityOf(user: string | undefined, group: string | undefined, { passwd = '/etc/passwd', groups = '/etc/group' } = {}): Identity {
+export function identityOf(
+  user: string | undefined,
+  group: string | undefined,
+  { passwd = '/etc/passwd', groups = '/etc/group' } = {},
+): Identity {
   const identity: Identity = {}
   if (user !== undefined) {
     const entry = linesOf(passwd).find(([name, , uid]) => name === user || (NUMBER.test(user) && uid === user))

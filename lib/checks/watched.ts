@@ -36,7 +36,8 @@ export class Watched {
   /** Takes the first answer of a check that is still undecided into account. */
   heard(run: Run): void {
     if (run.verdict.health !== undefined) return
-    for (const slot of this.slots) if (slot.run === run && slot.initially === 'assumed') slot.initially = run.verdict.last === true ? 'up' : 'down'
+    for (const slot of this.slots)
+      if (slot.run === run && slot.initially === 'assumed') slot.initially = run.verdict.last === true ? 'up' : 'down'
   }
 
   /** The first check that says that it is down. */

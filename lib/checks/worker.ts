@@ -28,9 +28,12 @@ async function run(): Promise<void> {
         tell({ type: 'answer', number: message.number, answer: monitor.status(message.ids) })
         break
       case 'check':
-        check(message.target, message.check, { signal: stop.signal }).then((answer) => tell({ type: 'answer', number: message.number, answer }), () => {
-          // It was ended with the thread.
-        })
+        check(message.target, message.check, { signal: stop.signal }).then(
+          (answer) => tell({ type: 'answer', number: message.number, answer }),
+          () => {
+            // It was ended with the thread.
+          },
+        )
         break
       case 'close':
         monitor.close()

@@ -1,5 +1,14 @@
 import { serviceId } from '../model/keys.js'
-import type { Daemon, DestinationKey, ListedDestination, ListedService, ListedTable, Service, ServiceKey, Timeouts } from '../model/types.js'
+import type {
+  Daemon,
+  DestinationKey,
+  ListedDestination,
+  ListedService,
+  ListedTable,
+  Service,
+  ServiceKey,
+  Timeouts,
+} from '../model/types.js'
 import { reply as layout } from '../wire/layout.js'
 import { LISTED_DESTINATION_SIZE, readListedDestination } from '../wire/unpack/destination.js'
 import { KeyIndex, repeatedDestinations, WHOLE_DESTINATIONS } from '../wire/unpack/key-index.js'

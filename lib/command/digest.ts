@@ -40,7 +40,15 @@ Exit status: 0 the digest was printed, 1 there is none (no connection, no HTTP, 
 
 function questionOf(given: ReturnType<typeof readOptions<typeof OPTIONS>>): PageQuestion {
   const { server, port, url, protocol = '1.0', fwmark, timeout = '5' } = given
-  const missing = ([['-s ADDRESS', server], ['-p PORT', port], ['-u PATH', url]] as const).filter(([, value]) => value === undefined).map(([name]) => name)
+  const missing = (
+    [
+      ['-s ADDRESS', server],
+      ['-p PORT', port],
+      ['-u PATH', url],
+    ] as const
+  )
+    .filter(([, value]) => value === undefined)
+    .map(([name]) => name)
   if (missing.length > 0) throw new UsageError(`${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`)
   if (addressFamily(server!) === 0) throw new UsageError(`-s '${server}'; expected an IPv4 or IPv6 address`)
   // eslint-disable-next-line no-control-regex -- they would end the line of the request

@@ -38,7 +38,8 @@ function readOptions(args: readonly string[]) {
     if (!['director', 'real-server'].includes(values.on)) throw new UsageError(`--on '${values.on}'; expected director or real-server`)
     return values
   } catch (error) {
-    if (error instanceof TypeError && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')) throw new UsageError(error.message)
+    if (error instanceof TypeError && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS'))
+      throw new UsageError(error.message)
     throw error
   }
 }

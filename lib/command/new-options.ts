@@ -67,7 +67,10 @@ export function readOptions<Options extends NewOptions>(args: readonly string[],
       continue
     }
     // What looks like an option after one that takes an argument is an option whose argument is missing.
-    const isMissing = value === undefined || value === '' || (inlineValue !== true && value.startsWith('-') && value !== '-' && Object.entries(options).flatMap(spellingOf).includes(value))
+    const isMissing =
+      value === undefined ||
+      value === '' ||
+      (inlineValue !== true && value.startsWith('-') && value !== '-' && Object.entries(options).flatMap(spellingOf).includes(value))
     if (isMissing) throw new UsageError(`${rawName} needs an argument`)
     if (argument === 'texts') {
       open = values[name] as string[] | undefined ?? []
@@ -80,7 +83,12 @@ export function readOptions<Options extends NewOptions>(args: readonly string[],
 }
 
 /** Runs a command with its options. What is wrong with the command line is told, with where to find help. */
-export async function withOptions(word: string, args: readonly string[], help: string, use: (args: readonly string[]) => Promise<number>): Promise<number> {
+export async function withOptions(
+  word: string,
+  args: readonly string[],
+  help: string,
+  use: (args: readonly string[]) => Promise<number>,
+): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) {
     print(help)
     return newStatus.done

@@ -51,7 +51,8 @@ export function fetchPage(question: PageQuestion): Promise<Page> {
   const { address, port, tls, serverName, mark, timeout } = question
   const began = performance.now()
   return new Promise((resolve, reject) => {
-    const plain = mark === undefined ? new Socket() : new Socket({ fd: nativeSocket({ address, mark }, 'stream'), readable: true, writable: true })
+    const plain =
+      mark === undefined ? new Socket() : new Socket({ fd: nativeSocket({ address, mark }, 'stream'), readable: true, writable: true })
     const got: Buffer[] = []
     const body: Buffer[] = []
     const answer = new HttpAnswer(LARGEST, { raw: (bytes) => body.push(Buffer.from(bytes)) })

@@ -41,7 +41,11 @@ export const fallsBack = (service: CompleteService, { quorum }: Standing): boole
 export const partOf = (weight: number, share = 1): number => weight === 0 ? 0 : Math.max(1, Math.floor(weight * share))
 
 /** The weight that a destination should have in the table; `undefined` where it should not be there. */
-function weightInTable(destination: CompleteDestination, { up, weight, share, stays = false }: Health, yields: 'no' | 'zero' | 'remove'): number | undefined {
+function weightInTable(
+  destination: CompleteDestination,
+  { up, weight, share, stays = false }: Health,
+  yields: 'no' | 'zero' | 'remove',
+): number | undefined {
   if (up && yields === 'no') return partOf(weight, share)
   if (up && yields === 'remove') return destination.whenDown === 'zero' ? 0 : undefined
   return up || stays || destination.whenDown === 'zero' ? 0 : undefined
@@ -50,10 +54,15 @@ function weightInTable(destination: CompleteDestination, { up, weight, share, st
 /**
  * The service as it should be in the table now.
  *
- * While the fallback serves, the living destinations have weight 0, so that their connections live on. A scheduler that refuses the clients of a destination with weight 0
+ * While the fallback serves, the living destinations have weight 0, so that their connections live on. A scheduler that refuses the
+ * clients of a destination with weight 0
  * (sh, mh and dh without their fallback flag) would turn away part of the new ones for that, so there the living leave the table.
  */
-export function tableOf(service: CompleteService, healths: readonly Health[], standing: Standing): DesiredService & { destinations: DestinationInput[] } {
+export function tableOf(
+  service: CompleteService,
+  healths: readonly Health[],
+  standing: Standing,
+): DesiredService & { destinations: DestinationInput[] } {
   const { fallback, destinations, scheduler = 'wlc', schedulerFlags = [], whenAllDown } = service
   const serves = fallsBack(service, standing)
   const yields = !serves ? 'no' : turnsClientsAway({ scheduler, schedulerFlags }) === undefined ? 'zero' : 'remove'

@@ -51,7 +51,17 @@ const STEPS = 20
 
 /** A service that was in the table before, as one that has no destinations of its own any more. */
 function unnamed(listed: Listed): CompleteService {
-  const decided = { quorum: 1, hysteresis: 0, whenDown: 'remove', whenAllDown: 'remove', startDown: false, rampUp: 0, onlyWhileHeld: false, notifyAtEnd: false, notifyAtStart: false } as const
+  const decided = {
+    quorum: 1,
+    hysteresis: 0,
+    whenDown: 'remove',
+    whenAllDown: 'remove',
+    startDown: false,
+    rampUp: 0,
+    onlyWhileHeld: false,
+    notifyAtEnd: false,
+    notifyAtStart: false,
+  } as const
   return { ...serviceConfigurationOf(listed), ...decided, checks: [], destinations: [] }
 }
 
@@ -83,7 +93,10 @@ export class Directed {
     this.#take(configuration, (destination) => firstThought(destination, listed))
   }
 
-  /** A service of the table that is the director's, and that no configuration names; `undefined` where its configuration is another program's, such as this package writes none. */
+  /**
+   * A service of the table that is the director's, and that no configuration names; `undefined` where its configuration is another
+   * program's, such as this package writes none.
+   */
   static leftOver(listed: Listed, drains: boolean): Directed | undefined {
     const service = serviceConfigurationOf(listed)
     if (objection({ type: 'updateService', service }) !== undefined) return undefined
@@ -145,8 +158,16 @@ export class Directed {
 
   /** What its checks are told. */
   checked(): CheckedDestination[] {
-    return this.known.filter(({ configuration: { checks } }) => checks.length > 0).map(({ id, endpoint, initially, configuration }) =>
-      ({ id, address: endpoint.address, port: configuration.port, weight: initialWeight(configuration), checks: configuration.checks, initially }))
+    return this.known
+      .filter(({ configuration: { checks } }) => checks.length > 0)
+      .map(({ id, endpoint, initially, configuration }) => ({
+        id,
+        address: endpoint.address,
+        port: configuration.port,
+        weight: initialWeight(configuration),
+        checks: configuration.checks,
+        initially,
+      }))
   }
 
   /** Takes news of a destination. Returns what has changed. */
@@ -202,7 +223,10 @@ export class Directed {
     return this.known.some(({ growsSince }) => growsSince !== undefined)
   }
 
-  /** Works out anew how it should be in the table. What goes and is not down leaves in peace. Returns whether there is something to tell about the quorum. */
+  /**
+   * Works out anew how it should be in the table. What goes and is not down leaves in peace. Returns whether there is something to tell
+   * about the quorum.
+   */
   update(): boolean {
     this.#standing = decide(this.configuration, this.known, this.#standing)
     const table = tableOf(this.configuration, this.known, this.#standing)
@@ -213,7 +237,12 @@ export class Directed {
       for (const input of this.desired.destinations) {
         const id = endpointId(input)
         if (wanted.has(id) || own.has(id) || this.leaving.has(id)) continue
-        this.leaving.set(id, { input: destinationInput(input, 0), endpoint: canonicalEndpoint(input), since: performance.now(), up: this.#was.get(id) })
+        this.leaving.set(id, {
+          input: destinationInput(input, 0),
+          endpoint: canonicalEndpoint(input),
+          since: performance.now(),
+          up: this.#was.get(id),
+        })
       }
     }
     this.#was = new Map(this.known.map(({ endpoint, up }) => [endpointId(endpoint), up]))
@@ -228,7 +257,8 @@ export class Directed {
 
   /** Nobody waits for a destination any more that left, or that kept its place. */
   release(id: string): void {
-    if (this.leaving.delete(id)) this.desired = { ...this.desired, destinations: this.desired.destinations.filter((input) => endpointId(input) !== id) }
+    if (this.leaving.delete(id))
+      this.desired = { ...this.desired, destinations: this.desired.destinations.filter((input) => endpointId(input) !== id) }
     for (const known of this.known) if (endpointId(known.endpoint) === id) known.stays = false
   }
 
@@ -256,7 +286,8 @@ export class Directed {
 }
 
 /**
- * What is thought of a destination before its checks have said anything. What the kernel has was known last: a destination that is in the table is up, one that its service
+ * What is thought of a destination before its checks have said anything. What the kernel has was known last: a destination that is in the
+ * table is up, one that its service
  * lacks, or has at weight 0, is down until it was good. Of a service that is not in the table, nothing is known.
  */
 function firstThought(destination: CompleteDestination, listed: Listed | undefined): Pick<Known, 'up' | 'initially' | 'stays'> {

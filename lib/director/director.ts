@@ -41,7 +41,9 @@ function namespacesOf({ namespace }: Ipvs): { there: string, here: string } {
   return { there: namespace < 0 ? here : text(fstatSync(namespace)), here }
 }
 
-/** The descriptor of a handle's network namespace, where it is another one than the process's: to check from there takes a capability more. */
+/**
+ * The descriptor of a handle's network namespace, where it is another one than the process's: to check from there takes a capability more.
+ */
 function otherNamespace(ipvs: Ipvs): number | undefined {
   const { there, here } = namespacesOf(ipvs)
   return there === here ? undefined : ipvs.namespace
@@ -74,17 +76,21 @@ interface Accepted {
 }
 
 /**
- * A load balancer that runs by itself: it checks the destinations of a configuration, and keeps the kernel's table as it should be for that.
+ * A load balancer that runs by itself: it checks the destinations of a configuration, and keeps the kernel's table as it should be for
+ * that.
  *
- *     const director = new Director({ ipvs, configuration: { services: [{ protocol: 'tcp', address: '192.0.2.1', port: 80, checks: [{ type: 'tcp' }], destinations: [
+ *     const director = new Director({ ipvs, configuration: { services: [{ protocol: 'tcp', address: '192.0.2.1', port: 80, checks: [{
+ * type: 'tcp' }], destinations: [
  *       { address: '10.0.0.2', port: 80 }, { address: '10.0.0.3', port: 80 },
  *     ] }] } })
  *     director.on('down', ({ destination, words }) => console.log(destination.address, words))
  *
- * It begins with the table that is there: what its services have is up until the checks say otherwise. It removes only services that its configurations have named, or that
+ * It begins with the table that is there: what its services have is up until the checks say otherwise. It removes only services that its
+ * configurations have named, or that
  * `owns` or `prune` say are its own. It keeps the process alive until it is closed.
  *
- * A network namespace has one director at a time: `set()` and `inForce()` of a second one reject with the code 'ERR_IPVS_DIRECTOR_RUNS', and
+ * A network namespace has one director at a time: `set()` and `inForce()` of a second one reject with the code 'ERR_IPVS_DIRECTOR_RUNS',
+ * and
  * it changes nothing. It can be told again when the first has ended.
  */
 export class Director extends EventEmitter<DirectorEvents> implements AsyncDisposable {
@@ -96,8 +102,11 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** What is directed, by what tells services apart. */
   readonly #services = new Map<string, Directed>()
   /** Destinations by what their checks are called by. */
-  readonly #known = new Map<string, { directed: Directed, known: Known }>()
-  /** Services that a configuration has named since the director began, and those that are remembered from before, by what tells services apart. */
+  readonly #known = new Map<string, { directed: Directed; known: Known }>()
+  /**
+   * Services that a configuration has named since the director began, and those that are remembered from before, by what tells services
+   * apart.
+   */
   readonly #named = new Map<string, ServiceKey>()
   readonly #memory: Memory | undefined
   #rest: Pick<CompleteConfiguration, 'timeouts' | 'daemons'> = {}
@@ -141,7 +150,13 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       const { there } = namespacesOf(ipvs)
       this.#memory = new Memory(remember === true ? memoryFile(there) : remember, there)
     }
-    this.#reconciler = ipvs.reconcile(undefined, { interval, jitter, backOff, coalesce: 0, ...prune ? { prune: 'all' } : { prune: 'owned', owns: isNamed } })
+    this.#reconciler = ipvs.reconcile(undefined, {
+      interval,
+      jitter,
+      backOff,
+      coalesce: 0,
+      ...(prune ? { prune: 'all' } : { prune: 'owned', owns: isNamed }),
+    })
     this.#reconciler.on('applied', (result) => {
       this.#looked = Date.now()
       this.#counts.applied += result.done
@@ -152,16 +167,20 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       this.#looked = Date.now()
       this.#tell('settled', state)
     })
-    this.#reconciler.on('failed', ({ error, result, retryIn }) => this.#tellFailure({ ...error !== undefined && { error }, ...result !== undefined && { result }, retryIn }))
+    this.#reconciler.on('failed', ({ error, result, retryIn }) =>
+      this.#tellFailure({ ...(error !== undefined && { error }), ...(result !== undefined && { result }), retryIn }),
+    )
     if (given !== undefined) this.#accept(given)
     else if (isFollowed) this.#follow(configuration)
   }
 
   /**
-   * Directs by another configuration from now on. Checks that are the same go on, with what they know; nothing else starts over. A configuration with a mistake is refused
+   * Directs by another configuration from now on. Checks that are the same go on, with what they know; nothing else starts over. A
+   * configuration with a mistake is refused
    * whole, and the last good one stays in force.
    *
-   * Fulfilled when the table is as it says, or as a later one does; what drains is not waited for. Rejects with a ConfigurationError, or with ERR_IPVS_CLOSED where `close()`
+   * Fulfilled when the table is as it says, or as a later one does; what drains is not waited for. Rejects with a ConfigurationError, or
+   * with ERR_IPVS_CLOSED where `close()`
    * came before. Nobody has to wait for it: a mistake is a 'failed' event too.
    */
   set(configuration: DirectorConfiguration): Promise<InForce> {
@@ -186,19 +205,37 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     return {
       services: [...this.#services.values()].map((directed) => {
         const weights = new Map(directed.desired.destinations.map((input) => [endpointId(input), input.weight!]))
-        const { key, configuration: { group }, quorum, fallsBack, known, leaving } = directed
+        const {
+          key,
+          configuration: { group },
+          quorum,
+          fallsBack,
+          known,
+          leaving,
+        } = directed
         return {
-          service: key, ...group !== undefined && { group }, quorum, fallback: fallsBack,
+          service: key,
+          ...(group !== undefined && { group }),
+          quorum,
+          fallback: fallsBack,
           destinations: known.map(({ endpoint, up, since, ups, downs, check, words }) => {
             const weight = weights.get(endpointId(endpoint))
-            return { destination: endpoint, up, since, ups, downs, ...weight !== undefined && { weight }, ...check !== undefined && { check, words } }
+            return {
+              destination: endpoint,
+              up,
+              since,
+              ups,
+              downs,
+              ...(weight !== undefined && { weight }),
+              ...(check !== undefined && { check, words }),
+            }
           }),
           draining: [...leaving.values()].map(({ endpoint }) => endpoint),
         }
       }),
       inForce: this.#isInForce,
       counts: { ...this.#counts, programs: { ...this.#counts.programs } },
-      ...this.#looked !== undefined && { looked: this.#looked },
+      ...(this.#looked !== undefined && { looked: this.#looked }),
     }
   }
 
@@ -207,12 +244,17 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
    *
    * @throws Error before the first configuration is taken, while the thread is being started again, and of a closed director
    */
-  async checks(): Promise<CheckerStatus['counts'] & { destinations: { service: ServiceKey, destination: DestinationKey, checks: CheckerStatus['destinations'][number]['checks'] }[] }> {
+  async checks(): Promise<
+    CheckerStatus['counts'] & {
+      destinations: { service: ServiceKey; destination: DestinationKey; checks: CheckerStatus['destinations'][number]['checks'] }[]
+    }
+  > {
     const found: Awaited<ReturnType<Director['checks']>>['destinations'] = []
     const ids = [...this.#known.keys()]
     // Thousands of destinations in one answer would hold the event loop.
     for (let from = 0; ; from += SLICE) {
-      if (this.#checker === undefined) throw this.#closing === undefined ? new Error('the director has no configuration yet') : closedError()
+      if (this.#checker === undefined)
+        throw this.#closing === undefined ? new Error('the director has no configuration yet') : closedError()
       const { destinations, counts } = await this.#checker.status(ids.slice(from, from + SLICE))
       for (const { id, checks } of destinations) {
         const one = this.#known.get(id)
@@ -222,12 +264,22 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     }
   }
 
-  /** Refuses what would otherwise be ignored without a word, because the director does not know who holds an address, and programs that it does not run. */
+  /**
+   * Refuses what would otherwise be ignored without a word, because the director does not know who holds an address, and programs that it
+   * does not run.
+   */
   #complete(configuration: DirectorConfiguration): CompleteConfiguration {
     const checked = structuredClone(checkConfiguration(configuration))
-    const mistakes = checked.services.flatMap(({ onlyWhileHeld }, number) => onlyWhileHeld === true
-      ? [conflict(`services[${number}].onlyWhileHeld`, 'cannot be true: the director does not look at who holds the address. Leave it out, and checks run all the time')]
-      : [])
+    const mistakes = checked.services.flatMap(({ onlyWhileHeld }, number) =>
+      onlyWhileHeld === true
+        ? [
+            conflict(
+              `services[${number}].onlyWhileHeld`,
+              'cannot be true: the director does not look at who holds the address. Leave it out, and checks run all the time',
+            ),
+          ]
+        : [],
+    )
     mistakes.push(...programMistakes(checked))
     if (mistakes.length > 0) throw new ConfigurationError(mistakes)
     return completeConfiguration(checked)
@@ -238,17 +290,19 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     this.#taking = taken.catch((error: unknown) => {
       if (!this.#stop.signal.aborted) this.#tellFailure({ error, retryIn: Infinity })
     })
-    const inForce = quiet(taken.then(async (set) => {
-      const answer = await set()
-      this.#isInForce = true
-      return answer
-    }))
+    const inForce = quiet(
+      taken.then(async (set) => {
+        const answer = await set()
+        this.#isInForce = true
+        return answer
+      }),
+    )
     this.#inForce = inForce
     return { taken: quiet(taken.then(() => {})), inForce }
   }
 
   #follow(configurations: AsyncIterable<DirectorConfiguration>): void {
-    const iterator = this.#iterator = configurations[Symbol.asyncIterator]()
+    const iterator = (this.#iterator = configurations[Symbol.asyncIterator]())
     const next = async (): Promise<void> => {
       for (;;) {
         const next = await iterator.next()
@@ -276,7 +330,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** Emits an event. A listener that throws does to the process what it does anywhere in an async function, and nothing to the director. */
   #tell<Name extends keyof DirectorEvents>(name: Name, ...args: DirectorEvents[Name]): void {
     try {
-      (this as EventEmitter).emit(name, ...args)
+      ;(this as EventEmitter).emit(name, ...args)
     } catch (error) {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the listener throws
       void Promise.reject(error)
@@ -332,12 +386,17 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** Notes which services the director has named, before anything is done about them. What is not in the table any more is forgotten. */
   async #remember(services: readonly ServiceKey[], table: readonly Listed[]): Promise<void> {
     const memory = this.#memory
-    const tell = (what: string) => (error: unknown): void => {
-      this.#tell('memory', { file: memory!.file, words: `the services that were named could not be ${what}: ${(error as Error).message}` })
-    }
+    const tell =
+      (what: string) =>
+      (error: unknown): void => {
+        this.#tell('memory', {
+          file: memory!.file,
+          words: `the services that were named could not be ${what}: ${(error as Error).message}`,
+        })
+      }
     if (memory !== undefined && !this.#begun) {
       const there = new Set(table.map(serviceId))
-      const remembered = await memory.read().catch(tell('read')) ?? []
+      const remembered = (await memory.read().catch(tell('read'))) ?? []
       for (const key of remembered) if (there.has(serviceId(key))) this.#named.set(serviceId(key), key)
     }
     for (const service of services) {
@@ -367,7 +426,12 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
 
   async #startChecker(): Promise<Checker> {
     const { sockets, programs } = this.#settings
-    const checker = await startChecker({ netns: otherNamespace(this.#ipvs), onlyOne: this.#ipvs.namespace < 0 ? undefined : ONLY_ONE, sockets, programs })
+    const checker = await startChecker({
+      netns: otherNamespace(this.#ipvs),
+      onlyOne: this.#ipvs.namespace < 0 ? undefined : ONLY_ONE,
+      sockets,
+      programs,
+    })
     checker.on('changes', (changes) => this.#hear(changes))
     checker.on('troubles', (troubles) => troubles.forEach((trouble) => this.#hearTrouble(trouble)))
     checker.on('failures', (failures) => {
@@ -436,7 +500,14 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     const { key: service } = directed
     this.#programs.run(known?.id ?? directed.id, program, ({ outcome, words, duration }) => {
       this.#counts.programs[outcome]++
-      this.#tell('program', { command: program.command, service, ...known !== undefined && { destination: known.endpoint }, outcome, words, duration })
+      this.#tell('program', {
+        command: program.command,
+        service,
+        ...(known !== undefined && { destination: known.endpoint }),
+        outcome,
+        words,
+        duration,
+      })
     })
   }
 
@@ -449,7 +520,10 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     }
     if (directed.isGone && directed.leaving.size === 0) this.#services.delete(directed.id)
     const isHere = this.#services.has(directed.id)
-    for (const [some, isOne] of [[this.#growers, directed.isGrowing], [this.#waiting, directed.waiting(this.#began).size > 0]] as const) {
+    for (const [some, isOne] of [
+      [this.#growers, directed.isGrowing],
+      [this.#waiting, directed.waiting(this.#began).size > 0],
+    ] as const) {
       if (isHere && isOne) some.add(directed)
       else some.delete(directed)
     }
@@ -476,28 +550,34 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     let next = Infinity
     for (const directed of this.#growers) next = Math.min(next, directed.grow(now))
     if (next === Infinity || this.#closing !== undefined) return
-    this.#growing = setTimeout(() => {
-      const later = performance.now()
-      const growers = [...this.#growers]
-      for (const directed of growers) {
-        directed.grow(later)
-        this.#update(directed)
-      }
-      void this.#handOver(growers)
-      this.#watchGrowing()
-    }, Math.ceil(next) + 1)
+    this.#growing = setTimeout(
+      () => {
+        const later = performance.now()
+        const growers = [...this.#growers]
+        for (const directed of growers) {
+          directed.grow(later)
+          this.#update(directed)
+        }
+        void this.#handOver(growers)
+        this.#watchGrowing()
+      },
+      Math.ceil(next) + 1,
+    )
   }
 
   /** Looks at the connections of what leaves, as long as anything does. */
   #watchDraining(): void {
     if (this.#draining !== undefined || this.#closing !== undefined) return
     if (this.#waiting.size === 0) return
-    this.#draining = setTimeout(() => {
-      this.#looking = this.#look().finally(() => {
-        this.#draining = undefined
-        this.#watchDraining()
-      })
-    }, Math.ceil((this.#settings.drain ?? PATIENCE).interval * 1000) + 1)
+    this.#draining = setTimeout(
+      () => {
+        this.#looking = this.#look().finally(() => {
+          this.#draining = undefined
+          this.#watchDraining()
+        })
+      },
+      Math.ceil((this.#settings.drain ?? PATIENCE).interval * 1000) + 1,
+    )
   }
 
   /** Lets go what has no connections any more, or has had its time. Never rejects. */
@@ -521,30 +601,37 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         if (!waiting.has(id)) continue
         const found = there.get(id)
         const waited = performance.now() - since
-        // Until it has weight 0 in the table, new connections come. One whose handshake is under way does not count as active yet: it has an interval for that.
+        // Until it has weight 0 in the table, new connections come. One whose handshake is under way does not count as active yet: it has
+        // an interval for that.
         const mayHaveSome = waited < interval * 1000 || found?.weight !== 0 || !connectionsGone(found, until, persistence)
         if (found !== undefined && waited < timeout * 1000 && mayHaveSome) continue
         directed.release(id)
         released = true
-        if (leaves && found !== undefined) drained.push({ service: directed.key, destination: endpoint, connections: found.activeConnections + found.inactiveConnections })
+        if (leaves && found !== undefined)
+          drained.push({ service: directed.key, destination: endpoint, connections: found.activeConnections + found.inactiveConnections })
       }
       if (!released) continue
       changed.push(directed)
       this.#update(directed)
     }
     if (changed.length === 0) return
-    this.#handOver(changed).then(() => drained.forEach((one) => this.#tell('drained', one)), () => {})
+    this.#handOver(changed).then(
+      () => drained.forEach((one) => this.#tell('drained', one)),
+      () => {},
+    )
   }
 
   /**
-   * Ends the director: its checks end, what is being sent is finished, programs that are due are waited for. The table stays as it is, for another instance or the next
-   * start; with `remove` its services are removed, at once and with their connections, and the programs of services with `notifyAtEnd` run. Can be called again: the
+   * Ends the director: its checks end, what is being sent is finished, programs that are due are waited for. The table stays as it is, for
+   * another instance or the next
+   * start; with `remove` its services are removed, at once and with their connections, and the programs of services with `notifyAtEnd`
+   * run. Can be called again: the
    * first call counts.
    *
    * Where the services cannot be removed it rejects, and the director has ended all the same.
    */
   close({ remove = false }: { remove?: boolean } = {}): Promise<void> {
-    return this.#closing ??= (async () => {
+    return (this.#closing ??= (async () => {
       this.#stop.abort(closedError())
       clearTimeout(this.#growing)
       clearTimeout(this.#draining)
@@ -562,21 +649,30 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         this.#checker = undefined
         this.#tell('closed')
       }
-    })()
+    })())
   }
 
   /** Removes everything that is the director's, and runs what is to be run because of that. */
   async #removeAll(): Promise<void> {
     if (!this.#begun) return
     const { prune, owns } = this.#settings
-    await this.#ipvs.apply({ services: [] }, prune ? { prune: 'all' } : { prune: 'owned', owns: (service) => this.#named.has(serviceId(service)) || owns(service) })
+    await this.#ipvs.apply(
+      { services: [] },
+      prune ? { prune: 'all' } : { prune: 'owned', owns: (service) => this.#named.has(serviceId(service)) || owns(service) },
+    )
     for (const directed of this.#services.values()) {
-      const { configuration: { notifyAtEnd, onQuorumLost }, quorum, known } = directed
+      const {
+        configuration: { notifyAtEnd, onQuorumLost },
+        quorum,
+        known,
+      } = directed
       if (!notifyAtEnd) continue
       for (const one of known) if (one.up) this.#run(directed, one.configuration.onDown, one)
       if (quorum) this.#run(directed, onQuorumLost)
     }
   }
 
-  [Symbol.asyncDispose](): Promise<void> { return this.close() }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
 }

@@ -2,17 +2,46 @@
 /// <reference types="node" preserve="true" />
 
 /**
- * A load balancer that runs by itself: {@link Director} checks real servers and keeps the kernel's table right; {@link check} answers one check of one target.
+ * A load balancer that runs by itself: {@link Director} checks real servers and keeps the kernel's table right; {@link check} answers one
+ * check of one target.
  *
  * @module ipvs/director
  */
 
 export { check } from '../checks/index.js'
-export type { CheckAnswer, CheckerStatus, CheckStatus, DestinationStatus, Outcome as CheckOutcome, Target, WeightWord } from '../checks/index.js'
+export type {
+  CheckAnswer,
+  CheckerStatus,
+  CheckStatus,
+  DestinationStatus,
+  Outcome as CheckOutcome,
+  Target,
+  WeightWord,
+} from '../checks/index.js'
 export { checkConfiguration, ConfigurationError } from '../configuration/index.js'
 export type {
-  Check, CheckCommon, CheckTarget, DestinationDirections, DirectedDestination, DirectedService, DirectorConfiguration, DnsCheck, Fallback, FileCheck, HttpCheck, PingCheck, Program,
-  ScriptCheck, ServiceDirections, SmtpCheck, TcpCheck, TlsCheck, TlsOptions, UdpCheck, Url, WhenDown,
+  Check,
+  CheckCommon,
+  CheckTarget,
+  DestinationDirections,
+  DirectedDestination,
+  DirectedService,
+  DirectorConfiguration,
+  DnsCheck,
+  Fallback,
+  FileCheck,
+  HttpCheck,
+  PingCheck,
+  Program,
+  ScriptCheck,
+  ServiceDirections,
+  SmtpCheck,
+  TcpCheck,
+  TlsCheck,
+  TlsOptions,
+  UdpCheck,
+  Url,
+  WhenDown,
 } from '../configuration/index.js'
 export { Director } from './director.js'
 export { keepalivedUser } from '../checks/users.js'

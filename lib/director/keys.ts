@@ -19,7 +19,18 @@ function picked<Type extends object>(from: Type, names: readonly string[]): obje
   return Object.fromEntries(names.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]))
 }
 
-const SERVICE = ['protocol', 'address', 'port', 'fwmark', 'family', 'scheduler', 'schedulerFlags', 'onePacket', 'persistence', 'persistenceEngine']
+const SERVICE = [
+  'protocol',
+  'address',
+  'port',
+  'fwmark',
+  'family',
+  'scheduler',
+  'schedulerFlags',
+  'onePacket',
+  'persistence',
+  'persistenceEngine',
+]
 const DESTINATION = ['address', 'port', 'forward', 'upperThreshold', 'lowerThreshold', 'tunnel']
 
 /** What of a service is IPVS's. */

@@ -97,7 +97,8 @@ function understood(text: string): Place & { services: ServiceKey[] } {
   const { format, version, boot, namespace, services } = (given ?? {}) as Record<string, unknown>
   if (format !== FORMAT) throw new Error(`it is another program's: its format is not '${FORMAT}'`)
   if (version !== VERSION) throw new Error(`it has version ${String(version)}, which this release does not know`)
-  if (typeof boot !== 'string' || typeof namespace !== 'string' || !Array.isArray(services)) throw new Error('it lacks something that a director writes')
+  if (typeof boot !== 'string' || typeof namespace !== 'string' || !Array.isArray(services))
+    throw new Error('it lacks something that a director writes')
   const keys = services.map((service: unknown, index) => {
     const why = objection({ type: 'removeService', service: service as ServiceKey })
     if (why !== undefined) throw new Error(`services[${index}] is no service: ${why}`)

@@ -23,7 +23,8 @@ export interface DirectorSettings {
 }
 
 function path(value: string): string {
-  if (!value.startsWith('/') || value.includes('\0')) throw invalidValue('options.remember', 'true, false, or the absolute path of a file', value)
+  if (!value.startsWith('/') || value.includes('\0'))
+    throw invalidValue('options.remember', 'true, false, or the absolute path of a file', value)
   return value
 }
 
@@ -32,7 +33,8 @@ export function directorSettings(options: DirectorOptions): DirectorSettings {
   const given = object(options, 'options') as unknown as DirectorOptions
   refuseUnknown(given as unknown as Record<string, unknown>, 'options', NAMES)
   const { ipvs, drain = true, prune, owns, remember = false, sockets, programs } = given
-  if (typeof (ipvs as { reconcile?: unknown } | undefined)?.reconcile !== 'function') throw invalidType('options.ipvs', 'an open handle of the class Ipvs', ipvs)
+  if (typeof (ipvs as { reconcile?: unknown } | undefined)?.reconcile !== 'function')
+    throw invalidType('options.ipvs', 'an open handle of the class Ipvs', ipvs)
   return {
     drain: applySettings({ drain }).drain,
     prune: prune === undefined ? false : boolean(prune, 'options.prune'),

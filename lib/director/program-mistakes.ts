@@ -22,7 +22,10 @@ function accountFault(user: string | undefined, group: string | undefined): stri
   }
 }
 
-/** The mistakes of the programs that a configuration names: those that are not there, those that others than root could change, and accounts that are not there. */
+/**
+ * The mistakes of the programs that a configuration names: those that are not there, those that others than root could change, and
+ * accounts that are not there.
+ */
 export function programMistakes(configuration: DirectorConfiguration): ArgumentError[] {
   const faultOf = once(programFault)
   const groupFault = once((group) => accountFault(undefined, group))

@@ -8,24 +8,32 @@ import type { DrainOptions, Ownership } from '../state/types.js'
 
 /** Options of a {@link Director}. All times are in seconds, fractions allowed. */
 export interface DirectorOptions extends Pick<ReconcileOptions, 'interval' | 'jitter' | 'backOff'> {
-  /** The handle whose table is directed; checks run in its network namespace. It stays the caller's, and open until the director is closed. */
+  /**
+   * The handle whose table is directed; checks run in its network namespace. It stays the caller's, and open until the director is closed.
+   */
   ipvs: Ipvs
   /** What is to be done: a configuration, or an async iterable of them (a file that is followed). Left out: what `set()` says later. */
   configuration?: DirectorConfiguration | AsyncIterable<DirectorConfiguration>
   /**
-   * How destinations leave that are taken out of the configuration, and the fallback when it serves no more: with weight 0 until their connections are gone. True by default;
+   * How destinations leave that are taken out of the configuration, and the fallback when it serves no more: with weight 0 until their
+   * connections are gone. True by default;
    * false removes them at once. A destination that is down leaves at once either way: its connections have nobody to go to.
    */
   drain?: boolean | DrainOptions
   /** Whether the whole table is the director's: services that the configuration does not name are removed. False by default. */
   prune?: boolean
-  /** Services that are the director's even before a configuration has named them: they are removed where it does not. By default those that its configurations have named since it began. */
+  /**
+   * Services that are the director's even before a configuration has named them: they are removed where it does not. By default those that
+   * its configurations have named since it began.
+   */
   owns?: Ownership
   /**
-   * Whether the services that configurations have named are remembered in a file, so that the next director removes what is taken out while none runs: true for
+   * Whether the services that configurations have named are remembered in a file, so that the next director removes what is taken out
+   * while none runs: true for
    * a file of the network namespace in /run/ipvs, or the file's absolute path. False by default.
    *
-   * It is written before the table is changed. What it says counts until the machine is started again, and as long as none but root (or the user of this process)
+   * It is written before the table is changed. What it says counts until the machine is started again, and as long as none but root (or
+   * the user of this process)
    * could have changed it.
    */
   remember?: boolean | string
@@ -118,7 +126,8 @@ export interface DirectorEvents {
   /** A destination that was taken out of the configuration has left the table. Only where `drain` is not false. */
   drained: [Drained]
   /**
-   * It did not work; the next attempt comes after so many seconds. `Infinity`: a configuration was refused, or there are no more of them; the last good one stays in force.
+   * It did not work; the next attempt comes after so many seconds. `Infinity`: a configuration was refused, or there are no more of them;
+   * the last good one stays in force.
    * It has no consequences if nobody listens.
    */
   failed: [{ error?: unknown, result?: ReconcilerEvents['failed'][0]['result'], retryIn: number }]

@@ -23,7 +23,8 @@ const SERVER_OPTIONS: Known = { what: 'the options of an examination', names: ne
 function readOptions(options: unknown, known: Known): { vips: string[] | undefined, signal: AbortSignal | undefined } {
   const given = object(options, 'options')
   refuseUnknown(given, 'options', known)
-  if (given.signal !== undefined && !(given.signal instanceof AbortSignal)) throw invalidType('options.signal', 'an AbortSignal', given.signal)
+  if (given.signal !== undefined && !(given.signal instanceof AbortSignal))
+    throw invalidType('options.signal', 'an AbortSignal', given.signal)
   if (given.vips !== undefined && !Array.isArray(given.vips)) throw invalidType('options.vips', 'an array of IP addresses', given.vips)
   const vips = (given.vips as unknown[] | undefined)?.map((value, index) => {
     const text = string(value, `options.vips[${index}]`, 'an IP address, a string')
@@ -39,7 +40,12 @@ const wait = (signal: AbortSignal | undefined): Promise<void> =>
   setTimeout(BETWEEN_LOOKS, undefined, { signal }).catch(() => signal?.throwIfAborted())
 
 /** Looks at one row after the other. */
-async function look<Sight>(rows: readonly Row<Sight>[], sight: Sight, signal: AbortSignal | undefined, isExplained: (row: Row<Sight>, found: Found, by: readonly Finding[]) => boolean): Promise<Finding[]> {
+async function look<Sight>(
+  rows: readonly Row<Sight>[],
+  sight: Sight,
+  signal: AbortSignal | undefined,
+  isExplained: (row: Row<Sight>, found: Found, by: readonly Finding[]) => boolean,
+): Promise<Finding[]> {
   const findings: Finding[] = []
   for (const row of rows) {
     signal?.throwIfAborted()
@@ -62,7 +68,8 @@ const isExplained = ({ name }: Row<DirectorSight>, found: Found, by: readonly Fi
 }
 
 /**
- * Looks at a director: its table, the machine and the traffic. Takes two to three seconds, and changes nothing: the only packets that it sends
+ * Looks at a director: its table, the machine and the traffic. Takes two to three seconds, and changes nothing: the only packets that it
+ * sends
  * are ARP questions for virtual addresses, from nobody.
  *
  * @param ipvs The table, in its namespace. It stays the caller's.
@@ -90,11 +97,17 @@ export async function examineDirector(ipvs: Ipvs, options: ExamineOptions = {}):
 /** Addresses that look like a virtual one: whole addresses on lo or at the end of a tunnel. */
 const looksVirtual = (machine: Machine): string[] => machine.addresses.filter(({ scope, interface: name, prefixLength, address }) => {
   const link = machine.link(name)
-  return scope === 'global' && prefixLength === (address.includes(':') ? 128 : 32) && link !== undefined && (link.loopback || link.kind === 'ipip')
+  return (
+    scope === 'global' &&
+    prefixLength === (address.includes(':') ? 128 : 32) &&
+    link !== undefined &&
+    (link.loopback || link.kind === 'ipip')
+  )
 }).map(({ address }) => address)
 
 /**
- * Looks at a real server, which needs no IPVS: whether it has the virtual addresses, is silent about them, and answers the clients. Takes two
+ * Looks at a real server, which needs no IPVS: whether it has the virtual addresses, is silent about them, and answers the clients. Takes
+ * two
  * to three seconds, and changes nothing.
  */
 export async function examineRealServer(options: ExamineOptions & Pick<OpenOptions, 'netns'> = {}): Promise<Report> {

@@ -21,7 +21,12 @@ export class Machine {
   /** How much the counters have grown from the first look to the last. */
   #grown: Counters = new Map()
 
-  private constructor(network: Network, readonly links: readonly Link[], readonly addresses: readonly InterfaceAddress[], counted: Counters) {
+  private constructor(
+    network: Network,
+    readonly links: readonly Link[],
+    readonly addresses: readonly InterfaceAddress[],
+    counted: Counters,
+  ) {
     this.#network = network
     this.#counted = counted
   }
@@ -53,7 +58,7 @@ export class Machine {
   route(address: string, options: RouteOptions = {}): Promise<Route> {
     const key = `${address} ${options.from ?? ''} ${options.mark ?? ''}`
     let route = this.#routes.get(key)
-    if (!route) this.#routes.set(key, route = this.#network.route(address, options))
+    if (!route) this.#routes.set(key, (route = this.#network.route(address, options)))
     return route
   }
 
@@ -91,10 +96,13 @@ export class Machine {
     let value = this.#settings.get(name)
     if (!value) {
       const path = `/proc/sys/net/${name}`
-      value = this.#network.readFile(path).then((text) => text.trim(), (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') this.notLooked.push({ what: path, why: error.message })
-        return undefined
-      })
+      value = this.#network.readFile(path).then(
+        (text) => text.trim(),
+        (error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT') this.notLooked.push({ what: path, why: error.message })
+          return undefined
+        },
+      )
       this.#settings.set(name, value)
     }
     return value
@@ -114,7 +122,7 @@ export class Machine {
   /** Who, of the other machines, answers ARP for an IPv4 address; `undefined` where that could not be looked at, which is noted. */
   whoElseHas(address: string): Promise<string[] | undefined> {
     let answer = this.#questions.get(address)
-    if (!answer) this.#questions.set(address, answer = this.#ask(address))
+    if (!answer) this.#questions.set(address, (answer = this.#ask(address)))
     return answer
   }
 

@@ -8,7 +8,13 @@ import { syncRows } from './rows/sync.js'
 import { virtualAddressRows } from './rows/virtual-addresses.js'
 
 /** The rows of a director, causes before what follows from them. */
-export const directorRows: readonly Row<DirectorSight>[] = [...virtualAddressRows, ...destinationRows, ...forwarding, ...answerRows, ...syncRows]
+export const directorRows: readonly Row<DirectorSight>[] = [
+  ...virtualAddressRows,
+  ...destinationRows,
+  ...forwarding,
+  ...answerRows,
+  ...syncRows,
+]
 
 export { serverRows }
 

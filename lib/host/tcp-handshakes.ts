@@ -17,7 +17,8 @@ function addressOf(hexadecimal: string): string {
 }
 
 /**
- * Parses /proc/net/tcp or tcp6: the handshakes that wait, by both ends. Left out are those of clients that have another connection here: they
+ * Parses /proc/net/tcp or tcp6: the handshakes that wait, by both ends. Left out are those of clients that have another connection here:
+ * they
  * are reached.
  */
 export function parseHandshakes(text: string): Map<string, Handshake> {

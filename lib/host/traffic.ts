@@ -62,23 +62,32 @@ export interface Watched {
 }
 
 /** Puts two looks together. */
-export function watched(services: readonly ListedTableService[], earlier: readonly ListedTableService[], before: Moment, after: Moment): Watched[] {
-  const counted = new Map(earlier.flatMap((service) => service.destinations.map((destination) => [idOf(service, destination), destination.stats])))
-  return services.flatMap((service) => service.destinations.map((destination) => {
-    const id = idOf(service, destination)
-    const [first, last] = [before.get(id), after.get(id)]
-    const stats = counted.get(id)
-    return {
-      service,
-      destination,
-      breaks: { service: keyOf(service), destination: { address: destination.address, port: destination.port } },
-      stuck: [...last?.handshakes ?? []].filter(([end]) => first?.handshakes.has(end)).map(([, address]) => address),
-      served: last?.servedCount ?? 0,
-      progressed: [...last?.served ?? []].some((end) => !first?.served.has(end)),
-      inPackets: destination.stats.inPackets - (stats?.inPackets ?? 0n),
-      outPackets: destination.stats.outPackets - (stats?.outPackets ?? 0n),
-    }
-  }))
+export function watched(
+  services: readonly ListedTableService[],
+  earlier: readonly ListedTableService[],
+  before: Moment,
+  after: Moment,
+): Watched[] {
+  const counted = new Map(
+    earlier.flatMap((service) => service.destinations.map((destination) => [idOf(service, destination), destination.stats])),
+  )
+  return services.flatMap((service) =>
+    service.destinations.map((destination) => {
+      const id = idOf(service, destination)
+      const [first, last] = [before.get(id), after.get(id)]
+      const stats = counted.get(id)
+      return {
+        service,
+        destination,
+        breaks: { service: keyOf(service), destination: { address: destination.address, port: destination.port } },
+        stuck: [...(last?.handshakes ?? [])].filter(([end]) => first?.handshakes.has(end)).map(([, address]) => address),
+        served: last?.servedCount ?? 0,
+        progressed: [...(last?.served ?? [])].some((end) => !first?.served.has(end)),
+        inPackets: destination.stats.inPackets - (stats?.inPackets ?? 0n),
+        outPackets: destination.stats.outPackets - (stats?.outPackets ?? 0n),
+      }
+    }),
+  )
 }
 
 /** Whether a service is recognised by an address, and by which. */

@@ -226,7 +226,11 @@ const levels: Record<string, Level<CheckerDraft>> = {
     host: {
       status: 'done', ours: 'one more check for each; the old way to write it',
       open(statement, draft, { diagnostics }) {
-        diagnostics.warning(statement.place, 'A host block is the old way to check another address; each is read as a check of its own', 'Write one SMTP_CHECK { connect_ip … } for each')
+        diagnostics.warning(
+          statement.place,
+          'A host block is the old way to check another address; each is read as a check of its own',
+          'Write one SMTP_CHECK { connect_ip … } for each',
+        )
         const host: CheckerDraft = { keyword: 'host', place: statement.place, pace: {}, target: {}, urls: [], hosts: [] }
         return { level: level('host', { ...targeting, connect_timeout: connectTimeout }, { checks: true }), draft: host, close() {
             draft.hosts.push(host.target)
@@ -255,7 +259,8 @@ const levels: Record<string, Level<CheckerDraft>> = {
     payload: {
       status: 'done', ours: '`payload` of the check. One that ends in ff is sent as it is; keepalived 2.2 takes it for a mistake',
       read(statement, draft, context) {
-        if (statement.need(1, 'bytes in hexadecimal digits') !== undefined) draft.payload = bytes(statement, context, false) ?? draft.payload
+        if (statement.need(1, 'bytes in hexadecimal digits') !== undefined)
+          draft.payload = bytes(statement, context, false) ?? draft.payload
       },
     },
     require_reply: {
@@ -357,7 +362,11 @@ export const checkers: Record<string, Keyword<RealServer>> = {
   BFD_CHECK: {
     status: 'refused', ours: 'refused: BFD is spoken by keepalived\'s own BFD process, which is not here. A `script` check can ask another one',
     open(statement, _server, { diagnostics }) {
-      diagnostics.error(statement.place, 'BFD_CHECK needs keepalived\'s BFD process, which is not here, and without it the server would count as healthy', 'Use PING_CHECK, TCP_CHECK, or a MISC_CHECK whose program asks a BFD daemon')
+      diagnostics.error(
+        statement.place,
+        "BFD_CHECK needs keepalived's BFD process, which is not here, and without it the server would count as healthy",
+        'Use PING_CHECK, TCP_CHECK, or a MISC_CHECK whose program asks a BFD daemon',
+      )
       return undefined
     },
   },

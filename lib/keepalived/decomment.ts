@@ -4,7 +4,8 @@ import type { Line } from './line.js'
 const special = /[!#"\\]/
 
 /**
- * The line without its comment, without the backslashes before `#` and `!`, and without blanks at its ends. A backslash at the very end of a comment stays:
+ * The line without its comment, without the backslashes before `#` and `!`, and without blanks at its ends. A backslash at the very end of
+ * a comment stays:
  * it carries a definition on to the next line.
  */
 export function decomment(given: Line, diagnostics: Diagnostics): Line {
@@ -24,7 +25,11 @@ export function decomment(given: Line, diagnostics: Diagnostics): Line {
     } else if ((character === '#' || character === '!') && quoteAt < 0 && comment < 0) comment = at
   }
   if (quoteAt >= 0) {
-    diagnostics.warning(line.place(quoteAt), 'This quote has no end, so the rest of the line is one word', 'Close it with " on the same line')
+    diagnostics.warning(
+      line.place(quoteAt),
+      'This quote has no end, so the rest of the line is one word',
+      'Close it with " on the same line',
+    )
   }
   if (continued < 0) return comment < 0 ? line : line.slice(0, comment).trimmed()
   const before = line.slice(0, comment < 0 ? continued : comment).trimmed()

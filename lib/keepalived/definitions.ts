@@ -21,7 +21,10 @@ export function readDefinition(line: Line): { name: string, value: Line } | unde
   return match === null ? undefined : { name: match[1], value: line.slice(match[0].length) }
 }
 
-/** A name in use: `$NAME` before a blank, a comma, a closing parenthesis or the end, `${NAME}` anywhere, `${_ENV NAME}` and `${_RANDOM 1 5}` with words of their own. */
+/**
+ * A name in use: `$NAME` before a blank, a comma, a closing parenthesis or the end, `${NAME}` anywhere, `${_ENV NAME}` and `${_RANDOM 1
+ * 5}` with words of their own.
+ */
 const use = /\$(?:([A-Za-z_][A-Za-z0-9_]*)(?=[ \t,)]|$)|\{([A-Za-z_][A-Za-z0-9_]*)((?:[ \t]+[^ \t{}]+)*)[ \t]*\})/g
 
 /** The first name in use from `from` on. */
@@ -29,7 +32,12 @@ export function findUse(text: string, from: number): { at: number, end: number, 
   use.lastIndex = from
   const match = use.exec(text)
   if (match === null) return undefined
-  return { at: match.index, end: use.lastIndex, name: match[1] ?? match[2], parameters: (match[3] ?? '').split(/[ \t]+/).filter((word) => word !== '') }
+  return {
+    at: match.index,
+    end: use.lastIndex,
+    name: match[1] ?? match[2],
+    parameters: (match[3] ?? '').split(/[ \t]+/).filter((word) => word !== ''),
+  }
 }
 
 /** A number as strtol(3) reads it with base 0. */
@@ -43,7 +51,8 @@ function cNumber(text: string): number | undefined {
 
 function* counting(start: number, step: number, end: number, base: number): Generator<readonly string[]> {
   // As printf(3) does it: hexadecimal numbers are unsigned.
-  for (let value = start; step > 0 ? value <= end : value >= end; value += step) yield [base === 16 ? (value >>> 0).toString(16) : String(value)]
+  for (let value = start; step > 0 ? value <= end : value >= end; value += step)
+    yield[base === 16 ? (value >>> 0).toString(16) : String(value)]
 }
 
 /** Start, step and end, of which the last may be the only one that is given. */
@@ -58,7 +67,8 @@ function readSeq(line: Line): Sequence | string {
   const match = /^~SEQ(x?)[ \t]*\([ \t]*([^ \t,)]+)[ \t]*,([^)]*)\)[ \t]*/.exec(line.text)
   if (match === null) return 'names no variable and no numbers'
   const numbers = match[3].split(',').map(cNumber)
-  if (numbers.length > 3 || numbers.some((number) => number === undefined || !Number.isSafeInteger(number))) return 'has something else than one to three numbers'
+  if (numbers.length > 3 || numbers.some((number) => number === undefined || !Number.isSafeInteger(number)))
+    return 'has something else than one to three numbers'
   const [start, step, end] = steps(numbers as number[])
   if (step === 0 || (start < end && step < 0) || (start > end && step > 0)) return 'never reaches its end'
   return { line: line.slice(match[0].length), names: [match[2]], rounds: counting(start, step, end, match[1] === 'x' ? 16 : 10) }

@@ -1,12 +1,45 @@
 /**
- * keepalived's language: a keepalived.conf read into a director's configuration. Pure functions, without the native part: they work on any machine.
+ * keepalived's language: a keepalived.conf read into a director's configuration. Pure functions, without the native part: they work on any
+ * machine.
  *
  * @module ipvs/keepalived
  */
 export { formatDiagnostic } from './diagnostics.js'
 export { parseKeepalived } from './parse.js'
-export type { Diagnostic, IncludedFile, PlacedProgram, Parsed, ParseOptions, SyncDaemon, Vrrp, VrrpAddress, VrrpGroup, VrrpInstance, VrrpProgram } from './types.js'
 export type {
-  Check, CheckCommon, CheckTarget, DestinationDirections, DirectedDestination, DirectedService, DirectorConfiguration, DnsCheck, Fallback, FileCheck, HttpCheck, PingCheck, Program,
-  ScriptCheck, ServiceDirections, SmtpCheck, TcpCheck, TlsCheck, TlsOptions, UdpCheck, Url, WhenDown,
+  Diagnostic,
+  IncludedFile,
+  PlacedProgram,
+  Parsed,
+  ParseOptions,
+  SyncDaemon,
+  Vrrp,
+  VrrpAddress,
+  VrrpGroup,
+  VrrpInstance,
+  VrrpProgram,
+} from './types.js'
+export type {
+  Check,
+  CheckCommon,
+  CheckTarget,
+  DestinationDirections,
+  DirectedDestination,
+  DirectedService,
+  DirectorConfiguration,
+  DnsCheck,
+  Fallback,
+  FileCheck,
+  HttpCheck,
+  PingCheck,
+  Program,
+  ScriptCheck,
+  ServiceDirections,
+  SmtpCheck,
+  TcpCheck,
+  TlsCheck,
+  TlsOptions,
+  UdpCheck,
+  Url,
+  WhenDown,
 } from '../configuration/index.js'

@@ -13,15 +13,26 @@ const INT_MAX = 2 ** 31 - 1
 interface Paced { pace: Pace }
 
 /** Reads a time into a property of the pace. */
-const time = (name: 'delayLoop' | 'delayBeforeRetry' | 'warmup' | 'connectTimeout', least: number, most: number, ours: string): Keyword<Paced> => ({
-  status: 'done', ours,
+const time = (
+  name: 'delayLoop' | 'delayBeforeRetry' | 'warmup' | 'connectTimeout',
+  least: number,
+  most: number,
+  ours: string,
+): Keyword<Paced> => ({
+  status: 'done',
+  ours,
   read(statement, { pace }, { diagnostics }) {
     statement.only(2)
     const value = statement.seconds(1, least, Number.MAX_SAFE_INTEGER)
     if (value === undefined) return
     const place = statement.at(1)
     const held = Math.min(Math.max(value, least === 0 ? 0 : SHORTEST), most)
-    if (held !== value) diagnostics.warning(place, `${value} seconds are ${value > held ? 'more' : 'less'} than a timer can wait; read as ${held}`, `Write a number of seconds from ${least === 0 ? 0 : SHORTEST} to ${most}`)
+    if (held !== value)
+      diagnostics.warning(
+        place,
+        `${value} seconds are ${value > held ? 'more' : 'less'} than a timer can wait; read as ${held}`,
+        `Write a number of seconds from ${least === 0 ? 0 : SHORTEST} to ${most}`,
+      )
     pace[name] = { value: held, place }
   },
 })
@@ -141,13 +152,21 @@ export function readMethod(statement: Statement, before: Method | undefined, { d
 }
 
 /** The options behind TUN. After a mistake none of them counts. */
-function readTunnel(statement: Statement, before: Method | undefined, { diagnostics }: Pick<Context, 'diagnostics'>): Pick<Method, 'tunnel'> {
+function readTunnel(
+  statement: Statement,
+  before: Method | undefined,
+  { diagnostics }: Pick<Context, 'diagnostics'>,
+): Pick<Method, 'tunnel'> {
   let type: 'ipip' | 'gue' | 'gre' = 'ipip'
   let port: number | undefined
   let checksum: 'none' | 'csum' | 'remcsum' = 'none'
   const plain = (index: number, problem: string): Pick<Method, 'tunnel'> => {
     const stays = before?.tunnel
-    diagnostics.warning(statement.at(index), `${problem}. The options do not count, and packets are wrapped in ${stays === undefined ? 'plain IPIP' : `${stays.type}, as was said before`}`, 'Write TUN type ipip, TUN type gue port N [nocsum|csum|remcsum] or TUN type gre [nocsum|csum]')
+    diagnostics.warning(
+      statement.at(index),
+      `${problem}. The options do not count, and packets are wrapped in ${stays === undefined ? 'plain IPIP' : `${stays.type}, as was said before`}`,
+      'Write TUN type ipip, TUN type gue port N [nocsum|csum|remcsum] or TUN type gre [nocsum|csum]',
+    )
     return stays === undefined ? {} : { tunnel: stays }
   }
   for (let index = 2; index < statement.words.length; index++) {
@@ -158,18 +177,20 @@ function readTunnel(statement: Statement, before: Method | undefined, { diagnost
       type = next
       index++
     } else if (word === 'port') {
-      if (next === undefined || !/^[0-9]+$/.test(next) || Number(next) < 1 || Number(next) > 65535) return plain(index + 1, `'${next ?? ''}' is no port`)
+      if (next === undefined || !/^[0-9]+$/.test(next) || Number(next) < 1 || Number(next) > 65535)
+        return plain(index + 1, `'${next ?? ''}' is no port`)
       port = Number(next)
       index++
     } else if (word === 'nocsum') checksum = 'none'
     else if (word === 'csum' || word === 'remcsum') checksum = word
     else return plain(index, `'${word}' is no option of a tunnel`)
   }
-  if ((type === 'gue') !== (port !== undefined)) return plain(1, type === 'gue' ? 'A tunnel of type gue needs a port' : `A tunnel of type ${type} has no port`)
+  if ((type === 'gue') !== (port !== undefined))
+    return plain(1, type === 'gue' ? 'A tunnel of type gue needs a port' : `A tunnel of type ${type} has no port`)
   if (type === 'ipip' && checksum !== 'none') return plain(1, 'A tunnel of type ipip has no checksum')
   if (type === 'gre' && checksum === 'remcsum') return plain(1, 'A tunnel of type gre has no remote checksum')
   if (statement.words.length === 2) return {}
-  return { tunnel: { type, ...port !== undefined && { port }, checksum } }
+  return { tunnel: { type, ...(port !== undefined && { port }), checksum } }
 }
 
 /** Mails, which are not sent: said once in a file. */
@@ -181,7 +202,13 @@ export const mail = (ours = 'not sent: `notify_down` and the like run a program 
 })
 
 export function tellMail(statement: Statement, { once, diagnostics }: Context): void {
-  once('mail', () => diagnostics.note(statement.place, 'No mail is sent from here. Other lines about mail are passed over too', 'Let notify_down, notify_up or quorum_down run a program that sends one, or let monitoring follow the director\'s metrics'))
+  once('mail', () =>
+    diagnostics.note(
+      statement.place,
+      'No mail is sent from here. Other lines about mail are passed over too',
+      "Let notify_down, notify_up or quorum_down run a program that sends one, or let monitoring follow the director's metrics",
+    ),
+  )
 }
 
 /** Something that is not done, told where it stands. */

@@ -8,11 +8,17 @@ export interface Place {
 }
 
 /**
- * A line of a file or what became of it: part of it, or with definitions in place of their names. Knows for each of its characters the column it comes from.
+ * A line of a file or what became of it: part of it, or with definitions in place of their names. Knows for each of its characters the
+ * column it comes from.
  */
 export class Line {
   /** @param columns column of each character, or that of the first where the others follow it without a gap */
-  constructor(readonly text: string, readonly file: string, readonly number: number, private readonly columns: number | readonly number[]) {}
+  constructor(
+    readonly text: string,
+    readonly file: string,
+    readonly number: number,
+    private readonly columns: number | readonly number[],
+  ) {}
 
   column(index: number): number {
     if (typeof this.columns === 'number') return this.columns + Math.min(index, this.text.length)
@@ -26,7 +32,12 @@ export class Line {
 
   slice(from: number, to = this.text.length): Line {
     if (from === 0 && to === this.text.length) return this
-    return new Line(this.text.slice(from, to), this.file, this.number, typeof this.columns === 'number' ? this.columns + from : this.columns.slice(from, to))
+    return new Line(
+      this.text.slice(from, to),
+      this.file,
+      this.number,
+      typeof this.columns === 'number' ? this.columns + from : this.columns.slice(from, to),
+    )
   }
 
   /** Without blanks and tabs at both ends, which are the only ones that keepalived takes away there. */
@@ -42,7 +53,11 @@ export class Line {
   /** With `text` in the place of the characters from `from` to `to`; all of it comes from the column of the first of them. */
   replaced(from: number, to: number, text: string): Line {
     const column = this.column(from)
-    const columns = [...this.columnsOf(0, from), ...Array.from({ length: text.length }, () => column), ...this.columnsOf(to, this.text.length)]
+    const columns = [
+      ...this.columnsOf(0, from),
+      ...Array.from({ length: text.length }, () => column),
+      ...this.columnsOf(to, this.text.length),
+    ]
     return new Line(this.text.slice(0, from) + text + this.text.slice(to), this.file, this.number, columns)
   }
 
@@ -54,7 +69,12 @@ export class Line {
   /** Other text at the same place, as a sequence or a definition of several lines gives it. */
   becoming(text: string): Line {
     const column = this.column(0)
-    return new Line(text, this.file, this.number, Array.from({ length: text.length }, () => column))
+    return new Line(
+      text,
+      this.file,
+      this.number,
+      Array.from({ length: text.length }, () => column),
+    )
   }
 }
 

@@ -9,8 +9,10 @@ import { Walker } from './walk.js'
 /**
  * Reads a keepalived.conf: what it says about virtual servers as a director's configuration, and of the rest what a director needs to know.
  *
- * It is read as keepalived 2.2 reads it, with all that keepalived forgives, and each mistake is told. Nothing is looked up: no file is read, no account, no program.
- * Where something cannot be done, and a server would count as healthy because of it, the file is refused: `configuration` is `undefined`, and a diagnostic says why.
+ * It is read as keepalived 2.2 reads it, with all that keepalived forgives, and each mistake is told. Nothing is looked up: no file is
+ * read, no account, no program.
+ * Where something cannot be done, and a server would count as healthy because of it, the file is refused: `configuration` is `undefined`,
+ * and a diagnostic says why.
  */
 export function parseKeepalived(text: string, options: ParseOptions = {}): Parsed {
   const diagnostics = new Diagnostics()
@@ -21,12 +23,26 @@ export function parseKeepalived(text: string, options: ParseOptions = {}): Parse
     told.add(key)
   }
   const file: FileDraft = {
-    virtualServers: [], groups: [], trackFiles: [], timeouts: {}, logAll: false, notifyAtStart: false, programs: [], defaultUser: options.scriptUser,
+    virtualServers: [],
+    groups: [],
+    trackFiles: [],
+    timeouts: {},
+    logAll: false,
+    notifyAtStart: false,
+    programs: [],
+    defaultUser: options.scriptUser,
     vrrp: { instances: [], groups: [], fifos: {}, trackFiles: [] },
   }
   new Walker({ diagnostics, reader, once }).root(rootLevel, file)
   const configuration = resolve(file, diagnostics)
-  file.vrrp.trackFiles = file.trackFiles.filter((one) => one.file !== undefined).map(({ name, file: path, weight = 0 }) => ({ name, file: path!, weight }))
+  file.vrrp.trackFiles = file.trackFiles
+    .filter((one) => one.file !== undefined)
+    .map(({ name, file: path, weight = 0 }) => ({ name, file: path!, weight }))
   if (file.syncDaemon !== undefined) file.vrrp.syncDaemon = file.syncDaemon.value
-  return { configuration: diagnostics.refused ? undefined : configuration, vrrp: file.vrrp, programs: file.programs, diagnostics: diagnostics.sorted() }
+  return {
+    configuration: diagnostics.refused ? undefined : configuration,
+    vrrp: file.vrrp,
+    programs: file.programs,
+    diagnostics: diagnostics.sorted(),
+  }
 }

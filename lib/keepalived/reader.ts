@@ -25,11 +25,17 @@ interface Frame {
 
 /** What the letters after `include` ask for. */
 const strictness: Record<string, readonly string[]> = {
-  include: [], includer: ['read'], includem: ['match'], includew: ['wildcard_match'], includeb: ['brace_match'], includea: ['read', 'match', 'wildcard_match', 'brace_match'],
+  include: [],
+  includer: ['read'],
+  includem: ['match'],
+  includew: ['wildcard_match'],
+  includeb: ['brace_match'],
+  includea: ['read', 'match', 'wildcard_match', 'brace_match'],
 }
 
 /**
- * Reads files as keepalived does, up to lines with one keyword or one brace each: comments taken away, definitions put in, conditions judged, sequences repeated, included files followed.
+ * Reads files as keepalived does, up to lines with one keyword or one brace each: comments taken away, definitions put in, conditions
+ * judged, sequences repeated, included files followed.
  */
 export class Reader {
   readonly #frames: Frame[]
@@ -132,7 +138,11 @@ export class Reader {
         return line
       }
       if (line.text.includes('\0')) {
-        this.diagnostics.warning(line.place(line.text.indexOf('\0')), 'A NUL character is in this line, which is left out, as keepalived 2.4 does it', 'Remove it')
+        this.diagnostics.warning(
+          line.place(line.text.indexOf('\0')),
+          'A NUL character is in this line, which is left out, as keepalived 2.4 does it',
+          'Remove it',
+        )
         continue
       }
       if (last - at > LINE_LENGTH / 4 && Buffer.byteLength(text.slice(at, last)) > LINE_LENGTH) {
@@ -176,7 +186,11 @@ export class Reader {
       if (replaced === undefined) return line
       replacements = replaced.count
       if (replacements > MOST_REPLACEMENTS || replaced.line.text.length > LONGEST) {
-        this.diagnostics.error(given.place(), 'The definitions in this line never come to an end, or make it too long', 'Look for a definition that names itself')
+        this.diagnostics.error(
+          given.place(),
+          'The definitions in this line never come to an end, or make it too long',
+          'Look for a definition that names itself',
+        )
         return undefined
       }
       line = decomment(replaced.line, this.diagnostics)
@@ -287,7 +301,8 @@ export class Reader {
     const asked = new Set([...strictness[keyword], ...this.includeCheck])
     const files = include(pattern, line.file)
     const wildcard = /[*?[]/.test(pattern)
-    const mustMatch = asked.has('match') || (wildcard && asked.has('wildcard_match')) || (!wildcard && pattern.includes('{') && asked.has('brace_match'))
+    const mustMatch =
+      asked.has('match') || (wildcard && asked.has('wildcard_match')) || (!wildcard && pattern.includes('{') && asked.has('brace_match'))
     if (files.length === 0) {
       const message = `No file is ${pattern}`
       if (mustMatch) this.diagnostics.error(at, `${message}, and ${keyword} asks for one`, 'Make the file, or write include if it may be missing')

@@ -2,9 +2,20 @@
 
 /** keepalived's options and the flags that stand for them; nothing for those that change no answer. */
 export const regexOptions: ReadonlyMap<string, '' | 'i' | 'm' | 's' | 'u'> = new Map([
-  ['caseless', 'i'], ['multiline', 'm'], ['dotall', 's'], ['utf', 'u'],
-  ['auto_callout', ''], ['dupnames', ''], ['never_ucp', ''], ['never_utf', ''], ['no_auto_capture', ''], ['no_auto_possess', ''], ['no_dotstar_anchor', ''], ['no_start_optimize', ''],
-  ['never_backslash_c', ''], ['alt_verbnames', ''],
+  ['caseless', 'i'],
+  ['multiline', 'm'],
+  ['dotall', 's'],
+  ['utf', 'u'],
+  ['auto_callout', ''],
+  ['dupnames', ''],
+  ['never_ucp', ''],
+  ['never_utf', ''],
+  ['no_auto_capture', ''],
+  ['no_auto_possess', ''],
+  ['no_dotstar_anchor', ''],
+  ['no_start_optimize', ''],
+  ['never_backslash_c', ''],
+  ['alt_verbnames', ''],
 ] as const)
 
 /** What PCRE has and JavaScript has not, or has with another meaning. */
@@ -20,7 +31,8 @@ const foreign: readonly [RegExp, string][] = [
 const namedClass = /\[[^\]]*\[[:.=]/
 
 /** Escapes of other signs than letters and digits, and classes: nothing in them is special. */
-const plain = (pattern: string): string => pattern.replace(/\\[^a-zA-Z0-9]/g, '__').replace(/\[\^?\]?[^\]]*\]/g, (found) => '_'.repeat(found.length))
+const plain = (pattern: string): string =>
+  pattern.replace(/\\[^a-zA-Z0-9]/g, '__').replace(/\[\^?\]?[^\]]*\]/g, (found) => '_'.repeat(found.length))
 
 /** A dot is everything but a line feed to PCRE, and the end is before a last line feed too. */
 function translated(pattern: string, flags: ReadonlySet<string>): string {
@@ -35,7 +47,10 @@ function translated(pattern: string, flags: ReadonlySet<string>): string {
 }
 
 /** The pattern and its flags for JavaScript, or what keeps it from having any. */
-export function javascriptPattern(given: string, options: Iterable<string>): { pattern: string, patternFlags?: string } | { problem: string } {
+export function javascriptPattern(
+  given: string,
+  options: Iterable<string>,
+): { pattern: string; patternFlags?: string } | { problem: string } {
   const flags = new Set(options)
   const leading = /^\(\?([ims]+)\)/.exec(given)
   for (const flag of leading?.[1] ?? '') flags.add(flag)
@@ -51,5 +66,5 @@ export function javascriptPattern(given: string, options: Iterable<string>): { p
   } catch (error) {
     return { problem: (error as Error).message.replace(/^Invalid regular expression: /, '') }
   }
-  return { pattern, ...patternFlags !== '' && { patternFlags } }
+  return { pattern, ...(patternFlags !== '' && { patternFlags }) }
 }

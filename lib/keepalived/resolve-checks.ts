@@ -40,7 +40,8 @@ export interface Home {
 }
 
 /** What is said for the checker, or else for the real server, or else for the virtual server. */
-const inner = <Name extends keyof Pace>(name: Name, checker: CheckerDraft, { server, virtual }: Home): Pace[Name] => checker.pace[name] ?? server.pace[name] ?? virtual.pace[name]
+const inner = <Name extends keyof Pace>(name: Name, checker: CheckerDraft, { server, virtual }: Home): Pace[Name] =>
+  checker.pace[name] ?? server.pace[name] ?? virtual.pace[name]
 
 function common(checker: CheckerDraft, home: Home): CheckCommon {
   const interval = inner('delayLoop', checker, home)?.value ?? DELAY_LOOP
@@ -96,15 +97,35 @@ function targetPort(checker: CheckerDraft, draft: TargetDraft, { server, service
 
 function url(draft: UrlDraft, home: Home, checker: CheckerDraft): Url | undefined {
   const { diagnostics, server, virtual } = home
-  const { place, path, regex, flags, host = checker.virtualhost ?? server.virtualhost ?? virtual.virtualhost, status, digest, patternForbidden, patternFrom, patternUntil } = draft
+  const {
+    place,
+    path,
+    regex,
+    flags,
+    host = checker.virtualhost ?? server.virtualhost ?? virtual.virtualhost,
+    status,
+    digest,
+    patternForbidden,
+    patternFrom,
+    patternUntil,
+  } = draft
   if (path === undefined) {
     diagnostics.error(place, 'This url has no path, so it would not be asked for', 'Write path /…, or take the url out')
     return undefined
   }
-  const read: Url = { path, ...host !== undefined && { host }, ...status !== undefined && { status }, ...digest !== undefined && { digest } }
+  const read: Url = {
+    path,
+    ...(host !== undefined && { host }),
+    ...(status !== undefined && { status }),
+    ...(digest !== undefined && { digest }),
+  }
   if (regex === undefined) {
     if (patternForbidden !== undefined || patternFrom !== undefined || patternUntil !== undefined || flags.size > 0) {
-      diagnostics.warning(place, 'This url says something about a regular expression, and has none', 'Write regex "…", or take the other lines out')
+      diagnostics.warning(
+        place,
+        'This url says something about a regular expression, and has none',
+        'Write regex "…", or take the other lines out',
+      )
     }
     return read
   }
@@ -159,15 +180,24 @@ function tls({ ssl }: FileDraft, serverName: string): TlsOptions {
 function script(checker: CheckerDraft, home: Home): Check[] {
   const { file, virtual, diagnostics } = home
   if (checker.script === undefined) {
-    if (checker.scriptTold !== true) diagnostics.error(checker.place, 'MISC_CHECK has no misc_path, so nothing would be checked, and the server would count as healthy', 'Write misc_path "/path/of/program arguments"')
+    if (checker.scriptTold !== true)
+      diagnostics.error(
+        checker.place,
+        'MISC_CHECK has no misc_path, so nothing would be checked, and the server would count as healthy',
+        'Write misc_path "/path/of/program arguments"',
+      )
     return []
   }
   const wanted = checker.scriptTimeout
-  return [{
-    type: 'script', ...common(checker, home),
-    timeout: wanted === undefined || wanted === 0 ? virtual.pace.delayLoop?.value ?? DELAY_LOOP : Math.min(wanted, 2_147_483),
-    ...programOf(checker.script, file, diagnostics, { user: checker.user, group: checker.group }), ...checker.dynamic === true && { dynamicWeight: true },
-  }]
+  return [
+    {
+      type: 'script',
+      ...common(checker, home),
+      timeout: wanted === undefined || wanted === 0 ? (virtual.pace.delayLoop?.value ?? DELAY_LOOP) : Math.min(wanted, 2_147_483),
+      ...programOf(checker.script, file, diagnostics, { user: checker.user, group: checker.group }),
+      ...(checker.dynamic === true && { dynamicWeight: true }),
+    },
+  ]
 }
 
 function numberFile(checker: CheckerDraft, { file, diagnostics }: Home): Check[] {
@@ -201,17 +231,36 @@ export function resolveChecker(checker: CheckerDraft, home: Home): Check[] {
   const connecting = (): CheckCommon & CheckTarget => ({ ...common(checker, home), ...target(checker, checker.target, home) })
   switch (checker.keyword) {
     case 'HTTP_GET':
-    case 'SSL_GET': return http(checker, home)
-    case 'MISC_CHECK': return script(checker, home)
-    case 'FILE_CHECK': return numberFile(checker, home)
+    case 'SSL_GET':
+      return http(checker, home)
+    case 'MISC_CHECK':
+      return script(checker, home)
+    case 'FILE_CHECK':
+      return numberFile(checker, home)
     case 'SMTP_CHECK': {
       const targets = checker.hosts.length === 0 ? [checker.target] : checker.hosts.map((host) => ({ ...checker.target, ...host }))
-      return targets.map((one) => ({ type: 'smtp', ...common(checker, home), ...target(checker, one, home), hello: checker.hello ?? HELLO }))
+      return targets.map((one) => ({
+        type: 'smtp',
+        ...common(checker, home),
+        ...target(checker, one, home),
+        hello: checker.hello ?? HELLO,
+      }))
     }
-    case 'DNS_CHECK': return [{ type: 'dns', ...connecting(), ...checker.recordType !== undefined && { recordType: checker.recordType }, ...checker.name !== undefined && { name: checker.name } }]
-    case 'UDP_CHECK': return [udp(checker, home, connecting())]
-    case 'PING_CHECK': return [{ type: 'ping', ...common(checker, home), ...target(checker, checker.target, home, false) }]
-    default: return [{ type: 'tcp', ...connecting() }]
+    case 'DNS_CHECK':
+      return [
+        {
+          type: 'dns',
+          ...connecting(),
+          ...(checker.recordType !== undefined && { recordType: checker.recordType }),
+          ...(checker.name !== undefined && { name: checker.name }),
+        },
+      ]
+    case 'UDP_CHECK':
+      return [udp(checker, home, connecting())]
+    case 'PING_CHECK':
+      return [{ type: 'ping', ...common(checker, home), ...target(checker, checker.target, home, false) }]
+    default:
+      return [{ type: 'tcp', ...connecting() }]
   }
 }
 

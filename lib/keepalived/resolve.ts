@@ -1,4 +1,10 @@
-import { configurationMistakes, type DirectedDestination, type DirectedService, type DirectorConfiguration, type Fallback } from '../configuration/index.js'
+import {
+  configurationMistakes,
+  type DirectedDestination,
+  type DirectedService,
+  type DirectorConfiguration,
+  type Fallback,
+} from '../configuration/index.js'
 import { formatMask } from '../model/address.js'
 import { familyOf, hasMark, serviceId, serviceWords } from '../model/keys.js'
 import type { DaemonInput, Persistence, ServiceKey } from '../model/types.js'
@@ -44,7 +50,8 @@ function keysOf(decided: Decided): ServiceKey[] {
   const { virtual, file, diagnostics } = decided
   const { head, place } = virtual
   if (head.kind === 'fwmark') {
-    if (virtual.protocol !== undefined) diagnostics.warning(virtual.protocol.place, 'A firewall mark has packets of any protocol, so the line has no effect', 'Take it out')
+    if (virtual.protocol !== undefined)
+      diagnostics.warning(virtual.protocol.place, 'A firewall mark has packets of any protocol, so the line has no effect', 'Take it out')
     return [{ fwmark: head.fwmark, family: markFamily(decided) }]
   }
   const group = head.kind === 'group' ? file.groups.find(({ name }) => name === head.name) : undefined
@@ -52,14 +59,26 @@ function keysOf(decided: Decided): ServiceKey[] {
     diagnostics.error(place, `There is no virtual_server_group ${head.name}, so the service has no address`, `Write virtual_server_group ${head.name} { … } outside of every block`)
     return []
   }
-  const entries: GroupEntry[] = group?.entries ?? (head.kind === 'address' ? [{ addresses: [head.address], family: head.family, port: head.port, place }] : [])
+  const entries: GroupEntry[] =
+    group?.entries ?? (head.kind === 'address' ? [{ addresses: [head.address], family: head.family, port: head.port, place }] : [])
   if (group !== undefined && mixed(entries)) {
-    diagnostics.error(group.place, 'This group has IPv4 and IPv6 addresses, and a firewall mark of which it does not say which of the two it is', 'Write fwmark N inet or fwmark N inet6')
+    diagnostics.error(
+      group.place,
+      'This group has IPv4 and IPv6 addresses, and a firewall mark of which it does not say which of the two it is',
+      'Write fwmark N inet or fwmark N inet6',
+    )
     return []
   }
   if (group !== undefined && entries.length === 0) diagnostics.warning(group.place, `The group ${group.name} is empty, so its virtual servers are nothing`, 'Write its addresses into it')
-  if (group !== undefined && entries.some(({ family }) => family !== undefined && virtual.family !== undefined && family !== virtual.family)) {
-    diagnostics.warning(place, `The service is IPv${virtual.family} by its ip_family, its persistence_granularity or its first server, and the group ${group.name} is not, so the virtual_server is left out`, 'Write ip_family as the group is, a netmask with dots for IPv4, and servers of the same family')
+  if (
+    group !== undefined &&
+    entries.some(({ family }) => family !== undefined && virtual.family !== undefined && family !== virtual.family)
+  ) {
+    diagnostics.warning(
+      place,
+      `The service is IPv${virtual.family} by its ip_family, its persistence_granularity or its first server, and the group ${group.name} is not, so the virtual_server is left out`,
+      'Write ip_family as the group is, a netmask with dots for IPv4, and servers of the same family',
+    )
     return []
   }
   let protocol = virtual.protocol?.value
@@ -73,7 +92,8 @@ function keysOf(decided: Decided): ServiceKey[] {
 }
 
 const mixed = (entries: readonly GroupEntry[]): boolean =>
-  [4, 6].every((family) => entries.some((entry) => entry.family === family)) && entries.some((entry) => 'fwmark' in entry && entry.family === undefined)
+  [4, 6].every((family) => entries.some((entry) => entry.family === family)) &&
+  entries.some((entry) => 'fwmark' in entry && entry.family === undefined)
 
 /** Client affinity. */
 function persistenceOf({ virtual, diagnostics }: Decided, family: 4 | 6, noPort: boolean): Partial<Persistence> | undefined {
@@ -92,7 +112,10 @@ function persistenceOf({ virtual, diagnostics }: Decided, family: 4 | 6, noPort:
   return { timeout: PERSISTENCE }
 }
 
-const SPELLED: Record<string, Record<string, string>> = { sh: { 'flag-1': 'sh-fallback', 'flag-2': 'sh-port' }, mh: { 'flag-1': 'mh-fallback', 'flag-2': 'mh-port' } }
+const SPELLED: Record<string, Record<string, string>> = {
+  sh: { 'flag-1': 'sh-fallback', 'flag-2': 'sh-port' },
+  mh: { 'flag-1': 'mh-fallback', 'flag-2': 'mh-port' },
+}
 
 /** The port that a server has in a service: its own only where packets are translated. */
 function portIn(key: ServiceKey, port: number, { forward }: Method, inGroup: boolean): number {
@@ -182,7 +205,14 @@ function fallbackOf(key: ServiceKey, decided: Decided, told: Set<string>): Fallb
   }
   const port = method.forward === 'nat' ? sorry.port : portIn(key, sorry.port, method, head.kind === 'group')
   tellPort(sorry.place, sorry.port, port, 'the sorry server', diagnostics, told)
-  return { address: sorry.address, port, forward: method.forward, ...method.tunnel !== undefined && { tunnel: method.tunnel }, weight: 1, ...sorry.inhibit === true && { whenIdle: 'zero' as const } }
+  return {
+    address: sorry.address,
+    port,
+    forward: method.forward,
+    ...(method.tunnel !== undefined && { tunnel: method.tunnel }),
+    weight: 1,
+    ...(sorry.inhibit === true && { whenIdle: 'zero' as const }),
+  }
 }
 
 /** Quorum and hysteresis, within what the servers can reach together. */
@@ -195,7 +225,8 @@ function quorumOf({ virtual, diagnostics }: Decided): Pick<DirectedService, 'quo
   }
   quorum = Math.min(quorum, 2 ** 31 - 1)
   const { hysteresis } = virtual
-  if (hysteresis === undefined || hysteresis.value < quorum) return { ...virtual.quorum !== undefined && { quorum }, ...hysteresis !== undefined && { hysteresis: hysteresis.value } }
+  if (hysteresis === undefined || hysteresis.value < quorum)
+    return { ...(virtual.quorum !== undefined && { quorum }), ...(hysteresis !== undefined && { hysteresis: hysteresis.value }) }
   diagnostics.warning(hysteresis.place, `A hysteresis of ${hysteresis.value} is not below the quorum, which is ${quorum}, so it is ${quorum - 1}`, 'Write a number below the quorum')
   return { ...virtual.quorum !== undefined && { quorum }, hysteresis: quorum - 1 }
 }
@@ -207,8 +238,18 @@ function settingsOf(decided: Decided): Partial<DirectedService> {
   if (virtual.scheduler === undefined) diagnostics.warning(place, `virtual_server ${wordsOf(virtual)} names no scheduler, and has wlc therefore`, 'Write lb_algo wlc, or another one')
   if (virtual.method === undefined) diagnostics.warning(place, `virtual_server ${wordsOf(virtual)} names no forwarding method, and has NAT therefore`, 'Write lb_kind NAT, DR or TUN, in capitals')
   const datagrams = head.kind === 'fwmark' || (virtual.protocol?.value ?? 'udp') === 'udp'
-  if (virtual.onePacket !== undefined && !datagrams) diagnostics.warning(virtual.onePacket, 'ops schedules each packet anew, which only UDP and firewall marks have, so the line has no effect', 'Take it out')
-  if (virtual.haSuspend !== undefined && head.kind === 'fwmark') diagnostics.warning(virtual.haSuspend, 'ha_suspend asks whether this machine has the address, and a firewall mark has none, so the line has no effect', 'Take it out')
+  if (virtual.onePacket !== undefined && !datagrams)
+    diagnostics.warning(
+      virtual.onePacket,
+      'ops schedules each packet anew, which only UDP and firewall marks have, so the line has no effect',
+      'Take it out',
+    )
+  if (virtual.haSuspend !== undefined && head.kind === 'fwmark')
+    diagnostics.warning(
+      virtual.haSuspend,
+      'ha_suspend asks whether this machine has the address, and a firewall mark has none, so the line has no effect',
+      'Take it out',
+    )
   const scheduler = virtual.scheduler ?? 'wlc'
   return {
     scheduler,
@@ -239,7 +280,11 @@ function servicesOf(virtual: VirtualServer, file: FileDraft, diagnostics: Diagno
   const noPort = keys.some((key) => !hasMark(key) && key.port === 0)
   for (const family of persistence.keys()) persistence.set(family, persistenceOf(decided, family, noPort))
   if (virtual.engine !== undefined && [...persistence.values()].every((one) => one === undefined)) {
-    diagnostics.warning(virtual.engine.place, 'persistence_engine says how clients are told apart that are kept at their server, and none are, so the line has no effect', 'Write persistence_timeout too, or take it out')
+    diagnostics.warning(
+      virtual.engine.place,
+      'persistence_engine says how clients are told apart that are kept at their server, and none are, so the line has no effect',
+      'Write persistence_timeout too, or take it out',
+    )
   }
   const group = head.kind === 'group' ? `[${head.name}]:${uses.get(head.name) ?? 0}` : undefined
   if (head.kind === 'group') uses.set(head.name, (uses.get(head.name) ?? 0) + 1)
@@ -247,17 +292,24 @@ function servicesOf(virtual: VirtualServer, file: FileDraft, diagnostics: Diagno
     const fallback = fallbackOf(key, decided, told)
     const affinity = persistence.get(familyOf(key))
     return {
-      ...key, ...settings,
-      ...affinity !== undefined && { persistence: affinity, ...virtual.engine !== undefined && { persistenceEngine: virtual.engine.value } },
-      ...group !== undefined && { group },
-      ...virtual.haSuspend !== undefined && !hasMark(key) && { onlyWhileHeld: true },
-      ...fallback !== undefined && { fallback },
+      ...key,
+      ...settings,
+      ...(affinity !== undefined && {
+        persistence: affinity,
+        ...(virtual.engine !== undefined && { persistenceEngine: virtual.engine.value }),
+      }),
+      ...(group !== undefined && { group }),
+      ...(virtual.haSuspend !== undefined && !hasMark(key) && { onlyWhileHeld: true }),
+      ...(fallback !== undefined && { fallback }),
       destinations: destinationsOf(key, decided, told),
     }
   })
 }
 
-/** A second virtual server with the same key adds its servers to the first, whose settings stay: so it is in keepalived, where the kernel refuses the second service. */
+/**
+ * A second virtual server with the same key adds its servers to the first, whose settings stay: so it is in keepalived, where the kernel
+ * refuses the second service.
+ */
 function merge(into: DirectedService, service: DirectedService, place: Place, diagnostics: Diagnostics): void {
   diagnostics.warning(place, `There is a virtual_server of ${serviceWords(service)} already. Its settings stay, and the servers of this one are added to it`, 'Write one virtual_server with all of the servers')
   const have = new Set(into.destinations!.map(({ address, port }) => `${address} ${port}`))
@@ -269,7 +321,10 @@ function merge(into: DirectedService, service: DirectedService, place: Place, di
 
 function daemonsOf({ syncDaemon }: FileDraft): DaemonInput[] | undefined {
   if (syncDaemon?.value.by !== 'director') return undefined
-  const daemon = Object.fromEntries(Object.entries(syncDaemon.value).filter(([name]) => name !== 'by' && name !== 'instance')) as Omit<DaemonInput, 'role'>
+  const daemon = Object.fromEntries(Object.entries(syncDaemon.value).filter(([name]) => name !== 'by' && name !== 'instance')) as Omit<
+    DaemonInput,
+    'role'
+  >
   return [{ role: 'master', ...daemon }, { role: 'backup', ...daemon }]
 }
 
@@ -292,7 +347,11 @@ export function resolve(file: FileDraft, diagnostics: Diagnostics): DirectorConf
     }
   }
   const daemons = daemonsOf(file)
-  const configuration: DirectorConfiguration = { services, ...Object.keys(file.timeouts).length > 0 && { timeouts: file.timeouts }, ...daemons !== undefined && { daemons } }
+  const configuration: DirectorConfiguration = {
+    services,
+    ...(Object.keys(file.timeouts).length > 0 && { timeouts: file.timeouts }),
+    ...(daemons !== undefined && { daemons }),
+  }
   for (const { field, message } of configurationMistakes(configuration)) {
     const index = /^services\[(\d+)\]/.exec(field)?.[1]
     const place = index === undefined ? file.syncDaemon?.place : places[Number(index)]

@@ -157,7 +157,14 @@ export class Statement {
     if (user?.startsWith('-') || user?.startsWith('/')) {
       this.diagnostics.warning(this.line.place(words[2].at), `'${user}' is taken for the user that runs the program, not for an argument`, 'Put the program and its arguments in one pair of quotes')
     }
-    return { value: { command: command.map(({ text }) => text), ...user !== undefined && { user }, ...words[3] !== undefined && { group: words[3].text } }, place }
+    return {
+      value: {
+        command: command.map(({ text }) => text),
+        ...(user !== undefined && { user }),
+        ...(words[3] !== undefined && { group: words[3].text }),
+      },
+      place,
+    }
   }
 
   /** The words by the rules for scripts and regular expressions; `undefined` after an error. */

@@ -8,7 +8,10 @@ export interface Diagnostic {
   line: number
   /** From 1, counted in UTF-16 units as editors do. */
   column: number
-  /** An 'error' refuses the file. A 'warning' is a mistake that keepalived forgives, or something that is not done. A 'note' is something that is done in another way than keepalived's. */
+  /**
+   * An 'error' refuses the file. A 'warning' is a mistake that keepalived forgives, or something that is not done. A 'note' is something
+   * that is done in another way than keepalived's.
+   */
   severity: 'error' | 'warning' | 'note'
   /** What is wrong, and what happens because of it. */
   message: string
@@ -31,7 +34,8 @@ export interface ParseOptions {
   /** Name of the file, for diagnostics and for `include`. 'keepalived.conf' by default. */
   file?: string
   /**
-   * Finds the files of an `include` line, in their order: regular files that match the pattern as glob(3) with braces does, relative to the folder of `from`, the name of the file that has the line.
+   * Finds the files of an `include` line, in their order: regular files that match the pattern as glob(3) with braces does, relative to
+   * the folder of `from`, the name of the file that has the line.
    * Without it an `include` line is an error.
    */
   include?: (pattern: string, from: string) => readonly IncludedFile[]
@@ -42,7 +46,8 @@ export interface ParseOptions {
   /** What `${_INSTANCE}` stands for; `id` by default. */
   instance?: string
   /**
-   * The user that runs programs for which the file names none: 'keepalived_script' where the machine has such a user, as keepalived does it. Without it they run as the director does, and
+   * The user that runs programs for which the file names none: 'keepalived_script' where the machine has such a user, as keepalived does
+   * it. Without it they run as the director does, and
    * a warning says so.
    */
   scriptUser?: string
@@ -105,7 +110,10 @@ export interface SyncDaemon {
   interface: string
   /** Name of the VRRP instance whose state decides the role. */
   instance?: string
-  /** 'vrrp': keepalived's VRRP process starts and stops them, `keepalived -P` too: leave them alone. 'director': nobody does with `keepalived -P`; both roles are in the configuration's `daemons`. */
+  /**
+   * 'vrrp': keepalived's VRRP process starts and stops them, `keepalived -P` too: leave them alone. 'director': nobody does with
+   * `keepalived -P`; both roles are in the configuration's `daemons`.
+   */
   by: 'vrrp' | 'director'
   syncId?: number
   maxLength?: number

@@ -11,17 +11,32 @@ const ours = 'read for `vrrp`: keepalived itself goes on doing it'
 /** A script of VRRP's; one that cannot be read is keepalived's to tell. */
 function program(statement: Statement): VrrpProgram | undefined {
   const [, path, user, group] = statement.words
-  return path === undefined ? undefined : { keyword: statement.keyword, command: path.text.split(/[ \t]+/).filter((word) => word !== ''), ...user !== undefined && { user: user.text }, ...group !== undefined && { group: group.text } }
+  return path === undefined
+    ? undefined
+    : {
+        keyword: statement.keyword,
+        command: path.text.split(/[ \t]+/).filter((word) => word !== ''),
+        ...(user !== undefined && { user: user.text }),
+        ...(group !== undefined && { group: group.text }),
+      }
 }
 
 const programs = <Draft extends { programs: VrrpProgram[] }>(): Record<string, Keyword<Draft>> =>
-  Object.fromEntries(['notify', 'notify_master', 'notify_backup', 'notify_fault', 'notify_stop', 'notify_deleted', 'notify_master_rx_lower_pri'].map((keyword) => [keyword, {
-    status: 'keepalived', ours,
-    read(statement, draft) {
-      const read = program(statement)
-      if (read !== undefined) draft.programs.push(read)
-    },
-  } satisfies Keyword<Draft>]))
+  Object.fromEntries(
+    ['notify', 'notify_master', 'notify_backup', 'notify_fault', 'notify_stop', 'notify_deleted', 'notify_master_rx_lower_pri'].map(
+      (keyword) => [
+        keyword,
+        {
+          status: 'keepalived',
+          ours,
+          read(statement, draft) {
+            const read = program(statement)
+            if (read !== undefined) draft.programs.push(read)
+          },
+        } satisfies Keyword<Draft>,
+      ],
+    ),
+  )
 
 /** `ADDRESS[/LENGTH] [brd ADDRESS] [dev INTERFACE] …` */
 function readAddress(line: Statement): VrrpAddress | undefined {
@@ -30,7 +45,11 @@ function readAddress(line: Statement): VrrpAddress | undefined {
   if (address === undefined) return undefined
   const device = line.words.findIndex((word) => word.text === 'dev')
   const name = device < 0 ? undefined : line.text(device + 1)
-  return { address, prefixLength: length === undefined ? addressFamily(address) === 4 ? 32 : 128 : Number(length), ...name !== undefined && { interface: name } }
+  return {
+    address,
+    prefixLength: length === undefined ? (addressFamily(address) === 4 ? 32 : 128) : Number(length),
+    ...(name !== undefined && { interface: name }),
+  }
 }
 
 const addresses: Keyword<VrrpInstance> = {
@@ -42,25 +61,43 @@ const addresses: Keyword<VrrpInstance> = {
 }
 
 /** A number that keepalived would take; none of the others. */
-const number = (text: string | undefined, max: number): number | undefined => text !== undefined && /^[0-9]+$/.test(text) && Number(text) >= 1 && Number(text) <= max ? Number(text) : undefined
+const number = (text: string | undefined, max: number): number | undefined =>
+  text !== undefined && /^[0-9]+$/.test(text) && Number(text) >= 1 && Number(text) <= max ? Number(text) : undefined
 
-const instanceLevel: Level<VrrpInstance & { file: FileDraft }> = level<VrrpInstance & { file: FileDraft }>('vrrp_instance', {
-  interface: { status: 'keepalived', ours, read: (statement, draft) => void (draft.interface = statement.text(1) ?? draft.interface) },
-  virtual_router_id: { status: 'keepalived', ours, read: (statement, draft) => void (draft.virtualRouterId = number(statement.text(1), 255) ?? draft.virtualRouterId) },
-  priority: { status: 'keepalived', ours, read: (statement, draft) => void (draft.priority = number(statement.text(1), 255) ?? draft.priority) },
-  virtual_ipaddress: addresses,
-  virtual_ipaddress_excluded: addresses,
-  ...programs(),
-  lvs_sync_daemon_interface: {
-    status: 'keepalived', ours: 'read for `vrrp`, as `lvs_sync_daemon` with this instance',
-    read(statement, draft, { diagnostics }) {
-      const name = statement.text(1)
-      if (name === undefined) return
-      diagnostics.warning(statement.place, 'lvs_sync_daemon_interface is the old way to write it', `Write lvs_sync_daemon ${name} ${draft.name} into global_defs`)
-      draft.file.syncDaemon ??= { value: { interface: name, instance: draft.name, by: 'vrrp' }, place: statement.place }
+const instanceLevel: Level<VrrpInstance & { file: FileDraft }> = level<VrrpInstance & { file: FileDraft }>(
+  'vrrp_instance',
+  {
+    interface: { status: 'keepalived', ours, read: (statement, draft) => void (draft.interface = statement.text(1) ?? draft.interface) },
+    virtual_router_id: {
+      status: 'keepalived',
+      ours,
+      read: (statement, draft) => void (draft.virtualRouterId = number(statement.text(1), 255) ?? draft.virtualRouterId),
+    },
+    priority: {
+      status: 'keepalived',
+      ours,
+      read: (statement, draft) => void (draft.priority = number(statement.text(1), 255) ?? draft.priority),
+    },
+    virtual_ipaddress: addresses,
+    virtual_ipaddress_excluded: addresses,
+    ...programs(),
+    lvs_sync_daemon_interface: {
+      status: 'keepalived',
+      ours: 'read for `vrrp`, as `lvs_sync_daemon` with this instance',
+      read(statement, draft, { diagnostics }) {
+        const name = statement.text(1)
+        if (name === undefined) return
+        diagnostics.warning(
+          statement.place,
+          'lvs_sync_daemon_interface is the old way to write it',
+          `Write lvs_sync_daemon ${name} ${draft.name} into global_defs`,
+        )
+        draft.file.syncDaemon ??= { value: { interface: name, instance: draft.name, by: 'vrrp' }, place: statement.place }
+      },
     },
   },
-}, { lenient: true })
+  { lenient: true },
+)
 
 const groupLevel: Level<VrrpGroup> = level<VrrpGroup>('vrrp_sync_group', {
   group: {
@@ -94,7 +131,12 @@ export const syncDaemon: Keyword<FileDraft> = {
     const name = statement.need(1, 'the name of an interface')
     if (name === undefined) return
     const daemon: NonNullable<FileDraft['syncDaemon']>['value'] = { interface: name, by: 'director' }
-    const numbers: Record<string, [keyof typeof daemon, number, number]> = { id: ['syncId', 0, 255], maxlen: ['maxLength', 1, 65507], port: ['port', 1, 65535], ttl: ['ttl', 1, 255] }
+    const numbers: Record<string, [keyof typeof daemon, number, number]> = {
+      id: ['syncId', 0, 255],
+      maxlen: ['maxLength', 1, 65507],
+      port: ['port', 1, 65535],
+      ttl: ['ttl', 1, 255],
+    }
     for (let index = 2; index < statement.words.length; index++) {
       const word = statement.text(index)!
       if (Object.hasOwn(numbers, word)) {
@@ -111,7 +153,8 @@ export const syncDaemon: Keyword<FileDraft> = {
       else diagnostics.warning(statement.at(index), `'${word}' is not looked at`, 'Write lvs_sync_daemon INTERFACE [inst INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDRESS]')
     }
     if (daemon.instance !== undefined) daemon.by = 'vrrp'
-    if (file.syncDaemon !== undefined) diagnostics.warning(statement.place, 'lvs_sync_daemon was given already, so this one does not count', 'Write one')
+    if (file.syncDaemon !== undefined)
+      diagnostics.warning(statement.place, 'lvs_sync_daemon was given already, so this one does not count', 'Write one')
     file.syncDaemon ??= { value: daemon, place: statement.at(1) }
   },
 }

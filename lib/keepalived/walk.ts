@@ -56,11 +56,25 @@ export interface Level<Draft> {
 }
 
 /** A level from its table. */
-export const level = <Draft>(name: string, keywords: Readonly<Record<string, Keyword<Draft>>>, rest: Omit<Level<Draft>, 'name' | 'keywords'> = {}): Level<Draft> =>
-  ({ name, keywords: new Map(Object.entries(keywords)), ...rest })
+export const level = <Draft,>(
+  name: string,
+  keywords: Readonly<Record<string, Keyword<Draft>>>,
+  rest: Omit<Level<Draft>, 'name' | 'keywords'> = {},
+): Level<Draft> => ({ name, keywords: new Map(Object.entries(keywords)), ...rest })
 
 /** Names of the blocks that are checks; outside of a real_server they are checks that got lost. */
-export const CHECKERS = ['HTTP_GET', 'SSL_GET', 'TCP_CHECK', 'SMTP_CHECK', 'DNS_CHECK', 'MISC_CHECK', 'UDP_CHECK', 'PING_CHECK', 'FILE_CHECK', 'BFD_CHECK']
+export const CHECKERS = [
+  'HTTP_GET',
+  'SSL_GET',
+  'TCP_CHECK',
+  'SMTP_CHECK',
+  'DNS_CHECK',
+  'MISC_CHECK',
+  'UDP_CHECK',
+  'PING_CHECK',
+  'FILE_CHECK',
+  'BFD_CHECK',
+]
 
 /** Blocks that are no part of those around a check. */
 const OUTER = ['real_server', 'virtual_server', 'virtual_server_group', 'global_defs', 'vrrp_instance', 'vrrp_sync_group']
@@ -107,7 +121,11 @@ export class Walker {
           this.#open--
           return
         }
-        diagnostics.warning(line.place(), 'This } closes nothing; it is passed over', 'Take it out, and look whether a block before it ended too early')
+        diagnostics.warning(
+          line.place(),
+          'This } closes nothing; it is passed over',
+          'Take it out, and look whether a block before it ended too early',
+        )
         continue
       }
       if (line.text === '{') {
@@ -121,7 +139,14 @@ export class Walker {
       else if (keyword.open !== undefined) this.#block(statement, keyword.open(statement, draft, this.context))
       else if (keyword.values !== undefined) this.#values(statement, keyword.values(statement, draft, this.context))
       else keyword.read?.(statement, draft, this.context)
-      if (keyword?.read === undefined && keyword?.open === undefined && keyword?.values === undefined && keyword !== undefined && this.#peek()?.text === '{') this.#skip()
+      if (
+        keyword?.read === undefined &&
+        keyword?.open === undefined &&
+        keyword?.values === undefined &&
+        keyword !== undefined &&
+        this.#peek()?.text === '{'
+      )
+        this.#skip()
     }
   }
 
@@ -198,7 +223,9 @@ export class Walker {
   #tellUnknown<Draft>(keyword: string, place: Place, level: Level<Draft>, inside: string, block: boolean): void {
     const { diagnostics } = this.context
     const shown = `'${keyword.length > 60 ? `${keyword.slice(0, 60)}…` : keyword}'`
-    const invisible = /[\u00a0\u3000\ufeff\u200b]/.test(keyword) ? 'A character that looks like a blank, or a byte order mark, is part of the word: take it out' : undefined
+    const invisible = /[\u00a0\u3000\ufeff\u200b]/.test(keyword)
+      ? 'A character that looks like a blank, or a byte order mark, is part of the word: take it out'
+      : undefined
     const meant = closest(keyword.replace(/[\u00a0\u3000\ufeff\u200b]/g, ''), level.keywords.keys())
     const advice = level.hints?.[keyword] ?? invisible ?? (meant === undefined ? 'Take it out' : `Write ${meant}, if that is meant`)
     if (!block) {

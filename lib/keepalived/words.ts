@@ -40,7 +40,8 @@ function escaped(text: string, at: number): { text: string, length: number } {
 }
 
 /**
- * Splits as keepalived does for scripts and regular expressions: `'` and `"` both quote, pieces that touch are one word, a backslash takes away the meaning of what follows or gives it one.
+ * Splits as keepalived does for scripts and regular expressions: `'` and `"` both quote, pieces that touch are one word, a backslash takes
+ * away the meaning of what follows or gives it one.
  *
  * @returns the words; or where a quote begins that has no end, or a backslash that has nothing behind it
  */

@@ -59,7 +59,10 @@ export function attributesOf(payload: DataView, from: number): Map<number, DataV
   for (let at = from; at + ATTRIBUTE <= payload.byteLength;) {
     const length = payload.getUint16(at, LITTLE)
     if (length < ATTRIBUTE || at + length > payload.byteLength) break
-    attributes.set(payload.getUint16(at + 2, LITTLE) & TYPE, new DataView(payload.buffer, payload.byteOffset + at + ATTRIBUTE, length - ATTRIBUTE))
+    attributes.set(
+      payload.getUint16(at + 2, LITTLE) & TYPE,
+      new DataView(payload.buffer, payload.byteOffset + at + ATTRIBUTE, length - ATTRIBUTE),
+    )
     at += aligned(length)
   }
   return attributes

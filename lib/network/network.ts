@@ -103,7 +103,10 @@ export class Network implements AsyncDisposable {
   /** Every address of every interface. */
   async addresses(): Promise<InterfaceAddress[]> {
     const names = new Map((await this.links()).map(({ index, name }) => [index, name]))
-    const answer = this.#complete('the addresses', await this.#conversation.ask({ type: RTM.getAddress, fixed: addressHeader(), dump: true }))
+    const answer = this.#complete(
+      'the addresses',
+      await this.#conversation.ask({ type: RTM.getAddress, fixed: addressHeader(), dump: true }),
+    )
     return answer.map(readAddress).filter((address) => address !== undefined)
       .map((address) => ({ ...address, interface: names.get(address.index) ?? `if${address.index}` }))
   }

@@ -127,14 +127,18 @@ function matches(pattern: string, looked: (path: string) => void): string[] {
       }
       looked(folder === '' ? '.' : folder)
       // A wildcard does not stand for the dot that hides a file.
-      return namesIn(folder).filter((one) => name.test(one) && (segment.startsWith('.') || !one.startsWith('.'))).sort().map((one) => folder + one)
+      return namesIn(folder)
+        .filter((one) => name.test(one) && (segment.startsWith('.') || !one.startsWith('.')))
+        .sort()
+        .map((one) => folder + one)
     }).map((path) => `${path}/`)
   }
   return found.map((path) => path.replace(/(?<=.)\/$/, ''))
 }
 
 /**
- * The paths that a pattern matches, as glob(3) with GLOB_BRACE finds them: the alternatives of braces one after the other, what each matches in the order of the names.
+ * The paths that a pattern matches, as glob(3) with GLOB_BRACE finds them: the alternatives of braces one after the other, what each
+ * matches in the order of the names.
  *
  * @param looked is told of every path that the result depends on: files and folders whose coming, going or changing can make it another
  */

@@ -113,7 +113,8 @@ export function jsonFault(text: string): TextPlace & { message: string } | undef
 const above = (path: string): string => path.replace(/(?:^|\.)[^.[\]]*$|\[\d+\]$/, '')
 
 /**
- * Where values are in a JSON text, by their paths: 'services[3].destinations[0].checks[1].path'. A value that is missing is where the one is that should have it.
+ * Where values are in a JSON text, by their paths: 'services[3].destinations[0].checks[1].path'. A value that is missing is where the one
+ * is that should have it.
  */
 export function jsonPlaces(text: string, paths: readonly string[]): TextPlace[] {
   const found = new Map<string, number>()

@@ -36,22 +36,35 @@ function words(error: unknown): string {
   return text === undefined ? message : `${text} (${code})`
 }
 
-const placed = (file: string, message: string, advice: string): Diagnostic => ({ file, line: 1, column: 1, severity: 'error', message, advice })
+const placed = (file: string, message: string, advice: string): Diagnostic => ({
+  file,
+  line: 1,
+  column: 1,
+  severity: 'error',
+  message,
+  advice,
+})
 
 /** What a service of keepalived's file asks for and the director does otherwise, at the line that asks for it. */
-function always(configuration: DirectorConfiguration, texts: ReadonlyMap<string, string>): { configuration: DirectorConfiguration, diagnostics: Diagnostic[] } {
+function always(
+  configuration: DirectorConfiguration,
+  texts: ReadonlyMap<string, string>,
+): { configuration: DirectorConfiguration; diagnostics: Diagnostic[] } {
   if (!configuration.services.some(({ onlyWhileHeld }) => onlyWhileHeld === true)) return { configuration, diagnostics: [] }
   const services = configuration.services.map((service) => {
     const rest = { ...service }
     delete rest.onlyWhileHeld
     return rest
   })
-  const diagnostics = [...texts].flatMap(([file, text]): Diagnostic[] => text.split('\n').flatMap((line, index): Diagnostic[] => {
-    const column = /^[^#!]*?\bha_suspend\b/.exec(line) === null ? 0 : line.indexOf('ha_suspend') + 1
-    if (column === 0) return []
-    const message = 'Checks run all the time here, whether this machine has the address or not: a server that died meanwhile is not in the table when the address comes'
-    return [{ file, line: index + 1, column, severity: 'note', message, advice: 'Nothing has to be changed' }]
-  }))
+  const diagnostics = [...texts].flatMap(([file, text]): Diagnostic[] =>
+    text.split('\n').flatMap((line, index): Diagnostic[] => {
+      const column = /^[^#!]*?\bha_suspend\b/.exec(line) === null ? 0 : line.indexOf('ha_suspend') + 1
+      if (column === 0) return []
+      const message =
+        'Checks run all the time here, whether this machine has the address or not: a server that died meanwhile is not in the table when the address comes'
+      return [{ file, line: index + 1, column, severity: 'note', message, advice: 'Nothing has to be changed' }]
+    }),
+  )
   return { configuration: { ...configuration, services }, diagnostics }
 }
 
@@ -78,7 +91,10 @@ function readKeepalived(file: string, text: string, paths: Set<string>): Pick<Re
   const mistakes = configurationMistakes(taken.configuration)
   // The reader has said everything that it knows of; this is for what it does not.
   const more = mistakes.map(({ message }) => placed(file, message, 'This was not noticed while the file was read: please report it'))
-  return { configuration: mistakes.length === 0 ? taken.configuration : undefined, diagnostics: [...diagnostics, ...taken.diagnostics, ...more] }
+  return {
+    configuration: mistakes.length === 0 ? taken.configuration : undefined,
+    diagnostics: [...diagnostics, ...taken.diagnostics, ...more],
+  }
 }
 
 function readJson(file: string, text: string): Pick<Reading, 'configuration' | 'diagnostics'> {

@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { FileSource, Reading } from './reading.js'
 
-/** Where the thread's file is: beside this one as modules, in the package's bundle, and where this runs from its sources, as it was compiled. */
+/**
+ * Where the thread's file is: beside this one as modules, in the package's bundle, and where this runs from its sources, as it was
+ * compiled.
+ */
 const WORKER_FILES = ['../sources/worker.js', '../package/configuration-worker.js', '../../dist/sources/worker.js']
 
 function workerFile(): string {

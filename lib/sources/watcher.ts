@@ -41,7 +41,8 @@ function foldersOf(paths: readonly string[]): Set<string> {
 }
 
 /**
- * Tells when files have become others: written anew, replaced by another file of the same name, as editors do it, or reached through a symbolic link that now leads elsewhere, as with
+ * Tells when files have become others: written anew, replaced by another file of the same name, as editors do it, or reached through a
+ * symbolic link that now leads elsewhere, as with
  * a ConfigMap that is mounted.
  */
 export class FileWatcher {
@@ -81,7 +82,10 @@ export class FileWatcher {
     this.#within(isSame(this.#known, this.#last) ? LOOK : QUIET)
   }
 
-  /** Looks within so many milliseconds. A later event does not put off what is due before, so that a folder where much happens is looked at too. */
+  /**
+   * Looks within so many milliseconds. A later event does not put off what is due before, so that a folder where much happens is looked at
+   * too.
+   */
   #within(delay: number): void {
     const due = performance.now() + delay
     if (this.#isClosed || due >= this.#due) return

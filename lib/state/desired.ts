@@ -37,15 +37,18 @@ export function entryOf(service: DesiredService, list: DesiredEntry['list'], num
 }
 
 function entries(services: unknown, field: string): DesiredEntry[] {
-  if (typeof services !== 'object' || services === null || !(Symbol.iterator in services)) throw invalidType(field, 'an iterable of services', services)
+  if (typeof services !== 'object' || services === null || !(Symbol.iterator in services))
+    throw invalidType(field, 'an iterable of services', services)
   const copy = Array.isArray(services) ? services.slice() as DesiredService[] : [...services as Iterable<DesiredService>]
   return copy.map((service, number) => entryOf(service, 'desired.services', number))
 }
 
 /** Reads what was given as desired: a table, or an iterable of its services, which is read to its end, once. */
 export function readDesired(desired: Desired): DesiredState {
-  if (typeof desired === 'object' && desired !== null && Symbol.iterator in desired) return { services: entries(desired, 'desired'), timeouts: undefined, daemons: undefined }
-  if (typeof desired !== 'object' || desired === null) throw invalidType('desired', 'a table { services: … }, or an iterable of services', desired)
+  if (typeof desired === 'object' && desired !== null && Symbol.iterator in desired)
+    return { services: entries(desired, 'desired'), timeouts: undefined, daemons: undefined }
+  if (typeof desired !== 'object' || desired === null)
+    throw invalidType('desired', 'a table { services: … }, or an iterable of services', desired)
   const table = object(desired, 'desired')
   refuseUnknown(table, 'desired', TABLE)
   const { timeouts, daemons } = table

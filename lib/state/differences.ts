@@ -11,7 +11,8 @@ const shown = (value: unknown): string => {
   return Object.entries(value).map(([name, part]) => `${name} ${String(part)}`).join(' ')
 }
 
-const samePersistence = (a: Persistence, b: Persistence): boolean => a.timeout === b.timeout && a.prefixLength === b.prefixLength && a.netmask === b.netmask
+const samePersistence = (a: Persistence, b: Persistence): boolean =>
+  a.timeout === b.timeout && a.prefixLength === b.prefixLength && a.netmask === b.netmask
 
 function same(a: unknown, b: unknown): boolean {
   if (a === b) return true
@@ -21,7 +22,11 @@ function same(a: unknown, b: unknown): boolean {
   return shown(a) === shown(b)
 }
 
-function differences<Configuration extends object>(names: readonly (keyof Configuration & string)[], before: Configuration, after: Configuration): string[] {
+function differences<Configuration extends object>(
+  names: readonly (keyof Configuration & string)[],
+  before: Configuration,
+  after: Configuration,
+): string[] {
   return names.filter((name) => !same(before[name], after[name])).map((name) => `${name} ${shown(before[name])} → ${shown(after[name])}`)
 }
 
@@ -37,10 +42,16 @@ export const destinationDifferences = (before: Destination, after: Destination):
 /** What a desired entry can have beside its configuration. */
 const OTHERS = new Set(['destinations', 'stats', 'rates'])
 
-function isAsListed<Configuration extends object>(names: readonly (keyof Configuration & string)[], desired: object, listed: Configuration): boolean {
+function isAsListed<Configuration extends object>(
+  names: readonly (keyof Configuration & string)[],
+  desired: object,
+  listed: Configuration,
+): boolean {
   const given = desired as Configuration
-  return names.every((name) => same(given[name], listed[name]))
-    && Object.entries(desired).every(([name, value]) => value === undefined || name in listed || OTHERS.has(name))
+  return (
+    names.every((name) => same(given[name], listed[name])) &&
+    Object.entries(desired).every(([name, value]) => value === undefined || name in listed || OTHERS.has(name))
+  )
 }
 
 /**

@@ -12,7 +12,9 @@ function left(draining: readonly DrainingDestination[], sender: Sender<PlannedOp
   const failed = new Set(sender.planned.filter((_, number) => !sender.isDone(number)).map((operation) =>
     operation.type === 'removeDestination' ? fullDestinationId(operation.service, operation.destination)
       : operation.type === 'removeService' ? serviceId(operation.service) : ''))
-  return draining.filter(({ service, destination }) => failed.has(serviceId(service)) || failed.has(fullDestinationId(service, destination)))
+  return draining.filter(
+    ({ service, destination }) => failed.has(serviceId(service)) || failed.has(fullDestinationId(service, destination)),
+  )
 }
 
 /**
@@ -43,7 +45,12 @@ export async function* drain(
     await wait(Math.max(0, pause), undefined, { signal: settings.signal })
     const begin = performance.now()
     const over = begin >= end
-    const staged = await planTable(desired, await readTable(handle, desired), settings, (service, destination) => over && mine.has(fullDestinationId(service, destination)))
+    const staged = await planTable(
+      desired,
+      await readTable(handle, desired),
+      settings,
+      (service, destination) => over && mine.has(fullDestinationId(service, destination)),
+    )
     looking = performance.now() - begin
     // What others changed meanwhile is left alone, and what they bring to weight 0 is not waited for. A destination of this apply that they
     // gave a weight again is brought down again.

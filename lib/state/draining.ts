@@ -25,7 +25,11 @@ export const connectionsOf = ({ activeConnections, inactiveConnections, persiste
  * Whether nothing is left that draining waits for. A service without persistence has no use for the templates that it had: they only wait
  * for their end.
  */
-export const connectionsGone = ({ activeConnections, inactiveConnections, persistentConnections }: Connections, until: DrainOptions['until'], persistence: Service['persistence']): boolean =>
+export const connectionsGone = (
+  { activeConnections, inactiveConnections, persistentConnections }: Connections,
+  until: DrainOptions['until'],
+  persistence: Service['persistence'],
+): boolean =>
   activeConnections === 0 && (persistence === null || persistentConnections === 0) && (until === 'established' || inactiveConnections === 0)
 
 /**
@@ -51,25 +55,31 @@ type Settings = Record<'expire_quiescent_template' | 'expire_nodest_conn' | 'con
  * Settings that decide what draining means to clients: when to speak of them, and what to say. A setting that the kernel does not have is
  * `undefined`.
  */
-const SYSCTLS: { about?: keyof DrainingServices, matters: (settings: Settings) => boolean, message: string }[] = [
+const SYSCTLS: { about?: keyof DrainingServices; matters: (settings: Settings) => boolean; message: string }[] = [
   {
-    about: 'affinity', matters: (settings) => settings.expire_quiescent_template === 0,
-    message: 'clients with a persistence template go on coming to a destination at weight 0 until it expires; net.ipv4.vs.expire_quiescent_template=1 moves them on',
+    about: 'affinity',
+    matters: (settings) => settings.expire_quiescent_template === 0,
+    message:
+      'clients with a persistence template go on coming to a destination at weight 0 until it expires; net.ipv4.vs.expire_quiescent_template=1 moves them on',
   },
   {
     // `is_new_conn_expected` takes no connection in FIN_WAIT for closed otherwise, and a director that sees one direction only sees no
     // later state.
-    about: 'oneWay', matters: ({ expire_nodest_conn: expire, conn_reuse_mode: reuse }) => expire === 0 && reuse !== undefined && (reuse & 2) === 0,
-    message: 'with dr and tun, closed connections are remembered for timeouts.tcpFin seconds, and until \'established\' does not wait for that: a client that comes again from the '
-      + 'same source port meanwhile is dropped; net.ipv4.vs.expire_nodest_conn=1, or conn_reuse_mode=3, schedules it anew',
+    about: 'oneWay',
+    matters: ({ expire_nodest_conn: expire, conn_reuse_mode: reuse }) => expire === 0 && reuse !== undefined && (reuse & 2) === 0,
+    message:
+      "with dr and tun, closed connections are remembered for timeouts.tcpFin seconds, and until 'established' does not wait for that: a client that comes again from the " +
+      'same source port meanwhile is dropped; net.ipv4.vs.expire_nodest_conn=1, or conn_reuse_mode=3, schedules it anew',
   },
   {
     matters: (settings) => settings.expire_nodest_conn === 0,
-    message: 'connections that are left when a destination is removed hang until they time out; net.ipv4.vs.expire_nodest_conn=1 ends them at their next packet',
+    message:
+      'connections that are left when a destination is removed hang until they time out; net.ipv4.vs.expire_nodest_conn=1 ends them at their next packet',
   },
   {
     matters: (settings) => settings.conn_reuse_mode === 0,
-    message: 'a client that uses a source port again comes to the destination it had, at weight 0 too; net.ipv4.vs.conn_reuse_mode=1 schedules it anew',
+    message:
+      'a client that uses a source port again comes to the destination it had, at weight 0 too; net.ipv4.vs.conn_reuse_mode=1 schedules it anew',
   },
 ]
 

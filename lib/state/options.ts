@@ -72,7 +72,8 @@ export function optionsObject(options: unknown, method: string, names: readonly 
 
 function planSettings(given: PlanOptions): PlanSettings {
   const prune = given.prune === undefined ? 'none' : oneOf(given.prune, 'options.prune', PRUNE)
-  if (prune === 'owned' && given.owns === undefined) throw conflict('options.owns', 'is missing: prune \'owned\' removes what is this program\'s, and owns says what that is')
+  if (prune === 'owned' && given.owns === undefined)
+    throw conflict('options.owns', "is missing: prune 'owned' removes what is this program's, and owns says what that is")
   return { prune: prune !== 'none', owns: ownership(given.owns), shared: given.owns !== undefined, drain: drainSettings(given.drain) }
 }
 
@@ -91,7 +92,11 @@ function attempts(value: ApplyOptions['concurrencyCheck']): number {
 }
 
 /** @param own names of options that this method has and others that apply have not */
-export function applySettings(options: ApplyOptions | undefined, method = 'apply', own: readonly string[] = ['dryRun', 'only']): ApplySettings {
+export function applySettings(
+  options: ApplyOptions | undefined,
+  method = 'apply',
+  own: readonly string[] = ['dryRun', 'only'],
+): ApplySettings {
   const given = optionsObject(options, method, [...APPLY_NAMES, ...own]) as ApplyOptions
   const { onProgress } = given
   if (onProgress !== undefined && typeof onProgress !== 'function') throw invalidType('options.onProgress', 'a function', onProgress)

@@ -62,7 +62,8 @@ function serviceRange(value: unknown, field: string): Owns {
   if (protocol !== undefined) oneOf(protocol, `${field}.protocol`, PROTOCOLS.number)
   const addresses = addressRange(range.address, `${field}.address`)
   const ports = numberRange(range.port, `${field}.port`, PORT)
-  return (service) => !('fwmark' in service) && (protocol === undefined || service.protocol === protocol) && ports(service.port) && addresses(service.address)
+  return (service) =>
+    !('fwmark' in service) && (protocol === undefined || service.protocol === protocol) && ports(service.port) && addresses(service.address)
 }
 
 /** Makes a predicate of what was given as `owns`. */

@@ -7,7 +7,9 @@ import type { StagedPlan } from './staged.js'
 /** Plans what makes the timeouts as desired. Those that are not named, or 0, stay as they are. */
 export function planTimeouts(desired: Partial<Timeouts>, listed: Timeouts, { build }: StagedPlan): void {
   located('desired.timeouts', 'timeouts', () => checkTimeouts(desired))
-  const changed = (['tcp', 'tcpFin', 'udp'] as const).filter((name) => desired[name] !== undefined && desired[name] !== 0 && desired[name] !== listed[name])
+  const changed = (['tcp', 'tcpFin', 'udp'] as const).filter(
+    (name) => desired[name] !== undefined && desired[name] !== 0 && desired[name] !== listed[name],
+  )
   if (changed.length === 0) return
   build.push({
     type: 'setTimeouts', timeouts: Object.fromEntries(changed.map((name) => [name, desired[name]])),
@@ -55,7 +57,8 @@ function kernelLength(maxLength: number, role: string, group: string): number {
 }
 
 function daemonDifferences(running: Daemon, desired: DaemonInput): string[] {
-  const length = desired.maxLength === undefined ? {} : { maxLength: kernelLength(desired.maxLength, running.role, desired.group ?? running.group) }
+  const length =
+    desired.maxLength === undefined ? {} : { maxLength: kernelLength(desired.maxLength, running.role, desired.group ?? running.group) }
   return Object.entries({ ...desired, ...length }).filter(([name, value]) => running[name as keyof Daemon] !== value)
     .map(([name, value]) => `${name} ${running[name as keyof Daemon]} → ${value}`)
 }

@@ -25,7 +25,9 @@ const destinationPath = (entry: DesiredEntry, i: number): string => `${servicePa
 
 /** Whether what should be a service has a key that can be written as text. */
 const hasPlainKey = (entry: unknown): entry is ServiceKey =>
-  typeof entry === 'object' && entry !== null && Object.values(keyOf(entry as ServiceKey)).every((value) => typeof value === 'string' || typeof value === 'number')
+  typeof entry === 'object' &&
+  entry !== null &&
+  Object.values(keyOf(entry as ServiceKey)).every((value) => typeof value === 'string' || typeof value === 'number')
 
 /**
  * Compares a desired table with a listed one, service by service: each desired entry is packed, found in the table by the bytes of its key,
@@ -146,7 +148,8 @@ class Planner {
       const differences = serviceDifferences(this.table.service(service), configuration)
       if (differences.length > 0) build.push({ type: 'updateService', service: configuration, reason: differences.join(', ') })
     }
-    if (build.length + retire.length > before) this.#retirement.warnOfZeroWeights(this.#draft.service(), key, desired as readonly DestinationInput[])
+    if (build.length + retire.length > before)
+      this.#retirement.warnOfZeroWeights(this.#draft.service(), key, desired as readonly DestinationInput[])
     if (leftOver !== undefined) yield* this.#leave(service, key, leftOver)
   }
 
@@ -276,10 +279,16 @@ class Planner {
 }
 
 /**
- * Plans how the listed table becomes the desired one. Where some services are named, these alone: then the table has nothing else. The event
+ * Plans how the listed table becomes the desired one. Where some services are named, these alone: then the table has nothing else. The
+ * event
  * loop has its turns meanwhile.
  */
-export async function planTable(desired: DesiredState, table: PackedTable, settings: PlanSettings, expired: Expired = () => false): Promise<StagedPlan> {
+export async function planTable(
+  desired: DesiredState,
+  table: PackedTable,
+  settings: PlanSettings,
+  expired: Expired = () => false,
+): Promise<StagedPlan> {
   const planner = new Planner(table, settings, expired)
   await inPieces(planner.services(desired))
   const { timeouts, daemons } = desired.only === undefined ? desired : { timeouts: undefined, daemons: undefined }

@@ -98,7 +98,8 @@ function wentOn(before: Counted, after: Statistics, elapsed: number): Story[] {
   const from = before.rates
   if (elapsed > LONG) return [{ growth, from, periods: elapsed / PERIOD }]
   const stories: Story[] = []
-  for (let periods = Math.max(1, Math.floor((elapsed - slack(elapsed)) / PERIOD)); periods <= most(elapsed); periods++) stories.push({ growth, from, periods })
+  for (let periods = Math.max(1, Math.floor((elapsed - slack(elapsed)) / PERIOD)); periods <= most(elapsed); periods++)
+    stories.push({ growth, from, periods })
   return stories
 }
 
@@ -117,7 +118,8 @@ function beganAnew({ stats: growth, rates }: Counted, elapsed: number): Story[] 
 /**
  * What another look at an entry says.
  *
- * @param before What is known from the look before, `undefined` for what was not there: the kernel revives a removed destination with its old counters, so these
+ * @param before What is known from the look before, `undefined` for what was not there: the kernel revives a removed destination with its
+ * old counters, so these
  * are no traffic, and its own average is all there is.
  * @param listed What is listed now.
  * @param elapsed Seconds since the look before.
@@ -131,7 +133,8 @@ export function measure(before: Measurement | undefined, listed: Counted, elapse
   }
   const fell = COUNTERS.some((name) => listed.stats[name] < stats[name])
   // Zeroed, and nothing added up since: what is known of the traffic is what was known before.
-  if (fell && COUNTERS.every((name) => listed.stats[name] === 0n)) return { listed, difference: NO_GROWTH, perSecond: before.perSecond, since: 0 }
+  if (fell && COUNTERS.every((name) => listed.stats[name] === 0n))
+    return { listed, difference: NO_GROWTH, perSecond: before.perSecond, since: 0 }
   const { growth, periods } = chosen(before.listed, listed, elapsed, fell)
   return { listed, difference: growth, perSecond: ratesOf((name) => Number(growth[name]) / (periods * PERIOD)), since: 0 }
 }
@@ -190,7 +193,8 @@ export interface Place {
 }
 
 /**
- * Measures what has traffic, by its place in the listing: most of a large table is idle, and nothing is made or kept of it, not even a name.
+ * Measures what has traffic, by its place in the listing: most of a large table is idle, and nothing is made or kept of it, not even a
+ * name.
  */
 export class TrafficMeter extends Looks<number, Map<number, Measurement>> {
   /** Whether anything is known of a service or of its destinations, by their place in the look before. */

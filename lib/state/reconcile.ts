@@ -332,7 +332,8 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   #refuse({ state, updates }: Look, error: unknown): void {
     if (updates !== undefined && updates.wanted.length > 1) this.#oneByOne = true
     else this.#drop(state ?? updates!.wanted[0], error)
-    if (this.#kept === undefined && this.#pending.state === undefined) for (const update of this.#pending.clear()) this.#drop(update, withoutState())
+    if (this.#kept === undefined && this.#pending.state === undefined)
+      for (const update of this.#pending.clear()) this.#drop(update, withoutState())
     this.#duePending()
   }
 
@@ -396,7 +397,8 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
       : this.#draining.isEmpty ? Infinity : now + this.#varied(Math.min(interval, this.#settings.drain!.interval))
     // A steady stream of updates is no reason to wait for ever.
     this.#due.some = look.updates === undefined ? some : Math.min(this.#due.some, some)
-    if (complete && operations === 0 && this.#isWhole && this.#draining.isEmpty && this.#changed.size === 0) this.#tell('settled', { generation })
+    if (complete && operations === 0 && this.#isWhole && this.#draining.isEmpty && this.#changed.size === 0)
+      this.#tell('settled', { generation })
   }
 
   /** Seconds as milliseconds, somewhat different each time. */
@@ -428,4 +430,5 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
 }
 
 /** `Ipvs.reconcile`. */
-export const reconcile = (handle: TableHandle, desired?: Desired | AsyncIterable<Desired>, options?: ReconcileOptions): Reconciler => new Reconciler(handle, desired, options)
+export const reconcile = (handle: TableHandle, desired?: Desired | AsyncIterable<Desired>, options?: ReconcileOptions): Reconciler =>
+  new Reconciler(handle, desired, options)

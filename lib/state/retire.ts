@@ -42,7 +42,11 @@ export class Retirement {
     }
     this.#warnOfRefusedClients(service, key, endpointWords(destination))
     this.#note(key, service, destination, drain.until)
-    staged.draining.push({ service: key, destination: { address: destination.address, port: destination.port }, ...connectionsOf(destination) })
+    staged.draining.push({
+      service: key,
+      destination: { address: destination.address, port: destination.port },
+      ...connectionsOf(destination),
+    })
     return undefined
   }
 

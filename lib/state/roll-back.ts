@@ -16,7 +16,8 @@ function destinationsOf(table: PackedTable, service: number): Destination[] {
   const listed = table.destinations(service)
   const destinations: Destination[] = []
   // The kernel lists the last one added first.
-  for (let number = listed.count - 1; number >= 0; number--) if (!listed.isRepeated(number)) destinations.push(configurationOf(listed.read(number)))
+  for (let number = listed.count - 1; number >= 0; number--)
+    if (!listed.isRepeated(number)) destinations.push(configurationOf(listed.read(number)))
   return destinations
 }
 
@@ -44,11 +45,21 @@ function inverse(operation: Operation, before: PackedTable): Operation[] {
       return [{ type: operation.type === 'updateDestination' ? 'updateDestination' : 'addDestination', service, destination }]
     }
     case 'setTimeouts':
-      return [{ type: 'setTimeouts', timeouts: Object.fromEntries(Object.keys(operation.timeouts).map((name) => [name, before.timeouts[name as 'tcp']])) }]
+      return [
+        {
+          type: 'setTimeouts',
+          timeouts: Object.fromEntries(Object.keys(operation.timeouts).map((name) => [name, before.timeouts[name as 'tcp']])),
+        },
+      ]
     case 'startDaemon': return [{ type: 'stopDaemon', daemon: { role: operation.daemon.role } }]
     case 'stopDaemon': {
       const daemon = before.daemons.find(({ role }) => role === operation.daemon.role)!
-      return [{ type: 'startDaemon', daemon: daemon.maxLength === 0 ? { role: daemon.role, interface: daemon.interface, syncId: daemon.syncId } : daemon }]
+      return [
+        {
+          type: 'startDaemon',
+          daemon: daemon.maxLength === 0 ? { role: daemon.role, interface: daemon.interface, syncId: daemon.syncId } : daemon,
+        },
+      ]
     }
     default: return []
   }
@@ -104,7 +115,11 @@ export class RollBack {
 
   result(): NonNullable<ApplyResult['rollback']> {
     const { done, refused, unknown, cause, planned } = this.#sender
-    const notUndone = [...this.#impossible, ...refused.map((refusal) => this.#about(refusal)), ...unknown.map((refusal) => this.#about(refusal))]
+    const notUndone = [
+      ...this.#impossible,
+      ...refused.map((refusal) => this.#about(refusal)),
+      ...unknown.map((refusal) => this.#about(refusal)),
+    ]
     for (let number = this.#sender.completed; number < planned.length; number++) {
       const operation = planned[number]
       const why = cause?.message ?? (this.#ended instanceof Error ? this.#ended.message : String(this.#ended))

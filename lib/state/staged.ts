@@ -13,7 +13,15 @@ export interface StagedPlan extends DrainingServices {
   draining: DrainingDestination[]
 }
 
-export const emptyPlan = (): StagedPlan => ({ build: [], retire: [], finish: [], warnings: [], draining: [], affinity: undefined, oneWay: undefined })
+export const emptyPlan = (): StagedPlan => ({
+  build: [],
+  retire: [],
+  finish: [],
+  warnings: [],
+  draining: [],
+  affinity: undefined,
+  oneWay: undefined,
+})
 
 /** All operations of a plan, in order. */
 export const operationsOf = ({ build, retire, finish }: StagedPlan): PlannedOperation[] => [...build, ...retire, ...finish]

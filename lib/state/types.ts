@@ -1,5 +1,14 @@
 import type { Refusal } from '../model/batch.js'
-import type { DaemonInput, DestinationInput, DestinationKey, Operation, Protocol, ServiceInput, ServiceKey, Timeouts } from '../model/types.js'
+import type {
+  DaemonInput,
+  DestinationInput,
+  DestinationKey,
+  Operation,
+  Protocol,
+  ServiceInput,
+  ServiceKey,
+  Timeouts,
+} from '../model/types.js'
 
 /** A service as it should be, with all its destinations. What is left out has the default of `addService` and `addDestination`. */
 export type DesiredService = ServiceInput & { destinations?: readonly DestinationInput[] }

@@ -49,7 +49,9 @@ export class WantedUpdate extends Asked {
   override resolve({ generation, refused }: InForce): void {
     super.resolve({
       generation,
-      refused: refused.filter(({ operation }) => 'service' in operation && operation.service !== undefined && this.changes.has(serviceId(operation.service))),
+      refused: refused.filter(
+        ({ operation }) => 'service' in operation && operation.service !== undefined && this.changes.has(serviceId(operation.service)),
+      ),
     })
   }
 }

@@ -67,7 +67,8 @@ export interface Observation {
    */
   rates: Traffic[]
   /**
-   * The table itself. The kernel's answer is kept as it came; objects are made of it, in one go, when this is read for the first time, which
+   * The table itself. The kernel's answer is kept as it came; objects are made of it, in one go, when this is read for the first time,
+   * which
    * takes about a second for a million destinations.
    */
   readonly table: ListedTable
@@ -81,7 +82,11 @@ class Observer {
   readonly changes: Change[] = []
   readonly rates: Traffic[] = []
 
-  constructor(private readonly before: PackedTable | undefined, private readonly after: PackedTable, private readonly meter: TrafficMeter) {}
+  constructor(
+    private readonly before: PackedTable | undefined,
+    private readonly after: PackedTable,
+    private readonly meter: TrafficMeter,
+  ) {}
 
   /** What happened from one look to the next, which the meter has begun. */
   *compare(): Steps {
@@ -165,14 +170,20 @@ class Observer {
     const { address, port } = after
     const destination = { address, port }
     if (destinationDifferences(before, after).length > 0) {
-      this.changes.push({ type: 'destinationChanged', service, destination, before: configurationOf(before), after: configurationOf(after) })
+      this.changes.push({
+        type: 'destinationChanged',
+        service,
+        destination,
+        before: configurationOf(before),
+        after: configurationOf(after),
+      })
     }
     this.#traffic(service, destination, was, before, is, after)
   }
 
   #traffic(service: ServiceKey, destination: DestinationKey | undefined, was: Place, before: Counted, is: Place, after: Counted): void {
     const traffic = this.meter.compare(was, before, is, after)
-    if (traffic !== undefined) this.rates.push({ service, ...destination === undefined ? {} : { destination }, ...traffic })
+    if (traffic !== undefined) this.rates.push({ service, ...(destination === undefined ? {} : { destination }), ...traffic })
   }
 }
 
@@ -196,7 +207,12 @@ export function watch(handle: Pick<TableHandle, 'table'>, options?: WatchOptions
   return observations(() => handle.table(destinations), interval, initial, signalOption(given.signal))
 }
 
-async function* observations(look: () => Promise<PackedTable>, interval: number, initial: boolean, signal: AbortSignal | undefined): AsyncGenerator<Observation, void, undefined> {
+async function* observations(
+  look: () => Promise<PackedTable>,
+  interval: number,
+  initial: boolean,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Observation, void, undefined> {
   const ended = (): boolean => signal?.aborted === true
   if (ended()) return
   const meter = new TrafficMeter()

@@ -161,6 +161,7 @@ export class Work {
   /** Removes what drains, as its connections go. */
   async #drain(): Promise<void> {
     if (this.settings.drain === undefined || this.#draining === undefined) return
-    for await (const draining of drain(this.handle, this.desired, this.settings, this.settings.drain, this.#sender!, this.#draining)) this.#draining = draining
+    for await (const draining of drain(this.handle, this.desired, this.settings, this.settings.drain, this.#sender!, this.#draining))
+      this.#draining = draining
   }
 }

@@ -20,7 +20,9 @@ export const usage = `npm run bench [-- OPTION…]
 
 Measures what the kernel's load balancer takes from this package, beside a C program that sends prepared requests, and
 beside ipvsadm. It runs in the lab: in a network namespace of its own on a kernel with IPVS, or in a guest.
-Parts that need no IPVS (${Object.keys(suites).filter(name => suites[name].anywhere).join(', ')}) are measured on this machine itself, unless a place is named.
+Parts that need no IPVS (${Object.keys(suites)
+  .filter((name) => suites[name].anywhere)
+  .join(', ')}) are measured on this machine itself, unless a place is named.
 
   --services N        measure tables of N services ...
   --destinations M    ... of M destinations each (10 by default), instead of the standard ones

@@ -25,7 +25,8 @@ export class CannotStart extends Error {}
 /** Thrown if the command was ended because it exceeded its time limit. */
 export class TimedOut extends Error {}
 
-const passed = /^(PATH|HOME|XDG_CACHE_HOME|LANG|LC_.*|TZ|TERM|CI|NO_COLOR|FORCE_COLOR|NODE_OPTIONS|LD_LIBRARY_PATH|XTABLES_LIBDIR|ASAN_OPTIONS|UBSAN_OPTIONS|IPVS_.*)$/
+const passed =
+  /^(PATH|HOME|XDG_CACHE_HOME|LANG|LC_.*|TZ|TERM|CI|NO_COLOR|FORCE_COLOR|NODE_OPTIONS|LD_LIBRARY_PATH|XTABLES_LIBDIR|ASAN_OPTIONS|UBSAN_OPTIONS|IPVS_.*)$/
 
 /** The environment of a command in the lab: a few of the caller's variables, those that start with IPVS_, and root's own. */
 export function environmentFrom(caller: NodeJS.ProcessEnv, place: string, given: Record<string, string>): Record<string, string> {

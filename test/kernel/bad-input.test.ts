@@ -74,7 +74,10 @@ describe.each(apis)('bad input to %s', (label, Api) => {
   })
 
   test.each(calls)('%s is refused with the name of the field, and the table is untouched', async (method, args, field) => {
-    expect(await refusal(() => call[method](...args))).toMatchObject({ code: expect.stringMatching(/^ERR_(INVALID_ARG|OUT_OF_RANGE)/) as string, message: expect.stringContaining(field) as string })
+    expect(await refusal(() => call[method](...args))).toMatchObject({
+      code: expect.stringMatching(/^ERR_(INVALID_ARG|OUT_OF_RANGE)/) as string,
+      message: expect.stringContaining(field) as string,
+    })
     expect(await everything()).toEqual(before)
   })
 

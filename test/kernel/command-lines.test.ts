@@ -133,7 +133,8 @@ describe('the command ipvs in the place of ipvsadm', () => {
     const [expected, got] = await Promise.all([ipvsadm(line, input), ipvs(line, input)])
     expect({ stdout: got.stdout, status: got.status }, got.stderr).toEqual({ stdout: expected.stdout, status: expected.status })
     // Its sentences about the kernel's refusals come first, for scripts that look for them.
-    if (/^[A-Z][a-z ]+\n$/.test(expected.stderr) && !expected.stderr.startsWith('Numerical')) expect(got.stderr).toContain(expected.stderr.trim())
+    if (/^[A-Z][a-z ]+\n$/.test(expected.stderr) && !expected.stderr.startsWith('Numerical'))
+      expect(got.stderr).toContain(expected.stderr.trim())
     expect(await table(ours)).toBe(await table(theirs))
   })
 
@@ -150,7 +151,11 @@ describe('the command ipvs in the place of ipvsadm', () => {
       '-A -t 1.1.1.1:1\n-A -t 1.1.1.1:1\n-a -t 2.2.2.2:2 -r 3.3.3.3\n-a -t 1.1.1.1:1 -r 3.3.3.3 -y 5\n-A -t 1.1.1.2:1\n',
     )
     expect(status).toBe(255)
-    expect(stderr.trim().split('\n')).toEqual([expect.stringMatching(/^ipvs: line 2: Service already exists/), expect.stringMatching(/^ipvs: line 3: Service not defined/), 'ipvs: line 4: -y must be at most -x, which is 0. Received 5'])
+    expect(stderr.trim().split('\n')).toEqual([
+      expect.stringMatching(/^ipvs: line 2: Service already exists/),
+      expect.stringMatching(/^ipvs: line 3: Service not defined/),
+      'ipvs: line 4: -y must be at most -x, which is 0. Received 5',
+    ])
     expect(await ours.must('ipvsadm', ['-Sn'])).toBe('-A -t 1.1.1.1:1 -s wlc\n-A -t 1.1.1.2:1 -s wlc\n')
   })
 

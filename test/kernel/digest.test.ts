@@ -29,9 +29,27 @@ async function listening(made: Server | HttpServer, host = '127.0.0.1'): Promise
 
 /** A key with a certificate of its own. */
 function certificate(): { key: string, cert: string } {
-  const both = execFileSync('openssl', [
-    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', '-', '-out', '-', '-subj', '/CN=test', '-days', '2',
-  ], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  const both = execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-keyout',
+      '-',
+      '-out',
+      '-',
+      '-subj',
+      '/CN=test',
+      '-days',
+      '2',
+    ],
+    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
+  )
   return { key: both, cert: both }
 }
 
@@ -66,17 +84,29 @@ describe('ipvs digest prints what genhash prints', () => {
   })
 
   test.each<[string, Buffer | string]>([
-    ['bytes of every kind', Buffer.concat([Buffer.from('HTTP/1.0 200 OK\r\n\r\n'), Buffer.from(Array.from({ length: 100_000 }, (_, index) => index * 7 & 255))])],
+    [
+      'bytes of every kind',
+      Buffer.concat([
+        Buffer.from('HTTP/1.0 200 OK\r\n\r\n'),
+        Buffer.from(Array.from({ length: 100_000 }, (_, index) => (index * 7) & 255)),
+      ]),
+    ],
     ['no body', 'HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n'],
     ['a body longer than its length', 'HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello, world'],
     ['an empty line in the body', 'HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\na\r\n\r\nb\r\n\r'],
     ['no length', 'HTTP/1.0 200 OK\r\nServer: x\r\n\r\nhello'],
   ])('of %s', async (_, bytes) => {
-    await same([...await listening(raw(bytes)), '-u', '/'])
+    await same([...(await listening(raw(bytes))), '-u', '/'])
   })
 
   test('of an IPv6 server, and of chunks as they come', async () => {
-    await same([...await listening(raw('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'), '::1'), '-u', '/', '-P', '1.1'])
+    await same([
+      ...(await listening(raw('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'), '::1')),
+      '-u',
+      '/',
+      '-P',
+      '1.1',
+    ])
   })
 
   test('over TLS, with a name and without', async () => {
@@ -94,17 +124,28 @@ describe('ipvs digest', () => {
     const wrong = await ours([...place, '-u', '/'])
     expect(wrong).toMatchObject({ status: 1, stdout: '' })
     expect(wrong.stderr).toContain('the answer is not HTTP')
-    expect(await ours(['-s', '127.0.0.1', '-p', '1', '-u', '/'])).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('ECONNREFUSED') as string })
+    expect(await ours(['-s', '127.0.0.1', '-p', '1', '-u', '/'])).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringContaining('ECONNREFUSED') as string,
+    })
   })
 
   test('does not wait for ever', async () => {
     const place = await listening(createServer((socket) => socket.on('error', () => {})))
-    expect(await ours([...place, '-u', '/', '-t', '0.3'])).toMatchObject({ status: 1, stderr: 'ipvs digest: no complete answer within 0.3 s\n' })
+    expect(await ours([...place, '-u', '/', '-t', '0.3'])).toMatchObject({
+      status: 1,
+      stderr: 'ipvs digest: no complete answer within 0.3 s\n',
+    })
   })
 
   test('of an error page warns', async () => {
     const place = await listening(raw('HTTP/1.0 404 Not Found\r\n\r\nnothing'))
-    expect(await ours([...place, '-u', '/'])).toMatchObject({ status: 0, stdout: '3e47b75000b0924b6c9ba5759a7cf15d\n', stderr: expect.stringContaining('answered 404') as string })
+    expect(await ours([...place, '-u', '/'])).toMatchObject({
+      status: 0,
+      stdout: '3e47b75000b0924b6c9ba5759a7cf15d\n',
+      stderr: expect.stringContaining('answered 404') as string,
+    })
   })
 
   test.each([

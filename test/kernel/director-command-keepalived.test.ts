@@ -85,7 +85,13 @@ const save = async (namespace: Namespace): Promise<string> => (await new Ipvsadm
 /** Waits until both tables are as they should be, and the same to the last character. */
 async function become(...destinations: string[]): Promise<void> {
   const expected = [...destinations].sort().join(' ')
-  const short = (text: string): string => text.split('\n').filter((line) => line.startsWith('-a')).map((line) => line.replace(/^.* -r (\S+) .*-w (\d+)$/, '$1=$2')).sort().join(' ')
+  const short = (text: string): string =>
+    text
+      .split('\n')
+      .filter((line) => line.startsWith('-a'))
+      .map((line) => line.replace(/^.* -r (\S+) .*-w (\d+)$/, '$1=$2'))
+      .sort()
+      .join(' ')
   const both = async (): Promise<string> => `${await save(ours)}\n\n${await save(theirs)}`
   await until(both, (text) => text.split('\n\n').every((one) => short(one) === expected), 90)
   expect(await save(ours)).toBe(await save(theirs))

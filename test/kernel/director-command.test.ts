@@ -60,7 +60,8 @@ async function replace(text: string): Promise<void> {
   await rename(`${file}~`, file)
 }
 
-const start = (...options: string[]): Promise<DirectorProcess> => DirectorProcess.start(['--keepalived', file, '--netns', scene.namespace.name, ...options])
+const start = (...options: string[]): Promise<DirectorProcess> =>
+  DirectorProcess.start(['--keepalived', file, '--netns', scene.namespace.name, ...options])
 
 /** The table as ipvsadm sees it: each destination as SERVICE>DESTINATION. */
 const table = async (): Promise<string> => (await scene.ipvsadm.save()).filter((line) => line.startsWith('-a'))
@@ -115,7 +116,9 @@ describe('ipvs director', () => {
     await write(virtual('10.0.0.1', B) + virtual('10.0.0.2', A))
     director.signal('SIGHUP')
     await becomes(`10.0.0.1>${B} 10.0.0.2>${A}`)
-    await director.logged(({ event, message }) => event === 'configuration' && message.includes('SIGHUP: directs 2 services, 2 destinations'))
+    await director.logged(
+      ({ event, message }) => event === 'configuration' && message.includes('SIGHUP: directs 2 services, 2 destinations'),
+    )
     const lines = director.log.length
     director.signal('SIGHUP')
     expect((await director.logged(({ event }) => event === 'configuration', lines)).message).toContain('says what it said before')
@@ -159,7 +162,9 @@ describe('ipvs director', () => {
     await using director = await start('--own', 'tcp:10.0.0.0/24', 'fwmark:1-9', '--drain', '0')
     expect((await scene.ipvsadm.save()).filter((line) => line.startsWith('-A')).map((line) => line.split(' ').slice(1, 3).join(' ')).sort())
       .toEqual(['-t 10.0.0.1:80', '-t 10.0.9.1:80', '-u 10.0.0.8:53'])
-    expect((await director.logged(({ event }) => event === 'foreign')).services).toEqual(expect.arrayContaining(['tcp 10.0.9.1:80', 'udp 10.0.0.8:53']))
+    expect((await director.logged(({ event }) => event === 'foreign')).services).toEqual(
+      expect.arrayContaining(['tcp 10.0.9.1:80', 'udp 10.0.0.8:53']),
+    )
     expect(await director.end()).toBe(0)
   })
 

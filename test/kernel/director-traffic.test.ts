@@ -1,11 +1,21 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Director, type Check, type DirectedDestination, type DirectorConfiguration, type DirectorOptions, type Drained } from 'ipvs/director'
+import {
+  Director,
+  type Check,
+  type DirectedDestination,
+  type DirectorConfiguration,
+  type DirectorOptions,
+  type Drained,
+} from 'ipvs/director'
 import type { Backend } from '../../scripts/network/workshop.js'
 import { PORT, Stage } from '../support/stage.js'
 import { until } from '../support/until.js'
 
-/** Backends tell here whether they are well: they go on serving whatever they say, so that every connection that is lost is the director's doing. */
+/**
+ * Backends tell here whether they are well: they go on serving whatever they say, so that every connection that is lost is the director's
+ * doing.
+ */
 const HEALTH = 81
 const check: Check = { type: 'tcp', port: HEALTH, interval: 0.1, retryInterval: 0.05, warmup: 0, timeout: 30 }
 
@@ -30,8 +40,19 @@ const destination = ({ address }: Backend): DirectedDestination => ({ address: a
 
 test('no connection is lost when the fallback comes and goes, when the configuration changes, and when the director does', async () => {
   const service = stage.fresh('tcp', 4)
-  const configuration = (...backends: Backend[]): DirectorConfiguration =>
-    ({ services: [{ ...service, scheduler: 'rr', quorum: 2, whenDown: 'zero', checks: [check], fallback: destination(gamma), destinations: backends.map(destination) }] })
+  const configuration = (...backends: Backend[]): DirectorConfiguration => ({
+    services: [
+      {
+        ...service,
+        scheduler: 'rr',
+        quorum: 2,
+        whenDown: 'zero',
+        checks: [check],
+        fallback: destination(gamma),
+        destinations: backends.map(destination),
+      },
+    ],
+  })
   const options: Omit<DirectorOptions, 'configuration'> = { ipvs: stage.ipvs, drain: { until: 'established', interval: 0.1 } }
   const [a, b, c] = [alpha, beta, gamma].map(({ address }) => address[4])
 

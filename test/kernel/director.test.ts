@@ -11,12 +11,19 @@ import { refusal } from '../support/errors.js'
 import { Scene } from '../support/scene.js'
 import { until } from '../support/until.js'
 
-const SERVER = "require('node:http').createServer((_, answer) => answer.end(process.argv[2])).listen(8080, process.argv[1], () => console.log('ready'))"
+const SERVER =
+  "require('node:http').createServer((_, answer) => answer.end(process.argv[2])).listen(8080, process.argv[1], () => console.log('ready'))"
 const DIRECT = fileURLToPath(new URL('programs/direct.mjs', import.meta.url))
 const check = { type: 'http' as const, urls: [{ path: '/' }], interval: 0.2, retryInterval: 0.1, warmup: 0, timeout: 30 }
-const [a, b, sorry] = ['127.0.1.1', '127.0.1.2', '127.0.1.9'].map((address): DirectedDestination => ({ address, port: 8080, forward: 'nat' }))
+const [a, b, sorry] = ['127.0.1.1', '127.0.1.2', '127.0.1.9'].map((address): DirectedDestination => ({
+  address,
+  port: 8080,
+  forward: 'nat',
+}))
 const web = { protocol: 'tcp', address: '10.0.0.1', port: 80, scheduler: 'rr' } as const
-const configuration = (destinations: DirectedDestination[]): DirectorConfiguration => ({ services: [{ ...web, checks: [check], fallback: sorry, destinations }] })
+const configuration = (destinations: DirectedDestination[]): DirectorConfiguration => ({
+  services: [{ ...web, checks: [check], fallback: sorry, destinations }],
+})
 
 let scene: Scene
 let servers: Map<string, ChildProcess>
@@ -44,7 +51,12 @@ async function stop(address: string): Promise<void> {
 }
 
 /** The table as ipvsadm sees it: one line for each destination with its weight. */
-const table = async (): Promise<string> => (await scene.ipvsadm.save()).filter((line) => line.startsWith('-a')).map((line) => line.replace(/^.* -r (\S+) .*-w (\d+)$/, '$1=$2')).sort().join(' ')
+const table = async (): Promise<string> =>
+  (await scene.ipvsadm.save())
+    .filter((line) => line.startsWith('-a'))
+    .map((line) => line.replace(/^.* -r (\S+) .*-w (\d+)$/, '$1=$2'))
+    .sort()
+    .join(' ')
 const becomes = (expected: string): Promise<string> => until(table, (now) => now === expected, 60)
 
 test('real servers die and return, and the kernel has what ipvsadm should see', async () => {

@@ -29,7 +29,10 @@ const methods = ['nat', 'dr', 'tun'] as const
 
 type Ports = Record<typeof methods[number], number>
 
-/** A new table: a service for each forwarding method, on ports that nothing was sent to before, all at the first backend, which serves them. */
+/**
+ * A new table: a service for each forwarding method, on ports that nothing was sent to before, all at the first backend, which serves
+ * them.
+ */
 async function table(family: 4 | 6 = 4): Promise<Ports> {
   await ipvs.flush()
   const ports: Partial<Ports> = {}
@@ -37,7 +40,12 @@ async function table(family: 4 | 6 = 4): Promise<Ports> {
     const port = ports[forward] = ++lastPort
     const service = { protocol: 'tcp', address: workshop.virtual[family], port } as const
     await ipvs.addService({ ...service, scheduler: 'rr' })
-    await ipvs.addDestination(service, { address: backend.address[family], port, forward, tunnel: forward === 'tun' ? { type: 'ipip' } : null })
+    await ipvs.addDestination(service, {
+      address: backend.address[family],
+      port,
+      forward,
+      tunnel: forward === 'tun' ? { type: 'ipip' } : null,
+    })
     await backend.host.serve('tcp', forward === 'nat' ? backend.address[family] : workshop.virtual[family], port, 'one')
   }
   return ports as Ports
@@ -53,10 +61,14 @@ async function single(address: string, forward: ForwardingMethod, vip = VIP): Pr
 }
 
 const ask = (port: number, from?: string, family: 4 | 6 = 4): Promise<string> =>
-  workshop.client.ask({ transport: 'tcp', address: workshop.virtual[family], port, ...from === undefined ? {} : { from } }).then(([name]) => name, (error: NodeJS.ErrnoException) => error.code!)
+  workshop.client.ask({ transport: 'tcp', address: workshop.virtual[family], port, ...(from === undefined ? {} : { from }) }).then(
+    ([name]) => name,
+    (error: NodeJS.ErrnoException) => error.code!,
+  )
 
 const director = (vips?: string[]): Promise<Report> => examineDirector(ipvs, vips === undefined ? {} : { vips })
-const server = (vips?: string[]): Promise<Report> => examineRealServer({ netns: backend.host.namespace.name, ...vips === undefined ? {} : { vips } })
+const server = (vips?: string[]): Promise<Report> =>
+  examineRealServer({ netns: backend.host.namespace.name, ...(vips === undefined ? {} : { vips }) })
 
 /** What is said, in short. */
 const rows = ({ findings }: Report): string[] => findings.map(({ row, certainty, breaks }) =>
@@ -69,29 +81,58 @@ async function seen(port: number): Promise<number> {
   return count
 }
 
-/** Breaks something, looks at both machines while clients come, and mends it. What the clients saw comes last: some of it after it was mended. */
-async function broken(
-  { ports = [], from, hurt, mend, vips, family = 4 }: { ports?: number[], from?: string, hurt: () => Promise<unknown>, mend: () => Promise<unknown>, vips?: string[], family?: 4 | 6 },
-): Promise<{ director: string[], server: string[], findings: Finding[], clients: string[] }> {
+/**
+ * Breaks something, looks at both machines while clients come, and mends it. What the clients saw comes last: some of it after it was
+ * mended.
+ */
+async function broken({
+  ports = [],
+  from,
+  hurt,
+  mend,
+  vips,
+  family = 4,
+}: {
+  ports?: number[]
+  from?: string
+  hurt: () => Promise<unknown>
+  mend: () => Promise<unknown>
+  vips?: string[]
+  family?: 4 | 6
+}): Promise<{ director: string[]; server: string[]; findings: Finding[]; clients: string[] }> {
   await hurt()
   const asked: Promise<string>[] = []
-  const come = (): void => { asked.push(...ports.map((port) => ask(port, from, family))) }
+  const come = (): void => {
+    asked.push(...ports.map((port) => ask(port, from, family)))
+  }
   const coming = setInterval(come, 300)
   let reports: Report[]
   try {
     come()
-    for (const port of ports) await until(() => seen(port), (count) => count > 0)
+    for (const port of ports)
+      await until(
+        () => seen(port),
+        (count) => count > 0,
+      )
     reports = await Promise.all([director(), server(vips)])
     expect(reports.flatMap(({ notLooked }) => notLooked)).toEqual([])
   } finally {
     clearInterval(coming)
     await mend()
   }
-  return { director: rows(reports[0]), server: rows(reports[1]), findings: reports.flatMap(({ findings }) => findings), clients: await Promise.all(asked) }
+  return {
+    director: rows(reports[0]),
+    server: rows(reports[1]),
+    findings: reports.flatMap(({ findings }) => findings),
+    clients: await Promise.all(asked),
+  }
 }
 
 const at = (host: { namespace: { ip(...lines: string[]): Promise<void> } }) => (...lines: string[]) => () => host.namespace.ip(...lines)
-const on = { director: (...lines: string[]) => at(workshop.director)(...lines), backend: (...lines: string[]) => at(backend.host)(...lines) }
+const on = {
+  director: (...lines: string[]) => at(workshop.director)(...lines),
+  backend: (...lines: string[]) => at(backend.host)(...lines),
+}
 const set = {
   director: (settings: Record<string, string | number>) => () => workshop.director.sysctl(settings),
   backend: (settings: Record<string, string | number>) => () => backend.host.sysctl(settings),
@@ -104,7 +145,9 @@ describe('machines that are ready', () => {
     for (const forward of methods) expect(await ask(ports[forward], undefined, family), forward).toBe('one')
     const asked = Promise.all(Array.from({ length: 20 }, () => ask(ports.nat, undefined, family)))
     expect(await Promise.all([director(), server(), server([workshop.virtual[family]])])).toEqual([
-      { on: 'director', findings: [], notLooked: [] }, { on: 'real-server', findings: [], notLooked: [] }, { on: 'real-server', findings: [], notLooked: [] },
+      { on: 'director', findings: [], notLooked: [] },
+      { on: 'real-server', findings: [], notLooked: [] },
+      { on: 'real-server', findings: [], notLooked: [] },
     ])
     await asked
   })
@@ -143,7 +186,12 @@ describe('machines that are ready', () => {
 describe('a director', () => {
   test.each([[4, 'net/ipv4/ip_forward'], [6, 'net/ipv6/conf/all/forwarding']] as const)('that does not forward IPv%i is told so where there is nat', async (family, setting) => {
     const ports = await table(family)
-    const found = await broken({ family, ports: [ports.nat], hurt: set.director({ [setting]: 0 }), mend: set.director({ [setting]: 1, 'net/ipv4/conf/all/send_redirects': 0 }) })
+    const found = await broken({
+      family,
+      ports: [ports.nat],
+      hurt: set.director({ [setting]: 0 }),
+      mend: set.director({ [setting]: 1, 'net/ipv4/conf/all/send_redirects': 0 }),
+    })
     expect(found.director).toEqual([`ip-forward, certain: ${backend.address[family]}:${ports.nat}`])
     expect(found.findings[0]).toMatchObject({ severity: 'fault', client: 'a timeout', mend: [`sysctl -w ${setting.replaceAll('/', '.')}=1`], causes: [] })
     expect(found.server.filter((row) => !row.startsWith('answers-lost'))).toEqual([])
@@ -169,7 +217,10 @@ describe('a director', () => {
   test('whose clients are served by a real server that answers ARP for the virtual address', async () => {
     const ports = await table()
     for (const forward of methods) await ask(ports[forward])
-    const found = await broken({ hurt: set.backend({ 'net/ipv4/conf/all/arp_ignore': 0 }), mend: set.backend({ 'net/ipv4/conf/all/arp_ignore': 1 }) })
+    const found = await broken({
+      hurt: set.backend({ 'net/ipv4/conf/all/arp_ignore': 0 }),
+      mend: set.backend({ 'net/ipv4/conf/all/arp_ignore': 1 }),
+    })
     expect(found.director).toEqual([`arp-answered-elsewhere, certain: ${methods.map((forward) => own(ports[forward])).join(' ')}`])
     // This server's interface has no address of the virtual address's network: it cannot know whether anybody asks.
     expect(found.server).toEqual([`arp-ignore, likely: ${VIP}`])
@@ -191,7 +242,10 @@ describe('a director', () => {
     await ipvs.updateDestination(service, { ...(await ipvs.destinations(service))[0], ...destination, weight: 0 })
     const report = await director()
     expect(rows(report)).toEqual([`no-destination, certain: port ${port}`, `no-destination, certain: port ${lastPort}`].sort())
-    expect(report.findings.map(({ missing }) => missing).sort()).toEqual(['all destinations of the service have weight 0', 'the service has no destination'])
+    expect(report.findings.map(({ missing }) => missing).sort()).toEqual([
+      'all destinations of the service have weight 0',
+      'the service has no destination',
+    ])
     expect(await ask(port)).toBe('ECONNREFUSED')
   })
 
@@ -242,7 +296,10 @@ describe('a director', () => {
     })
     await asked
     expect(found).toMatchObject({ director: [`send-redirects, likely: ${own(ports.nat)}`], server: [] })
-    expect(found.findings[0]).toMatchObject({ severity: 'warning', mend: ['sysctl -w net.ipv4.conf.all.send_redirects=0', 'sysctl -w net.ipv4.conf.br0.send_redirects=0'] })
+    expect(found.findings[0]).toMatchObject({
+      severity: 'warning',
+      mend: ['sysctl -w net.ipv4.conf.all.send_redirects=0', 'sysctl -w net.ipv4.conf.br0.send_redirects=0'],
+    })
   })
 
   test('whose sync settings would lose connections is warned, and with the recommended ones is not', async () => {
@@ -250,8 +307,17 @@ describe('a director', () => {
     await ipvs.startDaemon({ role: 'master', interface: 'br0' })
     const report = await director()
     expect(rows(report)).toEqual(['sync-fail-back, certain:'])
-    expect(report.findings[0]).toMatchObject({ severity: 'warning', mend: ['sysctl -w net.ipv4.vs.sync_threshold="3 0" net.ipv4.vs.sync_refresh_period=2'] })
-    for (const [threshold, refresh, lost] of [[[3, 0], 2, 0], [[2, 4], 0, 0], [[0, 1], 0, 0], [[3, 0], 0, 1], [[2, 50], 10, 1]] as [[number, number], number, number][]) {
+    expect(report.findings[0]).toMatchObject({
+      severity: 'warning',
+      mend: ['sysctl -w net.ipv4.vs.sync_threshold="3 0" net.ipv4.vs.sync_refresh_period=2'],
+    })
+    for (const [threshold, refresh, lost] of [
+      [[3, 0], 2, 0],
+      [[2, 4], 0, 0],
+      [[0, 1], 0, 0],
+      [[3, 0], 0, 1],
+      [[2, 50], 10, 1],
+    ] as [[number, number], number, number][]) {
       await ipvs.sysctl.set('sync_threshold', threshold)
       await ipvs.sysctl.set('sync_refresh_period', refresh)
       expect((await director()).findings, threshold.join(' ')).toHaveLength(lost)
@@ -281,8 +347,10 @@ describe('answers that do not return', () => {
   test('nat: a client on the destinations\' own network is answered directly', async () => {
     const ports = await table()
     const found = await broken({
-      ports: [ports.nat], from: '10.10.10.200',
-      hurt: () => workshop.client.namespace.ip('addr add 10.10.10.200/24 dev eth0'), mend: () => workshop.client.namespace.ip('addr del 10.10.10.200/24 dev eth0'),
+      ports: [ports.nat],
+      from: '10.10.10.200',
+      hurt: () => workshop.client.namespace.ip('addr add 10.10.10.200/24 dev eth0'),
+      mend: () => workshop.client.namespace.ip('addr del 10.10.10.200/24 dev eth0'),
     })
     expect(found.director).toEqual([`nat-one-armed, certain: ${own(ports.nat)}`])
     expect(found.findings[0].client).toContain('10.10.10.200')
@@ -329,7 +397,10 @@ describe('answers that do not return', () => {
       mend: set.backend({ 'net/ipv4/conf/tunl0/rp_filter': 0 }),
     })
     expect(found.server).toEqual([`rp-filter, certain: ${VIP}`])
-    const loose = await broken({ hurt: set.backend({ 'net/ipv4/conf/tunl0/rp_filter': 2 }), mend: set.backend({ 'net/ipv4/conf/tunl0/rp_filter': 0 }) })
+    const loose = await broken({
+      hurt: set.backend({ 'net/ipv4/conf/tunl0/rp_filter': 2 }),
+      mend: set.backend({ 'net/ipv4/conf/tunl0/rp_filter': 0 }),
+    })
     expect(loose.server).toEqual([])
     const down = await broken({ hurt: on.backend('link set tunl0 down'), mend: on.backend('link set tunl0 up') })
     expect(down.server).toEqual([`vip-link-down, certain: ${VIP}`])
@@ -415,18 +486,30 @@ describe('ipvs doctor', () => {
     expect(await command()).toEqual({ status: 1, stdout: expected.join('\n'), stderr: '' })
     const { stdout, ...rest } = await command('--json', '--netns', workshop.director.namespace.path, '--vip', VIP)
     expect(rest).toEqual({ status: 1, stderr: '' })
-    expect(JSON.parse(stdout)).toMatchObject({ on: 'director', notLooked: [], findings: [{ row: 'ip-forward', breaks: [{ service: { port: ports.nat } }] }] })
+    expect(JSON.parse(stdout)).toMatchObject({
+      on: 'director',
+      notLooked: [],
+      findings: [{ row: 'ip-forward', breaks: [{ service: { port: ports.nat } }] }],
+    })
     await set.director({ 'net/ipv4/ip_forward': 1, 'net/ipv4/conf/all/send_redirects': 0 })()
     await ipvs.startDaemon({ role: 'master', interface: 'br0' })
     await ipvs.sysctl.set('sync_threshold', [3, 50])
     expect(await command()).toMatchObject({ status: 4, stdout: expect.stringContaining('warning, certain: ') as string })
     await ipvs.stopDaemon({ role: 'master' })
-    expect(await command('--on', 'real-server', '--netns', backend.host.namespace.path, '--vip', VIP, '--vip', workshop.virtual[6])).toMatchObject({ status: 0, stderr: '' })
+    expect(
+      await command('--on', 'real-server', '--netns', backend.host.namespace.path, '--vip', VIP, '--vip', workshop.virtual[6]),
+    ).toMatchObject({ status: 0, stderr: '' })
   })
 
   test('without CAP_NET_RAW says what was not looked at', async () => {
     await table()
-    const { status, stdout } = await workshop.director.namespace.run('setpriv', ['--bounding-set=-net_raw', '--inh-caps=-net_raw', process.execPath, ipvsCommand, 'doctor'])
+    const { status, stdout } = await workshop.director.namespace.run('setpriv', [
+      '--bounding-set=-net_raw',
+      '--inh-caps=-net_raw',
+      process.execPath,
+      ipvsCommand,
+      'doctor',
+    ])
     expect({ status, stdout }).toEqual({
       status: 0,
       stdout: 'Nothing is missing, as far as can be seen from here.\n'
@@ -436,12 +519,23 @@ describe('ipvs doctor', () => {
 
   test('says what is wrong with its command line, or out of reach', async () => {
     for (const [args, words] of [
-      [['--on', 'moon'], "--on 'moon'; expected director or real-server"], [['--vip', '10.0.0'], "--vip '10.0.0'; expected an IPv4 or IPv6 address"],
-      [['--what'], "Unknown option '--what'"], [['more'], "Unexpected argument 'more'"], [['--vip'], "'--vip <value>' argument missing"],
+      [['--on', 'moon'], "--on 'moon'; expected director or real-server"],
+      [['--vip', '10.0.0'], "--vip '10.0.0'; expected an IPv4 or IPv6 address"],
+      [['--what'], "Unknown option '--what'"],
+      [['more'], "Unexpected argument 'more'"],
+      [['--vip'], "'--vip <value>' argument missing"],
     ] as const) {
-      expect(await command(...args), args.join(' ')).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining(words) as string })
+      expect(await command(...args), args.join(' ')).toMatchObject({
+        status: 2,
+        stdout: '',
+        stderr: expect.stringContaining(words) as string,
+      })
     }
-    expect(await command('--netns', 'nowhere')).toMatchObject({ status: 3, stdout: '', stderr: expect.stringContaining("network namespace 'nowhere'") as string })
+    expect(await command('--netns', 'nowhere')).toMatchObject({
+      status: 3,
+      stdout: '',
+      stderr: expect.stringContaining("network namespace 'nowhere'") as string,
+    })
     expect(await command('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('Usage: ipvs doctor') as string })
   })
 })

@@ -31,7 +31,8 @@ function theirChecks(lines: readonly string[]): Told[] {
     else if (/^ {7}\d{3}(-\d{3})?$/.test(line)) check.urls += `${line.trim()} `
     else if (name === 'script') check.script = value.replaceAll("'/usr/", "'/")
     else if (name === 'Keepalive method') [check.method, check.protocol = ''] = value.split(', http protocol ')
-    else if (/^ +(Fast recovery|Enable SNI) (un)?set$/.test(line)) check[line.trim().split(' ').slice(0, -1).join(' ')] = line.trim().endsWith('unset') ? 'no' : 'yes'
+    else if (/^ +(Fast recovery|Enable SNI) (un)?set$/.test(line))
+      check[line.trim().split(' ').slice(0, -1).join(' ')] = line.trim().endsWith('unset') ? 'no' : 'yes'
     else if (name !== undefined) check[name] = value
   }
   return checks

@@ -53,7 +53,11 @@ describe.each(['array', 'iterable', 'sync'])('a batch of 10,000, %s, some pieces
 
   test('on a full socket reports what was done, what was not sent, and why', async () => {
     const result = await batch(form, 10_000, `sendto:error=EPERM:when=${THIRD[form]}`)
-    expect(result).toMatchObject({ refused: 0, unknown: 0, cause: { code: 'EPERM', message: expect.stringMatching(/not sent.*\(EPERM\)/) as unknown } })
+    expect(result).toMatchObject({
+      refused: 0,
+      unknown: 0,
+      cause: { code: 'EPERM', message: expect.stringMatching(/not sent.*\(EPERM\)/) as unknown },
+    })
     expect(result.notSent).toBeGreaterThan(0)
     expect(result.done + result.notSent).toBe(result.total)
     expect(await scene.ipvs.services()).toHaveLength(result.done + 1)

@@ -30,9 +30,18 @@ const texts = (list: readonly AddressEvent[]): string[] => list.map((event) => e
   : `${event.type} ${event.address.address}/${event.address.prefixLength} ${event.address.interface} ${event.address.scope}`)
 
 /** What ip(8) says, which is the witness. */
-const ip = async <Answer>(...args: string[]): Promise<Answer> => JSON.parse(await namespace.must('ip', ['-json', ...args]) || '[]') as Answer
+const ip = async <Answer,>(...args: string[]): Promise<Answer> =>
+  JSON.parse((await namespace.must('ip', ['-json', ...args])) || '[]') as Answer
 
-interface IpLink { ifname: string, ifindex: number, flags: string[], mtu: number, address: string, link_type: string, linkinfo?: { info_kind: string } }
+interface IpLink {
+  ifname: string
+  ifindex: number
+  flags: string[]
+  mtu: number
+  address: string
+  link_type: string
+  linkinfo?: { info_kind: string }
+}
 interface IpAddress { ifname: string, ifindex: number, addr_info: { local: string, prefixlen: number, scope: string }[] }
 interface IpRoute { type?: string, dst: string, gateway?: string, dev: string, prefsrc?: string }
 
@@ -64,7 +73,13 @@ describe('addresses as they come and go', () => {
   test('interfaces that come, are renamed and go are named as they are by then', async () => {
     const watch = iterate()
     await events(watch, 1)
-    await namespace.ip('link add dummy1 type dummy', 'addr add 10.9.0.1/24 dev dummy1', 'link set dummy1 name front', 'addr add 10.9.0.2/24 dev front', 'link del front')
+    await namespace.ip(
+      'link add dummy1 type dummy',
+      'addr add 10.9.0.1/24 dev dummy1',
+      'link set dummy1 name front',
+      'addr add 10.9.0.2/24 dev front',
+      'link del front',
+    )
     expect(texts(await events(watch, 4))).toEqual([
       'added 10.9.0.1/24 dummy1 global', 'added 10.9.0.2/24 front global',
       expect.stringMatching(/^removed 10\.9\.0\.[12]\/24 front/), expect.stringMatching(/^removed 10\.9\.0\.[12]\/24 front/),
@@ -77,7 +92,9 @@ describe('addresses as they come and go', () => {
     const watch = iterate()
     await events(watch, 1)
     await namespace.ip('addr add fd00::7/64 dev eth0')
-    const list = (await events(watch, 2)).map((event) => event.type === 'list' ? [] : [event.type, event.address.address, event.address.tentative])
+    const list = (await events(watch, 2)).map((event) =>
+      event.type === 'list' ? [] : [event.type, event.address.address, event.address.tentative],
+    )
     expect(list).toEqual([['added', 'fd00::7', true], ['changed', 'fd00::7', false]])
     await watch.return!()
   })
@@ -151,7 +168,10 @@ describe('addresses as they come and go', () => {
 describe('what is looked up', () => {
   test('interfaces are those that ip(8) shows', async () => {
     await namespace.ip(
-      'link add br0 type bridge', 'link set eth0 master br0 mtu 1400', 'link add tun1 type ipip local 10.0.0.1 remote 10.0.0.2', 'link set peer0 down',
+      'link add br0 type bridge',
+      'link set eth0 master br0 mtu 1400',
+      'link add tun1 type ipip local 10.0.0.1 remote 10.0.0.2',
+      'link set peer0 down',
     )
     const expected = (await ip<IpLink[]>('-details', 'link')).map(({ ifname, ifindex, flags, mtu, address, link_type, linkinfo }) => ({
       name: ifname, index: ifindex, mtu,
@@ -162,23 +182,50 @@ describe('what is looked up', () => {
     const links = await network.links()
     expect(links.map(({ master: _, ...link }) => link)).toEqual(expected)
     const index = (name: string): number => links.find((link) => link.name === name)!.index
-    expect(links.find(({ name }) => name === 'eth0')).toMatchObject({ up: true, running: false, master: index('br0'), mtu: 1400, kind: 'veth' })
+    expect(links.find(({ name }) => name === 'eth0')).toMatchObject({
+      up: true,
+      running: false,
+      master: index('br0'),
+      mtu: 1400,
+      kind: 'veth',
+    })
     expect(links.find(({ name }) => name === 'lo')).toMatchObject({ loopback: true, master: null, kind: null })
   })
 
   test('routes are those that `ip route get` finds', async () => {
     await namespace.ip(
-      'addr add 10.0.0.1/24 dev eth0', 'addr add 10.0.0.100/32 dev lo', 'route add default via 10.0.0.254', 'route add 10.2.0.0/16 via 10.0.0.7 table 7',
-      'rule add fwmark 5 lookup 7', 'rule add from 10.0.0.100 lookup 7', 'addr add fd00::1/64 dev eth0', 'route add blackhole 10.3.0.0/16',
-      'route add unreachable 10.4.0.0/16', 'route add prohibit 10.5.0.0/16',
+      'addr add 10.0.0.1/24 dev eth0',
+      'addr add 10.0.0.100/32 dev lo',
+      'route add default via 10.0.0.254',
+      'route add 10.2.0.0/16 via 10.0.0.7 table 7',
+      'rule add fwmark 5 lookup 7',
+      'rule add from 10.0.0.100 lookup 7',
+      'addr add fd00::1/64 dev eth0',
+      'route add blackhole 10.3.0.0/16',
+      'route add unreachable 10.4.0.0/16',
+      'route add prohibit 10.5.0.0/16',
     )
     await namespace.ip6('route add fd00:2::/64 via fd00::7')
     const asked: [string, string[], object?][] = [
-      ['10.0.0.9', []], ['10.0.0.100', []], ['10.2.0.1', []], ['10.2.0.1', ['mark', '5'], { mark: 5 }], ['10.2.0.1', ['from', '10.0.0.100'], { from: '10.0.0.100' }],
-      ['127.0.0.1', []], ['fd00::9', []], ['fd00::1', []], ['fd00:2::9', []], ['224.0.0.1', []],
+      ['10.0.0.9', []],
+      ['10.0.0.100', []],
+      ['10.2.0.1', []],
+      ['10.2.0.1', ['mark', '5'], { mark: 5 }],
+      ['10.2.0.1', ['from', '10.0.0.100'], { from: '10.0.0.100' }],
+      ['127.0.0.1', []],
+      ['fd00::9', []],
+      ['fd00::1', []],
+      ['fd00:2::9', []],
+      ['224.0.0.1', []],
     ]
     for (const [address, words, options] of asked) {
-      const [{ type = 'unicast', gateway = null, dev, prefsrc }] = await ip<IpRoute[]>(...address.includes(':') ? ['-6'] : [], 'route', 'get', address, ...words)
+      const [{ type = 'unicast', gateway = null, dev, prefsrc }] = await ip<IpRoute[]>(
+        ...(address.includes(':') ? ['-6'] : []),
+        'route',
+        'get',
+        address,
+        ...words,
+      )
       const { source, ...route } = await network.route(address, options)
       expect(route, address).toEqual({ type, gateway, interface: dev })
       if (options === undefined) expect(source, address).toBe(prefsrc)
@@ -191,7 +238,11 @@ describe('what is looked up', () => {
   })
 
   test('neighbours are what the table of ip(8) has', async () => {
-    await namespace.ip('addr add 10.0.0.1/24 dev eth0', 'neigh add 10.0.0.5 lladdr 02:00:00:00:00:05 dev eth0 nud permanent', 'neigh add 10.0.0.6 dev eth0 nud failed')
+    await namespace.ip(
+      'addr add 10.0.0.1/24 dev eth0',
+      'neigh add 10.0.0.5 lladdr 02:00:00:00:00:05 dev eth0 nud permanent',
+      'neigh add 10.0.0.6 dev eth0 nud failed',
+    )
     const index = (await network.links()).find(({ name }) => name === 'eth0')!.index
     expect(await network.neighbour('10.0.0.5', index)).toEqual({ state: 'permanent', hardwareAddress: '02:00:00:00:00:05' })
     expect(await network.neighbour('10.0.0.6', index)).toEqual({ state: 'failed', hardwareAddress: null })

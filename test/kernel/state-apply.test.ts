@@ -30,9 +30,25 @@ const typesOf = (operations: readonly Operation[]): string[] => operations.map((
 /** What the kernel has, as sorted text without counters. */
 async function contents(handle: Pick<Ipvs, 'snapshot'>): Promise<string[]> {
   const { services } = await handle.snapshot()
-  return services.map(({ destinations, ...service }) => JSON.stringify([serviceId(service), { ...service, stats: 0, rates: 0 }, destinations
-    .map(({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel }) => ({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel }))
-    .sort((x, y) => destinationId(x) < destinationId(y) ? -1 : 1)])).sort()
+  return services
+    .map(({ destinations, ...service }) =>
+      JSON.stringify([
+        serviceId(service),
+        { ...service, stats: 0, rates: 0 },
+        destinations
+          .map(({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel }) => ({
+            address,
+            port,
+            forward,
+            weight,
+            upperThreshold,
+            lowerThreshold,
+            tunnel,
+          }))
+          .sort((x, y) => (destinationId(x) < destinationId(y) ? -1 : 1)),
+      ]),
+    )
+    .sort()
 }
 
 async function predicted(desired: Desired): Promise<string[]> {
@@ -55,11 +71,22 @@ describe('apply on a real kernel', () => {
   })
 
   test('finds nothing to do in what it has done, by whatever spelling', async () => {
-    await scene.ipvsadm.run('-A -t 10.0.0.1:80 -s wlc -p 360', '-a -t 10.0.0.1:80 -r 10.0.0.101:80 -g', '-A -f 5 -6 -s rr -p 50 -M 64', '-a -f 5 -6 -r [fd00::9]:0 -i')
+    await scene.ipvsadm.run(
+      '-A -t 10.0.0.1:80 -s wlc -p 360',
+      '-a -t 10.0.0.1:80 -r 10.0.0.101:80 -g',
+      '-A -f 5 -6 -s rr -p 50 -M 64',
+      '-a -f 5 -6 -r [fd00::9]:0 -i',
+    )
     const desired: Desired = {
       services: [
         { ...web, persistence: { netmask: '255.255.255.255' }, destinations: [{ address: '10.0.0.101', port: 80 }] },
-        { fwmark: 5, family: 6, scheduler: 'rr', persistence: { timeout: 50, prefixLength: 64 }, destinations: [{ address: 'FD00:0::09', port: 0, forward: 'tun' }] },
+        {
+          fwmark: 5,
+          family: 6,
+          scheduler: 'rr',
+          persistence: { timeout: 50, prefixLength: 64 },
+          destinations: [{ address: 'FD00:0::09', port: 0, forward: 'tun' }],
+        },
       ],
     }
     expect(await ipvs.plan(desired, { prune: 'all' })).toEqual({ operations: [], warnings: [] })
@@ -68,7 +95,8 @@ describe('apply on a real kernel', () => {
   test('a snapshot is as desired whatever is drained or removed otherwise', async () => {
     await fc.assert(fc.asyncProperty(table, fc.constantFrom('none', 'all'), fc.boolean(), async (before, prune, drain) => {
       await ipvs.apply(before, { prune: 'all' })
-      for (const desired of [before, [...before].reverse(), await ipvs.snapshot()]) expect((await ipvs.plan(desired, { prune, drain })).operations).toEqual([])
+      for (const desired of [before, [...before].reverse(), await ipvs.snapshot()])
+        expect((await ipvs.plan(desired, { prune, drain })).operations).toEqual([])
     }), { seed: 7, numRuns: 20 })
   })
 
@@ -81,14 +109,20 @@ describe('apply on a real kernel', () => {
   })
 
   test.each([
-    ['the one the kernel lists first', ['fd00::1', 'FD00:0::1']], ['the other one first', ['FD00:0::1', 'fd00::1']], ['both alike', ['fd00::1', 'fd00::1']], ['neither as listed', ['FD00::1', 'FD00:0::1']],
+    ['the one the kernel lists first', ['fd00::1', 'FD00:0::1']],
+    ['the other one first', ['FD00:0::1', 'fd00::1']],
+    ['both alike', ['fd00::1', 'fd00::1']],
+    ['neither as listed', ['FD00::1', 'FD00:0::1']],
   ])('a service that is desired twice is refused: %s', async (_, addresses) => {
     const destination = { address: 'fd00::9', port: 80, forward: 'nat' } as const
     const desired = addresses.map((address) => ({ protocol: 'tcp' as const, address, port: 80, destinations: [destination] }))
     for (const table of [[desired[0]], []]) {
       await ipvs.apply(table, { prune: 'all' })
       for (const states of [desired, [{ ...web, destinations: [a] }, ...desired]]) {
-        await expect(ipvs.plan(states)).rejects.toMatchObject({ field: `desired.services[${states.length - 1}]`, message: expect.stringContaining('a second time') as unknown })
+        await expect(ipvs.plan(states)).rejects.toMatchObject({
+          field: `desired.services[${states.length - 1}]`,
+          message: expect.stringContaining('a second time') as unknown,
+        })
       }
     }
   })
@@ -105,7 +139,11 @@ describe('apply on a real kernel', () => {
   test('timeouts and daemons are left alone unless they are named', async () => {
     await ipvs.setTimeouts({ tcp: 1000, tcpFin: 100, udp: 200 })
     expect((await ipvs.plan([], { prune: 'all' })).operations).toEqual([])
-    const named = { services: [], timeouts: { tcp: 1000, udp: 250 }, daemons: [{ role: 'backup' as const, interface: 'lo', syncId: 3, maxLength: 500 }] }
+    const named = {
+      services: [],
+      timeouts: { tcp: 1000, udp: 250 },
+      daemons: [{ role: 'backup' as const, interface: 'lo', syncId: 3, maxLength: 500 }],
+    }
     const { plan, done } = await ipvs.apply(named)
     expect(typesOf(plan.operations)).toEqual(['setTimeouts', 'startDaemon'])
     expect(done).toBe(2)
@@ -117,7 +155,19 @@ describe('apply on a real kernel', () => {
 
   test('a refusal is reported with the kernel\'s error, what it was to replace stays, and the next apply completes it', async () => {
     await ipvs.apply([{ ...web, destinations: [a] }])
-    const result = await ipvs.apply([{ ...web, scheduler: 'rr', destinations: [{ ...b, address: '127.0.0.1' }, { ...c, address: '224.0.0.1' }] }], { prune: 'all' })
+    const result = await ipvs.apply(
+      [
+        {
+          ...web,
+          scheduler: 'rr',
+          destinations: [
+            { ...b, address: '127.0.0.1' },
+            { ...c, address: '224.0.0.1' },
+          ],
+        },
+      ],
+      { prune: 'all' },
+    )
     expect(result.refused.map(({ operation, error }) => [operation.type, error?.code])).toContainEqual(['addDestination', 'EINVAL'])
     expect(typesOf(result.withheld)).toEqual(['removeDestination'])
     expect((await ipvs.destinations(web)).map(({ address }) => address)).toContain(a.address)
@@ -128,9 +178,16 @@ describe('apply on a real kernel', () => {
   test('rollback brings back the table as it was', async () => {
     await ipvs.apply([{ ...web, destinations: [{ ...a, weight: 7 }, b] }, { ...web, port: 81, destinations: [c] }])
     const before = await contents(ipvs)
-    const result = await ipvs.apply([{ ...web, scheduler: 'sh', destinations: [{ ...a, weight: 9 }] }, { ...web, port: 82, destinations: [a, { ...c, address: '224.0.0.1' }] }],
-      { prune: 'all', rollback: true })
-    expect(result.refused).toMatchObject([{ operation: { type: 'addDestination', destination: { address: '224.0.0.1' } }, error: { code: 'EINVAL' } }])
+    const result = await ipvs.apply(
+      [
+        { ...web, scheduler: 'sh', destinations: [{ ...a, weight: 9 }] },
+        { ...web, port: 82, destinations: [a, { ...c, address: '224.0.0.1' }] },
+      ],
+      { prune: 'all', rollback: true },
+    )
+    expect(result.refused).toMatchObject([
+      { operation: { type: 'addDestination', destination: { address: '224.0.0.1' } }, error: { code: 'EINVAL' } },
+    ])
     expect(result.rollback).toMatchObject({ notUndone: [] })
     expect(await contents(ipvs)).toEqual(before)
   })
@@ -150,13 +207,27 @@ describe('apply on a real kernel', () => {
 
   test('the services that are named alone become as desired, and those that are not desired go', async () => {
     const marked = { fwmark: 9, family: 4 } as const
-    await ipvs.apply([{ ...web, destinations: [a] }, { ...web, port: 81, destinations: [b] }, { ...marked, destinations: [c] }, { fwmark: 9, family: 6 }])
-    const desired = [{ ...web, scheduler: 'rr', destinations: [b] }, { ...web, protocol: 'udp' as const, destinations: [c] }, { ...web, port: 81, scheduler: 'sh' }]
+    await ipvs.apply([
+      { ...web, destinations: [a] },
+      { ...web, port: 81, destinations: [b] },
+      { ...marked, destinations: [c] },
+      { fwmark: 9, family: 6 },
+    ])
+    const desired = [
+      { ...web, scheduler: 'rr', destinations: [b] },
+      { ...web, protocol: 'udp' as const, destinations: [c] },
+      { ...web, port: 81, scheduler: 'sh' },
+    ]
     const result = await ipvs.apply(desired, { only: [web, { ...web, protocol: 'udp' }, marked], prune: 'all' })
     expect(result).toMatchObject({ done: 6, refused: [], withheld: [], notSent: 0 })
     expect((await scene.ipvsadm.save()).sort()).toEqual([
-      '-A -f 9 -6 -s wlc', '-A -t 10.0.0.1:80 -s rr', '-A -t 10.0.0.1:81 -s wlc', '-A -u 10.0.0.1:80 -s wlc',
-      '-a -t 10.0.0.1:80 -r 10.0.0.102:80 -m -w 1', '-a -t 10.0.0.1:81 -r 10.0.0.102:80 -m -w 1', '-a -u 10.0.0.1:80 -r 10.0.0.103:80 -m -w 1',
+      '-A -f 9 -6 -s wlc',
+      '-A -t 10.0.0.1:80 -s rr',
+      '-A -t 10.0.0.1:81 -s wlc',
+      '-A -u 10.0.0.1:80 -s wlc',
+      '-a -t 10.0.0.1:80 -r 10.0.0.102:80 -m -w 1',
+      '-a -t 10.0.0.1:81 -r 10.0.0.102:80 -m -w 1',
+      '-a -u 10.0.0.1:80 -r 10.0.0.103:80 -m -w 1',
     ])
     expect((await ipvs.plan(desired, { only: [web, { ...web, protocol: 'udp' }, marked], prune: 'all' })).operations).toEqual([])
   })
@@ -174,7 +245,10 @@ describe('apply on a real kernel', () => {
     await scene.ipvsadm.run('-A -u 10.0.0.1:53')
     expect(await ipvs.apply(second)).toMatchObject({ done: second.operations.length, refused: [], withheld: [] })
     expect((await scene.ipvsadm.save()).sort()).toEqual([
-      '-A -t 10.0.0.1:80 -s rr', '-A -u 10.0.0.1:53 -s wlc', '-a -t 10.0.0.1:80 -r 10.0.0.102:80 -m -w 2', '-a -t 10.0.0.1:80 -r 10.0.0.103:80 -m -w 1',
+      '-A -t 10.0.0.1:80 -s rr',
+      '-A -u 10.0.0.1:53 -s wlc',
+      '-a -t 10.0.0.1:80 -r 10.0.0.102:80 -m -w 2',
+      '-a -t 10.0.0.1:80 -r 10.0.0.103:80 -m -w 1',
     ])
     await expect(ipvs.apply(second)).rejects.toMatchObject({ code: 'ERR_IPVS_TABLE_CHANGED' })
   })
@@ -185,8 +259,14 @@ describe('apply on a real kernel', () => {
     const other = await Ipvs.open({ netns: scene.namespace.name })
     try {
       await Promise.all([ipvs.apply([{ ...web, destinations: [a] }], blue), other.apply([{ ...web, port: 90, destinations: [b] }], green)])
-      await Promise.all([ipvs.apply([{ ...web, port: 81, destinations: [a] }], blue), other.apply([{ ...web, port: 91, destinations: [b] }], green)])
-      expect((await scene.ipvsadm.save()).filter((line) => line.startsWith('-A')).sort()).toEqual(['-A -t 10.0.0.1:81 -s wlc', '-A -t 10.0.0.1:91 -s wlc'])
+      await Promise.all([
+        ipvs.apply([{ ...web, port: 81, destinations: [a] }], blue),
+        other.apply([{ ...web, port: 91, destinations: [b] }], green),
+      ])
+      expect((await scene.ipvsadm.save()).filter((line) => line.startsWith('-A')).sort()).toEqual([
+        '-A -t 10.0.0.1:81 -s wlc',
+        '-A -t 10.0.0.1:91 -s wlc',
+      ])
       await expect(ipvs.apply([{ ...web, port: 95 }], blue)).rejects.toMatchObject({ field: 'desired.services[0]' })
     } finally {
       await other.close()
@@ -201,7 +281,10 @@ describe('apply on a real kernel', () => {
         await scene.ipvsadm.try(`-A -t 10.0.0.1:${2000 + i} -s rr`)
       }
     })()
-    for (let i = 0; i < 10; i++) await ipvs.apply(desired, { prune: 'all', batchSize: 7, concurrencyCheck: i % 2 === 0 }).catch((error: unknown) => expect(error).toMatchObject({ code: 'ERR_IPVS_TABLE_CHANGING' }))
+    for (let i = 0; i < 10; i++)
+      await ipvs
+        .apply(desired, { prune: 'all', batchSize: 7, concurrencyCheck: i % 2 === 0 })
+        .catch((error: unknown) => expect(error).toMatchObject({ code: 'ERR_IPVS_TABLE_CHANGING' }))
     await edits
     await ipvs.apply(desired, { prune: 'all' })
     expect(await contents(ipvs)).toEqual(await predicted(desired))
@@ -213,7 +296,8 @@ describe('what another program put there and this library refuses to write', () 
   function addForeign(): void {
     const requests = new Requests(1024)
     changes.addDestination.pack(requests, web, { address: '10.0.0.109', port: 81, forward: 'nat' })
-    requests.u32[(requests.recordsOf(0) + records.service.keySize + records.destination.fields.forward.offset) >> 2] = FORWARDING_METHODS.number.get('dr')!
+    requests.u32[(requests.recordsOf(0) + records.service.keySize + records.destination.fields.forward.offset) >> 2] =
+      FORWARDING_METHODS.number.get('dr')!
     const handle = addon.openSync({ netnsPath: scene.namespace.path })
     try {
       expect(handle.executeSync(requests.u8, requests.length, requests.count, 0)).toBeNull()
@@ -235,17 +319,25 @@ describe('what another program put there and this library refuses to write', () 
   })
 
   test('is listed where a rollback cannot bring it back, and the rest comes back', async () => {
-    const desired: Desired = { services: [{ ...web, scheduler: 'rr', destinations: [b] }], daemons: [{ role: 'master', interface: 'missing0' }] }
+    const desired: Desired = {
+      services: [{ ...web, scheduler: 'rr', destinations: [b] }],
+      daemons: [{ role: 'master', interface: 'missing0' }],
+    }
     const { refused, rollback } = await ipvs.apply(desired, { prune: 'all', rollback: true })
     expect(refused).toMatchObject([{ operation: { type: 'startDaemon' }, error: { code: 'ENODEV' } }])
-    expect(rollback!.notUndone).toMatchObject([{ operation: { type: 'addDestination', destination: { port: 81 } }, error: { outcome: 'not-sent' } }])
+    expect(rollback!.notUndone).toMatchObject([
+      { operation: { type: 'addDestination', destination: { port: 81 } }, error: { outcome: 'not-sent' } },
+    ])
     expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.0.0.1:80 -s wlc', '-a -t 10.0.0.1:80 -r 10.0.0.101:80 -m -w 1'])
   })
 })
 
 describe('a process that is killed while it applies', () => {
   const before: DesiredService[] = [{ ...web, destinations: [a, b] }, { ...web, port: 81, destinations: [c] }]
-  const after: DesiredService[] = [{ ...web, scheduler: 'rr', destinations: [{ ...b, weight: 3 }, c] }, { ...web, port: 82, destinations: [a, b] }]
+  const after: DesiredService[] = [
+    { ...web, scheduler: 'rr', destinations: [{ ...b, weight: 3 }, c] },
+    { ...web, port: 82, destinations: [a, b] },
+  ]
   const killer = fileURLToPath(new URL('programs/apply-and-die.mjs', import.meta.url))
 
   test.each([1, 2, 7])('after any send of %i operations leaves a table that the next apply brings to the desired state', async (batchSize) => {
@@ -254,7 +346,9 @@ describe('a process that is killed while it applies', () => {
       await ipvs.flush()
       await ipvs.apply(before)
       expect((await ipvs.plan(after, { prune: 'all' })).operations).toHaveLength(operations)
-      const { stderr } = await run(process.execPath, [killer, scene.namespace.name, String(batchSize), String(sends)], { input: JSON.stringify(after) })
+      const { stderr } = await run(process.execPath, [killer, scene.namespace.name, String(batchSize), String(sends)], {
+        input: JSON.stringify(after),
+      })
       expect(stderr).toBe('ended by SIGKILL\n')
       const left = await ipvs.destinations(web)
       expect(left.filter(({ weight }) => weight > 0).length).toBeGreaterThan(0)

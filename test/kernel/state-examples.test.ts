@@ -150,7 +150,9 @@ test('the exporter answers a scrape', async () => {
   const url = await example.says('http://')
   const text = await scene.namespace.must(process.execPath, ['-e', `fetch('${url}').then(r => r.text()).then(t => process.stdout.write(t))`])
   expect(text).toContain('node_ipvs_connections_total 0')
-  expect(text).toContain('node_ipvs_backend_weight{local_address="10.10.10.100",local_port="80",remote_address="10.10.20.1",remote_port="8080",proto="TCP",local_mark=""} 4')
+  expect(text).toContain(
+    'node_ipvs_backend_weight{local_address="10.10.10.100",local_port="80",remote_address="10.10.20.1",remote_port="8080",proto="TCP",local_mark=""} 4',
+  )
   example.signal('SIGTERM')
   expect(await example.status()).toBe(0)
 })

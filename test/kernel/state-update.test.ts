@@ -46,13 +46,19 @@ test('an update reads and changes the services that it names, however many there
   expect(requests).toEqual([5, 1, 2])
   const lines = await saved()
   expect(lines.filter((line) => line.startsWith('-A'))).toHaveLength(499)
-  expect(lines.filter((line) => /:[78] /.test(line.slice(0, 20)))).toEqual(['-A -t 10.0.0.1:7 -s wlc', '-a -t 10.0.0.1:7 -r 10.0.0.102:80 -m -w 1'])
+  expect(lines.filter((line) => /:[78] /.test(line.slice(0, 20)))).toEqual([
+    '-A -t 10.0.0.1:7 -s wlc',
+    '-a -t 10.0.0.1:7 -r 10.0.0.102:80 -m -w 1',
+  ])
 })
 
 test('what the kernel refuses is told with its error, and what it was to replace stays until it is in force', async () => {
   await keep([at(80, a)], { withhold: 'all', backOff: { min: 0.01, max: 0.05 } })
   const { refused } = await reconciler.update({ services: [{ ...at(81, c), scheduler: 'missing' }], removed: [web] })
-  expect(refused.map(({ operation, error }) => [operation.type, error.code])).toEqual([['addService', 'ENOENT'], ['addDestination', 'ESRCH']])
+  expect(refused.map(({ operation, error }) => [operation.type, error.code])).toEqual([
+    ['addService', 'ENOENT'],
+    ['addDestination', 'ESRCH'],
+  ])
   expect(await saved()).toEqual(['-A -t 10.0.0.1:80 -s wlc', '-a -t 10.0.0.1:80 -r 10.0.0.101:80 -m -w 1'])
   await reconciler.update({ services: [{ ...at(81, c), scheduler: 'rr' }] })
   await until(saved, (lines) => lines.join() === ['-A -t 10.0.0.1:81 -s rr', '-a -t 10.0.0.1:81 -r 10.0.0.103:80 -m -w 1'].join(), 20)
@@ -69,14 +75,19 @@ test('others that edit the same service meanwhile change nothing for longer than
   }
   await reconciler.look()
   await reconciler.look()
-  expect(await saved()).toEqual(['-A -t 10.0.0.1:80 -s sh', '-a -t 10.0.0.1:80 -r 10.0.0.101:80 -m -w 1', '-a -t 10.0.0.1:80 -r 10.0.0.103:80 -m -w 1'])
+  expect(await saved()).toEqual([
+    '-A -t 10.0.0.1:80 -s sh',
+    '-a -t 10.0.0.1:80 -r 10.0.0.101:80 -m -w 1',
+    '-a -t 10.0.0.1:80 -r 10.0.0.103:80 -m -w 1',
+  ])
 })
 
 test('for random tables, a state and its updates leave what the last of them say', async () => {
   await fc.assert(fc.asyncProperty(fc.array(table, { minLength: 2, maxLength: 5 }), fc.nat(63), async ([first, ...updates], removals) => {
     await ipvs.flush()
     const wanted = new Map<string, DesiredService>()
-    const take = (services: readonly DesiredService[]): void => services.forEach((service) => wanted.set(serviceId(canonicalKey(service)), service))
+    const take = (services: readonly DesiredService[]): void =>
+      services.forEach((service) => wanted.set(serviceId(canonicalKey(service)), service))
     take(first)
     await keep(first)
     const answers = updates.map((services) => {

@@ -20,11 +20,22 @@ beforeEach(() => { scratch = mkdtempSync(join(tmpdir(), 'ipvs-lab-test-')) })
 afterEach(() => { rmSync(scratch, { recursive: true }) })
 
 const start = (args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess =>
-  spawn(process.execPath, ['scripts/bootstrap.mjs', 'lab', ...args], { cwd: checkout, env: { ...process.env, ...env, TMPDIR: scratch }, stdio: ['ignore', 'pipe', 'pipe'] })
+  spawn(process.execPath, ['scripts/bootstrap.mjs', 'lab', ...args], {
+    cwd: checkout,
+    env: { ...process.env, ...env, TMPDIR: scratch },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 
-async function lab(args: string[], env?: NodeJS.ProcessEnv): Promise<{ status: number | null, signal: string | null, stdout: Buffer, stderr: string }> {
+async function lab(
+  args: string[],
+  env?: NodeJS.ProcessEnv,
+): Promise<{ status: number | null; signal: string | null; stdout: Buffer; stderr: string }> {
   const child = start(args, env)
-  const [stdout, stderr, [status, signal]] = await Promise.all([buffer(child.stdout!), text(child.stderr!), once(child, 'close') as Promise<[number | null, string | null]>])
+  const [stdout, stderr, [status, signal]] = await Promise.all([
+    buffer(child.stdout!),
+    text(child.stderr!),
+    once(child, 'close') as Promise<[number | null, string | null]>,
+  ])
   return { status, signal, stdout, stderr }
 }
 
@@ -55,7 +66,18 @@ guests(`a guest${why}`, () => {
   }, 600_000)
 
   test('runs the command as root on a kernel with IPVS, and ends with its status', async () => {
-    const { status, stdout, stderr } = await lab([...guest, '--env', 'GREETING=good day', '--', 'sh', '-c', 'id -u; pwd; head -1 /proc/net/ip_vs; echo "$GREETING $IPVS_MOOD"; echo problem >&2; exit 42'], { IPVS_MOOD: 'fine' })
+    const { status, stdout, stderr } = await lab(
+      [
+        ...guest,
+        '--env',
+        'GREETING=good day',
+        '--',
+        'sh',
+        '-c',
+        'id -u; pwd; head -1 /proc/net/ip_vs; echo "$GREETING $IPVS_MOOD"; echo problem >&2; exit 42',
+      ],
+      { IPVS_MOOD: 'fine' },
+    )
     expect(status).toBe(42)
     expect(stdout.toString()).toMatch(new RegExp(`^0\n${checkout}\nIP Virtual Server version [^\n]*\ngood day fine\n$`))
     expect(stderr).toMatch(/^lab: .*\nproblem\n$/)
@@ -63,7 +85,15 @@ guests(`a guest${why}`, () => {
 
   test('gets its arguments as they are', async () => {
     const words = ['', 'two words', 'it\'s', '"$HOME" `id` \\', 'two\nlines\n', '*', '--', 'ünï']
-    const { stdout } = await lab([...guest, '--', process.execPath, '-e', 'process.stdout.write(JSON.stringify(process.argv.slice(1)))', '--', ...words])
+    const { stdout } = await lab([
+      ...guest,
+      '--',
+      process.execPath,
+      '-e',
+      'process.stdout.write(JSON.stringify(process.argv.slice(1)))',
+      '--',
+      ...words,
+    ])
     expect(JSON.parse(stdout.toString())).toEqual(words)
   })
 
@@ -132,7 +162,8 @@ guests(`a guest${why}`, () => {
   })
 
   test('without IPVS: the library says what to do', async () => {
-    const program = 'import { Ipvs } from "ipvs"; try { await Ipvs.open() } catch (error) { console.log(JSON.stringify([error.code, error.message])) }'
+    const program =
+      'import { Ipvs } from "ipvs"; try { await Ipvs.open() } catch (error) { console.log(JSON.stringify([error.code, error.message])) }'
     const { status, stdout, stderr } = await lab([...guest, '--without-ipvs', '--', process.execPath, '--input-type=module', '-e', program])
     expect({ status, stderr: stderr.replace(/^lab: .*\n/, '') }).toEqual({ status: 0, stderr: '' })
     const [code, message] = JSON.parse(stdout.toString()) as [string, string]

@@ -2,7 +2,10 @@ import { must, run, type Ended } from '../../scripts/setup/run.js'
 
 /** What one `ipvsadm -L` line for a service or destination says, by the names of its columns. */
 export interface Row {
-  /** As ipvsadm spells it: '10.10.10.2:80', '[fd00::2]:80'; for services with the kind before it: 'TCP 10.10.10.100:80', 'FWM 7', 'FWM 8 IPv6'. */
+  /**
+   * As ipvsadm spells it: '10.10.10.2:80', '[fd00::2]:80'; for services with the kind before it: 'TCP 10.10.10.100:80', 'FWM 7', 'FWM 8
+   * IPv6'.
+   */
   entry: string
   columns: string[]
 }
@@ -54,14 +57,18 @@ export class Ipvsadm {
     return (await this.say('-Sn')).split('\n').filter(line => line !== '')
   }
 
-  /** The table with the columns that `option` chooses: '' for connections, '--thresholds', '--persistent-conn', '--stats', '--rate', '--tun-info'. */
+  /**
+   * The table with the columns that `option` chooses: '' for connections, '--thresholds', '--persistent-conn', '--stats', '--rate',
+   * '--tun-info'.
+   */
   async list(option = ''): Promise<ListedRow[]> {
     const services: ListedRow[] = []
     for (const line of (await this.say(`-Ln --exact ${option}`)).split('\n').slice(2)) {
       const destination = /^ {2}-> (\S+) +(.*?) *$/.exec(line)
       const service = /^(TCP|UDP|SCTP|FWM) +(\S+(?: IPv6)?) *(.*?) *$/.exec(line)
       if (service !== null) services.push({ entry: `${service[1]} ${service[2]}`, columns: words(service[3]), destinations: [] })
-      else if (destination !== null && services.length > 0) services.at(-1)!.destinations.push({ entry: destination[1], columns: words(destination[2]) })
+      else if (destination !== null && services.length > 0)
+        services.at(-1)!.destinations.push({ entry: destination[1], columns: words(destination[2]) })
     }
     return services
   }
@@ -79,7 +86,9 @@ export class Ipvsadm {
   /** Upper and lower threshold of every destination of a table that has one service. */
   async thresholds(): Promise<Record<string, [upper: number, lower: number]>> {
     const listed = await this.list('--thresholds')
-    return Object.fromEntries(listed.flatMap(({ destinations }) => destinations.map(({ entry, columns }) => [entry, [Number(columns[0]), Number(columns[1])]])))
+    return Object.fromEntries(
+      listed.flatMap(({ destinations }) => destinations.map(({ entry, columns }) => [entry, [Number(columns[0]), Number(columns[1])]])),
+    )
   }
 
   /** Seconds: TCP, TCP after a FIN, UDP. */

@@ -9,7 +9,11 @@ import type { Namespace } from '../../scripts/network/namespace.js'
  * keepalived as the independent witness: it reads the same file by code that has nothing to do with this package's.
  */
 export class Keepalived implements AsyncDisposable {
-  private constructor(private readonly child: ReturnType<typeof spawn>, private readonly folder: string, private readonly log: () => string) {}
+  private constructor(
+    private readonly child: ReturnType<typeof spawn>,
+    private readonly folder: string,
+    private readonly log: () => string,
+  ) {}
 
   /**
    * Starts its checkers in a namespace, and waits until all of the file is in the table.
@@ -46,7 +50,9 @@ export class Keepalived implements AsyncDisposable {
 
   /** What it has said so far, each line without its time. */
   get lines(): string[] {
-    return this.log().split('\n').map((line) => line.replace(/^\w{3} \w{3} +\d+ [\d:]+ \d{4}: /, ''))
+    return this.log()
+      .split('\n')
+      .map((line) => line.replace(/^\w{3} \w{3} +\d+ [\d:]+ \d{4}: /, ''))
   }
 
   /** Gives it another file, which it reads in its own time. */

@@ -1,8 +1,10 @@
 import { release } from 'node:os'
 
 /**
- * What came with which release of Linux, wherever this package's documentation names one that a supported kernel (5.10 and later) may lack. Tests ask for a thing by its
- * name, and expect it exactly on the kernels that have it: on every kernel that runs them they check the release that the documentation names.
+ * What came with which release of Linux, wherever this package's documentation names one that a supported kernel (5.10 and later) may
+ * lack. Tests ask for a thing by its
+ * name, and expect it exactly on the kernels that have it: on every kernel that runs them they check the release that the documentation
+ * names.
  */
 export const SINCE = {
   /** A request to IPVS's family loads its module. */

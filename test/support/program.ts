@@ -12,7 +12,9 @@ const own = fileURLToPath(new URL('../..', import.meta.url))
  * @param checkout Where the package lies: a copy that other users can read.
  */
 export function program(
-  name: string, args: readonly string[] = [], { wrapper = [], flags = [], checkout = own }: { wrapper?: string[], flags?: string[], checkout?: string } = {},
+  name: string,
+  args: readonly string[] = [],
+  { wrapper = [], flags = [], checkout = own }: { wrapper?: string[]; flags?: string[]; checkout?: string } = {},
 ): Promise<Ended> {
   const [first, ...rest] = [...wrapper, process.execPath, ...flags, join(checkout, 'test/kernel/programs', name), ...args]
   return run(first, rest)

@@ -5,9 +5,19 @@ import { must } from '../../scripts/setup/run.js'
 import { checkout } from '../../scripts/setup/checkout.js'
 
 /** What a program that imports the package by its name needs, programs of tests among it. */
-const parts = ['package.json', 'dist', 'build/Release/ipvs.node', 'node_modules/bindings', 'node_modules/file-uri-to-path', 'test/kernel/programs']
+const parts = [
+  'package.json',
+  'dist',
+  'build/Release/ipvs.node',
+  'node_modules/bindings',
+  'node_modules/file-uri-to-path',
+  'test/kernel/programs',
+]
 
-/** The package in a folder that every user may read: the checkout may lie where only its owner looks, and so its programs cannot be started by others. */
+/**
+ * The package in a folder that every user may read: the checkout may lie where only its owner looks, and so its programs cannot be started
+ * by others.
+ */
 export class ReadableCopy {
   private constructor(readonly folder: string) {}
 

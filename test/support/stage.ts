@@ -7,7 +7,10 @@ export const families = [4, 6] as const
 export const transports = ['tcp', 'udp'] as const
 export const PORT = 80
 
-/** A workshop whose director is programmed by this package, with ipvsadm looking on. Every backend serves TCP and UDP on port 80 of all its addresses. */
+/**
+ * A workshop whose director is programmed by this package, with ipvsadm looking on. Every backend serves TCP and UDP on port 80 of all its
+ * addresses.
+ */
 export class Stage {
   private lastPort = 1000
 

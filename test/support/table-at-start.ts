@@ -5,7 +5,11 @@ import type { DirectorConfiguration } from 'ipvs/keepalived'
 const keyOf = (service: CompleteService): ServiceKey =>
   'fwmark' in service && service.fwmark !== undefined
     ? { fwmark: service.fwmark, family: service.family }
-    : { protocol: (service as { protocol: 'tcp' }).protocol, address: (service as { address: string }).address, port: (service as { port: number }).port }
+    : {
+        protocol: (service as { protocol: 'tcp' }).protocol,
+        address: (service as { address: string }).address,
+        port: (service as { port: number }).port,
+      }
 
 /** Without what only a director knows. */
 const bare = ({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel }: DestinationInput): DestinationInput => {
@@ -18,9 +22,12 @@ const isUp = ({ checks }: CompleteDestination): boolean => checks.every((check) 
 /** What has to be in the table before any check has answered: what starts down is down, everything else is up. */
 export function tableAtStart(configuration: DirectorConfiguration): Operation[] {
   return completeConfiguration(configuration).services.flatMap((service): Operation[] => {
-    const { scheduler, schedulerFlags, onePacket, persistence, persistenceEngine, fallback, destinations, quorum, hysteresis, whenDown } = service
+    const { scheduler, schedulerFlags, onePacket, persistence, persistenceEngine, fallback, destinations, quorum, hysteresis, whenDown } =
+      service
     const key = keyOf(service)
-    const settings = Object.fromEntries(Object.entries({ scheduler, schedulerFlags, onePacket, persistence, persistenceEngine }).filter(([, value]) => value !== undefined))
+    const settings = Object.fromEntries(
+      Object.entries({ scheduler, schedulerFlags, onePacket, persistence, persistenceEngine }).filter(([, value]) => value !== undefined),
+    )
     const living = destinations.filter(isUp).reduce((sum, { weight = 1 }) => sum + weight, 0)
     const yields = fallback !== undefined && living < quorum + hysteresis
     const entered = destinations.flatMap((destination): DestinationInput[] => {

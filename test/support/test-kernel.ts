@@ -59,7 +59,8 @@ function textOf(record: Uint8Array, name: RecordName, member: string): string {
 }
 
 /** Whether a record has a field. What a request does not have may stand there all the same, from an earlier one. */
-const has = (record: Uint8Array, name: RecordName, member: string): boolean => (field(record, name, 'present') & 1 << records[name].fields[member].bit) !== 0
+const has = (record: Uint8Array, name: RecordName, member: string): boolean =>
+  (field(record, name, 'present') & (1 << records[name].fields[member].bit)) !== 0
 
 /** A record of a reply with the fields that a request has. */
 function recordOf(given: Uint8Array, name: RecordName): Uint8Array {
@@ -83,9 +84,21 @@ const sizes = { u8: 1, u16: 2, u32: 4, i32: 4, u64: 8 }
 const lengthOf = ({ type, length }: Field): number => type === 'bytes' || type === 'string' ? length : sizes[type]
 
 /** What tells a record from others: of a key's fields those that are there, without the bits that say which. */
-const keyOf = (record: Uint8Array, name: RecordName): string => Buffer.from(recordOf(record, name).subarray(4, records[name].keySize)).toString('latin1')
+const keyOf = (record: Uint8Array, name: RecordName): string =>
+  Buffer.from(recordOf(record, name).subarray(4, records[name].keySize)).toString('latin1')
 
-const counters = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes', 'rateConnections', 'rateInPackets', 'rateOutPackets', 'rateInBytes', 'rateOutBytes']
+const counters = [
+  'connections',
+  'inPackets',
+  'outPackets',
+  'inBytes',
+  'outBytes',
+  'rateConnections',
+  'rateInPackets',
+  'rateOutPackets',
+  'rateInBytes',
+  'rateOutBytes',
+]
 
 /** A request as the kernel is asked it. */
 export interface Asked {
@@ -302,7 +315,17 @@ export class TestKernel {
     if (isIPv6 && (netmask < 1 || netmask > 128)) return -EINVAL
     const record = recordOf(body, 'service')
     const mark = has(body, 'service', 'fwmark')
-    setPresent(record, 'service', 'family', ...mark ? ['fwmark'] : ['protocol', 'address', 'port'], 'scheduler', 'flags', 'timeout', 'netmask', ...counters)
+    setPresent(
+      record,
+      'service',
+      'family',
+      ...(mark ? ['fwmark'] : ['protocol', 'address', 'port']),
+      'scheduler',
+      'flags',
+      'timeout',
+      'netmask',
+      ...counters,
+    )
     if (engine !== '') setPresent(record, 'service', 'persistenceEngine')
     const mask = field(body, 'service', 'flagsMask')
     const before = found === undefined ? 0 : field(found.record, 'service', 'flags')
@@ -325,15 +348,33 @@ export class TestKernel {
     const otherFamily = field(given, 'destination', 'family') !== field(service.record, 'service', 'family')
     const forward = field(given, 'destination', 'forward') & METHOD_MASK
     if (otherFamily && (this.#daemons.size > 0 || forward !== TUN)) return -EINVAL
-    if (field(given, 'destination', 'weight') < 0 || field(given, 'destination', 'lowerThreshold') > field(given, 'destination', 'upperThreshold')) return -ERANGE
+    if (
+      field(given, 'destination', 'weight') < 0 ||
+      field(given, 'destination', 'lowerThreshold') > field(given, 'destination', 'upperThreshold')
+    )
+      return -ERANGE
     if (isNew && found !== undefined) return -EEXIST
     if (!isNew && found === undefined) return -ENOENT
     if (!isUnicast(given)) return -EINVAL
     // Without words about its tunnel a destination is one by IPIP: zeros.
     const record = recordOf(given, 'destination')
     setPresent(
-      record, 'destination', 'address', 'port', 'forward', 'weight', 'tunnelType', 'tunnelPort', 'tunnelFlags', 'upperThreshold', 'lowerThreshold',
-      'activeConnections', 'inactiveConnections', 'persistentConnections', 'family', ...counters,
+      record,
+      'destination',
+      'address',
+      'port',
+      'forward',
+      'weight',
+      'tunnelType',
+      'tunnelPort',
+      'tunnelFlags',
+      'upperThreshold',
+      'lowerThreshold',
+      'activeConnections',
+      'inactiveConnections',
+      'persistentConnections',
+      'family',
+      ...counters,
     )
     if (found !== undefined) record.set(found.subarray(records.destination.requestSize), records.destination.requestSize)
     service.destinations.set(key, record)
@@ -351,7 +392,8 @@ export class TestKernel {
     // A master's messages fill an Ethernet frame; a backup takes what the loopback's MTU lets through, and 1024 bytes at least
     // (ip_vs_sync.c).
     const defaults = { maxLength: role === MASTER ? 1472 : 65507, port: 8848, ttl: 1 }
-    if (role !== MASTER && has(body, 'daemon', 'maxLength')) setField(record, 'daemon', 'maxLength', Math.max(field(body, 'daemon', 'maxLength'), 1024))
+    if (role !== MASTER && has(body, 'daemon', 'maxLength'))
+      setField(record, 'daemon', 'maxLength', Math.max(field(body, 'daemon', 'maxLength'), 1024))
     for (const [member, value] of Object.entries(defaults)) if (!has(body, 'daemon', member)) setField(record, 'daemon', member, value)
     if (!has(body, 'daemon', 'group')) {
       bytesOf(record, 'daemon', 'group').set([224, 0, 0, 81])
@@ -413,7 +455,11 @@ function askedAt(requests: Uint8Array, at: number): Asked {
   const size = view.getUint16(at, little)
   const command = nameOf.get(view.getUint16(at + 2, little))
   if (command === undefined) throw new Error(`there is no command ${view.getUint16(at + 2, little)}`)
-  return { command, dump: (view.getUint16(at + 4, little) & requestLayout.dump) !== 0, body: requests.slice(at + requestLayout.headerSize, at + size) }
+  return {
+    command,
+    dump: (view.getUint16(at + 4, little) & requestLayout.dump) !== 0,
+    body: requests.slice(at + requestLayout.headerSize, at + size),
+  }
 }
 
 /** An answer shows its records as they are now, whatever becomes of them in the same piece. */
@@ -422,7 +468,12 @@ const copied = (answer: Answer): Answer => Array.isArray(answer) ? answer.map((r
 /** Packs answers as the addon does: header, entries, records. */
 function packAnswers(answers: Answer[], causes: number[]): Uint8Array {
   const recordsAt = layout.headerSize + answers.length * layout.entrySize
-  const total = recordsAt + answers.reduce<number>((sum, answer) => sum + (Array.isArray(answer) ? answer.reduce((length, { byteLength }) => length + byteLength, 0) : 0), 0)
+  const total =
+    recordsAt +
+    answers.reduce<number>(
+      (sum, answer) => sum + (Array.isArray(answer) ? answer.reduce((length, { byteLength }) => length + byteLength, 0) : 0),
+      0,
+    )
   const bytes = new Uint8Array(total)
   const words = new Uint32Array(bytes.buffer)
   words.set([answers.length, recordsAt, total, total])

@@ -6,7 +6,15 @@ export async function watchBatches(action: () => Promise<unknown>): Promise<Batc
   const seen: BatchTrace[] = []
   const ignore = (): void => undefined
   const channel = tracingChannel<unknown, BatchTrace>('ipvs:batch')
-  const listeners = { start: (trace: BatchTrace): void => { seen.push(trace) }, end: ignore, asyncStart: ignore, asyncEnd: ignore, error: ignore }
+  const listeners = {
+    start: (trace: BatchTrace): void => {
+      seen.push(trace)
+    },
+    end: ignore,
+    asyncStart: ignore,
+    asyncEnd: ignore,
+    error: ignore,
+  }
   channel.subscribe(listeners)
   try {
     await action()

@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 
 /**
- * Waits until something holds, for what the kernel does in its own time and tells nobody: it adds up the counters of packets, for one, every two seconds.
+ * Waits until something holds, for what the kernel does in its own time and tells nobody: it adds up the counters of packets, for one,
+ * every two seconds.
  * Fails with what was seen last.
  */
 export async function until<Seen>(look: () => Promise<Seen>, holds: (seen: Seen) => boolean, seconds = 120): Promise<Seen> {

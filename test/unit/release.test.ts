@@ -2,15 +2,35 @@ import { describe, expect, test } from 'vitest'
 import { descriptionProblems, tarballProblems, type Description } from '../../scripts/release/tarball.js'
 
 const description: Description = {
-  name: 'ipvs', version: '1.0.0', description: 'words', keywords: ['ipvs'], homepage: 'https://example.org', bugs: 'https://example.org/bugs',
-  repository: { type: 'git', url: 'git+https://example.org/ipvs.git' }, author: 'Somebody', license: 'MIT', engines: { node: '>=20' }, sideEffects: [],
+  name: 'ipvs',
+  version: '1.0.0',
+  description: 'words',
+  keywords: ['ipvs'],
+  homepage: 'https://example.org',
+  bugs: 'https://example.org/bugs',
+  repository: { type: 'git', url: 'git+https://example.org/ipvs.git' },
+  author: 'Somebody',
+  license: 'MIT',
+  engines: { node: '>=20' },
+  sideEffects: [],
   exports: { '.': { types: './dist/index.d.ts', default: './dist/package/index.js' }, './package.json': './package.json' },
   bin: { ipvs: './dist/bin/ipvs.cjs' },
 }
 
 const complete = [
-  'prebuilds/linux-x64/ipvs.node', 'prebuilds/linux-arm64/ipvs.node', 'native/binding.gyp', 'native/sources.gypi', 'native/node/runtime.cc',
-  'native/node/exports.map', 'README.md', 'LICENSE', 'CHANGELOG.md', 'package.json', 'dist/index.d.ts', 'dist/package/index.js', 'dist/bin/ipvs.cjs',
+  'prebuilds/linux-x64/ipvs.node',
+  'prebuilds/linux-arm64/ipvs.node',
+  'native/binding.gyp',
+  'native/sources.gypi',
+  'native/node/runtime.cc',
+  'native/node/exports.map',
+  'README.md',
+  'LICENSE',
+  'CHANGELOG.md',
+  'package.json',
+  'dist/index.d.ts',
+  'dist/package/index.js',
+  'dist/bin/ipvs.cjs',
 ].map((path) => ({ path, size: 10 }))
 
 describe('the release', () => {
@@ -23,7 +43,10 @@ describe('the release', () => {
   })
 
   test('refuses what makes yarn 1 compile, source maps without sources, and what is for developers', () => {
-    const more = ['binding.gyp', 'dist/index.js.map', 'test/unit/a.test.ts', 'native/build/Release/ipvs.node'].map((path) => ({ path, size: 10 }))
+    const more = ['binding.gyp', 'dist/index.js.map', 'test/unit/a.test.ts', 'native/build/Release/ipvs.node'].map((path) => ({
+      path,
+      size: 10,
+    }))
     expect(tarballProblems([...complete, ...more], 500_000, description)).toEqual([
       'binding.gyp is in it: yarn 1 would compile it at every installation',
       'dist/index.js.map is in it: it points at sources that are not shipped',

@@ -106,7 +106,9 @@ function watchFile(options: FileOptions, changed: () => void): () => void {
   }
 }
 
-/** Says by the number in a file whether a destination is up, or what its weight is. A missing file, or one without a number, stands for 0. */
+/**
+ * Says by the number in a file whether a destination is up, or what its weight is. A missing file, or one without a number, stands for 0.
+ */
 export const file = (options: FileOptions): Probe => ({
   uses: 'socket',
   timeout: options.timeout,

@@ -196,7 +196,11 @@ class HttpAttempt extends Connecting {
   ended(): void {
     if (this.over) return
     if (this.#reading === undefined) {
-      this.settle(bad(this.#probe.security === undefined ? 'the connection was closed at once' : 'the connection was closed during the TLS handshake'))
+      this.settle(
+        bad(
+          this.#probe.security === undefined ? 'the connection was closed at once' : 'the connection was closed during the TLS handshake',
+        ),
+      )
       return
     }
     this.#reading.answer.end()

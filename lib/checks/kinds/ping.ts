@@ -51,7 +51,8 @@ function bytesOf(address: string): Uint8Array {
 }
 
 /**
- * A socket for echo requests: raw where that is permitted (CAP_NET_RAW), otherwise the kernel's own for ping, which the groups of net.ipv4.ping_group_range may open.
+ * A socket for echo requests: raw where that is permitted (CAP_NET_RAW), otherwise the kernel's own for ping, which the groups of
+ * net.ipv4.ping_group_range may open.
  * Node has no handle for either, so it is looked at while answers are outstanding, and closed when none is.
  */
 class EchoSocket {
@@ -137,7 +138,8 @@ class EchoSocket {
       if (this.#token.equals(message.subarray(HEADER, HEADER + TOKEN))) this.#outstanding.get(message.readUInt16BE(6))?.replied()
     } else if (message[0] === unreachable) {
       const inner = this.#family === IPV6 ? message.subarray(HEADER + IPV6_HEADER) : this.#withoutHeader(message.subarray(HEADER))
-      if (inner.length >= HEADER && inner[0] === this.#family.request && inner.readUInt16BE(4) === this.#identifier) this.#outstanding.get(inner.readUInt16BE(6))?.unreachable()
+      if (inner.length >= HEADER && inner[0] === this.#family.request && inner.readUInt16BE(4) === this.#identifier)
+        this.#outstanding.get(inner.readUInt16BE(6))?.unreachable()
     }
   }
 

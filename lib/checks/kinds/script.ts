@@ -99,7 +99,10 @@ class ScriptAttempt extends Attempt {
     }
   }
 
-  /** The time is over: the program is asked to end, and made to end where it does not. The answer comes when it has ended, so that never two run at once. */
+  /**
+   * The time is over: the program is asked to end, and made to end where it does not. The answer comes when it has ended, so that never
+   * two run at once.
+   */
   override expire(): void {
     if (this.#isLate || this.over) return
     this.#isLate = true
@@ -120,5 +123,9 @@ class ScriptAttempt extends Attempt {
 }
 
 /** Good when a program ends with status 0, or, with `dynamicWeight`, with any status but 1. */
-export const script = (options: ScriptOptions): Probe =>
-  ({ uses: 'program', timeout: options.timeout, what: options.command[0], start: (clock, asker) => new ScriptAttempt(clock, asker, options) })
+export const script = (options: ScriptOptions): Probe => ({
+  uses: 'program',
+  timeout: options.timeout,
+  what: options.command[0],
+  start: (clock, asker) => new ScriptAttempt(clock, asker, options),
+})

@@ -84,5 +84,10 @@ class SmtpAttempt extends Connecting {
 /** Good when a mail server greets with 220, answers HELO with 250, and answers QUIT. */
 export const smtp = (endpoint: Endpoint, { hello, timeout }: { hello: string, timeout: number }): Probe => {
   const steps = stepsOf(hello)
-  return { uses: 'socket', timeout, what: 'SMTP greeting', start: (clock, asker) => new SmtpAttempt(clock, asker, timeout, endpoint, steps) }
+  return {
+    uses: 'socket',
+    timeout,
+    what: 'SMTP greeting',
+    start: (clock, asker) => new SmtpAttempt(clock, asker, timeout, endpoint, steps),
+  }
 }

@@ -20,7 +20,10 @@ function onError(this: Socket, error: Error): void {
 
 const CONNECTION = 'the connection'
 
-/** Node connects in a tick of its own; this comes right after it. An error that is there before anything can have come back is this machine's. */
+/**
+ * Node connects in a tick of its own; this comes right after it. An error that is there before anything can have come back is this
+ * machine's.
+ */
 function afterConnect(attempt: Connecting, socket: Socket): void {
   if (socket.errored !== null && socket.errored !== undefined) attempt.notBegun(socket.errored)
 }
@@ -35,7 +38,13 @@ export abstract class Connecting extends Attempt {
     this.isConnected = false
     try {
       const socket = isNative(endpoint)
-        ? new Socket({ ...options, fd: nativeSocket(endpoint, 'stream'), readable: true, writable: true, manualStart: true } as SocketConstructorOpts)
+        ? new Socket({
+            ...options,
+            fd: nativeSocket(endpoint, 'stream'),
+            readable: true,
+            writable: true,
+            manualStart: true,
+          } as SocketConstructorOpts)
         : new Socket(options)
       this.socket = socket
       ;(socket as OwnedSocket).attempt = this
@@ -77,7 +86,8 @@ export abstract class Connecting extends Attempt {
   }
 
   /**
-   * Closes with a reset. A regular close leaves an entry in TIME_WAIT for a minute: thousands of checks a second would use up the local ports.
+   * Closes with a reset. A regular close leaves an entry in TIME_WAIT for a minute: thousands of checks a second would use up the local
+   * ports.
    */
   protected close(): void {
     const { socket } = this

@@ -8,7 +8,10 @@ import { Connecting } from './tcp.js'
 
 /** How TLS is spoken. */
 export interface Security {
-  /** Name for Server Name Indication, and the one that the certificate is verified for. Without it none is sent, and the address has to be in the certificate. */
+  /**
+   * Name for Server Name Indication, and the one that the certificate is verified for. Without it none is sent, and the address has to be
+   * in the certificate.
+   */
   serverName?: string
   /** Whether the certificate's chain, dates and name are verified. */
   verify: boolean
@@ -104,5 +107,10 @@ const CLOSED = bad('the connection was closed during the TLS handshake')
 /** Good when a TLS handshake succeeds. Nothing is asked. */
 export const tls = (endpoint: Endpoint, { security, timeout }: { security: Security, timeout: number }): Probe => {
   const context = contextOf(security)
-  return { uses: 'socket', timeout, what: 'TLS handshake', start: (clock, asker) => new TlsAttempt(clock, asker, timeout, endpoint, context, security) }
+  return {
+    uses: 'socket',
+    timeout,
+    what: 'TLS handshake',
+    start: (clock, asker) => new TlsAttempt(clock, asker, timeout, endpoint, context, security),
+  }
 }

@@ -28,7 +28,8 @@ export abstract class Exchange extends Attempt {
     })
     try {
       if (isNative(endpoint)) socket.bind({ fd: nativeSocket(endpoint, 'datagram') })
-      else if (localAddress !== undefined || localPort !== undefined) socket.bind({ address: localAddress, port: localPort, exclusive: true })
+      else if (localAddress !== undefined || localPort !== undefined)
+        socket.bind({ address: localAddress, port: localPort, exclusive: true })
       socket.connect(port, scoped(endpoint))
     } catch (error) {
       this.settle(notBegun('the datagram', error))
@@ -98,8 +99,14 @@ class UdpAttempt extends Exchange {
 }
 
 const matches = (bytes: Buffer, { value, mask }: Expected): boolean =>
-  value === undefined || mask === undefined || (bytes.length >= value.length && value.every((byte, i) => ((byte ^ bytes[i]) & mask[i]) === 0))
+  value === undefined ||
+  mask === undefined ||
+  (bytes.length >= value.length && value.every((byte, i) => ((byte ^ bytes[i]) & mask[i]) === 0))
 
 /** Good when a datagram is answered as expected, or, where no answer is expected, not refused. */
-export const udp = (endpoint: Endpoint, options: UdpOptions): Probe =>
-  ({ uses: 'socket', timeout: options.timeout, what: 'UDP datagram', start: (clock, asker) => new UdpAttempt(clock, asker, endpoint, options) })
+export const udp = (endpoint: Endpoint, options: UdpOptions): Probe => ({
+  uses: 'socket',
+  timeout: options.timeout,
+  what: 'UDP datagram',
+  start: (clock, asker) => new UdpAttempt(clock, asker, endpoint, options),
+})

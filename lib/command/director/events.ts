@@ -6,11 +6,24 @@ import type { Log } from './log.js'
 /** Operations that are named one by one. More of them are counted. */
 const FEW = 4
 
-const VERBS: Readonly<Record<string, string>> = { add: 'added', update: 'changed', remove: 'removed', start: 'started', stop: 'stopped', set: 'set', flush: 'emptied', zero: 'zeroed' }
+const VERBS: Readonly<Record<string, string>> = {
+  add: 'added',
+  update: 'changed',
+  remove: 'removed',
+  start: 'started',
+  stop: 'stopped',
+  set: 'set',
+  flush: 'emptied',
+  zero: 'zeroed',
+}
 
 /** An operation in words: 'removed 10.0.0.2:80 from tcp 192.0.2.1:80'. */
 function operationWords(operation: Operation): string {
-  const { type, service, destination } = operation as { type: string, service?: ServiceKey, destination?: DestinationKey & { weight?: number } }
+  const { type, service, destination } = operation as {
+    type: string
+    service?: ServiceKey
+    destination?: DestinationKey & { weight?: number }
+  }
   const verb = VERBS[/^[a-z]+/.exec(type)![0]] ?? type
   if (service === undefined) return `${verb} ${type.replace(/^[a-z]+/, '').toLowerCase()}`
   if (destination === undefined) return `${verb} ${serviceWords(service)}`
@@ -28,7 +41,10 @@ function operationsWords(operations: readonly Operation[]): string {
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
 
 /** What is told of a destination. */
-function turnWords({ service, destination, up, weight, words, answers, lastGood }: DestinationChange, what: 'up' | 'down' | 'weight'): string {
+function turnWords(
+  { service, destination, up, weight, words, answers, lastGood }: DestinationChange,
+  what: 'up' | 'down' | 'weight',
+): string {
   const who = `${endpointWords(destination)} of ${serviceWords(service)}`
   const change = what === 'weight' ? `has weight ${weight} now` : up ? 'went from down to up' : 'went from up to down'
   const row = answers === undefined || what === 'weight' ? '' : ` after ${answers} ${up ? 'good' : 'bad'} answer${answers === 1 ? '' : 's'}`
@@ -63,7 +79,14 @@ export function logEvents(director: Director, log: Log): void {
   })
   director.on('drained', ({ service, destination, connections }) => {
     const message = `${endpointWords(destination)} has left ${serviceWords(service)}${connections === 0 ? ', empty' : `: its time was over, and ${connections} connections were cut`}`
-    log({ level: connections === 0 ? 'info' : 'warning', event: 'drained', message, service: serviceWords(service), destination: endpointWords(destination), connections })
+    log({
+      level: connections === 0 ? 'info' : 'warning',
+      event: 'drained',
+      message,
+      service: serviceWords(service),
+      destination: endpointWords(destination),
+      connections,
+    })
   })
   director.on('failed', ({ error, result, retryIn }) => {
     const why = error === undefined ? `${result!.refused.length} changes were refused` : messageOf(error)
@@ -74,7 +97,14 @@ export function logEvents(director: Director, log: Log): void {
     const whom = destinations.slice(0, FEW).map(({ destination }) => endpointWords(destination)).join(', ')
     const more = destinations.length > FEW ? ` and ${destinations.length - FEW} more` : ''
     const message = words === undefined ? `${check} of ${whom}${more} can be tried again` : `${check} of ${whom}${more} cannot be tried, so nothing changes: ${words}`
-    log({ level: words === undefined ? 'info' : 'warning', event: 'trouble', message, check, destinations: destinations.length, ...words !== undefined && { words } })
+    log({
+      level: words === undefined ? 'info' : 'warning',
+      event: 'trouble',
+      message,
+      check,
+      destinations: destinations.length,
+      ...(words !== undefined && { words }),
+    })
   })
   director.on('bad', ({ service, destination, check, words }) => log({
     level: 'info', event: 'bad', message: `a check of ${endpointWords(destination)} of ${serviceWords(service)} failed: ${words}`,

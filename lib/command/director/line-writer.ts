@@ -4,7 +4,8 @@ import { fstatSync, write } from 'node:fs'
 const MOST = 4 * 1024 * 1024
 
 /**
- * Writes lines to a descriptor, in their order, from another thread than the caller's: a reader that has stopped reading holds up nobody. Lines that would have to wait behind too many
+ * Writes lines to a descriptor, in their order, from another thread than the caller's: a reader that has stopped reading holds up nobody.
+ * Lines that would have to wait behind too many
  * others are left out, and counted.
  */
 export class LineWriter {

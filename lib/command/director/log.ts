@@ -26,7 +26,8 @@ const textLine = ({ level, message }: Entry, at: Date, journal: boolean): string
   journal ? `<${PRIORITIES[level]}>${oneLine(message)}` : `${at.toISOString()} ${level === 'info' ? '' : `${level}: `}${oneLine(message)}`
 
 /** A line for programs. */
-const jsonLine = ({ level, event, message, ...parts }: Entry, at: Date): string => JSON.stringify({ time: at.toISOString(), level, event, message, ...parts })
+const jsonLine = ({ level, event, message, ...parts }: Entry, at: Date): string =>
+  JSON.stringify({ time: at.toISOString(), level, event, message, ...parts })
 
 /** A log on the standard error. */
 export function openLog(format: 'text' | 'json'): { log: Log, flush: () => Promise<void> } {

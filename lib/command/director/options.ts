@@ -49,7 +49,8 @@ function listenOf(text: string): { host: string, port: number } {
   return { host, port: portOf('--listen', port, 0) }
 }
 
-const RANGE = 'expected [tcp:|udp:|sctp:]ADDRESS[/LENGTH][:PORT[-PORT]] with an IPv6 address in brackets if a port follows, or fwmark:MARK[-MARK]'
+const RANGE =
+  'expected [tcp:|udp:|sctp:]ADDRESS[/LENGTH][:PORT[-PORT]] with an IPv6 address in brackets if a port follows, or fwmark:MARK[-MARK]'
 
 function numbersOf(text: string): number | [number, number] {
   const [first, last] = text.split('-').map(Number)
@@ -61,11 +62,16 @@ function rangeOf(text: string): ServiceRange {
   const mark = /^fwmark:(\d{1,10}(?:-\d{1,10})?)$/.exec(text)
   if (mark !== null) return { fwmark: numbersOf(mark[1]) }
   const [, protocol, bracketed, plain6, plain4, ports] =
-    /^(?:(tcp|udp|sctp):)?(?:\[([^\]]*)\]|([\da-fA-F]*:[\da-fA-F:.]*(?:\/\d+)?)(?!.)|([\d.]+(?:\/\d+)?))(?::(\d{1,5}(?:-\d{1,5})?))?$/.exec(text) ?? []
+    /^(?:(tcp|udp|sctp):)?(?:\[([^\]]*)\]|([\da-fA-F]*:[\da-fA-F:.]*(?:\/\d+)?)(?!.)|([\d.]+(?:\/\d+)?))(?::(\d{1,5}(?:-\d{1,5})?))?$/.exec(
+      text,
+    ) ?? []
   const address = bracketed ?? plain6 ?? plain4
   const [base, length] = (address ?? '').split('/')
   const family = addressFamily(base)
-  const isGood = family !== 0 && (family === 4) === (plain4 !== undefined) && (length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128)))
+  const isGood =
+    family !== 0 &&
+    (family === 4) === (plain4 !== undefined) &&
+    (length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128)))
   if (!isGood) throw new UsageError(`--own '${text}'; ${RANGE}`)
   const port = ports === undefined ? undefined : numbersOf(ports)
   for (const one of [port ?? []].flat()) if (one > 65_535) throw new UsageError(`--own '${text}'; ${RANGE}`)
@@ -77,8 +83,10 @@ function rangeOf(text: string): ServiceRange {
 export function readDirectorCommand(args: readonly string[]): DirectorCommand {
   const given = readOptions(args, OPTIONS)
   const { keepalived, config } = given
-  if (keepalived === undefined && config === undefined) throw new UsageError('which configuration? Give --keepalived FILE or --config FILE.json')
-  if (keepalived !== undefined && config !== undefined) throw new UsageError('--keepalived and --config are two configurations: give one of them')
+  if (keepalived === undefined && config === undefined)
+    throw new UsageError('which configuration? Give --keepalived FILE or --config FILE.json')
+  if (keepalived !== undefined && config !== undefined)
+    throw new UsageError('--keepalived and --config are two configurations: give one of them')
   if (given.check === undefined) {
     for (const name of ['strict', 'json'] as const) if (given[name] !== undefined) throw new UsageError(`--${name} goes with --check`)
   } else {
@@ -86,7 +94,8 @@ export function readDirectorCommand(args: readonly string[]): DirectorCommand {
     const other = running.find((name) => given[name] !== undefined)
     if (other !== undefined) throw new UsageError(`--${other} does not go with --check, which reads the configuration and does nothing else`)
   }
-  if (given.prune !== undefined && given.own !== undefined) throw new UsageError('--prune says that the whole table is the director\'s, and --own which part of it: give one of them')
+  if (given.prune !== undefined && given.own !== undefined)
+    throw new UsageError("--prune says that the whole table is the director's, and --own which part of it: give one of them")
   if (given.log !== undefined && given.log !== 'text' && given.log !== 'json') throw new UsageError(`--log '${given.log}'; expected text or json`)
   if (given.scripts !== undefined && !given.scripts.startsWith('/')) throw new UsageError(`--scripts '${given.scripts}'; expected the absolute path of a folder`)
   return {

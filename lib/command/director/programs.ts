@@ -36,11 +36,18 @@ function* outside(configuration: DirectorConfiguration, folder: string): Generat
 }
 
 /** What is wrong on this machine with the programs that a configuration names, each program once, and where in the files it is named. */
-export function programDiagnostics(configuration: DirectorConfiguration, folder: string | undefined, files: readonly string[]): Diagnostic[] {
+export function programDiagnostics(
+  configuration: DirectorConfiguration,
+  folder: string | undefined,
+  files: readonly string[],
+): Diagnostic[] {
   const commands = new Map([...programsOf(configuration)].map(({ field, command }) => [field, command[0]]))
   const found = [
-    ...programMistakes(configuration).map(({ field, message }) => ({ path: commands.get(field.replace(/\.(command\[0\]|user|group)$/, '')) ?? '', message })),
-    ...folder === undefined ? [] : outside(configuration, folder),
+    ...programMistakes(configuration).map(({ field, message }) => ({
+      path: commands.get(field.replace(/\.(command\[0\]|user|group)$/, '')) ?? '',
+      message,
+    })),
+    ...(folder === undefined ? [] : outside(configuration, folder)),
   ]
   const told = new Set<string>()
   return found.flatMap(({ path, message }): Diagnostic[] => {

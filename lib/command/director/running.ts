@@ -52,7 +52,9 @@ export class Running implements AsyncDisposable {
   async run(): Promise<number> {
     try {
       await this.#start()
-      await new Promise<void>((resolve) => this.#stop.signal.aborted ? resolve() : this.#stop.signal.addEventListener('abort', () => resolve()))
+      await new Promise<void>((resolve) =>
+        this.#stop.signal.aborted ? resolve() : this.#stop.signal.addEventListener('abort', () => resolve()),
+      )
       await this.#end()
       return newStatus.done
     } catch (error) {

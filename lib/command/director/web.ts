@@ -25,11 +25,17 @@ export interface Served {
 const withoutQueries = (words: string): string => words.replace(/\?[^\s,]*/g, '?…')
 
 /** Why the director is not well; `undefined` while it is. */
-export function illness({ inForce, looked }: Pick<DirectorStatus, 'inForce' | 'looked'>, interval: number, failure?: { message: string, at: number }): string | undefined {
+export function illness(
+  { inForce, looked }: Pick<DirectorStatus, 'inForce' | 'looked'>,
+  interval: number,
+  failure?: { message: string; at: number },
+): string | undefined {
   const why = failure === undefined ? '' : `: ${failure.message}`
   if (!inForce || looked === undefined) return `no configuration is in force yet${why}`
   const age = (Date.now() - looked) / 1_000
-  return age <= LOOKS * interval ? undefined : `the last look at the table was ${age.toFixed(1)} s ago, and one is due every ${interval} s${why}`
+  return age <= LOOKS * interval
+    ? undefined
+    : `the last look at the table was ${age.toFixed(1)} s ago, and one is due every ${interval} s${why}`
 }
 
 /** The status as JSON, service by service, so that a large table holds up nothing. */
@@ -37,7 +43,12 @@ async function* statusPieces({ director, interval, failure }: Served): AsyncGene
   const { services, inForce, looked } = director.status()
   const ill = illness({ inForce, looked }, interval, failure())
   const time = (at: number): string => new Date(at).toISOString()
-  const head = { healthy: ill === undefined, ...ill !== undefined && { reason: ill }, inForce, ...looked !== undefined && { looked: time(looked) } }
+  const head = {
+    healthy: ill === undefined,
+    ...(ill !== undefined && { reason: ill }),
+    inForce,
+    ...(looked !== undefined && { looked: time(looked) }),
+  }
   yield `${JSON.stringify(head).slice(0, -1)},"services":[`
   let piece = ''
   for (const [index, { service, destinations, draining, ...rest }] of services.entries()) {
@@ -107,7 +118,9 @@ export class Web {
   #served: Served | undefined
 
   private constructor() {
-    this.#server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 }, (request, response) => this.#answer(request, response))
+    this.#server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 }, (request, response) =>
+      this.#answer(request, response),
+    )
     this.#server.maxConnections = 100
   }
 
@@ -136,7 +149,9 @@ export class Web {
     const { method } = request
     const [path] = (request.url ?? '').split('?')
     if (method !== 'GET' && method !== 'HEAD') {
-      response.writeHead(405, { 'content-type': 'text/plain; charset=utf-8', allow: 'GET, HEAD', connection: 'close' }).end('Only GET and HEAD are answered\n')
+      response
+        .writeHead(405, { 'content-type': 'text/plain; charset=utf-8', allow: 'GET, HEAD', connection: 'close' })
+        .end('Only GET and HEAD are answered\n')
       return
     }
     const page = this.#served === undefined ? text(503, 'the director is starting') : pageOf(path, this.#served)

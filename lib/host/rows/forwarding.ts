@@ -5,7 +5,8 @@ import type { Found, Row } from '../row.js'
 const FORWARDING = { 4: 'ipv4/ip_forward', 6: 'ipv6/conf/all/forwarding' } as const
 
 /** The destinations of 'nat' that packets really travel to: the machine's own need no forwarding. */
-const translated = (sight: DirectorSight) => sight.watched.filter(({ destination }) => destination.forward === 'nat' && !sight.isOwn(destination.address))
+const translated = (sight: DirectorSight) =>
+  sight.watched.filter(({ destination }) => destination.forward === 'nat' && !sight.isOwn(destination.address))
 
 /** Whether the director passes packets on. */
 export const forwarding: readonly Row<DirectorSight>[] = [{
@@ -57,11 +58,13 @@ export const forwarding: readonly Row<DirectorSight>[] = [{
   client: 'a timeout on that network; clients behind a router are served',
   sign: 'handshakes with clients of the destination\'s own network do not end, under `nat`',
   look(sight) {
-    return translated(sight).filter((one) => one.stuck.length > 0 && one.stuck.some((client) => sight.isNear(client, one.destination.address)))
+    return translated(sight)
+      .filter((one) => one.stuck.length > 0 && one.stuck.some((client) => sight.isNear(client, one.destination.address)))
       .map(({ breaks, stuck, destination }) => ({
         breaks: [breaks],
-        client: `a timeout at ${[...new Set(stuck.filter((client) => sight.isNear(client, destination.address)))].slice(0, 3).join(', ')}; `
-          + 'clients behind a router are served',
+        client:
+          `a timeout at ${[...new Set(stuck.filter((client) => sight.isNear(client, destination.address)))].slice(0, 3).join(', ')}; ` +
+          'clients behind a router are served',
         mend: ['put the destinations on a network of their own, whose router is this machine; or use `dr` instead of `nat`'],
       }))
   },

@@ -37,9 +37,15 @@ function tunnelEnds(sight: ServerSight, address: string): { link: Link, sure: bo
 }
 
 const ipv4 = (sight: ServerSight): string[] => sight.vips.filter((address) => familyOfAddress(address) === 4)
-const here = (sight: ServerSight, addresses: readonly string[]): string[] => addresses.filter((address) => holders(sight, address).length > 0)
+const here = (sight: ServerSight, addresses: readonly string[]): string[] =>
+  addresses.filter((address) => holders(sight, address).length > 0)
 
-async function arpSetting(sight: ServerSight, name: string, isMissing: (value: number, link: Link, address: string) => boolean, mend: (address: string, link: Link) => string[]): Promise<Found[]> {
+async function arpSetting(
+  sight: ServerSight,
+  name: string,
+  isMissing: (value: number, link: Link, address: string) => boolean,
+  mend: (address: string, link: Link) => string[],
+): Promise<Found[]> {
   const found: Found[] = []
   for (const address of here(sight, ipv4(sight))) {
     for (const { link, sure } of askedLinks(sight, address)) {
@@ -51,178 +57,222 @@ async function arpSetting(sight: ServerSight, name: string, isMissing: (value: n
 }
 
 /** What a real server must be prepared with. */
-export const serverRows: readonly Row<ServerSight>[] = [{
-  name: 'vip-missing',
-  on: 'real-server',
-  severity: 'fault',
-  certainty: 'likely',
-  missing: 'this machine does not have the virtual address, which `dr` and `tun` need (`nat` does not)',
-  client: 'a timeout',
-  sign: 'the address was given with --vip, and the route to it is not `local`; certain where `Ip InAddrErrors` or `Ip ForwDatagrams` grew within two seconds',
-  async look(sight) {
-    const found: Found[] = []
-    if (!sight.given) return found
-    for (const address of sight.vips) {
-      const isOnDownLink = holders(sight, address).some(({ up }) => !up)
-      if (isOnDownLink || (await sight.machine.route(address)).type === 'local') continue
-      const forwards = sight.machine.grown('Ip.ForwDatagrams') > 0
-      found.push({
-        breaks: [{ address }],
-        certainty: forwards || sight.machine.grown('Ip.InAddrErrors') > 0 ? 'certain' : 'likely',
-        missing: `this machine does not have the virtual address ${address}, which \`dr\` and \`tun\` need (\`nat\` does not)`
-          + (forwards ? '; it forwards what comes for it' : ''),
-        client: forwards ? 'that the host is unreachable, or a timeout: the packets go back to the director' : 'a timeout',
-        mend: [`ip addr add ${address}/${wholeLength(address)} dev lo`],
-      })
-    }
-    return found
-  },
-}, {
-  name: 'vip-link-down',
-  on: 'real-server',
-  severity: 'fault',
-  certainty: 'certain',
-  missing: 'the interface with the virtual address is switched off',
-  client: 'that the connection is refused, where it is the end of the tunnel; otherwise a timeout',
-  sign: 'the address is on an interface that is not up (tunl0, for `tun`)',
-  look: (sight) => sight.vips.flatMap((address) => {
-    const links = holders(sight, address)
-    if (links.length === 0 || links.some(({ up }) => up)) return []
-    return [{
-      breaks: [{ address }],
-      missing: `${links[0].name}, which has the virtual address ${address}, is switched off`,
-      client: isTunnel(links[0]) ? 'that the connection is refused, at once' : 'a timeout',
-      mend: [`ip link set ${links[0].name} up`],
-    }]
-  }),
-}, {
-  name: 'tunnel-end-down',
-  on: 'real-server',
-  severity: 'fault',
-  certainty: 'likely',
-  missing: 'tunnelled packets come, and nothing here takes them out of the tunnel',
-  client: 'that the connection is refused, at once',
-  sign: 'there are interfaces for tunnels, and all are switched off; `Icmp OutDestUnreachs` grew by more than `Udp NoPorts` within two seconds',
-  look(sight) {
-    const tunnels = sight.machine.links.filter(isTunnel)
-    const unexplained = sight.machine.grown('Icmp.OutDestUnreachs') - sight.machine.grown('Udp.NoPorts')
-    if (unexplained <= 0 || tunnels.length === 0 || tunnels.some(({ up }) => up)) return []
-    return [{ breaks: ipv4(sight).map((address) => ({ address })), mend: [`ip link set ${tunnels[0].name} up`] }]
-  },
-}, {
-  name: 'rp-filter',
-  on: 'real-server',
-  severity: 'fault',
-  certainty: 'certain',
-  missing: 'what comes out of the tunnel is dropped, because the way back to the client is another one (strict reverse-path filter)',
-  client: 'a timeout',
-  sign: '`rp_filter` is 1 on an interface for tunnels that has the virtual address, or on `all`: the larger of the two counts. 2 (loose) works. '
-    + 'Likely only, where the address is on lo and tunl0 is up',
-  async look(sight) {
-    const found: Found[] = []
-    for (const address of ipv4(sight)) {
-      for (const { link, sure } of tunnelEnds(sight, address)) {
-        if (await settingOf(sight, link, 'rp_filter') !== 1) continue
+export const serverRows: readonly Row<ServerSight>[] = [
+  {
+    name: 'vip-missing',
+    on: 'real-server',
+    severity: 'fault',
+    certainty: 'likely',
+    missing: 'this machine does not have the virtual address, which `dr` and `tun` need (`nat` does not)',
+    client: 'a timeout',
+    sign: 'the address was given with --vip, and the route to it is not `local`; certain where `Ip InAddrErrors` or `Ip ForwDatagrams` grew within two seconds',
+    async look(sight) {
+      const found: Found[] = []
+      if (!sight.given) return found
+      for (const address of sight.vips) {
+        const isOnDownLink = holders(sight, address).some(({ up }) => !up)
+        if (isOnDownLink || (await sight.machine.route(address)).type === 'local') continue
+        const forwards = sight.machine.grown('Ip.ForwDatagrams') > 0
         found.push({
           breaks: [{ address }],
-          certainty: sure ? 'certain' : 'likely',
-          missing: `what comes out of the tunnel at ${link.name} is dropped, because the way back to the client is another one (strict reverse-path filter)`,
-          mend: [`sysctl -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.${link.name}.rp_filter=0`],
+          certainty: forwards || sight.machine.grown('Ip.InAddrErrors') > 0 ? 'certain' : 'likely',
+          missing:
+            `this machine does not have the virtual address ${address}, which \`dr\` and \`tun\` need (\`nat\` does not)` +
+            (forwards ? '; it forwards what comes for it' : ''),
+          client: forwards ? 'that the host is unreachable, or a timeout: the packets go back to the director' : 'a timeout',
+          mend: [`ip addr add ${address}/${wholeLength(address)} dev lo`],
         })
       }
-    }
-    return found
+      return found
+    },
   },
-}, {
-  name: 'rp-filter-drops',
-  on: 'real-server',
-  severity: 'fault',
-  certainty: 'likely',
-  missing: 'packets are dropped because the way back to their sender is another one (strict reverse-path filter)',
-  client: 'a timeout',
-  sign: '`TcpExt IPReversePathFilter` grew within two seconds, and no row above says why',
-  async look(sight) {
-    if (sight.machine.grown('TcpExt.IPReversePathFilter') === 0) return []
-    const strict: string[] = []
-    for (const link of sight.machine.links.filter(({ up, loopback }) => up && !loopback)) {
-      if (await settingOf(sight, link, 'rp_filter') === 1) strict.push(link.name)
-    }
-    const isKnown = ipv4(sight).some((address) => tunnelEnds(sight, address).some(({ link }) => strict.includes(link.name)))
-    if (strict.length === 0 || isKnown) return []
-    return [{
-      breaks: ipv4(sight).map((address) => ({ address })),
-      mend: [`sysctl -w ${['all', ...strict].map((name) => `net.ipv4.conf.${name}.rp_filter=2`).join(' ')}`],
-    }]
+  {
+    name: 'vip-link-down',
+    on: 'real-server',
+    severity: 'fault',
+    certainty: 'certain',
+    missing: 'the interface with the virtual address is switched off',
+    client: 'that the connection is refused, where it is the end of the tunnel; otherwise a timeout',
+    sign: 'the address is on an interface that is not up (tunl0, for `tun`)',
+    look: (sight) =>
+      sight.vips.flatMap((address) => {
+        const links = holders(sight, address)
+        if (links.length === 0 || links.some(({ up }) => up)) return []
+        return [
+          {
+            breaks: [{ address }],
+            missing: `${links[0].name}, which has the virtual address ${address}, is switched off`,
+            client: isTunnel(links[0]) ? 'that the connection is refused, at once' : 'a timeout',
+            mend: [`ip link set ${links[0].name} up`],
+          },
+        ]
+      }),
   },
-}, {
-  name: 'vip-asked-by-arp',
-  on: 'real-server',
-  severity: 'fault',
-  certainty: 'certain',
-  missing: 'the virtual address is on an interface that answers ARP for it whatever `arp_ignore` says: it belongs on lo',
-  client: 'answers, but always of this server: the director is passed by',
-  sign: 'an IPv4 address that was given with --vip is on an Ethernet, and `arp_ignore` is not 8 there',
-  look: (sight) => sight.given
-    ? arpSetting(sight, 'arp_ignore', (value, link, address) => value !== 8 && holders(sight, address).includes(link),
-      (address, link) => [`ip addr add ${address}/32 dev lo`, `ip addr del ${address}/32 dev ${link.name}`])
-    : [],
-}, {
-  name: 'arp-ignore',
-  on: 'real-server',
-  severity: 'fault',
-  certainty: 'certain',
-  missing: 'this machine answers ARP for the virtual address',
-  client: 'answers, but always of the same server, or of whichever machine answered ARP last: the director is passed by',
-  sign: '`arp_ignore` is 0 on the interface and on `all`; likely only, where the interface has no address of the virtual address\'s network',
-  look: (sight) => arpSetting(sight, 'arp_ignore', (value, link, address) => value === 0 && !holders(sight, address).includes(link),
-    () => ['sysctl -w net.ipv4.conf.all.arp_ignore=1']),
-}, {
-  name: 'arp-announce',
-  on: 'real-server',
-  severity: 'fault',
-  certainty: 'likely',
-  missing: 'this machine names the virtual address as its own when it asks others by ARP, and they remember that',
-  client: 'from time to time answers of this server alone: the director is passed by until the neighbours ask again',
-  sign: '`arp_announce` is less than 2 on the interface and on `all`',
-  look: async (sight) => (await arpSetting(sight, 'arp_announce', (value, link, address) => value < 2 && !holders(sight, address).includes(link),
-    () => ['sysctl -w net.ipv4.conf.all.arp_announce=2'])).map((found) => ({ ...found, certainty: 'likely' as const })),
-}, {
-  name: 'no-way-back',
-  on: 'real-server',
-  severity: 'fault',
-  certainty: 'certain',
-  missing: 'this machine has no route to those whom it should answer',
-  client: 'a timeout',
-  sign: '`Ip OutNoRoutes` grew within two seconds',
-  look: (sight) => sight.machine.grown('Ip.OutNoRoutes') > 0
-    ? [{ breaks: ipv4(sight).map((address) => ({ address })), mend: ['ip route replace default via ROUTER (for `nat`: via the director)'] }]
-    : [],
-}, {
-  name: 'answers-lost',
-  on: 'real-server',
-  severity: 'fault',
-  certainty: 'likely',
-  missing: 'answers do not reach the clients: they take a way on which they are lost',
-  client: 'a timeout',
-  sign: 'the same handshakes wait in SYN_RECV for two seconds, and their clients have no other connection here',
-  async look({ machine, handshakes }) {
-    const found: Found[] = []
-    for (const [local, those] of grouped(handshakes, (handshake) => handshake.local)) {
-      const { gateway, interface: device } = await machine.route(those[0].client, { from: local })
-      const isOwn = machine.addresses.some((own) => own.address === those[0].client)
-      if (device === null || isOwn) continue
-      const way = gateway === null ? `directly by ${device}` : `via ${gateway}`
-      found.push({
-        breaks: [{ address: local }],
-        missing: `answers from ${local} to ${those[0].client} go ${way} and do not arrive`,
-        mend: [],
-        causes: [
-          { cause: 'with `nat`, answers must go through the director', mend: ['ip route replace default via DIRECTOR'] },
-          { cause: 'with `dr` and `tun`, answers must not go through the director, which drops what comes from its own address', mend: ['ip route replace default via ROUTER'] },
-          { cause: 'a firewall on the way drops them', mend: ['nft list ruleset'] },
-        ],
-      })
-    }
-    return found
+  {
+    name: 'tunnel-end-down',
+    on: 'real-server',
+    severity: 'fault',
+    certainty: 'likely',
+    missing: 'tunnelled packets come, and nothing here takes them out of the tunnel',
+    client: 'that the connection is refused, at once',
+    sign: 'there are interfaces for tunnels, and all are switched off; `Icmp OutDestUnreachs` grew by more than `Udp NoPorts` within two seconds',
+    look(sight) {
+      const tunnels = sight.machine.links.filter(isTunnel)
+      const unexplained = sight.machine.grown('Icmp.OutDestUnreachs') - sight.machine.grown('Udp.NoPorts')
+      if (unexplained <= 0 || tunnels.length === 0 || tunnels.some(({ up }) => up)) return []
+      return [{ breaks: ipv4(sight).map((address) => ({ address })), mend: [`ip link set ${tunnels[0].name} up`] }]
+    },
   },
-}]
+  {
+    name: 'rp-filter',
+    on: 'real-server',
+    severity: 'fault',
+    certainty: 'certain',
+    missing: 'what comes out of the tunnel is dropped, because the way back to the client is another one (strict reverse-path filter)',
+    client: 'a timeout',
+    sign:
+      '`rp_filter` is 1 on an interface for tunnels that has the virtual address, or on `all`: the larger of the two counts. 2 (loose) works. ' +
+      'Likely only, where the address is on lo and tunl0 is up',
+    async look(sight) {
+      const found: Found[] = []
+      for (const address of ipv4(sight)) {
+        for (const { link, sure } of tunnelEnds(sight, address)) {
+          if ((await settingOf(sight, link, 'rp_filter')) !== 1) continue
+          found.push({
+            breaks: [{ address }],
+            certainty: sure ? 'certain' : 'likely',
+            missing: `what comes out of the tunnel at ${link.name} is dropped, because the way back to the client is another one (strict reverse-path filter)`,
+            mend: [`sysctl -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.${link.name}.rp_filter=0`],
+          })
+        }
+      }
+      return found
+    },
+  },
+  {
+    name: 'rp-filter-drops',
+    on: 'real-server',
+    severity: 'fault',
+    certainty: 'likely',
+    missing: 'packets are dropped because the way back to their sender is another one (strict reverse-path filter)',
+    client: 'a timeout',
+    sign: '`TcpExt IPReversePathFilter` grew within two seconds, and no row above says why',
+    async look(sight) {
+      if (sight.machine.grown('TcpExt.IPReversePathFilter') === 0) return []
+      const strict: string[] = []
+      for (const link of sight.machine.links.filter(({ up, loopback }) => up && !loopback)) {
+        if ((await settingOf(sight, link, 'rp_filter')) === 1) strict.push(link.name)
+      }
+      const isKnown = ipv4(sight).some((address) => tunnelEnds(sight, address).some(({ link }) => strict.includes(link.name)))
+      if (strict.length === 0 || isKnown) return []
+      return [
+        {
+          breaks: ipv4(sight).map((address) => ({ address })),
+          mend: [`sysctl -w ${['all', ...strict].map((name) => `net.ipv4.conf.${name}.rp_filter=2`).join(' ')}`],
+        },
+      ]
+    },
+  },
+  {
+    name: 'vip-asked-by-arp',
+    on: 'real-server',
+    severity: 'fault',
+    certainty: 'certain',
+    missing: 'the virtual address is on an interface that answers ARP for it whatever `arp_ignore` says: it belongs on lo',
+    client: 'answers, but always of this server: the director is passed by',
+    sign: 'an IPv4 address that was given with --vip is on an Ethernet, and `arp_ignore` is not 8 there',
+    look: (sight) =>
+      sight.given
+        ? arpSetting(
+            sight,
+            'arp_ignore',
+            (value, link, address) => value !== 8 && holders(sight, address).includes(link),
+            (address, link) => [`ip addr add ${address}/32 dev lo`, `ip addr del ${address}/32 dev ${link.name}`],
+          )
+        : [],
+  },
+  {
+    name: 'arp-ignore',
+    on: 'real-server',
+    severity: 'fault',
+    certainty: 'certain',
+    missing: 'this machine answers ARP for the virtual address',
+    client: 'answers, but always of the same server, or of whichever machine answered ARP last: the director is passed by',
+    sign: "`arp_ignore` is 0 on the interface and on `all`; likely only, where the interface has no address of the virtual address's network",
+    look: (sight) =>
+      arpSetting(
+        sight,
+        'arp_ignore',
+        (value, link, address) => value === 0 && !holders(sight, address).includes(link),
+        () => ['sysctl -w net.ipv4.conf.all.arp_ignore=1'],
+      ),
+  },
+  {
+    name: 'arp-announce',
+    on: 'real-server',
+    severity: 'fault',
+    certainty: 'likely',
+    missing: 'this machine names the virtual address as its own when it asks others by ARP, and they remember that',
+    client: 'from time to time answers of this server alone: the director is passed by until the neighbours ask again',
+    sign: '`arp_announce` is less than 2 on the interface and on `all`',
+    look: async (sight) =>
+      (
+        await arpSetting(
+          sight,
+          'arp_announce',
+          (value, link, address) => value < 2 && !holders(sight, address).includes(link),
+          () => ['sysctl -w net.ipv4.conf.all.arp_announce=2'],
+        )
+      ).map((found) => ({ ...found, certainty: 'likely' as const })),
+  },
+  {
+    name: 'no-way-back',
+    on: 'real-server',
+    severity: 'fault',
+    certainty: 'certain',
+    missing: 'this machine has no route to those whom it should answer',
+    client: 'a timeout',
+    sign: '`Ip OutNoRoutes` grew within two seconds',
+    look: (sight) =>
+      sight.machine.grown('Ip.OutNoRoutes') > 0
+        ? [
+            {
+              breaks: ipv4(sight).map((address) => ({ address })),
+              mend: ['ip route replace default via ROUTER (for `nat`: via the director)'],
+            },
+          ]
+        : [],
+  },
+  {
+    name: 'answers-lost',
+    on: 'real-server',
+    severity: 'fault',
+    certainty: 'likely',
+    missing: 'answers do not reach the clients: they take a way on which they are lost',
+    client: 'a timeout',
+    sign: 'the same handshakes wait in SYN_RECV for two seconds, and their clients have no other connection here',
+    async look({ machine, handshakes }) {
+      const found: Found[] = []
+      for (const [local, those] of grouped(handshakes, (handshake) => handshake.local)) {
+        const { gateway, interface: device } = await machine.route(those[0].client, { from: local })
+        const isOwn = machine.addresses.some((own) => own.address === those[0].client)
+        if (device === null || isOwn) continue
+        const way = gateway === null ? `directly by ${device}` : `via ${gateway}`
+        found.push({
+          breaks: [{ address: local }],
+          missing: `answers from ${local} to ${those[0].client} go ${way} and do not arrive`,
+          mend: [],
+          causes: [
+            { cause: 'with `nat`, answers must go through the director', mend: ['ip route replace default via DIRECTOR'] },
+            {
+              cause: 'with `dr` and `tun`, answers must not go through the director, which drops what comes from its own address',
+              mend: ['ip route replace default via ROUTER'],
+            },
+            { cause: 'a firewall on the way drops them', mend: ['nft list ruleset'] },
+          ],
+        })
+      }
+      return found
+    },
+  },
+]

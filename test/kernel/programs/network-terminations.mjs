@@ -1,4 +1,5 @@
-// Worker threads that open networks, listen and ask, without end; each ended from outside at another moment. Arguments: how many, and a network
+// Worker threads that open networks, listen and ask, without end; each ended from outside at another moment. Arguments: how many, and a
+// network
 // namespace. Prints how many were ended, and how many descriptors more are open than before.
 import { readdirSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'

@@ -11,7 +11,10 @@ describe('the options of npm run bench', () => {
   })
 
   it('take a shape, and then run the parts that have one', () => {
-    expect(parseBenchArguments(['--services', '200', '--destinations', '4'])).toMatchObject({ shape: { services: 200, destinations: 4 }, only: suitesOfAShape })
+    expect(parseBenchArguments(['--services', '200', '--destinations', '4'])).toMatchObject({
+      shape: { services: 200, destinations: 4 },
+      only: suitesOfAShape,
+    })
     expect(parseBenchArguments(['--services', '200']).shape).toEqual({ services: 200, destinations: 10 })
     expect(parseBenchArguments(['--destinations', '500']).shape).toEqual({ services: 1, destinations: 500 })
   })
@@ -26,7 +29,14 @@ describe('the options of npm run bench', () => {
   })
 
   it('hand on what is the lab\'s', () => {
-    expect(parseBenchArguments(['--on', 'qemu', '--suite', 'trixie', '--timeout', '60']).lab).toEqual(['--on', 'qemu', '--suite', 'trixie', '--timeout', '60'])
+    expect(parseBenchArguments(['--on', 'qemu', '--suite', 'trixie', '--timeout', '60']).lab).toEqual([
+      '--on',
+      'qemu',
+      '--suite',
+      'trixie',
+      '--timeout',
+      '60',
+    ])
   })
 
   it.each([

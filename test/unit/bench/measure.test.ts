@@ -31,7 +31,12 @@ describe('measuring', () => {
     let milliseconds = 0
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => milliseconds)
     try {
-      const { iterations, count, minimum, maximum } = measureSync(() => { milliseconds += 0.05 }, { iterations: 25, warmup: 0, callsPerSample: 10 })
+      const { iterations, count, minimum, maximum } = measureSync(
+        () => {
+          milliseconds += 0.05
+        },
+        { iterations: 25, warmup: 0, callsPerSample: 10 },
+      )
       expect({ iterations, count }).toEqual({ iterations: 20, count: 2 })
       expect([minimum, maximum]).toEqual([expect.closeTo(50), expect.closeTo(50)])
     } finally {
@@ -46,10 +51,15 @@ describe('measuring', () => {
   })
 
   it.each([
-    [{ iterations: 0 }, 'options.iterations'], [{ iterations: 1.5 }, 'options.iterations'], [{ callsPerSample: 0 }, 'options.callsPerSample'],
-    [{ iterations: 10, callsPerSample: 11 }, 'options.iterations'], [{ warmup: -1 }, 'options.warmup'],
+    [{ iterations: 0 }, 'options.iterations'],
+    [{ iterations: 1.5 }, 'options.iterations'],
+    [{ callsPerSample: 0 }, 'options.callsPerSample'],
+    [{ iterations: 10, callsPerSample: 11 }, 'options.iterations'],
+    [{ warmup: -1 }, 'options.warmup'],
   ])('refuses %j', (options, field) => {
-    expect(() => measureSync(() => 0, options)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE', message: expect.stringContaining(field) as string }))
+    expect(() => measureSync(() => 0, options)).toThrow(
+      expect.objectContaining({ code: 'ERR_OUT_OF_RANGE', message: expect.stringContaining(field) as string }),
+    )
   })
 
   it('knows what a clock and a system call cost', () => {
@@ -67,7 +77,10 @@ describe('comparing', () => {
     }
     const { add } = await compare({ prepared: contender('prepared', [10, 99, 12]), batch: contender('batch', [24, 18, 90]) }, { rounds: 3 })
     expect(turns).toEqual(['prepared', 'batch', 'prepared', 'batch', 'prepared', 'batch'])
-    expect(add).toEqual({ prepared: { median: 12, ratio: 1, samples: [10, 99, 12] }, batch: { median: 24, ratio: 2, samples: [24, 18, 90] } })
+    expect(add).toEqual({
+      prepared: { median: 12, ratio: 1, samples: [10, 99, 12] },
+      batch: { median: 24, ratio: 2, samples: [24, 18, 90] },
+    })
   })
 
   it('divides by the contender that is named', async () => {

@@ -5,7 +5,15 @@ const oneToAThousand = Array.from({ length: 1000 }, (_, i) => 1000 - i)
 
 describe('a summary of timings', () => {
   it('names the middle, the slowest hundredth and the slowest thousandth', () => {
-    expect(summarize(oneToAThousand)).toMatchObject({ count: 1000, minimum: 1, median: 500.5, p99: 990, p999: 999, maximum: 1000, mean: 500.5 })
+    expect(summarize(oneToAThousand)).toMatchObject({
+      count: 1000,
+      minimum: 1,
+      median: 500.5,
+      p99: 990,
+      p999: 999,
+      maximum: 1000,
+      mean: 500.5,
+    })
   })
 
   it('of a single timing is that timing', () => {

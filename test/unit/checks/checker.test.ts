@@ -19,8 +19,14 @@ beforeEach(async () => {
 })
 afterEach(() => server[Symbol.asyncDispose]())
 
-const destination = (id: string, path = '/', extra: Partial<CheckedDestination> = {}): CheckedDestination =>
-  ({ id, address: server.address, port: server.port, weight: 1, checks: [{ type: 'http', urls: [{ path }], interval: 0.03, retryInterval: 0.02, warmup: 0 }], ...extra })
+const destination = (id: string, path = '/', extra: Partial<CheckedDestination> = {}): CheckedDestination => ({
+  id,
+  address: server.address,
+  port: server.port,
+  weight: 1,
+  checks: [{ type: 'http', urls: [{ path }], interval: 0.03, retryInterval: 0.02, warmup: 0 }],
+  ...extra,
+})
 
 const tasks = (): number => readdirSync('/proc/self/task').length
 const descriptors = (): number => readdirSync('/proc/self/fd').length
@@ -31,7 +37,10 @@ test('a checker runs in a thread of its own, tells of changes, and answers how e
   checker.on('changes', (some) => changes.push(...some))
   checker.update({ set: [destination('a'), destination('b')] })
   await until(async () => (await checker.status()).counts.good, (good) => good > 2)
-  expect(await checker.status(['b'])).toMatchObject({ destinations: [{ id: 'b', up: true, checks: [{ health: 'up' }] }], counts: { checks: 1 } })
+  expect(await checker.status(['b'])).toMatchObject({
+    destinations: [{ id: 'b', up: true, checks: [{ health: 'up' }] }],
+    counts: { checks: 1 },
+  })
   isUp = false
   await until(() => Promise.resolve(changes.length), (length) => length === 2)
   expect(changes).toMatchObject([{ id: 'a', up: false, words: 'GET / answered 503', answers: 2 }, { id: 'b', up: false }])
@@ -133,7 +142,9 @@ test('a descriptor that is no namespace is refused before anything is checked, a
   await (await Checker.start()).close()
   const files = descriptors()
   const descriptor = openSync('/proc/self/status', 'r')
-  expect(await refusal(() => Checker.start({ netns: descriptor }))).toMatchObject({ message: 'the network namespace could not be entered: the descriptor is not one of a network namespace (EINVAL)' })
+  expect(await refusal(() => Checker.start({ netns: descriptor }))).toMatchObject({
+    message: 'the network namespace could not be entered: the descriptor is not one of a network namespace (EINVAL)',
+  })
   closeSync(descriptor)
   expect(descriptors()).toBe(files)
 })
@@ -146,8 +157,10 @@ test('the thread is found from the modules of the package and from the CommonJS 
     // The package, with a bundle where the command has its own.
     mkdirSync(join(folder, 'dist/bin'), { recursive: true })
     const root = fileURLToPath(new URL('../../../', import.meta.url))
-    for (const entry of ['build', 'package.json', 'node_modules'].filter((name) => existsSync(join(root, name)))) symlinkSync(join(root, entry), join(folder, entry))
-    for (const entry of readdirSync(join(root, 'dist')).filter((name) => name !== 'bin')) symlinkSync(join(root, 'dist', entry), join(folder, 'dist', entry))
+    for (const entry of ['build', 'package.json', 'node_modules'].filter((name) => existsSync(join(root, name))))
+      symlinkSync(join(root, entry), join(folder, entry))
+    for (const entry of readdirSync(join(root, 'dist')).filter((name) => name !== 'bin'))
+      symlinkSync(join(root, 'dist', entry), join(folder, 'dist', entry))
     const program = (from: string): string => `import { Checker } from '${from}'
       Checker.start().then(async (checker) => {
         checker.update({ set: [${JSON.stringify(destination('a'))}] })
@@ -162,7 +175,11 @@ test('the thread is found from the modules of the package and from the CommonJS 
     const bundle = await rolldown({ input: entry, platform: 'node' })
     await bundle.write({ file: join(folder, 'dist/bin/program.cjs'), format: 'cjs' })
     expect(await run(process.execPath, [join(folder, 'dist/bin/program.cjs')])).toEqual({ status: 0, stdout: 'down\n', stderr: '' })
-    expect(await run(process.execPath, ['--input-type=module', '-e', program(compiled('checks/index.js'))])).toEqual({ status: 0, stdout: 'down\n', stderr: '' })
+    expect(await run(process.execPath, ['--input-type=module', '-e', program(compiled('checks/index.js'))])).toEqual({
+      status: 0,
+      stdout: 'down\n',
+      stderr: '',
+    })
   } finally {
     rmSync(folder, { recursive: true })
   }

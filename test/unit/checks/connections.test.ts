@@ -16,12 +16,17 @@ describe('a TCP check', () => {
   })
 
   test('is bad when it is refused', async () => {
-    expect(await check({ address: '127.0.0.1', port: await closedPort() }, { type: 'tcp' })).toMatchObject({ outcome: 'bad', words: 'the connection was refused' })
+    expect(await check({ address: '127.0.0.1', port: await closedPort() }, { type: 'tcp' })).toMatchObject({
+      outcome: 'bad',
+      words: 'the connection was refused',
+    })
   })
 
   test('goes to the address and port of its own, where it has them', async () => {
     await using server = await tcpServer()
-    expect(await check({ address: '192.0.2.1', port: 0 }, { type: 'tcp', address: server.address, port: server.port })).toMatchObject({ outcome: 'good' })
+    expect(await check({ address: '192.0.2.1', port: 0 }, { type: 'tcp', address: server.address, port: server.port })).toMatchObject({
+      outcome: 'good',
+    })
   })
 
   test('comes from the local address and port that it has', async () => {
@@ -36,7 +41,10 @@ describe('a TCP check', () => {
   test('could not be tried from an address that is not here: that says nothing of the server', async () => {
     await using server = await tcpServer()
     const answer = await check(server, { type: 'tcp', bindAddress: '192.0.2.77' })
-    expect(answer).toMatchObject({ outcome: 'untried', words: 'the connection could not be tried: there is no local address or port for it (EADDRNOTAVAIL)' })
+    expect(answer).toMatchObject({
+      outcome: 'untried',
+      words: 'the connection could not be tried: there is no local address or port for it (EADDRNOTAVAIL)',
+    })
     expect(server.count).toBe(0)
   })
 
@@ -59,7 +67,9 @@ describe('a TCP check', () => {
     expect((await refusal(() => check(server, { type: 'tcp' }, { signal: before.signal }))).message).toBe('not wanted')
     const meanwhile = new AbortController()
     server.server.once('connection', () => meanwhile.abort(new Error('no longer wanted')))
-    expect((await refusal(() => check(server, { type: 'smtp', timeout: 60 }, { signal: meanwhile.signal }))).message).toBe('no longer wanted')
+    expect((await refusal(() => check(server, { type: 'smtp', timeout: 60 }, { signal: meanwhile.signal }))).message).toBe(
+      'no longer wanted',
+    )
     await until(() => Promise.resolve(server.connections.size), (open) => open === 0)
   })
 })
@@ -84,7 +94,10 @@ describe('an SMTP check', () => {
 
   test('is good when the server greets, takes HELO, and answers QUIT', async () => {
     await using server = await mailServer('220 mail ESMTP\r\n', '250 hello\r\n', '221 bye\r\n')
-    expect(await check(server, { type: 'smtp', hello: 'director.example' })).toMatchObject({ outcome: 'good', words: "the mail server answered '221 bye'" })
+    expect(await check(server, { type: 'smtp', hello: 'director.example' })).toMatchObject({
+      outcome: 'good',
+      words: "the mail server answered '221 bye'",
+    })
     expect(server.heard).toEqual(['HELO director.example\r\n', 'QUIT\r\n'])
   })
 
@@ -108,7 +121,9 @@ describe('an SMTP check', () => {
 
   test('is bad when the server hangs up', async () => {
     await using server = await tcpServer((socket) => socket.end('220 mail\r\n'))
-    expect((await check(server, { type: 'smtp' })).words).toMatch(/^the connection (ended before HELO was answered|was reset|was closed by the other side)$/)
+    expect((await check(server, { type: 'smtp' })).words).toMatch(
+      /^the connection (ended before HELO was answered|was reset|was closed by the other side)$/,
+    )
   })
 })
 
@@ -150,7 +165,8 @@ describe('an HTTP check', () => {
     expect(await ask('b1946ac92492d2347c6235b4d2611184')).toMatchObject({ outcome: 'good' })
     expect(await ask('B1946AC92492D2347C6235B4D2611184')).toMatchObject({ outcome: 'good' })
     expect(await ask('d41d8cd98f00b204e9800998ecf8427e')).toMatchObject({
-      outcome: 'bad', words: 'GET / answered 200, but the digest of the body is b1946ac92492d2347c6235b4d2611184, not d41d8cd98f00b204e9800998ecf8427e',
+      outcome: 'bad',
+      words: 'GET / answered 200, but the digest of the body is b1946ac92492d2347c6235b4d2611184, not d41d8cd98f00b204e9800998ecf8427e',
     })
   })
 
@@ -180,20 +196,34 @@ describe('an HTTP check', () => {
     ['matches just before it', { pattern: 'state', patternUntil: 7 }, 'good', /./],
   ])('searches the body by a pattern that %s', async (_, url, outcome, words) => {
     await using server = await answering(page('200 OK', 'name\n\nstate: up\n'))
-    expect(await check(server, { type: 'http', urls: [{ path: '/', ...url }] })).toMatchObject({ outcome, words: expect.stringMatching(words) as string })
+    expect(await check(server, { type: 'http', urls: [{ path: '/', ...url }] })).toMatchObject({
+      outcome,
+      words: expect.stringMatching(words) as string,
+    })
   })
 
   test('asks for all urls, one after another, each on its own connection, and tells which is wrong', async () => {
     await using server = await answering((request) => page(request.startsWith('GET /b ') ? '503 Busy' : '200 OK'))
-    expect(await check(server, { type: 'http', urls: [{ path: '/a' }, { path: '/c' }] })).toMatchObject({ outcome: 'good', check: 'GET /a, GET /c', words: 'GET /c answered 200' })
-    expect(await check(server, { type: 'http', urls: [{ path: '/a' }, { path: '/b' }, { path: '/c' }] })).toMatchObject({ outcome: 'bad', words: 'GET /b answered 503' })
+    expect(await check(server, { type: 'http', urls: [{ path: '/a' }, { path: '/c' }] })).toMatchObject({
+      outcome: 'good',
+      check: 'GET /a, GET /c',
+      words: 'GET /c answered 200',
+    })
+    expect(await check(server, { type: 'http', urls: [{ path: '/a' }, { path: '/b' }, { path: '/c' }] })).toMatchObject({
+      outcome: 'bad',
+      words: 'GET /b answered 503',
+    })
     expect(server.requests.map((request) => request.split(' ')[1])).toEqual(['/a', '/c', '/a', '/b'])
     expect(server.count).toBe(4)
   })
 
   test('does not wait for the end of the connection where the length is known', async () => {
-    await using server = await tcpServer((socket) => socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')))
-    expect(await check(server, { type: 'http', version: '1.1', urls: [{ path: '/', text: 'ok' }], timeout: 30 })).toMatchObject({ outcome: 'good' })
+    await using server = await tcpServer((socket) =>
+      socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')),
+    )
+    expect(await check(server, { type: 'http', version: '1.1', urls: [{ path: '/', text: 'ok' }], timeout: 30 })).toMatchObject({
+      outcome: 'good',
+    })
     await until(() => Promise.resolve(server.connections.size), (open) => open === 0)
   })
 
@@ -205,20 +235,56 @@ describe('an HTTP check', () => {
   })
 
   const misbehaving: [string, () => ReturnType<typeof tcpServer>, object, RegExp][] = [
-    ['refuses', () => tcpServer((socket) => socket.resetAndDestroy()), {}, /^(GET \/: )?the connection (was reset|was closed at once|was closed by the other side)$/],
-    ['hangs up without an answer', () => tcpServer((socket) => socket.once('data', () => socket.end())), {}, /^GET \/: the connection ended without an answer$/],
-    ['takes the request and says nothing', () => tcpServer(), { timeout: 0.2 }, /^GET \/: no answer within 0\.2 s$/],
-    ['drips its header', () => dripping('HTTP/1.0 200 OK\r\n' + 'X: y\r\n'.repeat(1000)), { timeout: 0.3 }, /^GET \/: no complete header within 0\.3 s$/],
     [
-      'drips its body', () => tcpServer((socket) => socket.once('data', () => {
-        socket.write('HTTP/1.0 200 OK\r\n\r\n')
-        const timer = setInterval(() => socket.write('x'), 10)
-        socket.on('close', () => clearInterval(timer))
-      })), { timeout: 0.3 }, /^GET \/: no complete answer within 0\.3 s$/,
+      'refuses',
+      () => tcpServer((socket) => socket.resetAndDestroy()),
+      {},
+      /^(GET \/: )?the connection (was reset|was closed at once|was closed by the other side)$/,
     ],
-    ['is half closed in the middle', () => answering('HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\nhello'), {}, /^GET \/: the connection ended 5 bytes before the end of the body$/],
-    ['sends too much', () => answering(`HTTP/1.0 200 OK\r\n\r\n${'x'.repeat(100_000)}`), { maxSize: 50_000 }, /^GET \/: the answer is longer than 50000 bytes$/],
-    ['speaks another protocol', () => answering('-ERR unknown command\r\n'), {}, /^GET \/: the answer is not HTTP: it begins with '-ERR unknown command\.\.'$/],
+    [
+      'hangs up without an answer',
+      () => tcpServer((socket) => socket.once('data', () => socket.end())),
+      {},
+      /^GET \/: the connection ended without an answer$/,
+    ],
+    ['takes the request and says nothing', () => tcpServer(), { timeout: 0.2 }, /^GET \/: no answer within 0\.2 s$/],
+    [
+      'drips its header',
+      () => dripping('HTTP/1.0 200 OK\r\n' + 'X: y\r\n'.repeat(1000)),
+      { timeout: 0.3 },
+      /^GET \/: no complete header within 0\.3 s$/,
+    ],
+    [
+      'drips its body',
+      () =>
+        tcpServer((socket) =>
+          socket.once('data', () => {
+            socket.write('HTTP/1.0 200 OK\r\n\r\n')
+            const timer = setInterval(() => socket.write('x'), 10)
+            socket.on('close', () => clearInterval(timer))
+          }),
+        ),
+      { timeout: 0.3 },
+      /^GET \/: no complete answer within 0\.3 s$/,
+    ],
+    [
+      'is half closed in the middle',
+      () => answering('HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\nhello'),
+      {},
+      /^GET \/: the connection ended 5 bytes before the end of the body$/,
+    ],
+    [
+      'sends too much',
+      () => answering(`HTTP/1.0 200 OK\r\n\r\n${'x'.repeat(100_000)}`),
+      { maxSize: 50_000 },
+      /^GET \/: the answer is longer than 50000 bytes$/,
+    ],
+    [
+      'speaks another protocol',
+      () => answering('-ERR unknown command\r\n'),
+      {},
+      /^GET \/: the answer is not HTTP: it begins with '-ERR unknown command\.\.'$/,
+    ],
   ]
   test.each(misbehaving)('is bad when the server %s', async (_, make, extra, words) => {
     await using server = await make()

@@ -8,7 +8,10 @@ const nobody = async () => ({ address: '127.0.0.1', port: await closedPort() })
 describe('a UDP check', () => {
   test('without an expected answer is good when nothing says that the port is closed', async () => {
     await using server = await UdpLoopback.listen(() => undefined)
-    expect(await check(server, { type: 'udp', payload: '00 ff', timeout: 0.2 })).toMatchObject({ outcome: 'good', words: 'nothing said within 0.2 s that the port is closed' })
+    expect(await check(server, { type: 'udp', payload: '00 ff', timeout: 0.2 })).toMatchObject({
+      outcome: 'good',
+      words: 'nothing said within 0.2 s that the port is closed',
+    })
     expect(server.received.map((bytes) => bytes.toString('hex'))).toEqual(['00ff'])
   })
 
@@ -30,7 +33,10 @@ describe('a UDP check', () => {
 
   test('that expects an answer is bad when none comes', async () => {
     await using server = await UdpLoopback.listen(() => undefined)
-    expect(await check(server, { type: 'udp', requireReply: true, timeout: 0.2 })).toMatchObject({ outcome: 'bad', words: 'no answer within 0.2 s' })
+    expect(await check(server, { type: 'udp', requireReply: true, timeout: 0.2 })).toMatchObject({
+      outcome: 'bad',
+      words: 'no answer within 0.2 s',
+    })
   })
 
   test('comes from the local address that it has, or could not be tried', async () => {
@@ -41,7 +47,10 @@ describe('a UDP check', () => {
     })
     expect(await check(server, { type: 'udp', requireReply: true, bindAddress: '127.0.0.9' })).toMatchObject({ outcome: 'good' })
     expect(from).toEqual(['127.0.0.9'])
-    expect(await check(server, { type: 'udp', bindAddress: '192.0.2.77' })).toMatchObject({ outcome: 'untried', words: expect.stringMatching(/^the datagram could not be tried: .*EADDRNOTAVAIL/) as string })
+    expect(await check(server, { type: 'udp', bindAddress: '192.0.2.77' })).toMatchObject({
+      outcome: 'untried',
+      words: expect.stringMatching(/^the datagram could not be tried: .*EADDRNOTAVAIL/) as string,
+    })
   })
 })
 
@@ -56,7 +65,11 @@ describe('a DNS check', () => {
 
   test('asks for the records of a name', async () => {
     await using server = await nameServer(0)
-    expect(await check(server, { type: 'dns', name: 'www.example.', recordType: 'AAAA' })).toMatchObject({ outcome: 'good', check: 'DNS AAAA www.example.', words: 'the name server answered' })
+    expect(await check(server, { type: 'dns', name: 'www.example.', recordType: 'AAAA' })).toMatchObject({
+      outcome: 'good',
+      check: 'DNS AAAA www.example.',
+      words: 'the name server answered',
+    })
     expect(await check(server, { type: 'dns' })).toMatchObject({ outcome: 'good', check: 'DNS SOA .' })
     const [first, second] = server.received.map((bytes) => bytes.toString('hex', 2))
     expect(first).toBe(`01000001000000000000${'03777777'}${'076578616d706c65'}00${'001c'}0001`)
@@ -72,13 +85,18 @@ describe('a DNS check', () => {
   test('passes over what is no answer to its question', async () => {
     await using echo = await UdpLoopback.listen((asked) => asked)
     expect(await check(echo, { type: 'dns', timeout: 0.2 })).toMatchObject({ outcome: 'bad', words: 'no answer within 0.2 s' })
-    await using other = await UdpLoopback.listen((asked) => Buffer.from(asked.map((byte, i) => i === 0 ? byte ^ 1 : i === 2 ? byte | 0x80 : byte)))
+    await using other = await UdpLoopback.listen((asked) =>
+      Buffer.from(asked.map((byte, i) => (i === 0 ? byte ^ 1 : i === 2 ? byte | 0x80 : byte))),
+    )
     expect(await check(other, { type: 'dns', timeout: 0.2 })).toMatchObject({ outcome: 'bad', words: 'no answer within 0.2 s' })
   })
 
   test('is bad with an answer that is too short, and where nobody listens', async () => {
     await using server = await UdpLoopback.listen(() => Buffer.of(1, 2, 3))
-    expect(await check(server, { type: 'dns' })).toMatchObject({ outcome: 'bad', words: 'an answer of 3 bytes came, which is too short for DNS' })
+    expect(await check(server, { type: 'dns' })).toMatchObject({
+      outcome: 'bad',
+      words: 'an answer of 3 bytes came, which is too short for DNS',
+    })
     expect(await check(await nobody(), { type: 'dns' })).toMatchObject({ outcome: 'bad', words: 'the datagram was refused' })
   })
 })

@@ -14,11 +14,20 @@ interface Read {
 function read(pieces: readonly (string | Buffer)[], { limit = 1_000_000, ends = true } = {}): Read {
   const raw: Buffer[] = []
   const content: Buffer[] = []
-  const answer = new HttpAnswer(limit, { raw: (bytes) => raw.push(Buffer.from(bytes)), content: (bytes) => content.push(Buffer.from(bytes)) })
+  const answer = new HttpAnswer(limit, {
+    raw: (bytes) => raw.push(Buffer.from(bytes)),
+    content: (bytes) => content.push(Buffer.from(bytes)),
+  })
   let wants = true
   for (const piece of pieces) if (wants) wants = answer.push(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece)
   if (wants && ends) answer.end()
-  return { status: answer.status, done: answer.done, problem: answer.problem, raw: Buffer.concat(raw).toString('latin1'), content: Buffer.concat(content).toString('latin1') }
+  return {
+    status: answer.status,
+    done: answer.done,
+    problem: answer.problem,
+    raw: Buffer.concat(raw).toString('latin1'),
+    content: Buffer.concat(content).toString('latin1'),
+  }
 }
 
 const good = (status: number, body: string, raw = body): Read => ({ status, done: true, problem: '', raw, content: body })
@@ -30,7 +39,11 @@ describe('an answer is complete', () => {
     ['with its header, where the Content-Length is 0', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', good(200, '')],
     ['with its header, where the status has no body', 'HTTP/1.1 204 No Content\r\nX: y\r\n\r\n', good(204, '')],
     ['without a reason', 'HTTP/1.1 200\r\n\r\nx', good(200, 'x')],
-    ['after interim answers', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nx', good(200, 'x')],
+    [
+      'after interim answers',
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nx',
+      good(200, 'x'),
+    ],
     [
       'after its last chunk',
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1;name="a"\r\n!\r\n0\r\nX-Sum: 1\r\n\r\nmore',
@@ -57,18 +70,46 @@ describe('an answer is refused', () => {
     ['with a blank before the colon', 'HTTP/1.1 200 OK\r\nServer : x\r\n\r\n', /line of the header/],
     ['with a folded line', 'HTTP/1.1 200 OK\r\nServer: x\r\n y\r\n\r\n', /line of the header/],
     ['with a line feed within a line', 'HTTP/1.1 200 OK\r\nServer: x\nY: z\r\n\r\n', /line of the header/],
-    ['with two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx', 'the header has two different Content-Length'],
+    [
+      'with two lengths',
+      'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx',
+      'the header has two different Content-Length',
+    ],
     ['with a length that is none', 'HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\nx', /no number of bytes: '\+1'/],
     ['with a length and chunks', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', /both/],
-    ['with an encoding that is unknown', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n', "the transfer encoding is unknown: 'gzip, chunked'"],
+    [
+      'with an encoding that is unknown',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n',
+      "the transfer encoding is unknown: 'gzip, chunked'",
+    ],
     ['of HTTP/1.0 with chunks', 'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', /HTTP\/1\.0/],
     ['that switches protocols', 'HTTP/1.1 101 Switching\r\n\r\n', 'the server switches to another protocol'],
-    ['that is shorter than its length', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello', 'the connection ended 4 bytes before the end of the body'],
-    ['whose last chunk is missing', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n', 'the connection ended before the last chunk of the body'],
-    ['whose chunk has no size', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n', "the size of a chunk of the body is not valid: 'x'"],
-    ['whose chunk is too long', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxx\r\n0\r\n\r\n', 'a chunk of the body is longer than its size says'],
+    [
+      'that is shorter than its length',
+      'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello',
+      'the connection ended 4 bytes before the end of the body',
+    ],
+    [
+      'whose last chunk is missing',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n',
+      'the connection ended before the last chunk of the body',
+    ],
+    [
+      'whose chunk has no size',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n',
+      "the size of a chunk of the body is not valid: 'x'",
+    ],
+    [
+      'whose chunk is too long',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxx\r\n0\r\n\r\n',
+      'a chunk of the body is longer than its size says',
+    ],
     ['whose chunks have bare line feeds', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\nx\r\n0\r\n\r\n', /LF alone/],
-    ['whose trailer is none', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n???\r\n\r\n', "a line of the trailer is not valid: '???'"],
+    [
+      'whose trailer is none',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n???\r\n\r\n',
+      "a line of the trailer is not valid: '???'",
+    ],
   ]
   test.each(cases)('%s', (_, bytes, problem) => {
     const whole = read([bytes])
@@ -77,8 +118,12 @@ describe('an answer is refused', () => {
   })
 
   test('that is longer than the limit', () => {
-    expect(read(['HTTP/1.0 200 OK\r\n\r\n', 'x'.repeat(100), 'x'.repeat(100)], { limit: 200 }).problem).toBe('the answer is longer than 200 bytes')
-    expect(read(['HTTP/1.0 200 OK\r\n', ...Array.from({ length: 70_000 }, () => 'X: y\r\n')], { limit: 1e6 }).problem).toBe('the header is longer than 65536 bytes')
+    expect(read(['HTTP/1.0 200 OK\r\n\r\n', 'x'.repeat(100), 'x'.repeat(100)], { limit: 200 }).problem).toBe(
+      'the answer is longer than 200 bytes',
+    )
+    expect(read(['HTTP/1.0 200 OK\r\n', ...Array.from({ length: 70_000 }, () => 'X: y\r\n')], { limit: 1e6 }).problem).toBe(
+      'the header is longer than 65536 bytes',
+    )
     expect(read(['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;', 'x'.repeat(5_000)]).problem).toMatch(/too long/)
   })
 
@@ -106,12 +151,24 @@ interface Generated {
   raw: string
 }
 
-const generated: fc.Arbitrary<Generated> = fc.record({ status: fc.integer({ min: 200, max: 599 }).filter((status) => status !== 204 && status !== 304), headers, chunks: fc.array(body, { maxLength: 4 }), framing: fc.constantFrom('length', 'chunked', 'end') })
+const generated: fc.Arbitrary<Generated> = fc
+  .record({
+    status: fc.integer({ min: 200, max: 599 }).filter((status) => status !== 204 && status !== 304),
+    headers,
+    chunks: fc.array(body, { maxLength: 4 }),
+    framing: fc.constantFrom('length', 'chunked', 'end'),
+  })
   .map(({ status, headers, chunks, framing }) => {
     const content = Buffer.concat(chunks)
-    const raw = framing !== 'chunked'
-      ? content
-      : Buffer.concat([...chunks.filter(({ length }) => length > 0).flatMap((chunk) => [Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n')]), Buffer.from('0\r\n\r\n')])
+    const raw =
+      framing !== 'chunked'
+        ? content
+        : Buffer.concat([
+            ...chunks
+              .filter(({ length }) => length > 0)
+              .flatMap((chunk) => [Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n')]),
+            Buffer.from('0\r\n\r\n'),
+          ])
     const frame = { length: `Content-Length: ${content.length}\r\n`, chunked: 'Transfer-Encoding: chunked\r\n', end: '' }[framing]
     const head = `HTTP/1.1 ${status} Reason\r\n${headers.map(([name, text]) => `${name}: ${text}\r\n`).join('')}${frame}\r\n`
     return { bytes: Buffer.concat([Buffer.from(head), raw]), status, content: content.toString('latin1'), raw: raw.toString('latin1') }
@@ -125,13 +182,23 @@ describe('whatever comes', () => {
   })
 
   test('a damaged answer is judged alike in whatever pieces it comes, and is either done or has a problem', () => {
-    fc.assert(fc.property(generated, fc.nat(), fc.uint8Array({ maxLength: 3 }), fc.nat(3), fc.array(fc.nat(), { maxLength: 12 }), ({ bytes }, at, inserted, dropped, places) => {
-      const place = at % (bytes.length + 1)
-      const damaged = Buffer.concat([bytes.subarray(0, place), inserted, bytes.subarray(place + dropped)])
-      const whole = read([damaged])
-      expect(whole.done).toBe(whole.problem === '')
-      expect(read(cut(damaged, places)).done).toBe(whole.done)
-    }), { numRuns: 1000 })
+    fc.assert(
+      fc.property(
+        generated,
+        fc.nat(),
+        fc.uint8Array({ maxLength: 3 }),
+        fc.nat(3),
+        fc.array(fc.nat(), { maxLength: 12 }),
+        ({ bytes }, at, inserted, dropped, places) => {
+          const place = at % (bytes.length + 1)
+          const damaged = Buffer.concat([bytes.subarray(0, place), inserted, bytes.subarray(place + dropped)])
+          const whole = read([damaged])
+          expect(whole.done).toBe(whole.problem === '')
+          expect(read(cut(damaged, places)).done).toBe(whole.done)
+        },
+      ),
+      { numRuns: 1000 },
+    )
   })
 
   test('any bytes at all are either an answer or a problem', () => {

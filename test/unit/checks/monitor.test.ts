@@ -79,7 +79,9 @@ test('nothing is told of a destination that is as it was thought to be', async (
 
 test('a new destination is up until the first answer, which decides', async () => {
   status['/'] = 503
-  told.monitor.update({ set: [destination('a', [get('/', { failures: 100 })]), destination('b', [get('/', { failures: 100 })], { initially: 'up' })] })
+  told.monitor.update({
+    set: [destination('a', [get('/', { failures: 100 })]), destination('b', [get('/', { failures: 100 })], { initially: 'up' })],
+  })
   expect(await told.changed(1)).toEqual(['a down 1'])
   expect(told.changes[0].answers).toBe(1)
   delete status['/']
@@ -104,7 +106,10 @@ test('of several checks all must be good', async () => {
   status['/one'] = 500
   expect(await told.changed(1)).toEqual(['a down 1'])
   status['/two'] = 500
-  await until(() => Promise.resolve(told.monitor.status().destinations[0].checks.map(({ health }) => health)), (all) => all.every((health) => health === 'down'))
+  await until(
+    () => Promise.resolve(told.monitor.status().destinations[0].checks.map(({ health }) => health)),
+    (all) => all.every((health) => health === 'down'),
+  )
   delete status['/one']
   await until(() => Promise.resolve(told.monitor.status().destinations[0].checks[0].health), (health) => health === 'up')
   expect(told.changes).toHaveLength(1)
@@ -115,7 +120,15 @@ test('of several checks all must be good', async () => {
 test('the same check of the same target runs once, whoever asks, and everybody is told in one message', async () => {
   const ids = Array.from({ length: 10 }, (_, n) => `service ${n}`)
   // The order of properties makes no other check of it.
-  told.monitor.update({ set: ids.map((id, n) => destination(id, [n % 2 ? get('/') : { warmup: 0, timeout: 5, retryInterval: 0.02, interval: 0.03, urls: [{ path: '/' }], type: 'http' }], { initially: 'up' })) })
+  told.monitor.update({
+    set: ids.map((id, n) =>
+      destination(
+        id,
+        [n % 2 ? get('/') : { warmup: 0, timeout: 5, retryInterval: 0.02, interval: 0.03, urls: [{ path: '/' }], type: 'http' }],
+        { initially: 'up' },
+      ),
+    ),
+  })
   await told.answered(3)
   expect(told.monitor.status().counts.checks).toBe(1)
   expect(server.requests.length).toBeLessThanOrEqual(5)
@@ -126,7 +139,14 @@ test('the same check of the same target runs once, whoever asks, and everybody i
 })
 
 test('another target, or another question, is another check', () => {
-  told.monitor.update({ set: [destination('a', [get('/')]), destination('b', [get('/')], { port: 9 }), destination('c', [get('/other')]), destination('d', [get('/', { failures: 9 })])] })
+  told.monitor.update({
+    set: [
+      destination('a', [get('/')]),
+      destination('b', [get('/')], { port: 9 }),
+      destination('c', [get('/other')]),
+      destination('d', [get('/', { failures: 9 })]),
+    ],
+  })
   expect(told.monitor.status().counts.checks).toBe(4)
 })
 
@@ -181,7 +201,10 @@ test('what could not be tried changes nothing, and is told once, and once when i
   await until(() => Promise.resolve(told.monitor.status().counts.untried), (untried) => untried > 5)
   expect(told.changes).toEqual([])
   expect(told.troubles).toEqual([{ ids: ['a', 'b'], check: 'TCP connection', words: expect.stringMatching(/EADDRNOTAVAIL/) as string }])
-  expect(told.monitor.status(['a']).destinations[0]).toMatchObject({ up: true, checks: [{ health: 'undecided', trouble: expect.stringMatching(/EADDRNOTAVAIL/) as string }] })
+  expect(told.monitor.status(['a']).destinations[0]).toMatchObject({
+    up: true,
+    checks: [{ health: 'undecided', trouble: expect.stringMatching(/EADDRNOTAVAIL/) as string }],
+  })
   // What is missing appears: here the file of a user's certificate.
   const ca = join(folder, 'ca.pem')
   told.monitor.update({ set: [destination('c', [{ type: 'tls', tls: { authorities: ca }, ...quick, timeout: 0.1 }])], removed: ['a', 'b'] })
@@ -193,7 +216,12 @@ test('what could not be tried changes nothing, and is told once, and once when i
 
 test('each bad answer is told where that is wanted, and only there', async () => {
   status['/'] = 503
-  told.monitor.update({ set: [destination('a', [get('/', { logEachFailure: true })], { initially: 'down' }), destination('b', [get('/')], { initially: 'down' })] })
+  told.monitor.update({
+    set: [
+      destination('a', [get('/', { logEachFailure: true })], { initially: 'down' }),
+      destination('b', [get('/')], { initially: 'down' }),
+    ],
+  })
   await until(() => Promise.resolve(told.failures.length), (count) => count >= 3)
   expect(new Set(told.failures.map(({ id, check, words }) => `${id}: ${check}: ${words}`))).toEqual(new Set(['a: GET /: GET / answered 503']))
 })
@@ -239,7 +267,12 @@ test('the status says of each check what it is, since when, how the last answer 
   told.monitor.update({ set: [destination('a', [get('/')]), destination('b', [])] })
   await told.answered(3)
   const { destinations: [a, b], counts } = told.monitor.status()
-  expect(a).toMatchObject({ id: 'a', up: true, weight: 1, checks: [{ check: 'GET /', health: 'up', last: { outcome: 'good', words: 'GET / answered 200' } }] })
+  expect(a).toMatchObject({
+    id: 'a',
+    up: true,
+    weight: 1,
+    checks: [{ check: 'GET /', health: 'up', last: { outcome: 'good', words: 'GET / answered 200' } }],
+  })
   expect(a.checks[0].since).toBeGreaterThanOrEqual(begin)
   expect(a.checks[0].last!.row).toBeGreaterThanOrEqual(3)
   expect(a.checks[0].lastGood).toBeGreaterThan(0)

@@ -32,7 +32,10 @@ const lives = (pid: number): boolean => {
 describe('a script check', () => {
   test('is good with status 0 and bad with any other, and tells what was printed', async () => {
     expect(await shell('exit 0')).toMatchObject({ outcome: 'good', check: '/bin/sh', words: 'the program ended with status 0' })
-    expect(await shell('echo the disk is full; echo really >&2; exit 3')).toMatchObject({ outcome: 'bad', words: 'the program ended with status 3: the disk is full really' })
+    expect(await shell('echo the disk is full; echo really >&2; exit 3')).toMatchObject({
+      outcome: 'bad',
+      words: 'the program ended with status 3: the disk is full really',
+    })
     expect((await shell('exit 0')).weight).toBeUndefined()
   })
 
@@ -42,11 +45,18 @@ describe('a script check', () => {
     expect((await ask(0)).weight).toBeUndefined()
     expect(await ask(1)).toMatchObject({ outcome: 'bad', words: 'the program ended with status 1' })
     expect(await ask(2)).toMatchObject({ outcome: 'good', weight: { rule: 'set', value: 0 } })
-    expect(await ask(255)).toMatchObject({ outcome: 'good', weight: { rule: 'set', value: 253 }, words: 'the program ended with status 255: weight 253' })
+    expect(await ask(255)).toMatchObject({
+      outcome: 'good',
+      weight: { rule: 'set', value: 253 },
+      words: 'the program ended with status 255: weight 253',
+    })
   })
 
   test('hands arguments over as they are, without a shell', async () => {
-    expect(await check(nowhere, { type: 'script', command: ['/bin/echo', '$HOME; exit 3', '*'] })).toMatchObject({ outcome: 'good', words: 'the program ended with status 0: $HOME; exit 3 *' })
+    expect(await check(nowhere, { type: 'script', command: ['/bin/echo', '$HOME; exit 3', '*'] })).toMatchObject({
+      outcome: 'good',
+      words: 'the program ended with status 0: $HOME; exit 3 *',
+    })
   })
 
   test('is bad when a signal ended the program', async () => {
@@ -56,13 +66,22 @@ describe('a script check', () => {
   test('is bad when the program cannot be started', async () => {
     const file = join(folder, 'not-executable')
     writeFileSync(file, '#!/bin/sh\n')
-    expect(await check(nowhere, { type: 'script', command: ['/no/such/program'] })).toMatchObject({ outcome: 'bad', words: '/no/such/program could not be started: no such file or directory (ENOENT)' })
-    expect(await check(nowhere, { type: 'script', command: [file] })).toMatchObject({ outcome: 'bad', words: expect.stringMatching(/permission denied \(EACCES\)$/) as string })
+    expect(await check(nowhere, { type: 'script', command: ['/no/such/program'] })).toMatchObject({
+      outcome: 'bad',
+      words: '/no/such/program could not be started: no such file or directory (ENOENT)',
+    })
+    expect(await check(nowhere, { type: 'script', command: [file] })).toMatchObject({
+      outcome: 'bad',
+      words: expect.stringMatching(/permission denied \(EACCES\)$/) as string,
+    })
   })
 
   test('is ended when its time is over, with everything that it started', async () => {
     const answer = await shell('sleep 1000 & echo $!; echo $$; wait', { timeout: 0.3 })
-    expect(answer).toMatchObject({ outcome: 'bad', words: expect.stringMatching(/^the program did not end within 0\.3 s: \d+ \d+$/) as string })
+    expect(answer).toMatchObject({
+      outcome: 'bad',
+      words: expect.stringMatching(/^the program did not end within 0\.3 s: \d+ \d+$/) as string,
+    })
     for (const pid of answer.words.split(': ')[1].split(' ').map(Number)) await until(() => Promise.resolve(lives(pid)), (alive) => !alive)
   })
 
@@ -94,17 +113,27 @@ describe('a script check', () => {
   })
 
   test('has the environment of the director without what changes how programs are loaded', () => {
-    expect(environment({ PATH: '/bin', IFS: 'x', LD_PRELOAD: 'y', LD_LIBRARY_PATH: 'z', LDAP: 'kept' })).toEqual({ PATH: '/bin', LDAP: 'kept' })
+    expect(environment({ PATH: '/bin', IFS: 'x', LD_PRELOAD: 'y', LD_LIBRARY_PATH: 'z', LDAP: 'kept' })).toEqual({
+      PATH: '/bin',
+      LDAP: 'kept',
+    })
   })
 
   test.runIf(process.getuid!() === 0)('runs as the user and the group that it names', async () => {
     expect(await shell('id -u; id -g', { user: 'nobody' })).toMatchObject({ words: expect.stringMatching(/: 65534 65534$/) as string })
-    expect(await shell('id -u; id -g', { user: 'nobody', group: 'daemon' })).toMatchObject({ words: expect.stringMatching(/: 65534 1$/) as string })
-    expect(await shell('id -u; id -g', { user: '12345', group: '12' })).toMatchObject({ words: expect.stringMatching(/: 12345 12$/) as string })
+    expect(await shell('id -u; id -g', { user: 'nobody', group: 'daemon' })).toMatchObject({
+      words: expect.stringMatching(/: 65534 1$/) as string,
+    })
+    expect(await shell('id -u; id -g', { user: '12345', group: '12' })).toMatchObject({
+      words: expect.stringMatching(/: 12345 12$/) as string,
+    })
   })
 
   test('could not be tried as a user that is not there', async () => {
-    expect(await shell('exit 0', { user: 'no-such-user' })).toMatchObject({ outcome: 'untried', words: "it could not be tried: there is no user 'no-such-user' in /etc/passwd" })
+    expect(await shell('exit 0', { user: 'no-such-user' })).toMatchObject({
+      outcome: 'untried',
+      words: "it could not be tried: there is no user 'no-such-user' in /etc/passwd",
+    })
   })
 })
 
@@ -150,7 +179,10 @@ describe('a file check', () => {
   test('with a factor adds to the weight', async () => {
     expect(await ask('3', { factor: -2 })).toMatchObject({ outcome: 'good', weight: { rule: 'add', value: -6 } })
     expect(await ask('0', { factor: 5 })).toMatchObject({ outcome: 'good', weight: { rule: 'add', value: 0 } })
-    expect(await ask('2147483647', { factor: -2 })).toMatchObject({ outcome: 'bad', words: 'the file says 2147483647: the weight falls by 4294967294' })
+    expect(await ask('2147483647', { factor: -2 })).toMatchObject({
+      outcome: 'bad',
+      words: 'the file says 2147483647: the weight falls by 4294967294',
+    })
   })
 
   test('takes a file that is missing, or has no number, for 0', async () => {
@@ -165,6 +197,8 @@ describe('a file check', () => {
   })
 
   test('reads numbers as C does', () => {
-    expect(['12', ' -12 x', '+7', '0x1F', '010', '0', '08', '1e3', '', '-', '-0'].map(numberIn)).toEqual([12, -12, 7, 31, 8, 0, 0, 1, 0, 0, 0])
+    expect(['12', ' -12 x', '+7', '0x1F', '010', '0', '08', '1e3', '', '-', '-0'].map(numberIn)).toEqual([
+      12, -12, 7, 31, 8, 0, 0, 1, 0, 0, 0,
+    ])
   })
 })

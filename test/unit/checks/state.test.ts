@@ -23,7 +23,14 @@ test('up becomes down after the failures in a row, and down up after the success
 
 test('an answer says whether it changed anything', () => {
   const verdict = new Verdict()
-  expect([...'+++--+'].map((answer) => verdict.record(answer === '+', { failures: 2, successes: 1 }))).toEqual([true, false, false, false, true, true])
+  expect([...'+++--+'].map((answer) => verdict.record(answer === '+', { failures: 2, successes: 1 }))).toEqual([
+    true,
+    false,
+    false,
+    false,
+    true,
+    true,
+  ])
   expect(verdict.row).toBe(1)
 })
 

@@ -24,7 +24,23 @@ function sign(name: string, subject: string, alternative: string, days: readonly
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'checks-tls-'))
-  openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', 'ca.key', '-out', 'ca.crt', '-subj', '/CN=authority', '-days', '2')
+  openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-keyout',
+    'ca.key',
+    '-out',
+    'ca.crt',
+    '-subj',
+    '/CN=authority',
+    '-days',
+    '2',
+  )
   sign('server', 'www.example', 'DNS:www.example,IP:127.0.0.1')
   sign('named', 'www.example', 'DNS:www.example')
   sign('client', 'director', 'DNS:director')
@@ -50,22 +66,37 @@ describe('over TLS', () => {
   }
 
   test('a certificate of an authority that is trusted is good', async () => {
-    expect(await both(keys('server'), { authorities: path('ca.crt') })).toMatchObject({ outcome: 'good', words: 'the TLS handshake was done with TLSv1.3' })
+    expect(await both(keys('server'), { authorities: path('ca.crt') })).toMatchObject({
+      outcome: 'good',
+      words: 'the TLS handshake was done with TLSv1.3',
+    })
   })
 
   test('a certificate of another authority is bad, unless it is not verified', async () => {
-    expect(await both(keys('server'))).toMatchObject({ outcome: 'bad', words: expect.stringMatching(/^the certificate is not valid: .*UNABLE_TO/) as string })
+    expect(await both(keys('server'))).toMatchObject({
+      outcome: 'bad',
+      words: expect.stringMatching(/^the certificate is not valid: .*UNABLE_TO/) as string,
+    })
     expect(await both(keys('server'), { verify: false })).toMatchObject({ outcome: 'good' })
   })
 
   test('a certificate that has expired is bad', async () => {
-    expect(await both(keys('expired'), { authorities: path('ca.crt') })).toMatchObject({ outcome: 'bad', words: 'the certificate is not valid: certificate has expired (CERT_HAS_EXPIRED)' })
+    expect(await both(keys('expired'), { authorities: path('ca.crt') })).toMatchObject({
+      outcome: 'bad',
+      words: 'the certificate is not valid: certificate has expired (CERT_HAS_EXPIRED)',
+    })
   })
 
   test('a certificate has to be for the address, or for the name that is asked for', async () => {
-    expect(await both(keys('named'), { authorities: path('ca.crt') })).toMatchObject({ outcome: 'bad', words: expect.stringMatching(/^the certificate is for another name: /) as string })
+    expect(await both(keys('named'), { authorities: path('ca.crt') })).toMatchObject({
+      outcome: 'bad',
+      words: expect.stringMatching(/^the certificate is for another name: /) as string,
+    })
     expect(await both(keys('named'), { authorities: path('ca.crt'), serverName: 'www.example' })).toMatchObject({ outcome: 'good' })
-    expect(await both(keys('named'), { authorities: path('ca.crt'), serverName: 'mail.example' })).toMatchObject({ outcome: 'bad', words: expect.stringMatching(/mail\.example/) as string })
+    expect(await both(keys('named'), { authorities: path('ca.crt'), serverName: 'mail.example' })).toMatchObject({
+      outcome: 'bad',
+      words: expect.stringMatching(/mail\.example/) as string,
+    })
   })
 
   test('the name is sent to the server, and none without one', async () => {
@@ -81,7 +112,9 @@ describe('over TLS', () => {
     const wants = { ...keys('server'), ca: file('ca.crt'), requestCert: true, rejectUnauthorized: true }
     await using server = await tlsServer(wants, (socket) => socket.on('error', () => undefined).on('data', () => socket.end(page)))
     const ask = (tls: TlsOptions) => check(server, { type: 'http', tls, urls: [{ path: '/' }] })
-    expect(await ask({ authorities: path('ca.crt'), certificate: path('client.crt'), key: path('client.key') })).toMatchObject({ outcome: 'good' })
+    expect(await ask({ authorities: path('ca.crt'), certificate: path('client.crt'), key: path('client.key') })).toMatchObject({
+      outcome: 'good',
+    })
     expect(await ask({ authorities: path('ca.crt') })).toMatchObject({ outcome: 'bad' })
   })
 
@@ -94,9 +127,21 @@ describe('over TLS', () => {
   })
 
   test.each([
-    ['speaks without TLS', () => tcpServer((socket) => socket.write('HTTP/1.0 200 OK\r\n\r\nhello hello hello')), /^the TLS handshake failed: /],
-    ['hangs up', () => tcpServer((socket) => socket.once('data', () => socket.end())), /^the connection was closed during the TLS handshake$/],
-    ['resets the connection', () => tcpServer((socket) => socket.once('data', () => socket.resetAndDestroy())), /^the connection was closed during the TLS handshake$/],
+    [
+      'speaks without TLS',
+      () => tcpServer((socket) => socket.write('HTTP/1.0 200 OK\r\n\r\nhello hello hello')),
+      /^the TLS handshake failed: /,
+    ],
+    [
+      'hangs up',
+      () => tcpServer((socket) => socket.once('data', () => socket.end())),
+      /^the connection was closed during the TLS handshake$/,
+    ],
+    [
+      'resets the connection',
+      () => tcpServer((socket) => socket.once('data', () => socket.resetAndDestroy())),
+      /^the connection was closed during the TLS handshake$/,
+    ],
     ['says nothing', () => tcpServer(), /^no TLS session within 0\.3 s$/],
   ])('a server is bad that %s', async (_, make, words) => {
     await using server = await make()
@@ -106,7 +151,9 @@ describe('over TLS', () => {
   })
 
   test('an answer is read to its end however it comes, and a page that hangs is told', async () => {
-    await using server = await tlsServer(keys('server'), (socket) => socket.once('data', () => socket.write('HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\nhello')))
+    await using server = await tlsServer(keys('server'), (socket) =>
+      socket.once('data', () => socket.write('HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\nhello')),
+    )
     const answer = await check(server, { type: 'http', tls: { verify: false }, urls: [{ path: '/' }], timeout: 0.3 })
     expect(answer).toMatchObject({ outcome: 'bad', words: 'GET /: no complete answer within 0.3 s' })
   })

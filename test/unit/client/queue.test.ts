@@ -381,7 +381,10 @@ describe('a batch', () => {
     const failed = batch(operations(1, 2)).catch((error: unknown) => error)
     await turn()
     kernel.answer([{ outcome: 2, cause: 90 }, { outcome: 2, cause: 90 }])
-    expect(await failed).toMatchObject({ message: expect.stringMatching(/^2 of 2 operations were not carried out: addService: not sent, .*sendBuffer/) as string, result: { notSent: 2, cause: { code: 'EMSGSIZE' } } })
+    expect(await failed).toMatchObject({
+      message: expect.stringMatching(/^2 of 2 operations were not carried out: addService: not sent, .*sendBuffer/) as string,
+      result: { notSent: 2, cause: { code: 'EMSGSIZE' } },
+    })
   })
 
   const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const

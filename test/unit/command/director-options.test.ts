@@ -18,9 +18,22 @@ function refusal(line: string): string {
 
 describe('the command line of a director', () => {
   test('says what to do', () => {
-    expect(read('--keepalived a.conf')).toEqual({ source: { type: 'keepalived', file: 'a.conf' }, follow: false, prune: false, removeOnExit: false, log: 'text' })
+    expect(read('--keepalived a.conf')).toEqual({
+      source: { type: 'keepalived', file: 'a.conf' },
+      follow: false,
+      prune: false,
+      removeOnExit: false,
+      log: 'text',
+    })
     expect(read('--config a.json --follow --prune --drain 2.5 --remove-on-exit --log json --netns x --scripts /etc/scripts')).toEqual({
-      source: { type: 'json', file: 'a.json' }, follow: true, prune: true, drain: 2.5, removeOnExit: true, log: 'json', netns: 'x', scripts: '/etc/scripts',
+      source: { type: 'json', file: 'a.json' },
+      follow: true,
+      prune: true,
+      drain: 2.5,
+      removeOnExit: true,
+      log: 'json',
+      netns: 'x',
+      scripts: '/etc/scripts',
     })
     expect(read('--config a.json --check --strict --json').check).toEqual({ strict: true, json: true })
   })
@@ -35,8 +48,12 @@ describe('the command line of a director', () => {
 
   test('names what is its own, in several words or with commas', () => {
     expect(read('--config a --own 10.0.0.0/8 tcp:192.0.2.1:80-90 [2001:db8::/32]:443,fd00::/8 --own fwmark:1-9 fwmark:12').owns).toEqual([
-      { address: '10.0.0.0/8' }, { protocol: 'tcp', address: '192.0.2.1', port: [80, 90] }, { address: '2001:db8::/32', port: 443 }, { address: 'fd00::/8' },
-      { fwmark: [1, 9] }, { fwmark: 12 },
+      { address: '10.0.0.0/8' },
+      { protocol: 'tcp', address: '192.0.2.1', port: [80, 90] },
+      { address: '2001:db8::/32', port: 443 },
+      { address: 'fd00::/8' },
+      { fwmark: [1, 9] },
+      { fwmark: 12 },
     ])
   })
 
@@ -71,7 +88,9 @@ describe('a director', () => {
     const now = Date.now()
     expect(illness({ inForce: true, looked: now }, 10)).toBeUndefined()
     expect(illness({ inForce: true, looked: now - 29_000 }, 10)).toBeUndefined()
-    expect(illness({ inForce: true, looked: now - 31_000 }, 10, { message: 'permission denied', at: now })).toMatch(/^the last look at the table was 31\.\d s ago, .*: permission denied$/)
+    expect(illness({ inForce: true, looked: now - 31_000 }, 10, { message: 'permission denied', at: now })).toMatch(
+      /^the last look at the table was 31\.\d s ago, .*: permission denied$/,
+    )
     expect(illness({ inForce: false }, 10)).toBe('no configuration is in force yet')
   })
 
@@ -79,10 +98,14 @@ describe('a director', () => {
     const service = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
     const check = { type: 'script' as const, command: ['/usr/bin/true'] }
     const program = { command: ['/nowhere/notify', 'x'] }
-    const configuration = { services: [{ ...service, onQuorumLost: program, destinations: [{ address: '10.0.0.2', port: 80, checks: [check], onUp: program }] }] }
+    const configuration = {
+      services: [{ ...service, onQuorumLost: program, destinations: [{ address: '10.0.0.2', port: 80, checks: [check], onUp: program }] }],
+    }
     const told = (folder?: string): string[] => programDiagnostics(configuration, folder, ['a.json']).map(({ message }) => message)
     expect(told()).toEqual([expect.stringMatching(/^services\[0\]\.onQuorumLost\.command\[0\] is refused: .*\/nowhere/)])
-    expect(told('/usr/bin')).toContainEqual('services[0].onQuorumLost.command[0] is refused: /nowhere/notify is not in /usr/bin, where --scripts says that programs are')
+    expect(told('/usr/bin')).toContainEqual(
+      'services[0].onQuorumLost.command[0] is refused: /nowhere/notify is not in /usr/bin, where --scripts says that programs are',
+    )
     expect(told('/usr/lib').filter((message) => message.includes('/usr/bin/true is not in'))).toHaveLength(1)
   })
 })

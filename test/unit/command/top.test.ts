@@ -98,7 +98,12 @@ describe('the screen', () => {
   const services = looks(tableOf(0n), tableOf(4_000_000n))[1]
 
   test('has the busiest first, services and destinations within them', () => {
-    expect(tableLines(services, 'bytes', 100).map((line) => line.trim().split(/ +/)[0] + line.trim().split(/ +/)[1])).toEqual(['TCP10.0.0.1:80', '->10.0.0.3:80', '->10.0.0.2:80', 'FWM7'])
+    expect(tableLines(services, 'bytes', 100).map((line) => line.trim().split(/ +/)[0] + line.trim().split(/ +/)[1])).toEqual([
+      'TCP10.0.0.1:80',
+      '->10.0.0.3:80',
+      '->10.0.0.2:80',
+      'FWM7',
+    ])
     expect(tableLines(services, 'name', 100)[0]).toMatch(/^FWM 7 rr/)
   })
 

@@ -1,6 +1,12 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
-import { checkConfiguration, configurationMistakes, configurationSchema, defaults, shapeMistakes } from '../../../lib/configuration/index.js'
+import {
+  checkConfiguration,
+  configurationMistakes,
+  configurationSchema,
+  defaults,
+  shapeMistakes,
+} from '../../../lib/configuration/index.js'
 import { RECORDS } from '../../../lib/configuration/table.js'
 import { Random } from '../../kernel/rules-random.js'
 import { docComments } from './support/descriptions.js'
@@ -22,7 +28,8 @@ test('every type and property of the schema says what it is', () => {
 })
 
 test('a default is one that its doc comment names', () => {
-  const words = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value)).replaceAll(/[, ]/g, '').toLowerCase()
+  const words = (value: unknown): string =>
+    (typeof value === 'string' ? value : JSON.stringify(value)).replaceAll(/[, ]/g, '').toLowerCase()
   const own = Object.entries(defaults).filter(([type]) => !['Tunnel', 'Persistence', 'Daemon'].includes(type))
   for (const [type, ones] of own) {
     for (const [name, value] of Object.entries(ones)) {

@@ -5,7 +5,18 @@ import { join } from 'node:path'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Ipvs } from 'ipvs'
-import { Director, type Check, type DestinationChange, type DirectedDestination, type DirectorConfiguration, type DirectorEvents, type DirectorOptions, type Drained, type ProgramEnd, type QuorumChange } from 'ipvs/director'
+import {
+  Director,
+  type Check,
+  type DestinationChange,
+  type DirectedDestination,
+  type DirectorConfiguration,
+  type DirectorEvents,
+  type DirectorOptions,
+  type Drained,
+  type ProgramEnd,
+  type QuorumChange,
+} from 'ipvs/director'
 import { refusal } from '../../support/errors.js'
 import { TestKernel } from '../../support/test-kernel.js'
 import { until } from '../../support/until.js'
@@ -48,9 +59,16 @@ function direct(options: Omit<DirectorOptions, 'ipvs'>): Director {
   return director
 }
 
-const real = (n: number, extra: Partial<DirectedDestination> = {}): DirectedDestination => ({ address: '127.0.0.1', port: servers[n].port, forward: 'nat', ...extra })
-const service = (destinations: DirectedDestination[], extra: Partial<DirectorConfiguration['services'][number]> = {}): DirectorConfiguration =>
-  ({ services: [{ ...web, checks: [check], destinations, ...extra }] })
+const real = (n: number, extra: Partial<DirectedDestination> = {}): DirectedDestination => ({
+  address: '127.0.0.1',
+  port: servers[n].port,
+  forward: 'nat',
+  ...extra,
+})
+const service = (
+  destinations: DirectedDestination[],
+  extra: Partial<DirectorConfiguration['services'][number]> = {},
+): DirectorConfiguration => ({ services: [{ ...web, checks: [check], destinations, ...extra }] })
 
 /** The table as text, with the servers by their numbers: 'tcp 10.0.0.1:80 0=1 1=1'. */
 function table(): string[] {
@@ -64,7 +82,12 @@ function table(): string[] {
   }).sort()
 }
 
-const becomes = (...lines: string[]): Promise<string[]> => until(() => Promise.resolve(table()), (now) => JSON.stringify(now) === JSON.stringify(lines), 5)
+const becomes = (...lines: string[]): Promise<string[]> =>
+  until(
+    () => Promise.resolve(table()),
+    (now) => JSON.stringify(now) === JSON.stringify(lines),
+    5,
+  )
 
 /** Everything of one event that a director has told. */
 function told<Name extends keyof DirectorEvents>(director: Director, name: Name): DirectorEvents[Name][0][] {
@@ -97,7 +120,16 @@ describe('a director', () => {
     await answers(director, 3)
     servers[1].isWell = false
     await becomes('tcp 10.0.0.1:80 0=1')
-    expect(downs).toMatchObject([{ service: web, destination: { address: '127.0.0.1', port: servers[1].port }, up: false, check: 'GET /', words: 'GET / answered 503', answers: 2 } satisfies Partial<DestinationChange>])
+    expect(downs).toMatchObject([
+      {
+        service: web,
+        destination: { address: '127.0.0.1', port: servers[1].port },
+        up: false,
+        check: 'GET /',
+        words: 'GET / answered 503',
+        answers: 2,
+      } satisfies Partial<DestinationChange>,
+    ])
     expect(director.status().services[0].destinations).toMatchObject([{ up: true, weight: 1 }, { up: false, words: 'GET / answered 503' }])
     servers[1].isWell = true
     await becomes('tcp 10.0.0.1:80 0=1 1=1')
@@ -106,7 +138,11 @@ describe('a director', () => {
 
   test('reads and changes the one service that a decision is about, however many there are', async () => {
     const others = Array.from({ length: 100 }, (_, i) => ({ ...web, port: 1000 + i, destinations: [sorry] }))
-    const director = direct({ configuration: { services: [...service([real(0), real(1)]).services, ...others] }, interval: 1000, drain: false })
+    const director = direct({
+      configuration: { services: [...service([real(0), real(1)]).services, ...others] },
+      interval: 1000,
+      drain: false,
+    })
     await director.inForce()
     await once(director, 'settled')
     const listed: boolean[] = []
@@ -132,7 +168,9 @@ describe('a director', () => {
     servers[1].isWell = true
     await becomes('tcp 10.0.0.1:80 0=1 1=1')
     expect(seen.at(-1)).toBe('delDest')
-    expect(quorums).toEqual([true, false, true].map((reached): QuorumChange => ({ service: web, reached, weight: reached ? 2 : 1, quorum: 2 })))
+    expect(quorums).toEqual(
+      [true, false, true].map((reached): QuorumChange => ({ service: web, reached, weight: reached ? 2 : 1, quorum: 2 })),
+    )
   })
 
   test('keeps the last ones where it is told to, when all seem to be down', async () => {
@@ -192,7 +230,9 @@ describe('at the start', () => {
     await ipvs.addDestination(web, { ...real(1), weight: 0 })
     kernel.count(web, real(1), { active: 1 })
     // The answers take their time: nothing is known of anybody for now.
-    const director = direct({ configuration: service([real(0), real(1), real(2)], { checks: [{ ...check, interval: 60, warmup: 60, failures: 2 }] }) })
+    const director = direct({
+      configuration: service([real(0), real(1), real(2)], { checks: [{ ...check, interval: 60, warmup: 60, failures: 2 }] }),
+    })
     await director.inForce()
     // Number 1 keeps its connection.
     expect(table()).toEqual(['tcp 10.0.0.1:80 0=1 1=0'])
@@ -214,7 +254,14 @@ describe('at the start', () => {
 
   test('a new service is up before any answer, or down where startDown says so', async () => {
     const late = { ...check, warmup: 60, interval: 60 }
-    const director = direct({ configuration: { services: [...service([real(0)], { checks: [late] }).services, ...service([real(1)], { checks: [late], startDown: true, port: 81 }).services] } })
+    const director = direct({
+      configuration: {
+        services: [
+          ...service([real(0)], { checks: [late] }).services,
+          ...service([real(1)], { checks: [late], startDown: true, port: 81 }).services,
+        ],
+      },
+    })
     await director.inForce()
     expect(table()).toEqual(['tcp 10.0.0.1:80 0=1', 'tcp 10.0.0.1:81'])
   })
@@ -293,11 +340,15 @@ describe('what was named before a restart', () => {
     const director = direct({ remember })
     const troubles = told(director, 'memory')
     await director.set(keys(80))
-    expect(troubles).toEqual([{ file: remember, words: 'the services that were named could not be read: it is not JSON: it was cut off, or is another program\'s' }])
+    expect(troubles).toEqual([
+      { file: remember, words: "the services that were named could not be read: it is not JSON: it was cut off, or is another program's" },
+    ])
     rmSync(remember)
     mkdirSync(remember)
     await director.set(keys(80, 81))
-    expect(troubles.slice(1)).toMatchObject([{ words: expect.stringMatching(/^the services that were named could not be written: EISDIR/) as string }])
+    expect(troubles.slice(1)).toMatchObject([
+      { words: expect.stringMatching(/^the services that were named could not be written: EISDIR/) as string },
+    ])
     expect(table()).toEqual(['tcp 10.0.0.1:80', 'tcp 10.0.0.1:81'])
     expect(() => direct({ remember: 'named.json' })).toThrow('options.remember must be true, false, or the absolute path of a file')
     expect(() => direct({ remember: 1 as never })).toThrow('options.remember')
@@ -328,7 +379,10 @@ describe('another configuration', () => {
     const failures = told(director, 'failed')
     await director.inForce()
     const wrong = service([real(1), { ...real(2), weight: -1 }])
-    expect(await refusal(() => director.set(wrong))).toMatchObject({ code: 'ERR_IPVS_CONFIGURATION', field: 'services[0].destinations[1].weight' })
+    expect(await refusal(() => director.set(wrong))).toMatchObject({
+      code: 'ERR_IPVS_CONFIGURATION',
+      field: 'services[0].destinations[1].weight',
+    })
     expect(failures).toMatchObject([{ error: { field: 'services[0].destinations[1].weight' }, retryIn: Infinity }])
     servers[0].isWell = false
     await becomes('tcp 10.0.0.1:80')
@@ -340,7 +394,9 @@ describe('another configuration', () => {
 
   test('that asks to check only while the address is held is refused: nobody here knows who holds it', () => {
     const [whole] = service([real(0)]).services
-    expect(() => new Director({ ipvs, configuration: { services: [{ ...whole, onlyWhileHeld: true }] } })).toThrow('services[0].onlyWhileHeld')
+    expect(() => new Director({ ipvs, configuration: { services: [{ ...whole, onlyWhileHeld: true }] } })).toThrow(
+      'services[0].onlyWhileHeld',
+    )
   })
 
   test('comes from an async iterable, whose mistakes and end change nothing', async () => {
@@ -383,7 +439,9 @@ describe('what is taken out of the configuration', () => {
     kernel.count(web, real(1), { active: 0 })
     await becomes('tcp 10.0.0.1:80 0=1')
     await until(() => Promise.resolve(drained), ({ length }) => length === 1, 20)
-    expect(drained).toEqual([{ service: web, destination: { address: '127.0.0.1', port: servers[1].port }, connections: 0 } satisfies Drained])
+    expect(drained).toEqual([
+      { service: web, destination: { address: '127.0.0.1', port: servers[1].port }, connections: 0 } satisfies Drained,
+    ])
   })
 
   test('has an interval for handshakes that are under way, whenever somebody looks', async () => {
@@ -459,7 +517,9 @@ describe('coming back', () => {
     servers[0].isWell = false
     await becomes('tcp 10.0.0.1:80 1=1')
     director.on('applied', ({ plan }) => {
-      for (const operation of plan.operations) if ('destination' in operation && operation.destination.port === servers[0].port) weights.push((operation.destination as { weight: number }).weight)
+      for (const operation of plan.operations)
+        if ('destination' in operation && operation.destination.port === servers[0].port)
+          weights.push((operation.destination as { weight: number }).weight)
     })
     servers[0].isWell = true
     await becomes('tcp 10.0.0.1:80 0=100 1=1')
@@ -482,7 +542,11 @@ describe('programs to notify', () => {
   test('run when a destination or a quorum changes, once for all services of a group', async () => {
     const programs = { onQuorumReached: echo('quorum'), onQuorumLost: echo('no quorum'), group: 'g', notifyAtStart: true }
     const destinations = [real(0, { onUp: echo('up'), onDown: echo('down') })]
-    const director = direct({ configuration: { services: [...service(destinations, programs).services, ...service(destinations, { ...programs, port: 81 }).services] } })
+    const director = direct({
+      configuration: {
+        services: [...service(destinations, programs).services, ...service(destinations, { ...programs, port: 81 }).services],
+      },
+    })
     const ends = told(director, 'program')
     await director.inForce()
     servers[0].isWell = false
@@ -501,7 +565,11 @@ describe('programs to notify', () => {
     const programs = { onQuorumLost: echo('no quorum'), group: 'g', notifyAtEnd: true }
     const destinations = [real(0, { onDown: echo('0 down') }), real(1, { onDown: echo('1 down') })]
     const quiet = service([real(0, { onDown: echo('never') })], { onQuorumLost: echo('never'), port: 82 }).services
-    const director = direct({ configuration: { services: [...service(destinations, programs).services, ...service(destinations, { ...programs, port: 81 }).services, ...quiet] } })
+    const director = direct({
+      configuration: {
+        services: [...service(destinations, programs).services, ...service(destinations, { ...programs, port: 81 }).services, ...quiet],
+      },
+    })
     const ends = told(director, 'program')
     await ipvs.addService({ ...web, port: 90 })
     await becomes('tcp 10.0.0.1:80 0=1', 'tcp 10.0.0.1:81 0=1', 'tcp 10.0.0.1:82 0=1', 'tcp 10.0.0.1:90')
@@ -512,7 +580,9 @@ describe('programs to notify', () => {
   })
 
   test('at the end do not run where the table stays', async () => {
-    const director = direct({ configuration: service([real(0, { onDown: echo('0 down') })], { onQuorumLost: echo('no quorum'), notifyAtEnd: true }) })
+    const director = direct({
+      configuration: service([real(0, { onDown: echo('0 down') })], { onQuorumLost: echo('no quorum'), notifyAtEnd: true }),
+    })
     const ends = told(director, 'program')
     await director.inForce()
     await director.close()
@@ -575,7 +645,9 @@ describe('programs to notify', () => {
   test('a program of a user or a group that is not there refuses the configuration', () => {
     const of = (account: object): DirectorConfiguration => service([real(0, { onUp: { ...echo('up'), ...account } })])
     expect(() => direct({ configuration: of({ user: 'nobody-of-that-name' }) })).toThrow(`services[0].destinations[0].onUp.user is refused: there is no user 'nobody-of-that-name' in /etc/passwd`)
-    expect(() => direct({ configuration: of({ user: '12345678' }) })).toThrow('services[0].destinations[0].onUp.user is refused: user 12345678 is not in /etc/passwd, and so has no group: name one too')
+    expect(() => direct({ configuration: of({ user: '12345678' }) })).toThrow(
+      'services[0].destinations[0].onUp.user is refused: user 12345678 is not in /etc/passwd, and so has no group: name one too',
+    )
     direct({ configuration: of({ user: '12345678', group: '0' }) })
     expect(() => direct({ configuration: of({ group: 'none-of-that-name' }) })).toThrow(`services[0].destinations[0].onUp.group is refused: there is no group 'none-of-that-name' in /etc/group`)
   })

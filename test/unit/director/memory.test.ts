@@ -14,7 +14,11 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-const keys: ServiceKey[] = [{ protocol: 'tcp', address: '10.0.0.1', port: 80 }, { protocol: 'udp', address: '2001:db8::1', port: 53 }, { fwmark: 7, family: 6 }]
+const keys: ServiceKey[] = [
+  { protocol: 'tcp', address: '10.0.0.1', port: 80 },
+  { protocol: 'udp', address: '2001:db8::1', port: 53 },
+  { fwmark: 7, family: 6 },
+]
 
 test('what was written is read, by another of the same namespace', async () => {
   expect(await new Memory(file, '4:1').read()).toEqual([])
@@ -33,18 +37,22 @@ test('what was written about another namespace, or before the machine was starte
 })
 
 test.each<[string, (text: string) => string, string]>([
-  ['cut off', (text) => text.slice(0, -10), 'it is not JSON: it was cut off, or is another program\'s'],
-  ['empty', () => '', 'it is not JSON: it was cut off, or is another program\'s'],
-  ['another program\'s', () => '{"services":[]}', 'it is another program\'s: its format is not \'ipvs-director-services\''],
-  ['null', () => 'null', 'it is another program\'s: its format is not \'ipvs-director-services\''],
+  ['cut off', (text) => text.slice(0, -10), "it is not JSON: it was cut off, or is another program's"],
+  ['empty', () => '', "it is not JSON: it was cut off, or is another program's"],
+  ["another program's", () => '{"services":[]}', "it is another program's: its format is not 'ipvs-director-services'"],
+  ['null', () => 'null', "it is another program's: its format is not 'ipvs-director-services'"],
   ['of a later release', (text) => text.replace('"version":1', '"version":2'), 'it has version 2, which this release does not know'],
   ['without services', (text) => text.replace('"services"', '"servants"'), 'it lacks something that a director writes'],
-  ['about no service', (text) => text.replace('"port":80', '"port":"80"'), 'services[0] is no service: service.port must be an integer from 0 to 65535. Received \'80\''],
+  [
+    'about no service',
+    (text) => text.replace('"port":80', '"port":"80"'),
+    "services[0] is no service: service.port must be an integer from 0 to 65535. Received '80'",
+  ],
   ['about nothing', (text) => text.replace(/"services":.*/, '"services":[null]}'), 'services[0] is no service: '],
 ])('a file that is %s is told, and says nothing', async (_, spoil, words) => {
   await new Memory(file, '4:1').write(keys)
   writeFileSync(file, spoil(readFileSync(file, 'utf8')))
-  expect((await refusal(() => new Memory(file, '4:1').read()) as Error).message).toMatch(words)
+  expect(((await refusal(() => new Memory(file, '4:1').read())) as Error).message).toMatch(words)
 })
 
 test('a file that others can change is not trusted, wherever it lies', async () => {
@@ -64,7 +72,8 @@ test('whoever reads while it is written has the old or the new one, and nothing 
   await memory.write(keys)
   let isOver = false
   const writing = (async () => {
-    for (let n = 0; n < 200; n++) await memory.write(Array.from({ length: n % 2 * 500 + 1 }, (_, port) => ({ protocol: 'tcp', address: '10.0.0.1', port })))
+    for (let n = 0; n < 200; n++)
+      await memory.write(Array.from({ length: (n % 2) * 500 + 1 }, (_, port) => ({ protocol: 'tcp', address: '10.0.0.1', port })))
     isOver = true
   })()
   const lengths = new Set<number>()

@@ -75,5 +75,8 @@ test('one that could not be run to its end is told, and the next one runs', asyn
   const answers: CheckAnswer[] = []
   for (let n = 0; n < 2; n++) breaking.run('a', { command: ['/bin/echo', 'hello'], timeout: 60 }, (answer) => answers.push(answer))
   await breaking.ended()
-  expect(answers).toMatchObject([{ outcome: 'untried', words: '/bin/echo could not be run to its end: the thread ended' }, { outcome: 'good' }])
+  expect(answers).toMatchObject([
+    { outcome: 'untried', words: '/bin/echo could not be run to its end: the thread ended' },
+    { outcome: 'good' },
+  ])
 })

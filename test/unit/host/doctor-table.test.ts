@@ -19,7 +19,13 @@ test('every row has a name of its own', () => {
 
 test('an address is in a network if its leading bits are those of the network', () => {
   const network = { address: '10.1.2.3', prefixLength: 20 }
-  expect(['10.1.0.1', '10.1.15.255', '10.1.16.0', '10.0.2.3', 'fd00::1'].map((address) => contains(network, address))).toEqual([true, true, false, false, false])
+  expect(['10.1.0.1', '10.1.15.255', '10.1.16.0', '10.0.2.3', 'fd00::1'].map((address) => contains(network, address))).toEqual([
+    true,
+    true,
+    false,
+    false,
+    false,
+  ])
   expect(contains({ address: 'fd00::1', prefixLength: 127 }, 'fd00::')).toBe(true)
   expect(contains({ address: 'fd00::1', prefixLength: 128 }, 'fd00::')).toBe(false)
   expect(contains({ address: '10.0.0.1', prefixLength: 0 }, '192.0.2.1')).toBe(true)

@@ -8,15 +8,32 @@ describe('each kind of check', () => {
   test.each<[string, object]>([
     ['TCP_CHECK { }', { type: 'tcp', interval: 60, timeout: 5, failures: 2, successes: 1, retryInterval: 1 }],
     ['HTTP_GET { url { path / } }', { type: 'http', failures: 2, successes: 2, retryInterval: 3, urls: [{ path: '/' }] }],
-    ['HTTP_GET { fast_recovery\n http_protocol 1.0C\n url { path /a\n status_code 200 301-303\n digest 9C9a9a5a8f2d0c6d0c7e1a3b5d7f9e0a } }', { successes: 1, version: '1.0', close: true, urls: [{ path: '/a', status: [200, [301, 303]], digest: '9c9a9a5a8f2d0c6d0c7e1a3b5d7f9e0a' }] }],
+    [
+      'HTTP_GET { fast_recovery\n http_protocol 1.0C\n url { path /a\n status_code 200 301-303\n digest 9C9a9a5a8f2d0c6d0c7e1a3b5d7f9e0a } }',
+      {
+        successes: 1,
+        version: '1.0',
+        close: true,
+        urls: [{ path: '/a', status: [200, [301, 303]], digest: '9c9a9a5a8f2d0c6d0c7e1a3b5d7f9e0a' }],
+      },
+    ],
     ['SSL_GET { url { path / } }', { type: 'http', tls: { verify: false } }],
-    ['SSL_GET { enable_sni\n virtualhost a.b\n url { path / } }', { tls: { serverName: 'a.b', verify: false }, urls: [{ path: '/', host: 'a.b' }] }],
+    [
+      'SSL_GET { enable_sni\n virtualhost a.b\n url { path / } }',
+      { tls: { serverName: 'a.b', verify: false }, urls: [{ path: '/', host: 'a.b' }] },
+    ],
     ['SMTP_CHECK { helo_name a.b }', { type: 'smtp', hello: 'a.b' }],
     ['DNS_CHECK { type mx\n name a.b }', { type: 'dns', recordType: 'MX', name: 'a.b', failures: 4, retryInterval: 60 }],
     ['UDP_CHECK { payload 00 f\n require_reply xX 1 }', { type: 'udp', payload: '000f', requireReply: true, reply: 'xx01', maxReply: 255 }],
     ['PING_CHECK { connect_port 3\n bind_if eth0 }', { type: 'ping', bindInterface: 'eth0' }],
-    ['MISC_CHECK { misc_path "/bin/x \'a b\'"\n misc_timeout 3\n misc_dynamic\n user nobody nogroup }', { type: 'script', command: ['/bin/x', 'a b'], timeout: 3, failures: 1, dynamicWeight: true, user: 'nobody', group: 'nogroup' }],
-    ['TCP_CHECK { connect_ip 192.0.2.9\n connect_port 81\n bindto 192.0.2.8\n bind_port 9\n fwmark 7\n alpha\n log_all_failures }', { address: '192.0.2.9', port: 81, bindAddress: '192.0.2.8', bindPort: 9, mark: 7, startDown: true, logEachFailure: true }],
+    [
+      'MISC_CHECK { misc_path "/bin/x \'a b\'"\n misc_timeout 3\n misc_dynamic\n user nobody nogroup }',
+      { type: 'script', command: ['/bin/x', 'a b'], timeout: 3, failures: 1, dynamicWeight: true, user: 'nobody', group: 'nogroup' },
+    ],
+    [
+      'TCP_CHECK { connect_ip 192.0.2.9\n connect_port 81\n bindto 192.0.2.8\n bind_port 9\n fwmark 7\n alpha\n log_all_failures }',
+      { address: '192.0.2.9', port: 81, bindAddress: '192.0.2.8', bindPort: 9, mark: 7, startDown: true, logEachFailure: true },
+    ],
   ])('%s', (lines, expected) => {
     expect(checks(lines)).toMatchObject([expected])
   })
@@ -28,28 +45,46 @@ describe('each kind of check', () => {
   })
 
   test('several urls that want several names in TLS are several checks', () => {
-    expect(checks('SSL_GET { enable_sni\n url { path /\n virtualhost a } \n url { path /\n virtualhost b } }')).toMatchObject([{ tls: { serverName: 'a' } }, { tls: { serverName: 'b' } }])
+    expect(checks('SSL_GET { enable_sni\n url { path /\n virtualhost a } \n url { path /\n virtualhost b } }')).toMatchObject([
+      { tls: { serverName: 'a' } },
+      { tls: { serverName: 'b' } },
+    ])
   })
 
   test('host blocks of SMTP_CHECK are checks of their own', () => {
-    expect(checks('SMTP_CHECK { host { connect_ip 192.0.2.7 }\n host { connect_port 26 } }')).toMatchObject([{ address: '192.0.2.7' }, { port: 26 }])
+    expect(checks('SMTP_CHECK { host { connect_ip 192.0.2.7 }\n host { connect_port 26 } }')).toMatchObject([
+      { address: '192.0.2.7' },
+      { port: 26 },
+    ])
   })
 
   test('a file check follows its track_file, wherever that stands', () => {
     const text = `${withVirtual('', 'FILE_CHECK { track_file t }\nFILE_CHECK { track_file t\n weight 0 reverse }')}track_file t { file /run/t\n weight -3\n init_file 5 overwrite }`
-    expect(destination(text).checks).toEqual([{ type: 'file', path: '/run/t', factor: -3, initial: 5, overwrite: true }, { type: 'file', path: '/run/t', reverse: true, initial: 5, overwrite: true }])
+    expect(destination(text).checks).toEqual([
+      { type: 'file', path: '/run/t', factor: -3, initial: 5, overwrite: true },
+      { type: 'file', path: '/run/t', reverse: true, initial: 5, overwrite: true },
+    ])
   })
 
   test('certificates and users are those of the whole file', () => {
     const text = `SSL { certificate /c\n key /k\n ca /a\n password p }\nglobal_defs { script_user u g }\n${withVirtual('', 'SSL_GET { url { path / } }\nMISC_CHECK { misc_path /bin/x }\nnotify_up /bin/y')}`
-    expect(destination(text)).toMatchObject({ checks: [{ tls: { certificate: '/c', key: '/k', authorities: '/a', passphrase: 'p' } }, { user: 'u', group: 'g' }], onUp: { command: ['/bin/y'], user: 'u', group: 'g' } })
+    expect(destination(text)).toMatchObject({
+      checks: [{ tls: { certificate: '/c', key: '/k', authorities: '/a', passphrase: 'p' } }, { user: 'u', group: 'g' }],
+      onUp: { command: ['/bin/y'], user: 'u', group: 'g' },
+    })
   })
 })
 
 describe('who runs a program', () => {
   const text = (globals: string, line = '/bin/x') => `global_defs { ${globals} }\n${withVirtual(`quorum_up ${line}\nquorum_down ${line}`, `notify_up ${line}\nnotify_down ${line}\nMISC_CHECK { misc_path ${line} }`)}`
   const accounts = (parsed: Parsed): unknown[] => {
-    const [{ onQuorumReached, onQuorumLost, destinations: [{ onUp, onDown, checks }] }] = parsed.configuration!.services as [Required<DirectedService> & { destinations: [DirectedDestination] }]
+    const [
+      {
+        onQuorumReached,
+        onQuorumLost,
+        destinations: [{ onUp, onDown, checks }],
+      },
+    ] = parsed.configuration!.services as [Required<DirectedService> & { destinations: [DirectedDestination] }]
     return [onQuorumReached, onQuorumLost, onUp, onDown, checks![0] as Program].map((program) => [program!.user, program!.group])
   }
   const all = (user?: string, group?: string): unknown[] => Array<unknown>(5).fill([user, group])
@@ -64,7 +99,11 @@ describe('who runs a program', () => {
     const parsed = read(file, options)
     expect(accounts(parsed)).toEqual(expected)
     const told = parsed.diagnostics.map(({ severity, message }) => `${severity}: ${message}`)
-    expect(told).toEqual(Array<string>(warnings).fill('warning: /bin/x runs as the director does, which is root as a rule: neither the line nor script_user names a user, and there is no keepalived_script'))
+    expect(told).toEqual(
+      Array<string>(warnings).fill(
+        'warning: /bin/x runs as the director does, which is root as a rule: neither the line nor script_user names a user, and there is no keepalived_script',
+      ),
+    )
   })
 
   test('the user of a MISC_CHECK comes before script_user', () => {
@@ -73,19 +112,30 @@ describe('who runs a program', () => {
 
   test('each program is told with its place, once', () => {
     const { programs } = read(`virtual_server_group g { 192.0.2.1-3 80 }\n${withVirtual('', 'notify_up "/bin/x a" u\nMISC_CHECK { misc_path /bin/y }').replace('192.0.2.1 80', 'group g')}`, { scriptUser: 'k' })
-    expect(programs.map(({ command, user, line, file }) => [command.join(' '), user, line, file])).toEqual([['/bin/y', 'k', 9, 'k'], ['/bin/x a', 'u', 8, 'k']])
+    expect(programs.map(({ command, user, line, file }) => [command.join(' '), user, line, file])).toEqual([
+      ['/bin/y', 'k', 9, 'k'],
+      ['/bin/x a', 'u', 8, 'k'],
+    ])
   })
 })
 
 test('times of the checker come before those of the server, and these before those of the virtual server', () => {
-  const text = withVirtual('delay_loop 9\nretry 9\nconnect_timeout 9\nwarmup 9\ndelay_before_retry 9', 'retry 3\nconnect_timeout 3\nTCP_CHECK { connect_timeout 1 }')
+  const text = withVirtual(
+    'delay_loop 9\nretry 9\nconnect_timeout 9\nwarmup 9\ndelay_before_retry 9',
+    'retry 3\nconnect_timeout 3\nTCP_CHECK { connect_timeout 1 }',
+  )
   expect(destination(text).checks).toMatchObject([{ interval: 9, failures: 4, timeout: 1, warmup: 9, retryInterval: 9 }])
 })
 
 test('the Host header is of the url, the checker, the server or the virtual server', () => {
   const host = (url: string, checker: string, server: string): unknown =>
     (destination(withVirtual('virtualhost v', `${server}\nHTTP_GET { ${checker}\n url { path /\n ${url} } }`)).checks![0] as { urls: { host?: string }[] }).urls[0].host
-  expect([host('virtualhost u', 'virtualhost c', 'virtualhost s'), host('', 'virtualhost c', 'virtualhost s'), host('', '', 'virtualhost s'), host('', '', '')]).toEqual(['u', 'c', 's', 'v'])
+  expect([
+    host('virtualhost u', 'virtualhost c', 'virtualhost s'),
+    host('', 'virtualhost c', 'virtualhost s'),
+    host('', '', 'virtualhost s'),
+    host('', '', ''),
+  ]).toEqual(['u', 'c', 's', 'v'])
 })
 
 describe('regular expressions', () => {
@@ -93,7 +143,10 @@ describe('regular expressions', () => {
   test.each<[string, object]>([
     ['regex "ready: *yes"', { pattern: 'ready: *yes' }],
     ['regex "(?i)a.b$"\n regex_no_match', { pattern: 'a[^\\n]b(?=\\n?$)', patternFlags: 'i', patternForbidden: true }],
-    ['regex "a.b$"\n regex_options dotall multiline\n regex_min_offset 5\n regex_max_offset 9', { pattern: 'a.b$', patternFlags: 'ms', patternFrom: 5, patternUntil: 9 }],
+    [
+      'regex "a.b$"\n regex_options dotall multiline\n regex_min_offset 5\n regex_max_offset 9',
+      { pattern: 'a.b$', patternFlags: 'ms', patternFrom: 5, patternUntil: 9 },
+    ],
     ['regex "[.$]\\\\.\\\\d"', { pattern: '[.$]\\.\\d' }],
     ['regex "(?P<n>x)"', { pattern: '(?<n>x)' }],
   ])('%s', (lines, expected) => {
@@ -103,20 +156,38 @@ describe('regular expressions', () => {
     expect(read(withVirtual('', `HTTP_GET { url { path /\n regex "${pattern}" } }`))).toMatchObject({ configuration: undefined, diagnostics: [{ severity: 'error', line: 8 }] })
   })
   test('an option that is not done is refused', () => {
-    expect(said(withVirtual('', 'HTTP_GET { url { path /\n regex a\n regex_options ungreedy } }'))[0]).toContain('error 9:16 The option ungreedy')
+    expect(said(withVirtual('', 'HTTP_GET { url { path /\n regex a\n regex_options ungreedy } }'))[0]).toContain(
+      'error 9:16 The option ungreedy',
+    )
   })
 })
 
 describe('what would be a lost check refuses the file', () => {
   test.each([
-    ['HTTP_GET { }', 'has no url'], ['HTTP_GET { url { } }', 'has no path'], ['HTTP_GET { url { path /\n digest abc } }', 'is no MD5 digest'], ['MISC_CHECK { }', 'has no misc_path'],
-    ['MISC_CHECK { misc_path x }', 'is no absolute path'], ['FILE_CHECK { track_file none }', 'There is no track_file none'], ['FILE_CHECK { }', 'names no track_file'], ['BFD_CHECK { name x }', 'BFD_CHECK needs'],
-    ['TCP_CHECK { connect_ip 1.2.3 }', 'is no address'], ['TCP_CHECK { connect_port http }', 'is no port'], ['TCP_CHECK { connect_port }', 'needs a port'], ['IMAP_CHECK { }', 'is no block in real_server'],
-    ['TCP_CHECK { connect_ip fe80::1 }', 'link-local'], ['UDP_CHECK { payload 0g }', 'hexadecimal'], ['HTTP_GET { url { path "/a b" } }', 'cannot stand in a request'],
+    ['HTTP_GET { }', 'has no url'],
+    ['HTTP_GET { url { } }', 'has no path'],
+    ['HTTP_GET { url { path /\n digest abc } }', 'is no MD5 digest'],
+    ['MISC_CHECK { }', 'has no misc_path'],
+    ['MISC_CHECK { misc_path x }', 'is no absolute path'],
+    ['FILE_CHECK { track_file none }', 'There is no track_file none'],
+    ['FILE_CHECK { }', 'names no track_file'],
+    ['BFD_CHECK { name x }', 'BFD_CHECK needs'],
+    ['TCP_CHECK { connect_ip 1.2.3 }', 'is no address'],
+    ['TCP_CHECK { connect_port http }', 'is no port'],
+    ['TCP_CHECK { connect_port }', 'needs a port'],
+    ['IMAP_CHECK { }', 'is no block in real_server'],
+    ['TCP_CHECK { connect_ip fe80::1 }', 'link-local'],
+    ['UDP_CHECK { payload 0g }', 'hexadecimal'],
+    ['HTTP_GET { url { path "/a b" } }', 'cannot stand in a request'],
   ])('%s', (lines, message) => {
     const { configuration, diagnostics } = read(withVirtual('', lines))
     expect(configuration).toBeUndefined()
-    expect(diagnostics.filter(({ severity }) => severity === 'error').map((one) => one.message).join()).toContain(message)
+    expect(
+      diagnostics
+        .filter(({ severity }) => severity === 'error')
+        .map((one) => one.message)
+        .join(),
+    ).toContain(message)
   })
 })
 
@@ -128,25 +199,49 @@ describe('ports', () => {
   })
   test('without a port, a check goes to the service\'s, and that is told', () => {
     const text = withVirtual('').replace('192.0.2.11 80 {', '192.0.2.11 {\nTCP_CHECK { }')
-    expect(destination(text)).toEqual({ address: '192.0.2.11', port: 80, forward: 'nat', weight: 1, checks: [{ type: 'tcp', interval: 60, timeout: 5, failures: 2, successes: 1, retryInterval: 1 }] })
+    expect(destination(text)).toEqual({
+      address: '192.0.2.11',
+      port: 80,
+      forward: 'nat',
+      weight: 1,
+      checks: [{ type: 'tcp', interval: 60, timeout: 5, failures: 2, successes: 1, retryInterval: 1 }],
+    })
     expect(said(text)).toEqual([expect.stringContaining('TCP_CHECK has no port of its own. It goes to 80')])
   })
 })
 
 describe('services', () => {
   test('quorum, sorry server and programs', () => {
-    const text = withVirtual('quorum 5\nhysteresis 9\nalpha\nomega\nha_suspend\ninhibit_on_failure\nsorry_server 192.0.2.99 81\nsorry_server_inhibit\nquorum_up /bin/up\nquorum_down "/bin/down x"', 'weight 7\nalpha no\ninhibit_on_failure no\nnotify_down /bin/d')
+    const text = withVirtual(
+      'quorum 5\nhysteresis 9\nalpha\nomega\nha_suspend\ninhibit_on_failure\nsorry_server 192.0.2.99 81\nsorry_server_inhibit\nquorum_up /bin/up\nquorum_down "/bin/down x"',
+      'weight 7\nalpha no\ninhibit_on_failure no\nnotify_down /bin/d',
+    )
     expect(service(text)).toMatchObject({
-      quorum: 5, hysteresis: 4, startDown: true, notifyAtEnd: true, onlyWhileHeld: true, whenDown: 'zero', fallback: { address: '192.0.2.99', port: 81, forward: 'nat', weight: 1, whenIdle: 'zero' },
-      onQuorumReached: { command: ['/bin/up'] }, onQuorumLost: { command: ['/bin/down', 'x'] }, destinations: [{ startDown: false, whenDown: 'remove', onDown: { command: ['/bin/d'] } }],
+      quorum: 5,
+      hysteresis: 4,
+      startDown: true,
+      notifyAtEnd: true,
+      onlyWhileHeld: true,
+      whenDown: 'zero',
+      fallback: { address: '192.0.2.99', port: 81, forward: 'nat', weight: 1, whenIdle: 'zero' },
+      onQuorumReached: { command: ['/bin/up'] },
+      onQuorumLost: { command: ['/bin/down', 'x'] },
+      destinations: [{ startDown: false, whenDown: 'remove', onDown: { command: ['/bin/d'] } }],
     })
     expect(said(withVirtual('quorum 5'))).toEqual([expect.stringContaining('A quorum of 5 is more than the weights of all servers')])
   })
 
   test('the services of a group have the same name', () => {
     const text = `virtual_server_group g { 192.0.2.1-2 80\n fwmark 7 }\n${withVirtual('').replace('192.0.2.1 80 {', 'group g {')}`
-    expect(read(text).configuration!.services).toMatchObject([{ address: '192.0.2.1', group: '[g]:0' }, { address: '192.0.2.2', group: '[g]:0' }, { fwmark: 7, family: 4, group: '[g]:0' }])
-    expect(read(withVirtual('').replace('192.0.2.1 80 {', 'group g {'))).toMatchObject({ configuration: undefined, diagnostics: [{ line: 1, message: expect.stringContaining('There is no virtual_server_group g') as string }] })
+    expect(read(text).configuration!.services).toMatchObject([
+      { address: '192.0.2.1', group: '[g]:0' },
+      { address: '192.0.2.2', group: '[g]:0' },
+      { fwmark: 7, family: 4, group: '[g]:0' },
+    ])
+    expect(read(withVirtual('').replace('192.0.2.1 80 {', 'group g {'))).toMatchObject({
+      configuration: undefined,
+      diagnostics: [{ line: 1, message: expect.stringContaining('There is no virtual_server_group g') as string }],
+    })
   })
 
   test.each(['10.0.0.5-3 80', '10.0.0.1/24 80', '10.0.0.0/8 80', '10.0.0.256 80', '10.0.0.1-2001:db8::1 80', 'fwmark 0', '10.0.0.1 x'])('a group of %s is refused', (entry) => {
@@ -160,11 +255,20 @@ describe('services', () => {
   })
 
   test('timeouts and sync daemons', () => {
-    expect(read('global_defs { lvs_timeouts tcp 7 udp 9\nlvs_sync_daemon eth0 id 3 maxlen 1000 port 8 ttl 2 group 224.0.0.9 }').configuration).toEqual({
-      services: [], timeouts: { tcp: 7, udp: 9 },
-      daemons: [{ role: 'master', interface: 'eth0', syncId: 3, maxLength: 1000, port: 8, ttl: 2, group: '224.0.0.9' }, { role: 'backup', interface: 'eth0', syncId: 3, maxLength: 1000, port: 8, ttl: 2, group: '224.0.0.9' }],
+    expect(
+      read('global_defs { lvs_timeouts tcp 7 udp 9\nlvs_sync_daemon eth0 id 3 maxlen 1000 port 8 ttl 2 group 224.0.0.9 }').configuration,
+    ).toEqual({
+      services: [],
+      timeouts: { tcp: 7, udp: 9 },
+      daemons: [
+        { role: 'master', interface: 'eth0', syncId: 3, maxLength: 1000, port: 8, ttl: 2, group: '224.0.0.9' },
+        { role: 'backup', interface: 'eth0', syncId: 3, maxLength: 1000, port: 8, ttl: 2, group: '224.0.0.9' },
+      ],
     })
-    expect(read('global_defs { lvs_sync_daemon eth0 VI_1 5 }')).toMatchObject({ configuration: { services: [] }, vrrp: { syncDaemon: { interface: 'eth0', instance: 'VI_1', by: 'vrrp', syncId: 5 } } })
+    expect(read('global_defs { lvs_sync_daemon eth0 VI_1 5 }')).toMatchObject({
+      configuration: { services: [] },
+      vrrp: { syncDaemon: { interface: 'eth0', instance: 'VI_1', by: 'vrrp', syncId: 5 } },
+    })
   })
 })
 
@@ -192,21 +296,37 @@ track_file t { file /run/t }
 virtual_server 192.0.2.142 80 { }
 `)
   expect(vrrp).toEqual({
-    instances: [{
-      name: 'VI_1', interface: 'eth0', virtualRouterId: 51, priority: 100,
-      addresses: [{ address: '192.0.2.142', prefixLength: 24, interface: 'eth1' }, { address: '2001:db8::1', prefixLength: 128 }, { address: '192.0.2.143', prefixLength: 32 }],
-      programs: [{ keyword: 'notify', command: ['/bin/n'] }],
-    }],
+    instances: [
+      {
+        name: 'VI_1',
+        interface: 'eth0',
+        virtualRouterId: 51,
+        priority: 100,
+        addresses: [
+          { address: '192.0.2.142', prefixLength: 24, interface: 'eth1' },
+          { address: '2001:db8::1', prefixLength: 128 },
+          { address: '192.0.2.143', prefixLength: 32 },
+        ],
+        programs: [{ keyword: 'notify', command: ['/bin/n'] }],
+      },
+    ],
     groups: [{ name: 'G', instances: ['VI_1', 'VI_2'], programs: [{ keyword: 'notify_master', command: ['/bin/m', 'a'], user: 'root' }] }],
-    fifos: { all: '/run/all', vrrp: '/run/vrrp' }, trackFiles: [{ name: 't', file: '/run/t', weight: 0 }],
+    fifos: { all: '/run/all', vrrp: '/run/vrrp' },
+    trackFiles: [{ name: 't', file: '/run/t', weight: 0 }],
   })
   expect(diagnostics).toMatchObject([{ message: expect.stringContaining('has no real_server') as string }])
 })
 
 test('what is not done is told with what to use instead', () => {
-  const text = 'global_defs {\nnotification_email {\na@b\n}\nsmtp_server 192.0.2.9\nlvs_flush\nlvs_flush_on_stop\nnftables_ipvs\nenable_snmp_checker\nlvs_notify_fifo /run/f\n}\nnet_namespace x\n'
+  const text =
+    'global_defs {\nnotification_email {\na@b\n}\nsmtp_server 192.0.2.9\nlvs_flush\nlvs_flush_on_stop\nnftables_ipvs\nenable_snmp_checker\nlvs_notify_fifo /run/f\n}\nnet_namespace x\n'
   expect(read(text).diagnostics.map(({ severity, line, advice }) => [severity, line, advice])).toEqual([
-    ['note', 2, expect.stringContaining('notify_down')], ['warning', 6, expect.stringContaining('--prune')], ['warning', 7, expect.stringContaining('--remove-on-exit')], ['warning', 8, expect.stringContaining('fwmark')],
-    ['note', 9, expect.stringContaining('--listen')], ['warning', 10, expect.stringContaining('events')], ['warning', 12, expect.stringContaining('--netns x')],
+    ['note', 2, expect.stringContaining('notify_down')],
+    ['warning', 6, expect.stringContaining('--prune')],
+    ['warning', 7, expect.stringContaining('--remove-on-exit')],
+    ['warning', 8, expect.stringContaining('fwmark')],
+    ['note', 9, expect.stringContaining('--listen')],
+    ['warning', 10, expect.stringContaining('events')],
+    ['warning', 12, expect.stringContaining('--netns x')],
   ])
 })

@@ -13,9 +13,15 @@ describe('from bytes to words', () => {
   })
 
   test.each([
-    ['weight 5\\', 5, "'5\\' is no number; read as 5"], ['weight 2.5', 2, "'2.5' is no number; read as 2"], ['weight 0x10', 0, "'0x10' is no number; read as 0"],
-    ['weight -1', 1, "'-1' is negative, so the line has no effect"], ['weight 2147483648', 1, '2147483648 is out of range'], ['weight 5 kg', 5, "'kg' is not looked at"],
-    ['weight "5', 5, 'This quote has no end'], ['Weight 5', 1, "'Weight' is no keyword in real_server"], ['\u00a0weight 5', 1, "is no keyword in real_server"],
+    ['weight 5\\', 5, "'5\\' is no number; read as 5"],
+    ['weight 2.5', 2, "'2.5' is no number; read as 2"],
+    ['weight 0x10', 0, "'0x10' is no number; read as 0"],
+    ['weight -1', 1, "'-1' is negative, so the line has no effect"],
+    ['weight 2147483648', 1, '2147483648 is out of range'],
+    ['weight 5 kg', 5, "'kg' is not looked at"],
+    ['weight "5', 5, 'This quote has no end'],
+    ['Weight 5', 1, "'Weight' is no keyword in real_server"],
+    ['\u00a0weight 5', 1, 'is no keyword in real_server'],
   ])('%j is read as %d, and told', (line, expected, message) => {
     expect(weight(line)).toBe(expected)
     const told = said(withVirtual('', line))
@@ -31,7 +37,11 @@ describe('from bytes to words', () => {
   test('a program is split as keepalived does it: both quotes, escapes, and once more inside', () => {
     const up = (line: string): unknown => destination(withVirtual('', line)).onUp
     expect(up('notify_up "/bin/sh -c \'a b\'"')).toEqual({ command: ['/bin/sh', '-c', 'a b'] })
-    expect(up('notify_up "/bin/a \\x41\\101 \\"q r\\"" nobody nogroup')).toEqual({ command: ['/bin/a', 'AA', 'q r'], user: 'nobody', group: 'nogroup' })
+    expect(up('notify_up "/bin/a \\x41\\101 \\"q r\\"" nobody nogroup')).toEqual({
+      command: ['/bin/a', 'AA', 'q r'],
+      user: 'nobody',
+      group: 'nogroup',
+    })
     expect(up('notify_up /bin/a nobody')).toEqual({ command: ['/bin/a'], user: 'nobody' })
     expect(said(withVirtual('', 'notify_up /bin/a /var/x'))[0]).toContain('is taken for the user')
     expect(said(withVirtual('', 'notify_up a'))[0]).toContain('error 7:15 \'a\' is no absolute path')
@@ -57,7 +67,8 @@ describe('times', () => {
 
 describe('braces', () => {
   test('on one line, on the next, glued, or around nothing', () => {
-    const text = 'virtual_server 192.0.2.1 80{lb_algo rr\nlb_kind NAT\nprotocol TCP\nreal_server 192.0.2.11 80\n{ HTTP_GET { url { path / } connect_timeout 3 } TCP_CHECK {} }\n}'
+    const text =
+      'virtual_server 192.0.2.1 80{lb_algo rr\nlb_kind NAT\nprotocol TCP\nreal_server 192.0.2.11 80\n{ HTTP_GET { url { path / } connect_timeout 3 } TCP_CHECK {} }\n}'
     expect(said(text)).toEqual([])
     expect(destination(text).checks).toMatchObject([{ type: 'http', timeout: 3 }, { type: 'tcp' }])
   })
@@ -76,16 +87,26 @@ describe('braces', () => {
   })
 
   test('a block that is not known refuses the file in a real_server, and is passed over elsewhere', () => {
-    expect(read(withVirtual('', 'HTTP_CHECK { path / }'))).toMatchObject({ configuration: undefined, diagnostics: [{ severity: 'error', line: 7, column: 5 }] })
+    expect(read(withVirtual('', 'HTTP_CHECK { path / }'))).toMatchObject({
+      configuration: undefined,
+      diagnostics: [{ severity: 'error', line: 7, column: 5 }],
+    })
     expect(read(withVirtual('', 'TCP_CHECK { connect { } }')).configuration).toBeUndefined()
     const elsewhere = read(withVirtual('HTTP_CHECK { real_server 192.0.2.12 80 { } }'))
     expect(elsewhere.configuration!.services[0].destinations).toHaveLength(1)
-    expect(elsewhere.diagnostics).toMatchObject([{ severity: 'warning', line: 5, column: 3, advice: expect.stringContaining('into each real_server') as string }])
+    expect(elsewhere.diagnostics).toMatchObject([
+      { severity: 'warning', line: 5, column: 3, advice: expect.stringContaining('into each real_server') as string },
+    ])
   })
 
   test('a server inside another one is where a } is missing', () => {
     const [told] = read(withVirtual('real_server 192.0.2.12 80 {\nTCP_CHECK { }')).diagnostics
-    expect(told).toMatchObject({ severity: 'error', line: 7, message: expect.stringContaining('a block before it has not ended') as string, advice: expect.stringContaining('Write the missing }') as string })
+    expect(told).toMatchObject({
+      severity: 'error',
+      line: 7,
+      message: expect.stringContaining('a block before it has not ended') as string,
+      advice: expect.stringContaining('Write the missing }') as string,
+    })
   })
 
   test('a check that lost its server refuses the file', () => {
@@ -97,7 +118,12 @@ describe('braces', () => {
 
 describe('definitions', () => {
   test.each([
-    ['$A=7', 'weight $A', 7], ['$A=', 'weight $A 3', 3], ['$A=weight', '$A 7', 7], ['$A=1\n$A=2', 'weight $A', 2], ['$B=3\n$A=${B}4', 'weight ${A}', 34], ['$A=5 # c', 'weight $A', 5],
+    ['$A=7', 'weight $A', 7],
+    ['$A=', 'weight $A 3', 3],
+    ['$A=weight', '$A 7', 7],
+    ['$A=1\n$A=2', 'weight $A', 2],
+    ['$B=3\n$A=${B}4', 'weight ${A}', 34],
+    ['$A=5 # c', 'weight $A', 5],
     ['$A=5\n$B="${A}"', 'weight $B', 5],
   ])('%j, %j', (definition, line, expected) => {
     expect(destination(`${definition}\n${withVirtual('', line)}`).weight).toBe(expected)
@@ -138,14 +164,25 @@ describe('conditional lines', () => {
 
 describe('sequences', () => {
   test.each([
-    ['~SEQ(i, 3)', ['1', '2', '3']], ['~SEQ(i, 2, 4)', ['2', '3', '4']], ['~SEQ(i, 1, 2, 5)', ['1', '3', '5']], ['~SEQx(i, 9, 11)', ['9', 'a', 'b']], ['~SEQ(i, 3, 1)', ['3', '2', '1']],
-    ['~LST(i, a, b)', ['a', 'b']], ['~LST({i, j}, {1, 2}, {3, 4})', ['1', '3']],
+    ['~SEQ(i, 3)', ['1', '2', '3']],
+    ['~SEQ(i, 2, 4)', ['2', '3', '4']],
+    ['~SEQ(i, 1, 2, 5)', ['1', '3', '5']],
+    ['~SEQx(i, 9, 11)', ['9', 'a', 'b']],
+    ['~SEQ(i, 3, 1)', ['3', '2', '1']],
+    ['~LST(i, a, b)', ['a', 'b']],
+    ['~LST({i, j}, {1, 2}, {3, 4})', ['1', '3']],
   ])('%s', (sequence, expected) => {
     const text = withVirtual(`${sequence} real_server 2001:db8::\${i} 80 { lvs_method TUN }`)
-    expect(service(text).destinations!.map(({ address }) => address).filter((address) => address.includes(':'))).toEqual(expected.map((last) => `2001:db8::${last}`))
+    expect(
+      service(text)
+        .destinations!.map(({ address }) => address)
+        .filter((address) => address.includes(':')),
+    ).toEqual(expected.map((last) => `2001:db8::${last}`))
   })
   test('one inside another', () => {
-    expect(service(withVirtual('~SEQ(i, 2) ~SEQ(j, 2) real_server 192.0.2.${i}${j} 80 { }')).destinations!.map(({ address }) => address)).toEqual(['192.0.2.11', '192.0.2.12', '192.0.2.21', '192.0.2.22'])
+    expect(
+      service(withVirtual('~SEQ(i, 2) ~SEQ(j, 2) real_server 192.0.2.${i}${j} 80 { }')).destinations!.map(({ address }) => address),
+    ).toEqual(['192.0.2.11', '192.0.2.12', '192.0.2.21', '192.0.2.22'])
   })
   test.each(['~SEQ(i, 1, -1, 5) x', '~SEQ(i) x', '~LST({a,b},{1}) x', '~SEQ(i, x) y'])('%s is an error', (line) => {
     expect(read(line)).toMatchObject({ configuration: undefined, diagnostics: [{ severity: 'error' }] })
@@ -157,7 +194,10 @@ describe('sequences', () => {
 
 describe('include', () => {
   const files: Record<string, IncludedFile[]> = {
-    'servers/*.conf': [{ file: 'servers/a.conf', text: 'real_server 192.0.2.21 80 {\n}\n' }, { file: 'servers/b.conf', text: 'real_server 192.0.2.22 80 {\nweigth 5\n}\ninclude c.conf\n' }],
+    'servers/*.conf': [
+      { file: 'servers/a.conf', text: 'real_server 192.0.2.21 80 {\n}\n' },
+      { file: 'servers/b.conf', text: 'real_server 192.0.2.22 80 {\nweigth 5\n}\ninclude c.conf\n' },
+    ],
     'c.conf': [{ file: 'servers/c.conf', text: 'real_server 192.0.2.23 80 { }' }],
     'self.conf': [{ file: 'self.conf', text: 'include self.conf' }],
     'locked.conf': [{ file: 'locked.conf', problem: 'EACCES' }],
@@ -170,14 +210,26 @@ describe('include', () => {
 
   test('files stand where the line stood, one after another, and one inside another', () => {
     const { configuration, diagnostics } = read(withVirtual('include servers/*.conf'), { include })
-    expect(configuration!.services[0].destinations!.map(({ address }) => address)).toEqual(['192.0.2.21', '192.0.2.22', '192.0.2.23', '192.0.2.11'])
+    expect(configuration!.services[0].destinations!.map(({ address }) => address)).toEqual([
+      '192.0.2.21',
+      '192.0.2.22',
+      '192.0.2.23',
+      '192.0.2.11',
+    ])
     expect(diagnostics).toMatchObject([{ file: 'servers/b.conf', line: 2, column: 1, advice: 'Write weight, if that is meant' }])
     expect(asked).toEqual(['servers/*.conf from k', 'c.conf from servers/b.conf'])
   })
 
   test.each([
-    ['include none.conf', 'warning'], ['includem none.conf', 'error'], ['includew none*.conf', 'error'], ['includew none.conf', 'warning'], ['includea none.conf', 'error'],
-    ['include self.conf', 'error'], ['include locked.conf', 'error'], ['includez x', 'warning'], ['global_defs { include_check match }\ninclude none.conf', 'error'],
+    ['include none.conf', 'warning'],
+    ['includem none.conf', 'error'],
+    ['includew none*.conf', 'error'],
+    ['includew none.conf', 'warning'],
+    ['includea none.conf', 'error'],
+    ['include self.conf', 'error'],
+    ['include locked.conf', 'error'],
+    ['includez x', 'warning'],
+    ['global_defs { include_check match }\ninclude none.conf', 'error'],
   ])('%s: %s', (text, severity) => {
     expect(read(text, { include }).diagnostics).toMatchObject([{ severity }])
   })

@@ -12,14 +12,72 @@ import { serverLevels } from '../../../lib/keepalived/virtual-server.js'
 const folder = new URL('../../kernel/keepalived-files/', import.meta.url)
 const files = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'))
 
-const keywords = [...Object.values(checkerLevels), ...Object.values(globalLevels), ...Object.values(serverLevels)].flatMap((level) => [...level.keywords.keys()])
+const keywords = [...Object.values(checkerLevels), ...Object.values(globalLevels), ...Object.values(serverLevels)].flatMap((level) => [
+  ...level.keywords.keys(),
+])
 const values = [
-  '192.0.2.1', '2001:db8::1', '10.0.0.0/8', '10.0.0.1-3', 'fwmark', 'group', 'g', '80', '0', '-1', '1s', '99999999999999999999', '"', '\'', '"a b"', '\\', '{', '}', '#', '!', '$A', '${A}', '$A=', '$A=$A$A', '$A=x\\',
-  '@lab', '@^lab', '@', '~SEQ(i, 3)', '~SEQ(i, 1, 100000000)', '~LST(i, a, b)', '~', 'include', 'include x', 'include self', 'TCP', 'NAT', 'TUN', 'type', 'gue', 'port', 'yes', '/bin/x', '(', '(?i)a+', '[[:x:]]', '\u00a0', '\u{1f600}',
-  '__proto__', 'constructor', 'toString', '\0', '${_ENV X}', '${_RANDOM 1 5}', '${_PWD}',
+  '192.0.2.1',
+  '2001:db8::1',
+  '10.0.0.0/8',
+  '10.0.0.1-3',
+  'fwmark',
+  'group',
+  'g',
+  '80',
+  '0',
+  '-1',
+  '1s',
+  '99999999999999999999',
+  '"',
+  "'",
+  '"a b"',
+  '\\',
+  '{',
+  '}',
+  '#',
+  '!',
+  '$A',
+  '${A}',
+  '$A=',
+  '$A=$A$A',
+  '$A=x\\',
+  '@lab',
+  '@^lab',
+  '@',
+  '~SEQ(i, 3)',
+  '~SEQ(i, 1, 100000000)',
+  '~LST(i, a, b)',
+  '~',
+  'include',
+  'include x',
+  'include self',
+  'TCP',
+  'NAT',
+  'TUN',
+  'type',
+  'gue',
+  'port',
+  'yes',
+  '/bin/x',
+  '(',
+  '(?i)a+',
+  '[[:x:]]',
+  '\u00a0',
+  '\u{1f600}',
+  '__proto__',
+  'constructor',
+  'toString',
+  '\0',
+  '${_ENV X}',
+  '${_RANDOM 1 5}',
+  '${_PWD}',
 ]
 
-const word = fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...keywords) }, { weight: 4, arbitrary: fc.constantFrom(...values) }, fc.string({ maxLength: 8 }))
+const word = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(...keywords) },
+  { weight: 4, arbitrary: fc.constantFrom(...values) },
+  fc.string({ maxLength: 8 }),
+)
 const line = fc.array(word, { maxLength: 6 }).map((words) => words.join(' '))
 const written = fc.oneof(fc.array(line, { maxLength: 25 }).map((lines) => lines.join('\n')), fc.string({ unit: 'binary' }))
 
@@ -35,7 +93,8 @@ const mutated = fc.tuple(
 
 function judge(text: string): void {
   const others: Record<string, string> = { 'other.conf': 'include self\nreal_server 192.0.2.77 80 {\n' }
-  const include = (pattern: string): IncludedFile[] => pattern === 'self' ? [{ file: 'k', text }] : pattern === 'x' ? Object.entries(others).map(([file, own]) => ({ file, text: own })) : []
+  const include = (pattern: string): IncludedFile[] =>
+    pattern === 'self' ? [{ file: 'k', text }] : pattern === 'x' ? Object.entries(others).map(([file, own]) => ({ file, text: own })) : []
   const { configuration, vrrp, diagnostics } = parseKeepalived(text, { file: 'k', id: 'lab', include })
   const lines: Record<string, string[]> = { 'k': text.split('\n'), 'other.conf': others['other.conf'].split('\n') }
   const outside = diagnostics.filter(({ file, line: number, column, message, advice }) => {
@@ -70,7 +129,11 @@ test('the same text means the same every time', () => {
 test('no check is lost, whatever is done to its line', { timeout: 600_000 }, () => {
   const checks = ['TCP_CHECK', 'HTTP_GET', 'MISC_CHECK', 'PING_CHECK']
   const inside: Record<string, string> = { HTTP_GET: 'url { path / }', MISC_CHECK: 'misc_path /bin/x', TCP_CHECK: '', PING_CHECK: '' }
-  const spoiled = fc.tuple(fc.constantFrom(...checks), fc.nat(12), fc.constantFrom('', '_', 'x', ' ', '{', '}', '"', '#', '\\', '@', '$', '~', '\n'))
+  const spoiled = fc.tuple(
+    fc.constantFrom(...checks),
+    fc.nat(12),
+    fc.constantFrom('', '_', 'x', ' ', '{', '}', '"', '#', '\\', '@', '$', '~', '\n'),
+  )
   fc.assert(fc.property(spoiled, ([keyword, at, put]) => {
     const block = `${keyword} { ${inside[keyword]} }`
     const changed = block.slice(0, at % (keyword.length + 1)) + put + block.slice(at % (keyword.length + 1))

@@ -29,6 +29,8 @@ test('the compiled ones work where addons are forbidden', ({ skip }) => {
   // Unit tests need nothing compiled; where it is, it is tried.
   if (!existsSync(compiled) || readdirSync(new URL('dist/', root)).length === 0) skip()
   const program = `import { parseKeepalived } from ${JSON.stringify(compiled.href)}; console.log(parseKeepalived('global_defs { }').configuration.services.length)`
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--no-addons', '--input-type=module', '-e', program], { encoding: 'utf8' })
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['--no-addons', '--input-type=module', '-e', program], {
+    encoding: 'utf8',
+  })
   expect({ stdout, stderr, status }).toEqual({ stdout: '0\n', stderr: '', status: 0 })
 })

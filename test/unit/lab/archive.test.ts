@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { archive } from '../../../scripts/lab/cpio.js'
 import { quoted } from '../../../scripts/lab/job.js'
 
-const field = (bytes: Buffer, at: number, index: number): number => parseInt(bytes.toString('latin1', at + 6 + index * 8, at + 14 + index * 8), 16)
+const field = (bytes: Buffer, at: number, index: number): number =>
+  parseInt(bytes.toString('latin1', at + 6 + index * 8, at + 14 + index * 8), 16)
 
 /** Reads an archive as the kernel does: headers of thirteen hexadecimal numbers, names and contents filled up to four bytes. */
 function entries(bytes: Buffer): { name: string, mode: number, content: string }[] {

@@ -5,14 +5,50 @@ import { readTestArguments } from '../../../scripts/test/arguments.js'
 describe('the lab\'s command line', () => {
   test('a command alone: the lab chooses the place, the rest has its defaults', () => {
     expect(readArguments(['--', 'ipvsadm', '-Ln'])).toEqual({
-      on: undefined, suite: undefined, timeout: 1800, memory: 2048, processors: 2, node: undefined, env: {}, withoutIpvs: false, help: false, command: ['ipvsadm', '-Ln'],
+      on: undefined,
+      suite: undefined,
+      timeout: 1800,
+      memory: 2048,
+      processors: 2,
+      node: undefined,
+      env: {},
+      withoutIpvs: false,
+      help: false,
+      command: ['ipvsadm', '-Ln'],
     })
   })
 
   test('every option', () => {
-    const args = ['--on', 'qemu', '--suite=trixie', '--timeout', '5', '--memory', '512', '--processors', '1', '--node', '22', '--env', 'A=1', '--env=B=x=y\nz', '--without-ipvs', '--', 'true']
+    const args = [
+      '--on',
+      'qemu',
+      '--suite=trixie',
+      '--timeout',
+      '5',
+      '--memory',
+      '512',
+      '--processors',
+      '1',
+      '--node',
+      '22',
+      '--env',
+      'A=1',
+      '--env=B=x=y\nz',
+      '--without-ipvs',
+      '--',
+      'true',
+    ]
     expect(readArguments(args)).toEqual({
-      on: 'qemu', suite: 'trixie', timeout: 5, memory: 512, processors: 1, node: '22', env: { A: '1', B: 'x=y\nz' }, withoutIpvs: true, help: false, command: ['true'],
+      on: 'qemu',
+      suite: 'trixie',
+      timeout: 5,
+      memory: 512,
+      processors: 1,
+      node: '22',
+      env: { A: '1', B: 'x=y\nz' },
+      withoutIpvs: true,
+      help: false,
+      command: ['true'],
     })
   })
 
@@ -53,7 +89,10 @@ describe('the tests\' command line', () => {
   })
 
   test('stages and the lab\'s options, in any order', () => {
-    expect(readTestArguments(['--on', 'qemu', 'unit', '--suite', 'sid', 'kernel'], stages)).toMatchObject({ names: ['unit', 'kernel'], lab: { on: 'qemu', suite: 'sid' } })
+    expect(readTestArguments(['--on', 'qemu', 'unit', '--suite', 'sid', 'kernel'], stages)).toMatchObject({
+      names: ['unit', 'kernel'],
+      lab: { on: 'qemu', suite: 'sid' },
+    })
   })
 
   test('a name that is none is refused, rather than nothing run', () => {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { loadOrder, readDependencies } from '../../../scripts/lab/modules.js'
 
-const dependencies = readDependencies(`kernel/net/netfilter/ipvs/ip_vs.ko: kernel/net/netfilter/nf_conntrack.ko kernel/net/nf_defrag_ipv6.ko kernel/lib/libcrc32c.ko
+const dependencies =
+  readDependencies(`kernel/net/netfilter/ipvs/ip_vs.ko: kernel/net/netfilter/nf_conntrack.ko kernel/net/nf_defrag_ipv6.ko kernel/lib/libcrc32c.ko
 kernel/net/netfilter/ipvs/ip_vs_rr.ko.xz: kernel/net/netfilter/ipvs/ip_vs.ko kernel/net/netfilter/nf_conntrack.ko kernel/net/nf_defrag_ipv6.ko kernel/lib/libcrc32c.ko
 kernel/net/netfilter/nf_conntrack.ko: kernel/net/nf_defrag_ipv6.ko kernel/lib/libcrc32c.ko
 kernel/net/nf_defrag_ipv6.ko:

@@ -4,7 +4,14 @@ import { good, inWords, outcome, summary, total } from '../../../scripts/test/ou
 import { readSummary } from '../../../scripts/test/private.js'
 import { countTests, type VitestReport } from '../../../scripts/test/vitest.js'
 
-const report = (numbers: Partial<VitestReport>): VitestReport => ({ numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [], ...numbers })
+const report = (numbers: Partial<VitestReport>): VitestReport => ({
+  numPassedTests: 0,
+  numFailedTests: 0,
+  numPendingTests: 0,
+  numTodoTests: 0,
+  testResults: [],
+  ...numbers,
+})
 
 describe('the total', () => {
   test('sums all stages', () => {
@@ -54,23 +61,45 @@ describe('what vitest reports', () => {
       { status: 'passed', ancestorTitles: [], title: 'good' },
       { status: 'failed', ancestorTitles: ['services', 'one'], title: 'is added' },
     ] }
-    const results = countTests(report({ numPassedTests: 3, numFailedTests: 1, numPendingTests: 2, numTodoTests: 1, testResults: [failing] }), 1)
+    const results = countTests(
+      report({ numPassedTests: 3, numFailedTests: 1, numPendingTests: 2, numTodoTests: 1, testResults: [failing] }),
+      1,
+    )
     expect(results).toMatchObject({ passed: 3, failed: 1, skipped: 3 })
     expect(results.failures[0]).toMatch(/test\/a\.test\.ts > services > one > is added$/)
   })
 
   test('a file that does not load is a failure, though it has no test', () => {
     const broken = { name: 'a.test.ts', status: 'failed', message: 'no such module\n  at …', assertionResults: [] }
-    expect(countTests(report({ numPassedTests: 3, testResults: [broken] }), 1)).toMatchObject({ passed: 3, failed: 1, skipped: 0, failures: [expect.stringMatching(/a\.test\.ts: no such module$/)] })
+    expect(countTests(report({ numPassedTests: 3, testResults: [broken] }), 1)).toMatchObject({
+      passed: 3,
+      failed: 1,
+      skipped: 0,
+      failures: [expect.stringMatching(/a\.test\.ts: no such module$/)],
+    })
   })
 
   test('so is a file whose set-up fails: its tests are skipped', () => {
-    const broken = { name: 'a.test.ts', status: 'failed', message: 'no namespace', assertionResults: [{ status: 'skipped', ancestorTitles: [], title: 'one' }] }
-    expect(countTests(report({ numPendingTests: 1, testResults: [broken] }), 1)).toMatchObject({ passed: 0, failed: 1, skipped: 1, failures: [expect.stringMatching(/no namespace$/)] })
+    const broken = {
+      name: 'a.test.ts',
+      status: 'failed',
+      message: 'no namespace',
+      assertionResults: [{ status: 'skipped', ancestorTitles: [], title: 'one' }],
+    }
+    expect(countTests(report({ numPendingTests: 1, testResults: [broken] }), 1)).toMatchObject({
+      passed: 0,
+      failed: 1,
+      skipped: 1,
+      failures: [expect.stringMatching(/no namespace$/)],
+    })
   })
 
   test('an error outside of any test is a failure', () => {
-    expect(countTests(report({ numPassedTests: 3 }), 1)).toMatchObject({ passed: 3, failed: 1, failures: ['vitest ended with status 1, and names no test'] })
+    expect(countTests(report({ numPassedTests: 3 }), 1)).toMatchObject({
+      passed: 3,
+      failed: 1,
+      failures: ['vitest ended with status 1, and names no test'],
+    })
   })
 })
 
@@ -87,7 +116,10 @@ describe('what the native tests print', () => {
   })
 
   test('a sanitizer that ends them is a failure, at the place in the test', () => {
-    const stderr = '==7==ERROR: AddressSanitizer: heap-buffer-overflow\n #0 in decode native/ipvs/decode.cc:9\n #1 in body native/test/decode_test.cc:40:3\n'
-    expect(countNativeTests({ status: 1, stdout: '', stderr }).failures).toEqual(['native_tests ended with status 1 at native/test/decode_test.cc:40'])
+    const stderr =
+      '==7==ERROR: AddressSanitizer: heap-buffer-overflow\n #0 in decode native/ipvs/decode.cc:9\n #1 in body native/test/decode_test.cc:40:3\n'
+    expect(countNativeTests({ status: 1, stdout: '', stderr }).failures).toEqual([
+      'native_tests ended with status 1 at native/test/decode_test.cc:40',
+    ])
   })
 })

@@ -23,7 +23,15 @@ describe('the environment of a command', () => {
   test('is a few of the caller\'s variables, and what was given', () => {
     const caller = { PATH: '/bin', HOME: '/home/me', LC_ALL: 'C.UTF-8', IPVS_CHECK: '1', SECRET: 'x', npm_config_cache: '/c' }
     expect(environmentFrom(caller, 'uml', { A: 'b', IPVS_CHECK: '2' })).toEqual({
-      USER: 'root', LOGNAME: 'root', SHELL: '/bin/sh', PATH: '/bin', HOME: '/home/me', LC_ALL: 'C.UTF-8', IPVS_CHECK: '2', IPVS_LAB: 'uml', A: 'b',
+      USER: 'root',
+      LOGNAME: 'root',
+      SHELL: '/bin/sh',
+      PATH: '/bin',
+      HOME: '/home/me',
+      LC_ALL: 'C.UTF-8',
+      IPVS_CHECK: '2',
+      IPVS_LAB: 'uml',
+      A: 'b',
     })
   })
 

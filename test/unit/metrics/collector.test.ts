@@ -10,7 +10,12 @@ const still = { connections: 0, inPackets: 0, outPackets: 0, inBytes: 0, outByte
 
 async function tableWith(desired: Desired): Promise<{ table: TestTable, ipvs: Ipvs }> {
   const table = await TestTable.of(desired)
-  return { table, ipvs: Object.assign(table.ipvs, { totals: () => Promise.resolve({ stats: { ...none, connections: 7n }, rates: { ...still, inBytes: 12 } }) }) }
+  return {
+    table,
+    ipvs: Object.assign(table.ipvs, {
+      totals: () => Promise.resolve({ stats: { ...none, connections: 7n }, rates: { ...still, inBytes: 12 } }),
+    }),
+  }
 }
 
 test('the metrics have node_exporter\'s names and labels', async () => {
@@ -21,8 +26,14 @@ test('the metrics have node_exporter\'s names and labels', async () => {
   const text = await registry.metrics()
   const labels = 'local_address="10.0.0.1",local_port="80",remote_address="10.0.0.9",remote_port="8080",proto="TCP",local_mark=""'
   expect(text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))).toEqual([
-    'node_ipvs_connections_total 7', 'node_ipvs_incoming_packets_total 0', 'node_ipvs_outgoing_packets_total 0', 'node_ipvs_incoming_bytes_total 0', 'node_ipvs_outgoing_bytes_total 0',
-    `node_ipvs_backend_connections_active{${labels}} 3`, `node_ipvs_backend_connections_inactive{${labels}} 2`, `node_ipvs_backend_weight{${labels}} 5`,
+    'node_ipvs_connections_total 7',
+    'node_ipvs_incoming_packets_total 0',
+    'node_ipvs_outgoing_packets_total 0',
+    'node_ipvs_incoming_bytes_total 0',
+    'node_ipvs_outgoing_bytes_total 0',
+    `node_ipvs_backend_connections_active{${labels}} 3`,
+    `node_ipvs_backend_connections_inactive{${labels}} 2`,
+    `node_ipvs_backend_weight{${labels}} 5`,
   ])
   expect(text).toContain('# TYPE node_ipvs_connections_total counter')
   expect(text).toContain('# TYPE node_ipvs_backend_weight gauge')
@@ -55,18 +66,30 @@ test('a draining destination and thresholds are told', async () => {
 
 test('firewall-mark services of both families have no line twice', async () => {
   const tunnel = { address: 'fd00::9', port: 0, forward: 'tun' as const }
-  const { ipvs } = await tableWith([{ fwmark: 0x1a, family: 4, destinations: [tunnel] }, { fwmark: 0x1a, family: 6, destinations: [tunnel] }])
+  const { ipvs } = await tableWith([
+    { fwmark: 0x1a, family: 4, destinations: [tunnel] },
+    { fwmark: 0x1a, family: 6, destinations: [tunnel] },
+  ])
   const registry = new Registry()
   new IpvsCollector({ ipvs, registers: [registry] })
   const text = await registry.metrics()
-  expect(text).toContain('node_ipvs_backend_weight{local_address="",local_port="0",remote_address="fd00::9",remote_port="0",proto="FWM",local_mark="0000001A"} 2')
+  expect(text).toContain(
+    'node_ipvs_backend_weight{local_address="",local_port="0",remote_address="fd00::9",remote_port="0",proto="FWM",local_mark="0000001A"} 2',
+  )
   expect(text).toContain('node_ipvs_service_backends{local_address="",local_port="0",proto="FWM",local_mark="0000001A",family="6"} 1')
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.replace(/ \S+$/, ''))
   expect(new Set(lines).size).toBe(lines.length)
 })
 
-test.each([[{ ipvs: undefined }, 'options.ipvs'], [{ prefix: 'my-' }, 'options.prefix'], [{ labels: ['remote'] }, 'options.labels'], [{ name: 'x' }, 'options.name'],
-  [{ registers: [5] }, 'options.registers[0]'], [{ registers: [null] }, 'options.registers[0]'], [{ ipvs: { snapshot() {} } }, 'options.ipvs']])('%j is refused', async (options, field) => {
+test.each([
+  [{ ipvs: undefined }, 'options.ipvs'],
+  [{ prefix: 'my-' }, 'options.prefix'],
+  [{ labels: ['remote'] }, 'options.labels'],
+  [{ name: 'x' }, 'options.name'],
+  [{ registers: [5] }, 'options.registers[0]'],
+  [{ registers: [null] }, 'options.registers[0]'],
+  [{ ipvs: { snapshot() {} } }, 'options.ipvs'],
+])('%j is refused', async (options, field) => {
   const { ipvs } = await tableWith([])
   expect(() => new IpvsCollector({ ipvs, registers: [new Registry()], ...options } as never)).toThrow(field)
 })

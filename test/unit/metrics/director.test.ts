@@ -35,12 +35,24 @@ afterEach(async () => {
   await ipvs.close()
 })
 
-const real = (extra: Partial<DirectedDestination> = {}): DirectedDestination => ({ address: '127.0.0.1', port: server.port, forward: 'nat', weight: 3, ...extra })
+const real = (extra: Partial<DirectedDestination> = {}): DirectedDestination => ({
+  address: '127.0.0.1',
+  port: server.port,
+  forward: 'nat',
+  weight: 3,
+  ...extra,
+})
 
 /** The samples about the director by their names, without what stands beside the table's. */
 async function samples(of: MeasuredDirector = director): Promise<Record<string, number>> {
-  const { samples: all } = readExposition((await new MetricsWriter({ ipvs: table, director: of, prefix: 'x_' }).text()).replace(/\\["\\]/g, '_'))
-  return Object.fromEntries(Object.entries(all).filter(([name]) => name.startsWith('x_director_')).map(([name, value]) => [name.replace(/^x_|\{\}$/g, ''), value]))
+  const { samples: all } = readExposition(
+    (await new MetricsWriter({ ipvs: table, director: of, prefix: 'x_' }).text()).replace(/\\["\\]/g, '_'),
+  )
+  return Object.fromEntries(
+    Object.entries(all)
+      .filter(([name]) => name.startsWith('x_director_'))
+      .map(([name, value]) => [name.replace(/^x_|\{\}$/g, ''), value]),
+  )
 }
 
 const ofService = 'family="4",local_address="10.0.0.1",local_mark="",local_port="80",proto="TCP"'
@@ -48,12 +60,21 @@ const backend = (): string => `${ofService},remote_address="127.0.0.1",remote_po
 const ofCheck = (): string => ['check="GET /say/_hello__"', 'number="0"', ...backend().split(',')].sort().join(',')
 
 test('before a configuration there is little to tell', async () => {
-  expect(await samples()).toMatchObject({ director_in_force: 0, director_looked_timestamp_seconds: 0, director_applied_total: 0, director_checks: 0 })
+  expect(await samples()).toMatchObject({
+    director_in_force: 0,
+    director_looked_timestamp_seconds: 0,
+    director_applied_total: 0,
+    director_checks: 0,
+  })
 })
 
 test('the health of a backend, its checks and the programs that were run can be followed', async () => {
   const program = { command: ['/bin/sh', '-c', 'exit 7'] }
-  await director.set({ services: [{ ...web, checks: [check], fallback: { address: '10.0.0.9', port: 80, forward: 'nat' }, destinations: [real({ onDown: program })] }] })
+  await director.set({
+    services: [
+      { ...web, checks: [check], fallback: { address: '10.0.0.9', port: 80, forward: 'nat' }, destinations: [real({ onDown: program })] },
+    ],
+  })
   await until(() => director.checks(), ({ good }) => good > 2, 20)
   const before = await samples()
   expect(before).toMatchObject({
@@ -112,11 +133,15 @@ test('a check whose question has a quote and a backslash is written as the forma
 
 test('while the checks cannot be asked, the rest is told', async () => {
   await director.set({ services: [{ ...web, checks: [check], destinations: [real()] }] })
-  const now = await samples({ status: () => director.status(), checks: () => Promise.reject(new Error('the thread of the checks is being started again')) })
+  const now = await samples({
+    status: () => director.status(),
+    checks: () => Promise.reject(new Error('the thread of the checks is being started again')),
+  })
   expect(now).toMatchObject({ director_in_force: 1, director_checks: 0, [`director_backend_up{${backend()}}`]: 1 })
   expect(Object.keys(now).filter((name) => name.startsWith('director_check_'))).toEqual([])
 })
 
 test('what is no director is refused', () => {
-  for (const wrong of [7, null, {}]) expect(() => new MetricsWriter({ ipvs: table, director: wrong as never })).toThrow('options.director must be a Director')
+  for (const wrong of [7, null, {}])
+    expect(() => new MetricsWriter({ ipvs: table, director: wrong as never })).toThrow('options.director must be a Director')
 })

@@ -18,5 +18,10 @@ test('without prom-client the writer works, and the collector says what it lacks
     totals: () => Promise.resolve({ stats: none, rates: still }),
   }
   expect(await new MetricsWriter({ ipvs }).text()).toContain('node_ipvs_connections_total 0\n')
-  expect(() => new IpvsCollector({ ipvs })).toThrow(expect.objectContaining({ code: 'ERR_IPVS_PACKAGE_MISSING', message: expect.stringMatching(/npm install prom-client.*MetricsWriter/) as unknown }) as Error)
+  expect(() => new IpvsCollector({ ipvs })).toThrow(
+    expect.objectContaining({
+      code: 'ERR_IPVS_PACKAGE_MISSING',
+      message: expect.stringMatching(/npm install prom-client.*MetricsWriter/) as unknown,
+    }) as Error,
+  )
 })

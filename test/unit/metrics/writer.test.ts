@@ -8,10 +8,17 @@ import { readExposition } from './support/exposition.js'
 const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
 const tunnel = { address: 'fd00::9', port: 0, forward: 'tun' as const }
 const desired: DesiredService[] = [
-  { ...web, destinations: [{ address: '10.0.0.9', port: 8080, forward: 'nat', weight: 5 }, { address: '10.0.0.10', port: 8080, forward: 'nat', weight: 0, upperThreshold: 40, lowerThreshold: 7 }] },
+  {
+    ...web,
+    destinations: [
+      { address: '10.0.0.9', port: 8080, forward: 'nat', weight: 5 },
+      { address: '10.0.0.10', port: 8080, forward: 'nat', weight: 0, upperThreshold: 40, lowerThreshold: 7 },
+    ],
+  },
   { ...web, protocol: 'udp', port: 53 },
   { protocol: 'sctp', address: 'fd00::1', port: 9, destinations: [{ address: 'fd00::2', port: 9 }] },
-  { fwmark: 0x1a, family: 4, destinations: [tunnel] }, { fwmark: 0x1a, family: 6, destinations: [tunnel] },
+  { fwmark: 0x1a, family: 4, destinations: [tunnel] },
+  { fwmark: 0x1a, family: 6, destinations: [tunnel] },
 ]
 
 /** A handle whose table has other numbers everywhere. */
@@ -19,19 +26,32 @@ async function handle(services = desired): Promise<{ snapshot: () => Promise<Lis
   const table = (await TestTable.of(services)).kernel.table()
   let last = 0
   const counted = (): Totals => ({
-    stats: { connections: BigInt(++last), inPackets: 2n ** 53n + BigInt(++last), outPackets: 2n ** 63n, inBytes: BigInt(++last), outBytes: 0n },
+    stats: {
+      connections: BigInt(++last),
+      inPackets: 2n ** 53n + BigInt(++last),
+      outPackets: 2n ** 63n,
+      inBytes: BigInt(++last),
+      outBytes: 0n,
+    },
     rates: { connections: ++last, inPackets: ++last, outPackets: 2 ** 40, inBytes: 0, outBytes: ++last },
   })
   for (const service of table.services) {
     Object.assign(service, counted())
-    for (const destination of service.destinations) Object.assign(destination, counted(), { activeConnections: ++last, inactiveConnections: ++last, persistentConnections: ++last })
+    for (const destination of service.destinations)
+      Object.assign(destination, counted(), { activeConnections: ++last, inactiveConnections: ++last, persistentConnections: ++last })
   }
   const totals = counted()
   return { snapshot: vi.fn(() => Promise.resolve(table)), totals: () => Promise.resolve(totals) }
 }
 
 const variants: Omit<MetricsOptions, 'ipvs'>[] = [
-  {}, { prefix: 'lb_' }, { extras: false }, { labels: ['local_address', 'local_port', 'proto', 'local_mark'] }, { labels: ['remote_address'] }, { labels: ['proto', 'local_address'], extras: false }, { labels: [] },
+  {},
+  { prefix: 'lb_' },
+  { extras: false },
+  { labels: ['local_address', 'local_port', 'proto', 'local_mark'] },
+  { labels: ['remote_address'] },
+  { labels: ['proto', 'local_address'], extras: false },
+  { labels: [] },
 ]
 
 describe.each(['prometheus', 'openmetrics'] as const)('as %s', (format) => {
@@ -53,7 +73,11 @@ describe.each(['prometheus', 'openmetrics'] as const)('as %s', (format) => {
 })
 
 test('the samples are those of the table', async () => {
-  const { samples, families } = readExposition(await new MetricsWriter({ ipvs: await handle([{ ...web, destinations: [{ address: '10.0.0.9', port: 8080, forward: 'nat', weight: 5 }] }]) }).text())
+  const { samples, families } = readExposition(
+    await new MetricsWriter({
+      ipvs: await handle([{ ...web, destinations: [{ address: '10.0.0.9', port: 8080, forward: 'nat', weight: 5 }] }]),
+    }).text(),
+  )
   const labels = 'local_address="10.0.0.1",local_mark="",local_port="80",proto="TCP",remote_address="10.0.0.9",remote_port="8080"'
   expect(samples).toMatchObject({
     [`node_ipvs_backend_weight{${labels}}`]: 5,
@@ -103,8 +127,15 @@ test('the error of a reading is the iteration\'s', async () => {
   await expect(new MetricsWriter({ ipvs: broken }).text()).rejects.toThrow('the handle is closed')
 })
 
-test.each([[{ ipvs: undefined }, 'options.ipvs'], [{ prefix: 'my-' }, 'options.prefix'], [{ labels: ['remote'] }, 'options.labels'], [{ registers: [] }, 'options.registers'],
-  [{ format: 'json' }, 'options.format'], [{ extras: 1 }, 'options.extras'], [{ labels: 5 }, 'options.labels']])('%j is refused', async (options, field) => {
+test.each([
+  [{ ipvs: undefined }, 'options.ipvs'],
+  [{ prefix: 'my-' }, 'options.prefix'],
+  [{ labels: ['remote'] }, 'options.labels'],
+  [{ registers: [] }, 'options.registers'],
+  [{ format: 'json' }, 'options.format'],
+  [{ extras: 1 }, 'options.extras'],
+  [{ labels: 5 }, 'options.labels'],
+])('%j is refused', async (options, field) => {
   const ipvs = await handle()
   expect(() => new MetricsWriter({ ipvs, ...options } as never)).toThrow(field)
 })

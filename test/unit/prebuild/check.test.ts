@@ -37,11 +37,15 @@ describe('the check of a prebuilt addon', () => {
   })
 
   test('names a library that is needed', async () => {
-    expect(await problemsOf(await compiled('static void body() {}', ['-Wl,--no-as-needed', '-Wl,-z,now', '-lc']), own)).toContain('it needs libc.so.6')
+    expect(await problemsOf(await compiled('static void body() {}', ['-Wl,--no-as-needed', '-Wl,-z,now', '-lc']), own)).toContain(
+      'it needs libc.so.6',
+    )
   })
 
   test('names what glibc has and musl does not, and what belongs to the C++ runtime', async () => {
-    const file = await compiled('#include <new>\nextern "C" int fcntl64(int, int);\nstatic void body() { fcntl64(0, 0); ::operator new(8); }')
+    const file = await compiled(
+      '#include <new>\nextern "C" int fcntl64(int, int);\nstatic void body() { fcntl64(0, 0); ::operator new(8); }',
+    )
     expect((await problemsOf(file, own)).sort()).toEqual(['_Znwm', 'fcntl64'].map(
       name => `${name} is undefined, and is not one of the names of the C library in scripts/prebuild/names.ts`,
     ))
@@ -54,7 +58,9 @@ describe('the check of a prebuilt addon', () => {
 
   test('names the processor if it is another one', async () => {
     expect(await problemsOf(await compiled('static void body() {}'), foreign)).toEqual([
-      own === 'x64' ? 'it is for Advanced Micro Devices X86-64, not for AArch64' : 'it is for AArch64, not for Advanced Micro Devices X86-64',
+      own === 'x64'
+        ? 'it is for Advanced Micro Devices X86-64, not for AArch64'
+        : 'it is for AArch64, not for Advanced Micro Devices X86-64',
     ])
   })
 

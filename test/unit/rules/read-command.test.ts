@@ -197,7 +197,9 @@ describe('a text is read as ipvsadm -R reads it', () => {
 
   test('names can be kept, or refused with their place', () => {
     expect(parseCommands('-D -t web:http')).toMatchObject([{ service: { address: 'web', port: 'http' } }])
-    expect(() => parseCommands('-D -t web:http', { names: 'refuse' })).toThrow(/line 1, column 7: 'web' is the name of a host; expected a number, or resolveNames before/)
+    expect(() => parseCommands('-D -t web:http', { names: 'refuse' })).toThrow(
+      /line 1, column 7: 'web' is the name of a host; expected a number, or resolveNames before/,
+    )
   })
 
   test.each(['\0', '-A -t \0:80', '-'.repeat(10_000), `-A -t ${'9'.repeat(100_000)}`, '-A -t [[::1]]:80', '-p'.repeat(5000), '\u{1F4A9} -A', '-A -t \u{1F4A9}:80', '--=', '---', '--add-service=', '-=', 'constructor', '--__proto__ x', '--constructor'])('hostile text %# is refused', (text) => {

@@ -9,7 +9,19 @@ let folder: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'glob-'))
   for (const name of ['conf.d', 'conf.d/deep', 'other.d']) mkdirSync(join(folder, name))
-  for (const name of ['conf.d/b.conf', 'conf.d/a.conf', 'conf.d/.hidden.conf', 'conf.d/a.conf~', 'conf.d/deep/c.conf', 'other.d/a.conf', 'x[1].conf', 'x1.conf', 'x-.conf', 'a+b.conf', '{}.conf']) {
+  for (const name of [
+    'conf.d/b.conf',
+    'conf.d/a.conf',
+    'conf.d/.hidden.conf',
+    'conf.d/a.conf~',
+    'conf.d/deep/c.conf',
+    'other.d/a.conf',
+    'x[1].conf',
+    'x1.conf',
+    'x-.conf',
+    'a+b.conf',
+    '{}.conf',
+  ]) {
     writeFileSync(join(folder, name), '')
   }
 })
@@ -22,11 +34,23 @@ async function python(pattern: string): Promise<string[]> {
 }
 
 describe('the pattern of an include', () => {
-  test.each(['conf.d/*.conf', '*/a.conf', 'conf.d/?.conf', 'conf.d/[ab].conf', 'conf.d/[!a].conf', 'x[[]1].conf', 'conf.d/.*.conf', '*.d/*/c.conf', 'nothing/*.conf', 'conf.d/b.conf', 'a+b.conf', 'x[-1].conf', '**.conf'])(
-    '%s finds what glob finds', async (pattern) => {
-      expect(glob(join(folder, pattern))).toEqual(await python(join(folder, pattern)))
-    },
-  )
+  test.each([
+    'conf.d/*.conf',
+    '*/a.conf',
+    'conf.d/?.conf',
+    'conf.d/[ab].conf',
+    'conf.d/[!a].conf',
+    'x[[]1].conf',
+    'conf.d/.*.conf',
+    '*.d/*/c.conf',
+    'nothing/*.conf',
+    'conf.d/b.conf',
+    'a+b.conf',
+    'x[-1].conf',
+    '**.conf',
+  ])('%s finds what glob finds', async (pattern) => {
+    expect(glob(join(folder, pattern))).toEqual(await python(join(folder, pattern)))
+  })
 
   test('with braces stands for others, one after the other', () => {
     expect(alternatives('{b,a{1,2}}/x{,.conf}')).toEqual(['b/x', 'b/x.conf', 'a1/x', 'a1/x.conf', 'a2/x', 'a2/x.conf'])

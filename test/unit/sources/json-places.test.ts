@@ -14,8 +14,15 @@ const text = `{
 
 describe('a file in JSON', () => {
   test('tells where a value is, and where one is missing', () => {
-    expect(jsonPlaces(text, ['services[1].destinations[0].address', 'services[0].port', 'services[1].port', 'timeouts.tcp', 'services[7]', ''])).toEqual([
-      { line: 6, column: 26 }, { line: 3, column: 30 }, { line: 4, column: 5 }, { line: 1, column: 1 }, { line: 2, column: 3 }, { line: 1, column: 1 },
+    expect(
+      jsonPlaces(text, ['services[1].destinations[0].address', 'services[0].port', 'services[1].port', 'timeouts.tcp', 'services[7]', '']),
+    ).toEqual([
+      { line: 6, column: 26 },
+      { line: 3, column: 30 },
+      { line: 4, column: 5 },
+      { line: 1, column: 1 },
+      { line: 2, column: 3 },
+      { line: 1, column: 1 },
     ])
   })
 

@@ -18,7 +18,9 @@ function file(name: string, text: string): string {
 
 const virtual = (address: string): string => `virtual_server ${address} 80 {\n  lb_kind NAT\n  protocol TCP\n  real_server 10.0.0.2 80 {\n    TCP_CHECK {\n    }\n  }\n}\n`
 const addresses = (path: string): unknown[] | undefined =>
-  readSource({ type: 'keepalived', file: path }).configuration?.services.map((service) => 'address' in service ? service.address : undefined)
+  readSource({ type: 'keepalived', file: path }).configuration?.services.map((service) =>
+    'address' in service ? service.address : undefined,
+  )
 
 describe('reading a keepalived.conf', () => {
   test('follows includes from the folder of the file that has them', () => {
@@ -30,7 +32,9 @@ describe('reading a keepalived.conf', () => {
     file('conf.d/more/x', virtual('10.1.0.9'))
     const main = file('keepalived.conf', `include conf.d/*.conf\n${virtual('10.1.0.3')}`)
     expect(addresses(main)).toEqual(['10.1.0.9', '10.1.0.1', '10.1.0.2', '10.1.0.3'])
-    expect(readSource({ type: 'keepalived', file: main }).paths).toEqual(expect.arrayContaining([main, join(folder, 'conf.d/a.conf'), join(folder, 'conf.d/')]))
+    expect(readSource({ type: 'keepalived', file: main }).paths).toEqual(
+      expect.arrayContaining([main, join(folder, 'conf.d/a.conf'), join(folder, 'conf.d/')]),
+    )
   })
 
   test('tells the place of a mistake in an included file', () => {
@@ -50,7 +54,10 @@ describe('reading a keepalived.conf', () => {
 
 describe('reading a file in JSON', () => {
   test('tells the place of every mistake', () => {
-    const path = file('director.json', '{ "services": [\n  { "protocol": "tcp", "address": "10.0.0.1", "port": "80" },\n  { "protocol": "tcp", "address": "10.0.0.1", "port": 80, "quorom": 1 }\n] }')
+    const path = file(
+      'director.json',
+      '{ "services": [\n  { "protocol": "tcp", "address": "10.0.0.1", "port": "80" },\n  { "protocol": "tcp", "address": "10.0.0.1", "port": 80, "quorom": 1 }\n] }',
+    )
     const { configuration, diagnostics } = readSource({ type: 'json', file: path })
     expect(configuration).toBeUndefined()
     expect(diagnostics.map(({ line, column, message }) => `${line}:${column} ${message.split(' ')[0]}`)).toEqual(['2:47 services[0].port', '3:59 services[1].quorom'])

@@ -83,17 +83,34 @@ test('a named service that is not desired goes where prune says so, drained firs
 
 test('of the rest of the desired state only keys are looked at; timeouts and daemons are left alone', async () => {
   const model = new TestTable()
-  const desired = { services: [{ ...web, destinations: [a] }, { ...web, port: 81, scheduler: 5 as never }], timeouts: { tcp: 1 }, daemons: [{ role: 'master' as const, interface: 'lo' }] }
+  const desired = {
+    services: [
+      { ...web, destinations: [a] },
+      { ...web, port: 81, scheduler: 5 as never },
+    ],
+    timeouts: { tcp: 1 },
+    daemons: [{ role: 'master' as const, interface: 'lo' }],
+  }
   await model.ipvs.apply(desired, { only: [web], prune: 'all' })
   expect(model.changes()).toEqual(['addService', 'addDestination'])
-  await expect(model.ipvs.apply(desired, { only: [{ ...web, port: 81 }] })).rejects.toMatchObject({ field: 'desired.services[1].scheduler' })
+  await expect(model.ipvs.apply(desired, { only: [{ ...web, port: 81 }] })).rejects.toMatchObject({
+    field: 'desired.services[1].scheduler',
+  })
   await expect(model.ipvs.apply([web, { ...web, port: -1 }], { only: [web] })).rejects.toMatchObject({ field: 'desired.services[1].port' })
   await expect(model.ipvs.apply([web, web], { only: [web] })).rejects.toMatchObject({ field: 'desired.services[1]' })
 })
 
 test.each([
-  ['text', 'tcp', 'options.only'], ['a bad key', [{ ...web, port: 70000 }], 'options.only[0].port'],
-  ['a service twice', [{ protocol: 'tcp', address: 'fd00::1', port: 80 }, { protocol: 'tcp', address: 'FD00:0::1', port: 80 }], 'options.only[1]'],
+  ['text', 'tcp', 'options.only'],
+  ['a bad key', [{ ...web, port: 70000 }], 'options.only[0].port'],
+  [
+    'a service twice',
+    [
+      { protocol: 'tcp', address: 'fd00::1', port: 80 },
+      { protocol: 'tcp', address: 'FD00:0::1', port: 80 },
+    ],
+    'options.only[1]',
+  ],
 ])('only %s is refused', async (_, only, field) => {
   await expect(new TestTable().ipvs.plan([], { only: only as never })).rejects.toMatchObject({ field })
 })

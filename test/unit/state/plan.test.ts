@@ -59,8 +59,11 @@ describe('for random tables', () => {
         return serviceId(operation.service) + ('destination' in operation ? ` ${destinationId(operation.destination)}` : '')
       })
       expect(new Set(entries).size).toBe(entries.length)
-      const removed = operations.filter(({ type }) => type === 'removeService').map((operation) => serviceId((operation as { service: typeof web }).service))
-      for (const operation of operations) if (operation.type === 'removeDestination') expect(removed).not.toContain(serviceId(operation.service))
+      const removed = operations
+        .filter(({ type }) => type === 'removeService')
+        .map((operation) => serviceId((operation as { service: typeof web }).service))
+      for (const operation of operations)
+        if (operation.type === 'removeDestination') expect(removed).not.toContain(serviceId(operation.service))
     }), runs)
   })
 
@@ -80,7 +83,9 @@ describe('for random tables', () => {
       const model = await modelOf(services)
       const snapshot = model.kernel.table()
       expect((await model.ipvs.plan(snapshot, { prune: 'all' })).operations).toEqual([])
-      expect(JSON.parse(JSON.stringify(await new TestTable().ipvs.plan(services)))).toMatchObject({ operations: expect.any(Array) as unknown })
+      expect(JSON.parse(JSON.stringify(await new TestTable().ipvs.plan(services)))).toMatchObject({
+        operations: expect.any(Array) as unknown,
+      })
     }), runs)
   })
 })
@@ -101,7 +106,10 @@ describe('the order', () => {
   test('weights grow before others shrink', async () => {
     const model = await modelOf([{ ...web, destinations: [{ ...a, weight: 1 }, { ...b, weight: 0 }] }])
     const { operations } = await model.ipvs.plan([{ ...web, destinations: [{ ...a, weight: 0 }, { ...b, weight: 1 }] }])
-    expect(operations).toMatchObject([{ destination: { address: b.address, weight: 1 } }, { destination: { address: a.address, weight: 0 } }])
+    expect(operations).toMatchObject([
+      { destination: { address: b.address, weight: 1 } },
+      { destination: { address: a.address, weight: 0 } },
+    ])
   })
 
   test('a daemon that differs is stopped and started anew', async () => {
@@ -116,7 +124,8 @@ describe('the order', () => {
   test('a daemon that is not named is stopped where everything is this program\'s, and left alone where it shares the table', async () => {
     const model = await modelOf({ services: [], daemons: [{ role: 'backup', interface: 'lo' }] })
     const master = { role: 'master' as const, interface: 'lo' }
-    const typesWith = async (options: PlanOptions): Promise<string[]> => typesOf((await model.ipvs.plan({ services: [], daemons: [master] }, options)).operations)
+    const typesWith = async (options: PlanOptions): Promise<string[]> =>
+      typesOf((await model.ipvs.plan({ services: [], daemons: [master] }, options)).operations)
     expect(await typesWith({ prune: 'all' })).toEqual(['stopDaemon', 'startDaemon'])
     for (const prune of ['owned', 'all'] as const) expect(await typesWith({ prune, owns: { port: 80 } })).toEqual(['startDaemon'])
   })
@@ -154,7 +163,8 @@ describe('a list that was edited while it was read', () => {
       }
     }
     expect(await operationsFor([{ ...web, destinations: [{ ...a, weight: 2 }, ...others] }])).toMatchObject([
-      { type: 'updateDestination', destination: { address: a.address, weight: 2 } }, { type: 'removeDestination', destination: { address: b.address } },
+      { type: 'updateDestination', destination: { address: a.address, weight: 2 } },
+      { type: 'removeDestination', destination: { address: b.address } },
     ])
   })
 })
@@ -177,7 +187,8 @@ test('the event loop has its turns within a service, and a plan under way beside
     const plans = await Promise.all([raised(80, 2), raised(81, 3)])
     for (const [i, { operations }] of plans.entries()) {
       expect(operations).toHaveLength(many.length)
-      for (const operation of operations) expect(operation).toMatchObject({ type: 'updateDestination', service: { port: 80 + i }, destination: { weight: 2 + i } })
+      for (const operation of operations)
+        expect(operation).toMatchObject({ type: 'updateDestination', service: { port: 80 + i }, destination: { weight: 2 + i } })
     }
     expect(turns).toBeGreaterThan(20)
   } finally {
@@ -193,13 +204,17 @@ describe('draining', () => {
     const model = await modelOf([{ ...web, destinations: [{ ...a, upperThreshold: 50 }, b] }])
     model.connect(web, a, { active: 3 })
     const first = await model.ipvs.plan([{ ...web, destinations: [b] }], options)
-    expect(first.operations).toMatchObject([{ type: 'updateDestination', destination: { address: a.address, weight: 0, upperThreshold: 50 } }])
+    expect(first.operations).toMatchObject([
+      { type: 'updateDestination', destination: { address: a.address, weight: 0, upperThreshold: 50 } },
+    ])
     expect(first.draining).toMatchObject([{ service: web, destination: { address: a.address, port: 80 }, activeConnections: 3 }])
     await model.ipvs.batch(first.operations)
     expect((await model.ipvs.plan([{ ...web, destinations: [b] }], options)).operations).toEqual([])
     model.connect(web, a, { inactive: 2 })
     expect((await model.ipvs.plan([{ ...web, destinations: [b] }], options)).operations).toEqual([])
-    expect(typesOf((await model.ipvs.plan([{ ...web, destinations: [b] }], { ...options, drain: { until: 'established' } })).operations)).toEqual(['removeDestination'])
+    expect(
+      typesOf((await model.ipvs.plan([{ ...web, destinations: [b] }], { ...options, drain: { until: 'established' } })).operations),
+    ).toEqual(['removeDestination'])
     model.connect(web, a, {})
     expect(typesOf((await model.ipvs.plan([{ ...web, destinations: [b] }], options)).operations)).toEqual(['removeDestination'])
   })
@@ -214,7 +229,9 @@ describe('draining', () => {
   test('ends at the time limit', async () => {
     const model = await modelOf([{ ...web, destinations: [a, b] }])
     model.connect(web, a, { active: 1 })
-    expect(await model.ipvs.apply([{ ...web, destinations: [b] }], { prune: 'all', drain: { timeout: 0.02, interval: 0.005 } })).toMatchObject({ done: 2, draining: [] })
+    expect(
+      await model.ipvs.apply([{ ...web, destinations: [b] }], { prune: 'all', drain: { timeout: 0.02, interval: 0.005 } }),
+    ).toMatchObject({ done: 2, draining: [] })
     expect(model.changes()).toEqual(['updateDestination', 'removeDestination'])
   })
 
@@ -226,7 +243,10 @@ describe('draining', () => {
     const onProgress = ({ phase }: { phase: string }): void => {
       if (phase === 'draining') abort.abort()
     }
-    await expect(model.ipvs.apply(desired, { ...options, signal: abort.signal, onProgress })).rejects.toMatchObject({ name: 'AbortError', result: { done: 1 } })
+    await expect(model.ipvs.apply(desired, { ...options, signal: abort.signal, onProgress })).rejects.toMatchObject({
+      name: 'AbortError',
+      result: { done: 1 },
+    })
     model.connect(web, a, {})
     await model.ipvs.apply(desired, options)
     expect(model.changes()).toEqual(['updateDestination', 'removeDestination'])
@@ -235,17 +255,29 @@ describe('draining', () => {
   test('has what was done in its error, whatever was thrown, and prints none of it', async () => {
     const desired = [{ ...web, destinations: [b] }]
     const frozen = Object.freeze(new Error('mine'))
-    for (const [thrown, expected] of [[new Error('mine'), { message: 'mine' }], [frozen, { message: 'The work ended early, with operations in force: mine', cause: frozen }], ['text', { cause: 'text' }]] as const) {
+    for (const [thrown, expected] of [
+      [new Error('mine'), { message: 'mine' }],
+      [frozen, { message: 'The work ended early, with operations in force: mine', cause: frozen }],
+      ['text', { cause: 'text' }],
+    ] as const) {
       const onProgress = (): void => {
         // eslint-disable-next-line @typescript-eslint/only-throw-error -- whatever a caller's function throws
         throw thrown
       }
-      const error = await refusal(async () => (await modelOf([{ ...web, destinations: [a, b] }])).ipvs.apply(desired, { ...options, onProgress }))
+      const error = await refusal(async () =>
+        (await modelOf([{ ...web, destinations: [a, b] }])).ipvs.apply(desired, { ...options, onProgress }),
+      )
       expect(error).toMatchObject({ ...expected, result: { done: 1 } })
       expect(inspect(error)).not.toContain('updateDestination')
     }
     const abort = new AbortController()
-    const aborted = await refusal(async () => (await modelOf([{ ...web, destinations: [a, b] }])).ipvs.apply(desired, { ...options, signal: abort.signal, onProgress: () => abort.abort() }))
+    const aborted = await refusal(async () =>
+      (await modelOf([{ ...web, destinations: [a, b] }])).ipvs.apply(desired, {
+        ...options,
+        signal: abort.signal,
+        onProgress: () => abort.abort(),
+      }),
+    )
     expect(inspect(aborted)).not.toContain('updateDestination')
   })
 
@@ -304,7 +336,10 @@ describe('draining', () => {
     const model = await modelOf([{ ...web, persistence: {}, destinations: [a, b] }])
     Object.assign(model.kernel.sysctls, { expire_quiescent_template: 0, expire_nodest_conn: 0, conn_reuse_mode: 1 })
     const { warnings } = await model.ipvs.plan([{ ...web, persistence: {}, destinations: [b] }], options)
-    expect(warnings).toMatchObject([{ code: 'sysctl', message: expect.stringContaining('expire_quiescent_template') as unknown }, { code: 'sysctl', message: expect.stringContaining('expire_nodest_conn') as unknown }])
+    expect(warnings).toMatchObject([
+      { code: 'sysctl', message: expect.stringContaining('expire_quiescent_template') as unknown },
+      { code: 'sysctl', message: expect.stringContaining('expire_nodest_conn') as unknown },
+    ])
   })
 })
 
@@ -318,23 +353,47 @@ describe('what draining waits for and warns of', () => {
     model.connect(web, a, { persistent: 2 })
     expect((await model.ipvs.plan([{ ...web, persistence: {}, destinations: [b] }], options)).operations).toEqual([])
     expect(typesOf((await model.ipvs.plan(gone, options)).operations)).toEqual(['updateService', 'removeDestination'])
-    model.other.updateService({ ...web, scheduler: 'wlc', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null })
+    model.other.updateService({
+      ...web,
+      scheduler: 'wlc',
+      schedulerFlags: [],
+      onePacket: false,
+      persistence: null,
+      persistenceEngine: null,
+    })
     expect(typesOf((await model.ipvs.plan([], options)).operations)).toEqual(['updateDestination', 'removeDestination'])
   })
 
-  const warningsOf = async (model: TestTable, settings: Record<string, number>, desired: Desired, planOptions: PlanOptions): Promise<string[]> => {
+  const warningsOf = async (
+    model: TestTable,
+    settings: Record<string, number>,
+    desired: Desired,
+    planOptions: PlanOptions,
+  ): Promise<string[]> => {
     Object.assign(model.kernel.sysctls, settings)
     return (await model.ipvs.plan(desired, planOptions)).warnings.map(({ message }) => message)
   }
 
   test.each([
-    ['dr', 'established', 0, 1, true], ['tun', 'established', 0, 0, true], ['dr', 'established', 1, 1, false], ['dr', 'established', 0, 2, false], ['dr', 'established', 0, 3, false],
-    ['nat', 'established', 0, 1, false], ['local', 'established', 0, 1, false], ['dr', 'all', 0, 1, false],
-  ] as const)('with %s until %j, expire_nodest_conn %d and conn_reuse_mode %d, a warning of clients that come again from the same port: %s', async (forward, until, nodest, reuse, warns) => {
-    const model = await modelOf([{ ...web, destinations: [{ ...a, forward }, b] }])
-    const warnings = await warningsOf(model, { expire_nodest_conn: nodest, conn_reuse_mode: reuse }, gone, { prune: 'all', drain: { until } })
-    expect(warnings.some((message) => message.includes('same source port'))).toBe(warns)
-  })
+    ['dr', 'established', 0, 1, true],
+    ['tun', 'established', 0, 0, true],
+    ['dr', 'established', 1, 1, false],
+    ['dr', 'established', 0, 2, false],
+    ['dr', 'established', 0, 3, false],
+    ['nat', 'established', 0, 1, false],
+    ['local', 'established', 0, 1, false],
+    ['dr', 'all', 0, 1, false],
+  ] as const)(
+    'with %s until %j, expire_nodest_conn %d and conn_reuse_mode %d, a warning of clients that come again from the same port: %s',
+    async (forward, until, nodest, reuse, warns) => {
+      const model = await modelOf([{ ...web, destinations: [{ ...a, forward }, b] }])
+      const warnings = await warningsOf(model, { expire_nodest_conn: nodest, conn_reuse_mode: reuse }, gone, {
+        prune: 'all',
+        drain: { until },
+      })
+      expect(warnings.some((message) => message.includes('same source port'))).toBe(warns)
+    },
+  )
 
   test('no warning of it with UDP, whose connections do not end', async () => {
     const dns = { ...web, protocol: 'udp' } as const
@@ -350,13 +409,22 @@ describe('what draining waits for and warns of', () => {
   })
 
   test.each([
-    ['nat', 'tcp', 30, options, true], ['nat', 'tcp', 120, options, false], ['nat', 'tcp', 30, established, false], ['dr', 'tcp', 30, options, false], ['nat', 'udp', 30, options, false],
-  ] as const)('of %s over %s with tcpFin %d and %j, a warning that the kernel remembers closed connections for 120 s: %s', async (forward, protocol, tcpFin, planOptions, warns) => {
-    const model = await modelOf([{ ...web, protocol, destinations: [{ ...a, forward }, b] }])
-    model.other.setTimeouts({ tcpFin })
-    const { warnings } = await model.ipvs.plan([{ ...web, protocol, destinations: [b] }], planOptions)
-    expect(warnings.map(({ code, message }) => [code, message.includes('120 seconds')])).toEqual(warns ? [['inactive-connections', true]] : [])
-  })
+    ['nat', 'tcp', 30, options, true],
+    ['nat', 'tcp', 120, options, false],
+    ['nat', 'tcp', 30, established, false],
+    ['dr', 'tcp', 30, options, false],
+    ['nat', 'udp', 30, options, false],
+  ] as const)(
+    'of %s over %s with tcpFin %d and %j, a warning that the kernel remembers closed connections for 120 s: %s',
+    async (forward, protocol, tcpFin, planOptions, warns) => {
+      const model = await modelOf([{ ...web, protocol, destinations: [{ ...a, forward }, b] }])
+      model.other.setTimeouts({ tcpFin })
+      const { warnings } = await model.ipvs.plan([{ ...web, protocol, destinations: [b] }], planOptions)
+      expect(warnings.map(({ code, message }) => [code, message.includes('120 seconds')])).toEqual(
+        warns ? [['inactive-connections', true]] : [],
+      )
+    },
+  )
 })
 
 test('plan takes the options that apply takes, and finds the mistakes in them', async () => {
@@ -374,7 +442,9 @@ describe('a port and a checksum on another program\'s ipip tunnel, which the ker
     const model = await modelOf([{ ...web, destinations: [b] }])
     model.other.addDestination(web, tunnel)
     model.kernel.configure(web, tunnel, { tunnelPort: 7777, tunnelFlags: 1 })
-    expect(model.kernel.table().services[0].destinations).toContainEqual(expect.objectContaining({ tunnel: { type: 'ipip', port: 7777, checksum: 'csum' } }))
+    expect(model.kernel.table().services[0].destinations).toContainEqual(
+      expect.objectContaining({ tunnel: { type: 'ipip', port: 7777, checksum: 'csum' } }),
+    )
     return model
   }
 
@@ -386,7 +456,9 @@ describe('a port and a checksum on another program\'s ipip tunnel, which the ker
     const model = await modelWithForeign()
     model.connect(web, a, { active: 1 })
     const { operations } = await model.ipvs.plan([{ ...web, destinations: [b] }], { prune: 'all', drain: true })
-    expect(operations).toMatchObject([{ type: 'updateDestination', destination: { weight: 0, tunnel: { type: 'ipip', checksum: 'none' } } }])
+    expect(operations).toMatchObject([
+      { type: 'updateDestination', destination: { weight: 0, tunnel: { type: 'ipip', checksum: 'none' } } },
+    ])
     await model.ipvs.batch(operations)
   })
 })
@@ -406,8 +478,12 @@ describe('entries of other programs that this library refuses to write', () => {
     const model = await modelWithForeign()
     const result = await model.ipvs.apply([{ ...web, scheduler: 'rr', destinations: [b] }], { prune: 'all', drain: { interval: 0.001 } })
     expect(result.plan.operations).toContainEqual({
-      type: 'removeDestination', service: web, destination: { address: foreign.address, port: 81 },
-      reason: expect.stringContaining('cannot be brought to weight 0 to drain it: destination.port must be the service\'s port 80') as unknown,
+      type: 'removeDestination',
+      service: web,
+      destination: { address: foreign.address, port: 81 },
+      reason: expect.stringContaining(
+        "cannot be brought to weight 0 to drain it: destination.port must be the service's port 80",
+      ) as unknown,
     })
     expect(result.refused).toEqual([])
     expect(model.contents()).toEqual((await modelOf([{ ...web, scheduler: 'rr', destinations: [b] }])).contents())
@@ -431,18 +507,27 @@ describe('entries of other programs that this library refuses to write', () => {
     const model = await modelOf([{ ...web, destinations: [a] }])
     model.kernel.configure(web, undefined, { protocol: 47 })
     expect(await model.ipvs.plan(model.kernel.table(), { prune: 'all' })).toEqual({ operations: [], warnings: [] })
-    expect(await model.ipvs.plan([], { prune: 'all' })).toMatchObject({ operations: [], warnings: [{ code: 'cannot-remove', service: { protocol: 47 } }] })
+    expect(await model.ipvs.plan([], { prune: 'all' })).toMatchObject({
+      operations: [],
+      warnings: [{ code: 'cannot-remove', service: { protocol: 47 } }],
+    })
   })
 
   test('are listed as not undone where a rollback would have to bring them back; all else is undone', async () => {
     const model = await modelWithForeign()
-    const desired: Desired = { services: [{ ...web, scheduler: 'sh', destinations: [b] }], daemons: [{ role: 'master', interface: 'none' }] }
+    const desired: Desired = {
+      services: [{ ...web, scheduler: 'sh', destinations: [b] }],
+      daemons: [{ role: 'master', interface: 'none' }],
+    }
     const { done, plan, rollback } = await model.refuse('startDaemon').ipvs.apply(desired, { prune: 'all', rollback: true })
     expect(typesOf(plan.operations)).toEqual(['addDestination', 'updateService', 'removeDestination', 'removeDestination', 'startDaemon'])
     expect(done).toBe(4)
     const operation = { type: 'addDestination', service: web, destination: foreign }
     const index = plan.operations.findIndex((planned) => planned.type === 'removeDestination' && planned.destination.port === 81)
-    expect(rollback).toEqual({ undone: 3, notUndone: [{ index, operation, error: expect.objectContaining({ outcome: 'not-sent', code: 'EINVAL', operation }) as unknown }] })
+    expect(rollback).toEqual({
+      undone: 3,
+      notUndone: [{ index, operation, error: expect.objectContaining({ outcome: 'not-sent', code: 'EINVAL', operation }) as unknown }],
+    })
     expect(rollback!.notUndone[0].error.message).toContain('destination.port must be the service\'s port 80')
     expect(model.contents()).toEqual((await modelOf([{ ...web, destinations: [a] }])).contents())
   })
@@ -450,7 +535,13 @@ describe('entries of other programs that this library refuses to write', () => {
   test('bring no rollback to a halt', async () => {
     const model = await modelOf([{ ...web, persistence: {}, destinations: [a] }])
     model.kernel.configure(web, undefined, { timeout: 5_000_000 })
-    const { rollback } = await model.refuse('addService').ipvs.apply([{ ...web, scheduler: 'sh', destinations: [a, b] }, { ...web, port: 81 }], { rollback: true, batchSize: 1 })
+    const { rollback } = await model.refuse('addService').ipvs.apply(
+      [
+        { ...web, scheduler: 'sh', destinations: [a, b] },
+        { ...web, port: 81 },
+      ],
+      { rollback: true, batchSize: 1 },
+    )
     expect(rollback!.undone).toBe(1)
     expect(model.changes().at(-1)).toBe('removeDestination')
     expect(typesOf(rollback!.notUndone.map(({ operation }) => operation))).toEqual(['updateService'])
@@ -470,7 +561,12 @@ describe('what cannot be planned is said before anything is sent', () => {
     ['destinations that are null', [{ ...web, destinations: null }], {}, 'desired.services[0].destinations'],
     ['a destination that is null', [{ ...web, destinations: [null] }], {}, 'desired.services[0].destinations[0]'],
     ['a port that is text', [{ ...web, destinations: [a, { ...b, port: '80' }] }], {}, 'desired.services[0].destinations[1].port'],
-    ['an address that is a symbol', [{ ...web, destinations: [{ ...b, address: Symbol('b') }] }], {}, 'desired.services[0].destinations[0].address'],
+    [
+      'an address that is a symbol',
+      [{ ...web, destinations: [{ ...b, address: Symbol('b') }] }],
+      {},
+      'desired.services[0].destinations[0].address',
+    ],
     ['a service at a symbol', [{ ...web, port: 81, address: Symbol('web') }], {}, 'desired.services[0].address'],
     ['a bad weight', [{ ...web, destinations: [a, { ...b, weight: -1 }] }], {}, 'desired.services[0].destinations[1].weight'],
     ['an unknown property', [{ ...web, destinations: [{ ...a, wieght: 1 }] }], {}, 'desired.services[0].destinations[0].wieght'],
@@ -478,7 +574,18 @@ describe('what cannot be planned is said before anything is sent', () => {
     ['a destination twice', [{ ...web, destinations: [a, b, { ...a }] }], {}, 'desired.services[0].destinations[2]'],
     ['a bad timeout', { services: [], timeouts: { tcp: -1 } }, {}, 'desired.timeouts.tcp'],
     ['a bad daemon', { services: [], daemons: [{ role: 'boss', interface: 'lo' }] }, {}, 'desired.daemons[0].role'],
-    ['a daemon twice', { services: [], daemons: [{ role: 'master', interface: 'a' }, { role: 'master', interface: 'b' }] }, {}, 'desired.daemons[1].role'],
+    [
+      'a daemon twice',
+      {
+        services: [],
+        daemons: [
+          { role: 'master', interface: 'a' },
+          { role: 'master', interface: 'b' },
+        ],
+      },
+      {},
+      'desired.daemons[1].role',
+    ],
     ['a service of others', [web], { owns: { port: 443 } }, 'desired.services[0]'],
     ['prune of an unknown kind', [], { prune: 'some' }, 'options.prune'],
     ['prune of what is owned without an owner', [], { prune: 'owned' }, 'options.owns'],
@@ -501,7 +608,9 @@ test('a port that is text is refused in a long list of destinations too, where a
   const many = Array.from({ length: 20 }, (_, i) => ({ ...a, address: `10.0.1.${i}` }))
   const model = await modelOf([{ ...web, destinations: many }])
   const reordered = [...many.slice(1), { ...many[0], port: '80' }] as never
-  await expect(model.ipvs.plan([{ ...web, destinations: reordered }])).rejects.toMatchObject({ field: 'desired.services[0].destinations[19].port' })
+  await expect(model.ipvs.plan([{ ...web, destinations: reordered }])).rejects.toMatchObject({
+    field: 'desired.services[0].destinations[19].port',
+  })
 })
 
 describe('apply', () => {
@@ -509,7 +618,11 @@ describe('apply', () => {
 
   test('applies what was desired when it was called', async () => {
     const model = new TestTable()
-    const lists: DesiredTable & { services: DesiredService[], timeouts: { tcp: number }, daemons: DaemonInput[] } = { services: [{ ...web, destinations: [a, b] }], timeouts: { tcp: 1000 }, daemons: [{ role: 'master', interface: 'lo' }] }
+    const lists: DesiredTable & { services: DesiredService[]; timeouts: { tcp: number }; daemons: DaemonInput[] } = {
+      services: [{ ...web, destinations: [a, b] }],
+      timeouts: { tcp: 1000 },
+      daemons: [{ role: 'master', interface: 'lo' }],
+    }
     const applying = model.ipvs.apply(lists, { prune: 'all' })
     lists.services[0] = { ...web }
     lists.services.push({ ...web, port: 81, destinations: [] })
@@ -532,7 +645,13 @@ describe('apply', () => {
     const model = await modelOf([{ ...web, destinations: [a] }])
     const result = await model.refuse('addDestination').ipvs.apply([{ ...web, scheduler: 'rr', destinations: [b, c] }], { prune: 'all' })
     expect(result).toMatchObject({ done: 1, notSent: 0 })
-    expect(result.refused).toEqual([0, 1].map((index) => ({ index, operation: result.plan.operations[index], error: expect.objectContaining({ code: 'EINVAL' }) as unknown })))
+    expect(result.refused).toEqual(
+      [0, 1].map((index) => ({
+        index,
+        operation: result.plan.operations[index],
+        error: expect.objectContaining({ code: 'EINVAL' }) as unknown,
+      })),
+    )
     expect(typesOf(result.withheld)).toEqual(['removeDestination'])
     expect(model.capacity()).toEqual(new Map([[serviceId(web), 1]]))
   })
@@ -549,7 +668,9 @@ describe('apply', () => {
 
     test.each([[undefined], [{ interval: 0.001 }]])('nothing at all is removed with withhold: \'all\', drain: %j', async (drain) => {
       const model = await modelOf(before)
-      const { plan, done, refused, withheld, notSent } = await model.refuse('addService').ipvs.apply(moved, { prune: 'all', withhold: 'all', drain })
+      const { plan, done, refused, withheld, notSent } = await model
+        .refuse('addService')
+        .ipvs.apply(moved, { prune: 'all', withhold: 'all', drain })
       expect(typesOf(refused.map(({ operation }) => operation))).toEqual(['addService', 'addDestination'])
       expect(withheld).toEqual(plan.operations.slice(2))
       expect([done, withheld.length, notSent]).toEqual([0, 2, 0])
@@ -592,13 +713,18 @@ describe('apply', () => {
       expect(total).toBe(5)
       if (completed === 4) abort.abort(new Error('enough'))
     }
-    await expect(model.ipvs.apply(desired, { batchSize: 2, signal: abort.signal, onProgress })).rejects.toMatchObject({ name: 'AbortError', result: { done: 4, notSent: 1 } })
+    await expect(model.ipvs.apply(desired, { batchSize: 2, signal: abort.signal, onProgress })).rejects.toMatchObject({
+      name: 'AbortError',
+      result: { done: 4, notSent: 1 },
+    })
     expect(seen).toEqual([2, 4])
     expect((await model.ipvs.apply(desired)).done).toBe(1)
   })
 
   test('counts each operation of the plan whenever it is aborted', async () => {
-    const swap = [{ ...web, scheduler: 'rr', destinations: ['10.0.0.104', '10.0.0.105', '10.0.0.106'].map((address) => ({ ...a, address })) }]
+    const swap = [
+      { ...web, scheduler: 'rr', destinations: ['10.0.0.104', '10.0.0.105', '10.0.0.106'].map((address) => ({ ...a, address })) },
+    ]
     for (let sends = 1; sends <= 7; sends++) {
       const model = await modelOf([{ ...web, destinations: [a, b, c] }])
       const abort = new AbortController()
@@ -607,7 +733,11 @@ describe('apply', () => {
       }
       const applying = model.ipvs.apply(swap, { prune: 'all', batchSize: 1, signal: abort.signal, onProgress })
       if (sends === 7) expect((await applying).done).toBe(7)
-      else await expect(applying).rejects.toMatchObject({ name: 'AbortError', result: { plan: { operations: { length: 7 } }, done: sends, notSent: 7 - sends } })
+      else
+        await expect(applying).rejects.toMatchObject({
+          name: 'AbortError',
+          result: { plan: { operations: { length: 7 } }, done: sends, notSent: 7 - sends },
+        })
     }
   })
 
@@ -618,7 +748,15 @@ describe('apply', () => {
       if (command === 'delDest') abort.abort()
       return command === 'newDest' && Buffer.from(body).includes(Buffer.from([10, 0, 0, 103])) ? -EINVAL : undefined
     }
-    await expect(model.ipvs.apply([{ ...web, destinations: [c] }, { ...web, port: 81, scheduler: 'rr' }], { prune: 'all', batchSize: 1, signal: abort.signal })).rejects.toMatchObject({
+    await expect(
+      model.ipvs.apply(
+        [
+          { ...web, destinations: [c] },
+          { ...web, port: 81, scheduler: 'rr' },
+        ],
+        { prune: 'all', batchSize: 1, signal: abort.signal },
+      ),
+    ).rejects.toMatchObject({
       result: {
         done: 2,
         refused: [{ index: 0, operation: { type: 'addDestination' } }],
@@ -647,13 +785,16 @@ describe('apply', () => {
   ])('ended by %s says what is in force', async (what, error) => {
     const model = new TestTable()
     const working = model.ipvs.batch.bind(model.ipvs)
-    model.ipvs.batch = (operations) => !what.includes('function') && model.capacity().size > 0 ? Promise.reject(error) : working(operations, { refusals: 'return' })
+    model.ipvs.batch = (operations) =>
+      !what.includes('function') && model.capacity().size > 0 ? Promise.reject(error) : working(operations, { refusals: 'return' })
     const onProgress = (): void => {
       if (what.includes('function')) throw error
     }
     const ended = await model.ipvs.apply(desired, { batchSize: 2, onProgress }).catch((reason: unknown) => reason)
     expect(ended).toBe(error)
-    expect(ended).toMatchObject({ result: { plan: { operations: { length: 5 } }, done: 2, refused: [], unknown: [], withheld: [], notSent: 3 } })
+    expect(ended).toMatchObject({
+      result: { plan: { operations: { length: 5 } }, done: 2, refused: [], unknown: [], withheld: [], notSent: 3 },
+    })
   })
 
   test('ended by something that is no error has it as the cause', async () => {
@@ -686,7 +827,9 @@ describe('apply', () => {
     expect(typesOf(plan.operations)).toEqual(['addDestination', 'removeDestination', 'removeDestination', 'removeDestination'])
     expect(done).toBe(4)
     edits = -100
-    await expect(model.ipvs.apply([{ ...web, destinations: [b] }], { prune: 'all', concurrencyCheck: { attempts: 2 } })).rejects.toMatchObject({ code: 'ERR_IPVS_TABLE_CHANGING' })
+    await expect(
+      model.ipvs.apply([{ ...web, destinations: [b] }], { prune: 'all', concurrencyCheck: { attempts: 2 } }),
+    ).rejects.toMatchObject({ code: 'ERR_IPVS_TABLE_CHANGING' })
   })
 })
 
@@ -701,11 +844,15 @@ test('a concurrency check is content with the same plan in another order: a kern
 
 test('a plan reads as text', async () => {
   const model = await modelOf([{ ...web, destinations: [a, b] }])
-  expect(formatPlan(await model.ipvs.plan([{ ...web, scheduler: 'sh', destinations: [{ ...b, weight: 3 }] }], { prune: 'all', drain: true })).split('\n')).toEqual([
+  expect(
+    formatPlan(
+      await model.ipvs.plan([{ ...web, scheduler: 'sh', destinations: [{ ...b, weight: 3 }] }], { prune: 'all', drain: true }),
+    ).split('\n'),
+  ).toEqual([
     'updateDestination 10.0.0.102:80 of tcp 10.0.0.1:80 (weight 1 → 3)',
     'updateService tcp 10.0.0.1:80 (scheduler wlc → sh)',
     'updateDestination 10.0.0.101:80 of tcp 10.0.0.1:80 (the destination is not desired: weight 1 → 0, to drain it)',
     'draining 10.0.0.101:80 of tcp 10.0.0.1:80 (0 active, 0 inactive, 0 persistent connections)',
-    expect.stringContaining('warning: tcp 10.0.0.1:80: scheduler \'sh\' refuses clients') as unknown,
+    expect.stringContaining("warning: tcp 10.0.0.1:80: scheduler 'sh' refuses clients") as unknown,
   ])
 })

@@ -47,7 +47,8 @@ function looks({ phase, period = () => 2000, traffic, interval, from = 60_000, e
 }
 
 /** How far the looks are from a rate at most, as a share of it. */
-const deviation = (seen: readonly Look[], rate: number): number => seen.reduce((most, { connections }) => Math.max(most, Math.abs(connections / rate - 1)), 0)
+const deviation = (seen: readonly Look[], rate: number): number =>
+  seen.reduce((most, { connections }) => Math.max(most, Math.abs(connections / rate - 1)), 0)
 
 const phase = fc.integer({ min: 1, max: 1999 })
 const each = fc.integer({ min: 20, max: 1_000_000 })
@@ -72,10 +73,25 @@ describe('steady traffic has a steady rate', () => {
   })
 
   test('with a kernel whose periods are uneven, and too long by its coarse clock', () => {
-    fc.assert(fc.property(phase, fc.integer({ min: 1000, max: 1_000_000 }), fc.integer({ min: 50, max: 20_000 }), fc.array(fc.integer({ min: 1985, max: 2035 }), { minLength: 1 }), (phase, each, interval, periods) => {
-      const seen = looks({ phase, period: (index) => periods[index % periods.length], traffic: { each }, interval, end: 60_000 + 20 * interval })
-      expect(deviation(seen, each / 2)).toBeLessThan(0.03)
-    }), { numRuns: 200 })
+    fc.assert(
+      fc.property(
+        phase,
+        fc.integer({ min: 1000, max: 1_000_000 }),
+        fc.integer({ min: 50, max: 20_000 }),
+        fc.array(fc.integer({ min: 1985, max: 2035 }), { minLength: 1 }),
+        (phase, each, interval, periods) => {
+          const seen = looks({
+            phase,
+            period: (index) => periods[index % periods.length],
+            traffic: { each },
+            interval,
+            end: 60_000 + 20 * interval,
+          })
+          expect(deviation(seen, each / 2)).toBeLessThan(0.03)
+        },
+      ),
+      { numRuns: 200 },
+    )
   })
 
   test('within three parts in a hundred where looks are hours apart', () => {
@@ -85,20 +101,45 @@ describe('steady traffic has a steady rate', () => {
   })
 
   test('when it is zeroed, at any moment, at any interval', () => {
-    fc.assert(fc.property(phase, each, fc.integer({ min: 100, max: 10_000 }), fc.integer({ min: 60_001, max: 90_000 }), (phase, each, interval, zeroed) => {
-      expect(deviation(looks({ phase, traffic: { each }, interval, end: 110_000, zeroed: [zeroed] }), each / 2)).toBeLessThan(0.05)
-    }), { numRuns: 200 })
+    fc.assert(
+      fc.property(
+        phase,
+        each,
+        fc.integer({ min: 100, max: 10_000 }),
+        fc.integer({ min: 60_001, max: 90_000 }),
+        (phase, each, interval, zeroed) => {
+          expect(deviation(looks({ phase, traffic: { each }, interval, end: 110_000, zeroed: [zeroed] }), each / 2)).toBeLessThan(0.05)
+        },
+      ),
+      { numRuns: 200 },
+    )
   })
 
   test('nearly steady traffic too, when it is zeroed again and again, so that counters overtake what they were', () => {
     const many = fc.integer({ min: 1000, max: 1_000_000 })
-    fc.assert(fc.property(phase, many, fc.integer({ min: 100, max: 10_000 }), fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1, maxLength: 8 }), (phase, each, interval, gaps) => {
-      // In between, some look sees something counted. No two periods are the same: what repeats itself exactly cannot be told from what stands still.
-      const zeroed = gaps.map((_, i) => 60_000 + gaps.slice(0, i + 1).reduce((sum, gap) => sum + gap + 2 * interval + 4000, 0))
-      const seen = looks({ phase, traffic: { each, swell: 0.0005 }, interval, end: 120_000, zeroed: zeroed.filter((at) => at < 115_000) })
-      // What it has swollen by in two minutes is 12 parts in a hundred.
-      expect(deviation(seen, each / 2)).toBeLessThan(0.25)
-    }), { numRuns: 200 })
+    fc.assert(
+      fc.property(
+        phase,
+        many,
+        fc.integer({ min: 100, max: 10_000 }),
+        fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1, maxLength: 8 }),
+        (phase, each, interval, gaps) => {
+          // In between, some look sees something counted. No two periods are the same: what repeats itself exactly cannot be told from
+          // what stands still.
+          const zeroed = gaps.map((_, i) => 60_000 + gaps.slice(0, i + 1).reduce((sum, gap) => sum + gap + 2 * interval + 4000, 0))
+          const seen = looks({
+            phase,
+            traffic: { each, swell: 0.0005 },
+            interval,
+            end: 120_000,
+            zeroed: zeroed.filter((at) => at < 115_000),
+          })
+          // What it has swollen by in two minutes is 12 parts in a hundred.
+          expect(deviation(seen, each / 2)).toBeLessThan(0.25)
+        },
+      ),
+      { numRuns: 200 },
+    )
   })
 })
 
@@ -113,7 +154,9 @@ describe('traffic that changes', () => {
 
   test('that ends is 0 two and a half seconds later, whatever the phase and the interval', () => {
     fc.assert(fc.property(phase, each, fc.integer({ min: 100, max: 10_000 }), (phase, each, interval) => {
-      const last = looks({ phase, traffic: { each, until: 70_000 }, interval, end: 90_000 + interval }).filter(({ at }) => at > 70_000 + 2000 + 2500 + interval)
+      const last = looks({ phase, traffic: { each, until: 70_000 }, interval, end: 90_000 + interval }).filter(
+        ({ at }) => at > 70_000 + 2000 + 2500 + interval,
+      )
       expect(last.filter(({ connections }) => connections !== 0)).toEqual([])
     }))
   })
@@ -126,33 +169,45 @@ describe('traffic that changes', () => {
   })
 
   test('no rate is ever below 0, or above what has passed in all', () => {
-    const happening = fc.record({ after: fc.integer({ min: 1, max: 1500 }), packets: fc.integer({ min: 0, max: 1000 }), zero: fc.boolean() })
-    fc.assert(fc.property(fc.array(happening, { maxLength: 60 }), fc.integer({ min: 50, max: 7000 }), phase, (happenings, interval, phase) => {
-      const kernel = new Estimator()
-      const meter = new RateMeter()
-      const events: Event[] = []
-      let now = 0
-      let sent = 0
-      for (const { after, packets, zero } of happenings) {
-        now += after
-        events.push({ at: now, happens: () => {
-          kernel.pass(packets)
-          sent += packets
-          if (zero) kernel.zero()
-        } })
-      }
-      for (const at of every(2000, phase, now + 6000)) events.push({ at, happens: () => kernel.addUp() })
-      for (const at of every(interval, 0, now + 6000)) {
-        events.push({ at, happens: () => {
-          meter.look(at / 1000)
-          const { perSecond, difference } = meter.measure('web', kernel.list())
-          expect(perSecond.connections).toBeGreaterThanOrEqual(0)
-          expect(perSecond.connections).toBeLessThanOrEqual(sent)
-          expect(difference.connections).toBeGreaterThanOrEqual(0n)
-        } })
-      }
-      live(kernel, events)
-    }))
+    const happening = fc.record({
+      after: fc.integer({ min: 1, max: 1500 }),
+      packets: fc.integer({ min: 0, max: 1000 }),
+      zero: fc.boolean(),
+    })
+    fc.assert(
+      fc.property(fc.array(happening, { maxLength: 60 }), fc.integer({ min: 50, max: 7000 }), phase, (happenings, interval, phase) => {
+        const kernel = new Estimator()
+        const meter = new RateMeter()
+        const events: Event[] = []
+        let now = 0
+        let sent = 0
+        for (const { after, packets, zero } of happenings) {
+          now += after
+          events.push({
+            at: now,
+            happens: () => {
+              kernel.pass(packets)
+              sent += packets
+              if (zero) kernel.zero()
+            },
+          })
+        }
+        for (const at of every(2000, phase, now + 6000)) events.push({ at, happens: () => kernel.addUp() })
+        for (const at of every(interval, 0, now + 6000)) {
+          events.push({
+            at,
+            happens: () => {
+              meter.look(at / 1000)
+              const { perSecond, difference } = meter.measure('web', kernel.list())
+              expect(perSecond.connections).toBeGreaterThanOrEqual(0)
+              expect(perSecond.connections).toBeLessThanOrEqual(sent)
+              expect(difference.connections).toBeGreaterThanOrEqual(0n)
+            },
+          })
+        }
+        live(kernel, events)
+      }),
+    )
   })
 })
 
@@ -161,14 +216,18 @@ describe('entries', () => {
     stats: { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes, outBytes: 0n },
     rates: { connections: 0, inPackets: 0, outPackets: 0, inBytes: rate, outBytes: 0 } satisfies Rates,
   })
-  const again = (before: Measurement, inBytes: bigint, rate: number, elapsed = 1): Measurement => measure(before, listed(inBytes, rate), elapsed)
+  const again = (before: Measurement, inBytes: bigint, rate: number, elapsed = 1): Measurement =>
+    measure(before, listed(inBytes, rate), elapsed)
 
   test('that are new have the kernel\'s average, however much they have counted before', () => {
     expect(measure(undefined, listed(10n ** 15n, 7), 0)).toMatchObject({ perSecond: { inBytes: 7 }, difference: { inBytes: 0n } })
   })
 
   test('above 2⁵³ lose nothing', () => {
-    expect(again(measure(undefined, listed(2n ** 63n, 1), 0), 2n ** 63n + 2n, 1)).toMatchObject({ perSecond: { inBytes: 1 }, difference: { inBytes: 2n } })
+    expect(again(measure(undefined, listed(2n ** 63n, 1), 0), 2n ** 63n + 2n, 1)).toMatchObject({
+      perSecond: { inBytes: 1 },
+      difference: { inBytes: 2n },
+    })
   })
 
   test('that were zeroed have the rate they had until the next period ends', () => {

@@ -17,7 +17,10 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** Lets time pass, and what is due in it happen: in steps, because a look at the table takes turns of the event loop and says only then when the next one is due. */
+/**
+ * Lets time pass, and what is due in it happen: in steps, because a look at the table takes turns of the event loop and says only then
+ * when the next one is due.
+ */
 async function pass(seconds: number): Promise<void> {
   for (let step = 0; step < 10; step++) {
     await vi.advanceTimersByTimeAsync(seconds * 100)
@@ -134,7 +137,8 @@ test.each([['a number', 5], ['a table whose services are none', { services: 7 }]
   const ended = vi.fn()
   const states = {
     [Symbol.asyncIterator]: () => ({
-      next: () => new Promise<IteratorResult<Desired>>((resolve) => said.push((value) => resolve({ done: false, value: value as Desired }))),
+      next: () =>
+        new Promise<IteratorResult<Desired>>((resolve) => said.push((value) => resolve({ done: false, value: value as Desired }))),
       return: () => Promise.resolve({ done: true as const, value: ended() as undefined }),
     }),
   }
@@ -167,7 +171,10 @@ test('an iterator that cannot be ended does not keep it from closing', async () 
 })
 
 test.each([
-  ['a bad port', [{ ...web, port: -1 }]], ['a service twice', [web, web]], ['a bad destination', [{ ...web, destinations: [{ ...a, weight: 1.5 }] }]], ['services that are none', { services: 7 }],
+  ['a bad port', [{ ...web, port: -1 }]],
+  ['a service twice', [web, web]],
+  ['a bad destination', [{ ...web, destinations: [{ ...a, weight: 1.5 }] }]],
+  ['services that are none', { services: 7 }],
 ])('a state with %s is refused whole; the last good one stays in force', async (_, bad) => {
   const table = new TestTable()
   const reconciler = table.ipvs.reconcile([{ ...web, destinations: [a] }], { ...steady, interval: 10 })
@@ -177,7 +184,13 @@ test.each([
   const refused = reconciler.set(bad as Desired)
   await pass(0.2)
   await expect(refused).rejects.toMatchObject({ field: expect.stringContaining('desired') as unknown })
-  expect(failures).toEqual([{ error: expect.objectContaining({ field: expect.stringContaining('desired') as unknown }) as unknown, generation: 2, retryIn: Infinity }])
+  expect(failures).toEqual([
+    {
+      error: expect.objectContaining({ field: expect.stringContaining('desired') as unknown }) as unknown,
+      generation: 2,
+      retryIn: Infinity,
+    },
+  ])
   table.other.removeService(web)
   await pass(11)
   expect(table.capacity()).toEqual(new Map([['tcp 10.0.0.1 80', 1]]))
@@ -230,7 +243,9 @@ test('set answers when its state is in force, with what the kernel refused of it
   const table = new TestTable()
   const reconciler = table.ipvs.reconcile(undefined, steady)
   const events: unknown[] = []
-  reconciler.on('applied', ({ generation, done }) => events.push(['applied', generation, done])).on('settled', ({ generation }) => events.push(['settled', generation]))
+  reconciler
+    .on('applied', ({ generation, done }) => events.push(['applied', generation, done]))
+    .on('settled', ({ generation }) => events.push(['settled', generation]))
   const [first, second] = [reconciler.set([web]), reconciler.set([{ ...web, destinations: [a] }])]
   await pass(0.2)
   expect(await Promise.all([first, second])).toEqual([{ generation: 2, refused: [] }, { generation: 2, refused: [] }])
@@ -284,7 +299,12 @@ test('the next state of an async iterable is taken when the one before has been 
   let taken = 0
   const states = {
     [Symbol.asyncIterator]: () => ({
-      next: () => Promise.resolve<IteratorResult<Desired>>(++taken > 1000 ? { done: true, value: undefined } : { done: false, value: taken % 2 === 1 ? [{ ...web, port: taken }] : 5 as never }),
+      next: () =>
+        Promise.resolve<IteratorResult<Desired>>(
+          ++taken > 1000
+            ? { done: true, value: undefined }
+            : { done: false, value: taken % 2 === 1 ? [{ ...web, port: taken }] : (5 as never) },
+        ),
     }),
   }
   const reconciler = table.ipvs.reconcile(states, steady)
@@ -304,7 +324,10 @@ test('what was done before close came is told', async () => {
     closing ??= reconciler.close()
   } })
   const events: unknown[] = []
-  reconciler.on('applied', ({ done, notSent }) => events.push([done, notSent])).on('failed', () => events.push('failed')).on('closed', () => events.push('closed'))
+  reconciler
+    .on('applied', ({ done, notSent }) => events.push([done, notSent]))
+    .on('failed', () => events.push('failed'))
+    .on('closed', () => events.push('closed'))
   await pass(0.1)
   await closing
   expect(events).toEqual([[2, 1], 'closed'])
@@ -319,7 +342,9 @@ test('what was done before an error came is told, and then the error', async () 
   table.ipvs.batch = (operations, options) => batches++ === 1 ? Promise.reject(error) : working(operations, options)
   const reconciler = table.ipvs.reconcile([{ ...web, destinations: [a, b] }], { ...steady, batchSize: 1 })
   const events: unknown[] = []
-  reconciler.on('applied', ({ done, unknown, notSent }) => events.push([done, unknown.length, notSent])).on('failed', (failure) => events.push(failure.error))
+  reconciler
+    .on('applied', ({ done, unknown, notSent }) => events.push([done, unknown.length, notSent]))
+    .on('failed', (failure) => events.push(failure.error))
   await pass(0.1)
   expect(events).toEqual([[1, 0, 2], error])
   await reconciler.close()
@@ -397,9 +422,17 @@ test('a signal ends it too', async () => {
 })
 
 test.each([
-  [{ interval: 0 }, 'options.interval'], [{ jitter: 2 }, 'options.jitter'], [{ coalesce: -1 }, 'options.coalesce'], [{ backOff: { min: 5, max: 1 } }, 'options.backOff.max'],
-  [{ dryRun: true }, 'options.dryRun'], [{ pace: 1 }, 'options.pace'],
-  [{ backOff: { mni: 1 } }, 'options.backOff.mni'], [{ backOff: [] }, 'options.backOff'], [{ backOff: null }, 'options.backOff'], [{ jitter: '1' }, 'options.jitter'], [{ jitter: NaN }, 'options.jitter'],
+  [{ interval: 0 }, 'options.interval'],
+  [{ jitter: 2 }, 'options.jitter'],
+  [{ coalesce: -1 }, 'options.coalesce'],
+  [{ backOff: { min: 5, max: 1 } }, 'options.backOff.max'],
+  [{ dryRun: true }, 'options.dryRun'],
+  [{ pace: 1 }, 'options.pace'],
+  [{ backOff: { mni: 1 } }, 'options.backOff.mni'],
+  [{ backOff: [] }, 'options.backOff'],
+  [{ backOff: null }, 'options.backOff'],
+  [{ jitter: '1' }, 'options.jitter'],
+  [{ jitter: NaN }, 'options.jitter'],
 ])('%j is refused', (options, field) => {
   expect(() => new TestTable().ipvs.reconcile([], options as never)).toThrow(field)
 })

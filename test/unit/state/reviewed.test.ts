@@ -61,12 +61,17 @@ const edits: [what: string, (model: TestTable) => void, changed: string[]][] = [
 ]
 test.each(edits)('where others change %s, a plan is carried out or refused as that concerns it', async (_, edit, changed) => {
   const model = await TestTable.of(before)
-  const plan = kept(await model.ipvs.plan({ services: after, timeouts: { tcp: 1000 }, daemons: [{ role: 'master', interface: 'lo' }] }, prune))
+  const plan = kept(
+    await model.ipvs.plan({ services: after, timeouts: { tcp: 1000 }, daemons: [{ role: 'master', interface: 'lo' }] }, prune),
+  )
   edit(model)
   const start = model.contents()
   if (changed.length === 0) expect(await model.ipvs.apply(plan)).toMatchObject({ done: plan.operations.length })
   else {
-    await expect(model.ipvs.apply(plan)).rejects.toMatchObject({ code: 'ERR_IPVS_TABLE_CHANGED', changed: expect.arrayContaining(changed) as unknown })
+    await expect(model.ipvs.apply(plan)).rejects.toMatchObject({
+      code: 'ERR_IPVS_TABLE_CHANGED',
+      changed: expect.arrayContaining(changed) as unknown,
+    })
     await expect(model.ipvs.apply(plan)).rejects.toMatchObject({ changed: { length: changed.length } })
     expect(model.contents()).toEqual(start)
   }
@@ -93,7 +98,8 @@ test('keeps what is not replaced, weights too, as any apply does; a dry run does
   expect(await model.ipvs.apply(plan, { dryRun: true })).toMatchObject({ plan, done: 0, notSent: 0 })
   const result = await model.refuse('addDestination').ipvs.apply(plan)
   expect(formatPlan({ operations: result.withheld, warnings: [] }).split('\n')).toEqual([
-    expect.stringContaining('updateDestination 10.0.0.102:80 of tcp 10.0.0.1:80') as unknown, expect.stringContaining('removeDestination 10.0.0.101:80 of tcp 10.0.0.1:81') as unknown,
+    expect.stringContaining('updateDestination 10.0.0.102:80 of tcp 10.0.0.1:80') as unknown,
+    expect.stringContaining('removeDestination 10.0.0.101:80 of tcp 10.0.0.1:81') as unknown,
   ])
   expect(model.capacity().get('tcp 10.0.0.1 80')).toBe(2)
 })
@@ -111,7 +117,17 @@ const bad: [string, (plan: Plan) => unknown, ApplyOptions, string][] = [
   ['an operation that is none', (plan) => ({ ...plan, operations: [...plan.operations, 5] }), {}, 'plan.operations[2]'],
   ['an operation of another kind', (plan) => ({ ...plan, operations: [{ type: 'fluch' }] }), {}, 'plan.operations[0].type'],
   ['an operation that plans do not have', (plan) => ({ ...plan, operations: [{ type: 'flush' }] }), {}, 'plan.operations[0].type'],
-  ['a bad weight', (plan) => ({ ...plan, operations: plan.operations.map((one, i) => i === 1 ? { type: 'addDestination', service: web, destination: { ...a, weight: -1 } } : one) }), {}, 'plan.operations[1].destination.weight'],
+  [
+    'a bad weight',
+    (plan) => ({
+      ...plan,
+      operations: plan.operations.map((one, i) =>
+        i === 1 ? { type: 'addDestination', service: web, destination: { ...a, weight: -1 } } : one,
+      ),
+    }),
+    {},
+    'plan.operations[1].destination.weight',
+  ],
   ['an option about planning', (plan) => plan, { prune: 'all' }, 'options.prune'],
   ['an option that there is not', (plan) => plan, { purge: 1 } as never, 'options.purge'],
 ]

@@ -32,7 +32,13 @@ describe('for random tables', () => {
       const model = new TestTable()
       let [changes, areOurs] = [0, true]
       if (refuses) model.kernel.refuse = (asked) => areOurs && isChange(asked) && changes++ % 7 === nth ? -EINVAL : undefined
-      const reconciler = model.ipvs.reconcile(first, { prune: 'all', interval: 1000, coalesce: 0, jitter: 0, backOff: { min: 1000, max: 1000 } })
+      const reconciler = model.ipvs.reconcile(first, {
+        prune: 'all',
+        interval: 1000,
+        coalesce: 0,
+        jitter: 0,
+        backOff: { min: 1000, max: 1000 },
+      })
       let wanted = new Map(first.map((service) => [idOf(service), service]))
       const answers: Promise<InForce>[] = []
       let [generation, isClean] = [1, true]
@@ -46,7 +52,9 @@ describe('for random tables', () => {
             isClean = true
             break
           case 'update': {
-            const removed = [...wanted.values()].filter((service, i) => (one.removed >> i & 1) === 1 && !one.table.some((other) => idOf(other) === idOf(service)))
+            const removed = [...wanted.values()].filter(
+              (service, i) => ((one.removed >> i) & 1) === 1 && !one.table.some((other) => idOf(other) === idOf(service)),
+            )
             for (const service of removed) wanted.delete(idOf(service))
             for (const service of one.table) wanted.set(idOf(service), service)
             answers.push(reconciler.update({ services: one.table, removed: removed }))
@@ -58,7 +66,11 @@ describe('for random tables', () => {
             const answer = one.isUpdate ? reconciler.update({ services }) : reconciler.set(services)
             generation++
             // A state that another takes the place of is not looked at.
-            answer.catch((error: unknown) => expect(error).toMatchObject({ field: expect.stringMatching(/^(desired|update)\.services\[\d\]\.destinations\[0\]\.weight$/) as unknown }))
+            answer.catch((error: unknown) =>
+              expect(error).toMatchObject({
+                field: expect.stringMatching(/^(desired|update)\.services\[\d\]\.destinations\[0\]\.weight$/) as unknown,
+              }),
+            )
             break
           }
           case 'others':
@@ -129,10 +141,13 @@ describe('update', () => {
     events = []
     reconciler.on('applied', ({ generation, plan }) => events.push(['applied', generation, plan.operations.length]))
     reconciler.on('settled', ({ generation }) => events.push(['settled', generation]))
-    reconciler.on('failed', ({ generation, error, retryIn }) => events.push(['failed', generation, (error as { field?: string } | undefined)?.field, retryIn]))
+    reconciler.on('failed', ({ generation, error, retryIn }) =>
+      events.push(['failed', generation, (error as { field?: string } | undefined)?.field, retryIn]),
+    )
   }
 
-  const capacity = (): Record<string, number> => Object.fromEntries([...model.capacity()].map(([id, count]) => [id.replace('tcp 10.0.0.1 ', ''), count]))
+  const capacity = (): Record<string, number> =>
+    Object.fromEntries([...model.capacity()].map(([id, count]) => [id.replace('tcp 10.0.0.1 ', ''), count]))
 
   test('reads and changes what it names, and nothing else, at once', async () => {
     await keep(Array.from({ length: 200 }, (_, i) => at(i + 1, a)))
@@ -155,12 +170,21 @@ describe('update', () => {
     model.other.flush()
     await pass(11)
     expect(capacity()).toEqual({ 81: 1, 82: 1 })
-    expect(model.kernel.table().services.flatMap(({ destinations }) => destinations.map(({ address }) => address)).sort()).toEqual([b.address, c.address])
+    expect(
+      model.kernel
+        .table()
+        .services.flatMap(({ destinations }) => destinations.map(({ address }) => address))
+        .sort(),
+    ).toEqual([b.address, c.address])
   })
 
   test('updates of a turn travel together; of a service that several name, the last counts', async () => {
     await keep([at(80, a)])
-    const answers = [reconciler.update({ services: [at(80, b)] }), reconciler.update({ services: [at(81, a)] }), reconciler.update({ services: [at(80, c)], removed: [at(81)] })]
+    const answers = [
+      reconciler.update({ services: [at(80, b)] }),
+      reconciler.update({ services: [at(81, a)] }),
+      reconciler.update({ services: [at(80, c)], removed: [at(81)] }),
+    ]
     expect(await Promise.all(answers)).toEqual(Array(3).fill({ generation: 4, refused: [] }))
     expect(model.kernel.asked.filter((command) => command === 'getService')).toHaveLength(2)
     expect(model.changes()).toEqual(['addDestination', 'removeDestination'])
@@ -206,7 +230,11 @@ describe('update', () => {
 
   test('one that follows a state waits for that, and one before it is superseded', async () => {
     await keep([at(80, a)])
-    const answers = [reconciler.update({ services: [at(81, a)] }), reconciler.set([at(82, a)]), reconciler.update({ services: [at(83, a)] })]
+    const answers = [
+      reconciler.update({ services: [at(81, a)] }),
+      reconciler.set([at(82, a)]),
+      reconciler.update({ services: [at(83, a)] }),
+    ]
     await pass(0.2)
     expect((await Promise.all(answers)).map(({ generation }) => generation)).toEqual([3, 3, 4])
     expect(capacity()).toEqual({ 82: 1, 83: 1 })
@@ -221,17 +249,29 @@ describe('update', () => {
   })
 
   const mistakes: [string, unknown, string][] = [
-    ['nothing', undefined, 'update'], ['a table', { services: [], timeouts: {} }, 'update.timeouts'], ['services that are none', { services: 5 }, 'update.services'],
-    ['a bad key', { services: [at(70000)] }, 'update.services[0].port'], ['a bad key to remove', { removed: [at(-1)] }, 'update.removed[0].port'],
-    ['a service twice', { services: [at(81), at(81)] }, 'update.services[1]'], ['a service that goes and comes', { services: [at(81)], removed: [at(81)] }, 'update.services[0]'],
-    ['a bad weight', { services: [at(81), { ...web, port: 82, destinations: [{ ...a, weight: -1 }] }] }, 'update.services[1].destinations[0].weight'],
+    ['nothing', undefined, 'update'],
+    ['a table', { services: [], timeouts: {} }, 'update.timeouts'],
+    ['services that are none', { services: 5 }, 'update.services'],
+    ['a bad key', { services: [at(70000)] }, 'update.services[0].port'],
+    ['a bad key to remove', { removed: [at(-1)] }, 'update.removed[0].port'],
+    ['a service twice', { services: [at(81), at(81)] }, 'update.services[1]'],
+    ['a service that goes and comes', { services: [at(81)], removed: [at(81)] }, 'update.services[0]'],
+    [
+      'a bad weight',
+      { services: [at(81), { ...web, port: 82, destinations: [{ ...a, weight: -1 }] }] },
+      'update.services[1].destinations[0].weight',
+    ],
     ['a bad scheduler', { services: [{ ...at(81, a), scheduler: 7 }] }, 'update.services[0].scheduler'],
     ['a destination twice', { services: [at(81, a, a)] }, 'update.services[0].destinations[1]'],
     ['a service of others', { services: [at(81, a), at(443, a)] }, 'update.services[1]'],
   ]
   test.each(mistakes)('with %s is refused whole, and those beside it come into force', async (_, bad, field) => {
     await keep([at(80, a)], { owns: { port: [80, 99] } })
-    const [before, mistaken, after] = [reconciler.update({ services: [at(83, a)] }), reconciler.update(bad as DesiredUpdate), reconciler.update({ services: [at(84, a)] })]
+    const [before, mistaken, after] = [
+      reconciler.update({ services: [at(83, a)] }),
+      reconciler.update(bad as DesiredUpdate),
+      reconciler.update({ services: [at(84, a)] }),
+    ]
     await pass(0.2)
     await expect(mistaken).rejects.toMatchObject({ field })
     expect([(await before).refused, (await after).refused]).toEqual([[], []])
@@ -243,9 +283,13 @@ describe('update', () => {
 
   test('what the kernel refuses is told to those who asked for it, and tried again', async () => {
     await keep([at(80, a)], { backOff: { min: 1, max: 1 } })
-    model.kernel.refuse = ({ command, body }) => command === 'newDest' && Buffer.from(body).includes(Buffer.from([10, 0, 0, 102])) ? -EINVAL : undefined
+    model.kernel.refuse = ({ command, body }) =>
+      command === 'newDest' && Buffer.from(body).includes(Buffer.from([10, 0, 0, 102])) ? -EINVAL : undefined
     const [refused, done] = await Promise.all([reconciler.update({ services: [at(80, b)] }), reconciler.update({ services: [at(81, c)] })])
-    expect(refused).toMatchObject({ generation: 3, refused: [{ operation: { type: 'addDestination', destination: { address: b.address } }, error: { code: 'EINVAL' } }] })
+    expect(refused).toMatchObject({
+      generation: 3,
+      refused: [{ operation: { type: 'addDestination', destination: { address: b.address } }, error: { code: 'EINVAL' } }],
+    })
     expect(done).toEqual({ generation: 3, refused: [] })
     expect(capacity()).toEqual({ 80: 1, 81: 1 })
     expect(model.kernel.table().services[0].destinations[0].address).toBe(a.address)

@@ -17,16 +17,23 @@ afterEach(() => { vi.restoreAllMocks() })
 /** What is in the table has counted so much, with the kernel's average of it: the first period of something adds a quarter of its rate. */
 const counted = (inBytes: bigint, average = 0) => ({ kernel }: TestTable): void => {
   for (const { destinations, ...service } of kernel.table().services) {
-    for (const destination of [undefined, ...destinations]) kernel.count(service, destination, { stats: { inBytes }, rates: { inBytes: average } })
+    for (const destination of [undefined, ...destinations])
+      kernel.count(service, destination, { stats: { inBytes }, rates: { inBytes: average } })
   }
 }
 
 /** What is observed of a table that is looked at once a second, as others make it before each look. */
-async function observed(start: Desired, looks: ((model: TestTable) => void)[], hear?: (observation: Observation) => void): Promise<Observation[]> {
+async function observed(
+  start: Desired,
+  looks: ((model: TestTable) => void)[],
+  hear?: (observation: Observation) => void,
+): Promise<Observation[]> {
   const model = await TestTable.of(start)
   let second = -1
   vi.spyOn(performance, 'now').mockImplementation(() => second * 1000)
-  model.kernel.before = ({ command }) => { if (command === 'getService') looks[++second](model) }
+  model.kernel.before = ({ command }) => {
+    if (command === 'getService') looks[++second](model)
+  }
   const seen: Observation[] = []
   for await (const observation of model.ipvs.watch({ interval: 0.001 })) {
     hear?.(observation)
@@ -78,8 +85,17 @@ test('the table is that of its look, however late it is asked for', async () => 
 
 test('an observation is JSON, its counters decimal text as in the command\'s --json', async () => {
   const [observation] = await observed([{ ...web, destinations: [a] }], [counted(2n ** 63n), counted(2n ** 63n + 3n)])
-  expect((JSON.parse(JSON.stringify(observation)) as typeof observation).rates[0].difference).toEqual({ connections: '0', inPackets: '0', outPackets: '0', inBytes: '3', outBytes: '0' })
-  expect(JSON.parse(JSON.stringify(observation))).toMatchObject({ elapsed: 1, table: { services: [{ ...web, stats: { inBytes: String(2n ** 63n + 3n) } }] } })
+  expect((JSON.parse(JSON.stringify(observation)) as typeof observation).rates[0].difference).toEqual({
+    connections: '0',
+    inPackets: '0',
+    outPackets: '0',
+    inBytes: '3',
+    outBytes: '0',
+  })
+  expect(JSON.parse(JSON.stringify(observation))).toMatchObject({
+    elapsed: 1,
+    table: { services: [{ ...web, stats: { inBytes: String(2n ** 63n + 3n) } }] },
+  })
   // The words are for JSON alone: copies and comparisons see counters.
   expect(observation.rates[0].difference).toEqual({ connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 3n, outBytes: 0n })
 })
@@ -97,7 +113,12 @@ test('an async iterable tells what is added, changed and removed', async () => {
     if (seen.length === 3) await model.ipvs.apply([], { prune: 'all' })
     if (seen.length === 4) break
   }
-  expect(seen).toEqual([['serviceAdded'], ['destinationAdded'], ['serviceChanged', 'destinationChanged'], ['destinationRemoved', 'serviceRemoved']])
+  expect(seen).toEqual([
+    ['serviceAdded'],
+    ['destinationAdded'],
+    ['serviceChanged', 'destinationChanged'],
+    ['destinationRemoved', 'serviceRemoved'],
+  ])
 })
 
 test('only what has traffic has an entry', async () => {
@@ -110,16 +131,33 @@ test('only what has traffic has an entry', async () => {
 
 test('entries that the kernel lists in another order, or twice, are paired all the same', async () => {
   const rolled: TestTable['kernel']['arrange'] = ({ command }, records) =>
-    command === 'getDest' && records.length > 1 ? [...records.slice(1), records[0], records[1]] : command === 'getService' ? records.toReversed() : records
-  const [{ changes, rates }, { changes: gone }] = await observed([{ ...web, destinations: [a, b, c, ...others] }, { ...web, port: 81, destinations: [b] }], [
-    counted(0n), (model) => {
-      counted(1n)(model)
-      model.kernel.arrange = rolled
-    }, ({ other }) => { for (const destination of [a, b]) other.removeDestination(web, destination) },
-  ])
+    command === 'getDest' && records.length > 1
+      ? [...records.slice(1), records[0], records[1]]
+      : command === 'getService'
+        ? records.toReversed()
+        : records
+  const [{ changes, rates }, { changes: gone }] = await observed(
+    [
+      { ...web, destinations: [a, b, c, ...others] },
+      { ...web, port: 81, destinations: [b] },
+    ],
+    [
+      counted(0n),
+      (model) => {
+        counted(1n)(model)
+        model.kernel.arrange = rolled
+      },
+      ({ other }) => {
+        for (const destination of [a, b]) other.removeDestination(web, destination)
+      },
+    ],
+  )
   expect(changes).toEqual([])
   expect(rates).toHaveLength(1 + 10 + 1 + 1)
-  expect(gone.map((change) => [change.type, (change as { destination: { address: string } }).destination.address]).sort()).toEqual([['destinationRemoved', a.address], ['destinationRemoved', b.address]])
+  expect(gone.map((change) => [change.type, (change as { destination: { address: string } }).destination.address]).sort()).toEqual([
+    ['destinationRemoved', a.address],
+    ['destinationRemoved', b.address],
+  ])
 })
 
 test('without destinations it asks for none, and tells of services only', async () => {
@@ -132,7 +170,11 @@ test('without destinations it asks for none, and tells of services only', async 
   const before = model.kernel.asked.length
   const seen: unknown[] = []
   for await (const { changes, rates, table } of model.ipvs.watch({ interval: 0.005, initial: true, destinations: false })) {
-    seen.push([changes.map(({ type }) => type), rates.map(({ service, destination }) => [service, destination]), table.services.map(({ destinations }) => destinations)])
+    seen.push([
+      changes.map(({ type }) => type),
+      rates.map(({ service, destination }) => [service, destination]),
+      table.services.map(({ destinations }) => destinations),
+    ])
     if (seen.length > 1) break
     expect(model.kernel.asked.slice(before)).not.toContain('getDest')
     model.other.updateService({ ...web, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null })
@@ -157,39 +199,62 @@ function configurations({ services }: ListedTable): Map<string, string> {
   const all = new Map<string, string>()
   for (const service of services) {
     all.set(serviceId(service), JSON.stringify(serviceConfigurationOf(service)))
-    for (const destination of service.destinations) all.set(fullDestinationId(service, destination), JSON.stringify(configurationOf(destination)))
+    for (const destination of service.destinations)
+      all.set(fullDestinationId(service, destination), JSON.stringify(configurationOf(destination)))
   }
   return all
 }
 
 /** What has traffic, measured by measuring everything that was there before too. */
-function measured({ services }: ListedTable, before: ListedTable, meter: RateMeter): [string, Pick<Measurement, 'difference' | 'perSecond'>][] {
+function measured(
+  { services }: ListedTable,
+  before: ListedTable,
+  meter: RateMeter,
+): [string, Pick<Measurement, 'difference' | 'perSecond'>][] {
   const known = new Set(configurations(before).keys())
   const all: [string, Counted][] = []
   for (const service of services) {
     all.push([serviceId(service), service])
     for (const destination of service.destinations) all.push([fullDestinationId(service, destination), destination])
   }
-  return all.map(([id, entry]): [string, Measurement] => [id, meter.measure(id, entry)])
+  return all
+    .map(([id, entry]): [string, Measurement] => [id, meter.measure(id, entry)])
     .filter(([id, { difference, perSecond }]) => known.has(id) && COUNTERS.some((name) => difference[name] !== 0n || perSecond[name] !== 0))
     .map(([id, { difference, perSecond }]) => [id, { difference: { ...difference }, perSecond: { ...perSecond } }])
 }
 
-const idOf = ({ service, destination }: Traffic): string => destination === undefined ? serviceId(service) : fullDestinationId(service, destination)
+const idOf = ({ service, destination }: Traffic): string =>
+  destination === undefined ? serviceId(service) : fullDestinationId(service, destination)
 
 const services: readonly ServiceKey[] = [web, { ...web, port: 81 }, { ...web, port: 82 }]
 const destinations: readonly DestinationKey[] = [a, b, c].map(({ address, port }) => ({ address, port }))
 
 /** Something that others do to a table, where it is possible. */
 const deed = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ what: fc.constant('count' as const), destination: fc.option(fc.constantFrom(...destinations)), stats: fc.constantFrom(0n, 400n, 1_000n), rates: fc.constantFrom(0, 0, 50, 200) }) },
-  { weight: 1, arbitrary: fc.record({ what: fc.constantFrom('add' as const, 'remove' as const, 'change' as const), destination: fc.option(fc.constantFrom(...destinations)), weight: fc.constantFrom(1, 2) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      what: fc.constant('count' as const),
+      destination: fc.option(fc.constantFrom(...destinations)),
+      stats: fc.constantFrom(0n, 400n, 1_000n),
+      rates: fc.constantFrom(0, 0, 50, 200),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      what: fc.constantFrom('add' as const, 'remove' as const, 'change' as const),
+      destination: fc.option(fc.constantFrom(...destinations)),
+      weight: fc.constantFrom(1, 2),
+    }),
+  },
 )
 const deeds = fc.array(fc.tuple(fc.constantFrom(...services), deed), { maxLength: 4 })
 
 function carryOut({ kernel, other }: TestTable, key: ServiceKey, done: typeof deed extends fc.Arbitrary<infer Deed> ? Deed : never): void {
   const service = kernel.table().services.find((entry) => serviceId(entry) === serviceId(key))
-  const destination = done.destination === null ? undefined : service?.destinations.find((entry) => destinationId(entry) === destinationId(done.destination!))
+  const destination =
+    done.destination === null ? undefined : service?.destinations.find((entry) => destinationId(entry) === destinationId(done.destination!))
   const isThere = done.destination === null ? service !== undefined : destination !== undefined
   if (done.what === 'add') {
     if (isThere || (service === undefined) !== (done.destination === null)) return
@@ -223,7 +288,9 @@ test('whatever others do, the changes lead from each table to the next, and rate
       expect([...applied(changes, configurations(before))].sort()).toEqual([...configurations(after)].sort())
       meter.look(i + 1)
       const expected = new Map(measured(after, before, meter))
-      expect(new Map(rates.map((entry) => [idOf(entry), { difference: { ...entry.difference }, perSecond: entry.perSecond }]))).toEqual(expected)
+      expect(new Map(rates.map((entry) => [idOf(entry), { difference: { ...entry.difference }, perSecond: entry.perSecond }]))).toEqual(
+        expected,
+      )
     }
   }), { numRuns: 150 })
 })

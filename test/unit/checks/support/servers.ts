@@ -37,7 +37,8 @@ export class Loopback implements AsyncDisposable {
 }
 
 /** Does with each connection what the test says. */
-export const tcpServer = (serve: (socket: Socket) => void = () => undefined): Promise<Loopback> => Loopback.listen(createServer({ allowHalfOpen: true }, serve))
+export const tcpServer = (serve: (socket: Socket) => void = () => undefined): Promise<Loopback> =>
+  Loopback.listen(createServer({ allowHalfOpen: true }, serve))
 
 /** The same over TLS. */
 export const tlsServer = (options: TlsOptions, serve: (socket: TLSSocket) => void = () => undefined): Promise<Loopback> => {

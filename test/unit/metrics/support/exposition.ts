@@ -6,7 +6,10 @@ export interface Exposition {
   samples: Record<string, number>
 }
 
-/** Reads a text in Prometheus's or OpenMetrics's format. Throws where a line is neither, where a sample comes twice, or without its family before it. */
+/**
+ * Reads a text in Prometheus's or OpenMetrics's format. Throws where a line is neither, where a sample comes twice, or without its family
+ * before it.
+ */
 export function readExposition(text: string): Exposition {
   const families: Exposition['families'] = {}
   const samples: Exposition['samples'] = {}

@@ -2,7 +2,8 @@ import type { Rates, Statistics } from '../../../../lib/model/types.js'
 
 const names = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'] as const
 type Counts = Record<(typeof names)[number], bigint>
-const each = (value: (name: (typeof names)[number]) => bigint): Counts => Object.fromEntries(names.map((name) => [name, value(name)])) as Counts
+const each = (value: (name: (typeof names)[number]) => bigint): Counts =>
+  Object.fromEntries(names.map((name) => [name, value(name)])) as Counts
 
 /** Connections and packets are kept in 1024ths, bytes in 32nds. */
 const scale = (name: keyof Counts): bigint => name.endsWith('Bytes') ? 32n : 1024n
@@ -17,7 +18,13 @@ export class Estimator {
   #average = each(() => 0n)
 
   pass(packets: number, bytesEach = 100): void {
-    const more: Counts = { connections: BigInt(packets), inPackets: BigInt(packets * 5), outPackets: 0n, inBytes: BigInt(packets * 5 * bytesEach), outBytes: 0n }
+    const more: Counts = {
+      connections: BigInt(packets),
+      inPackets: BigInt(packets * 5),
+      outPackets: 0n,
+      inBytes: BigInt(packets * 5 * bytesEach),
+      outBytes: 0n,
+    }
     this.#passed = each((name) => this.#passed[name] + more[name])
   }
 

@@ -48,14 +48,25 @@ export class TestTable {
 
   /** How many destinations with a weight each service has. */
   capacity(): Map<string, number> {
-    return new Map(this.kernel.table().services.map((service) => [serviceId(service), service.destinations.filter(({ weight }) => weight > 0).length]))
+    return new Map(
+      this.kernel.table().services.map((service) => [serviceId(service), service.destinations.filter(({ weight }) => weight > 0).length]),
+    )
   }
 
   /** What is in the table, whatever its order and whatever it has counted. */
   contents(): string[] {
-    return this.kernel.table().services.map(({ destinations, ...service }) => JSON.stringify({
-      ...service, stats: 0, destinations: destinations.map((entry) => ({ ...entry, stats: 0 })).sort((x, y) => destinationId(x) < destinationId(y) ? -1 : 1),
-    })).sort()
+    return this.kernel
+      .table()
+      .services.map(({ destinations, ...service }) =>
+        JSON.stringify({
+          ...service,
+          stats: 0,
+          destinations: destinations
+            .map((entry) => ({ ...entry, stats: 0 }))
+            .sort((x, y) => (destinationId(x) < destinationId(y) ? -1 : 1)),
+        }),
+      )
+      .sort()
   }
 
   /** How often the table was read by plans. */
