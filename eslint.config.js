@@ -26,7 +26,7 @@ function importRule(folder, floor) {
 }
 
 /** Folders whose lines are kept within 140 columns. The others follow as they become clean. */
-const wrapped = ['lib/wire', 'lib/proc', 'lib/metrics', 'lib/bench', 'lib/configuration', 'examples', 'scripts', 'test/traffic']
+const wrapped = ['lib/wire', 'lib/proc', 'lib/metrics', 'lib/bench', 'lib/configuration', 'lib/sources/etcd', 'examples', 'scripts', 'test/traffic']
 
 /** Exempt from the limit: addresses, regular expressions, templates and the titles of tests, which a break makes harder to read or find. */
 const maxLength = {
