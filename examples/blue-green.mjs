@@ -26,7 +26,7 @@ const desired = [{ ...service, destinations: backends[colour].map((address) => (
 const options = { prune: 'owned', owns: { protocol: 'tcp', address: service.address, port: service.port }, drain: { timeout: 600 } }
 
 console.log(formatPlan(await ipvs.plan(desired, options)))
-const { refused, notSent } = await ipvs.apply(desired, {
+const { refused, unknown, withheld, notSent } = await ipvs.apply(desired, {
   ...options,
   onProgress({ phase, draining }) {
     for (const { destination, activeConnections } of draining) {
@@ -37,5 +37,5 @@ const { refused, notSent } = await ipvs.apply(desired, {
 await ipvs.close()
 
 for (const { operation, error } of refused) console.error(`${operation.type} was refused: ${error.message}`)
-if (refused.length + notSent.length > 0) process.exit(1)
+if (refused.length + unknown.length + withheld.length + notSent > 0) process.exit(1)
 console.log(`${colour} serves ${service.address}:${service.port}`)

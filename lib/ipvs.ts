@@ -13,12 +13,14 @@ import { sysctl, type Sysctl } from './proc/sysctl.js'
 import { processorTotals, totals } from './proc/totals.js'
 import type { Connection, ConnectionFilter, ProcessorTotals, Totals } from './proc/types.js'
 import { Queue } from './client/queue.js'
+import { readPackedServices } from './client/packed-services.js'
 import { readPackedTable } from './client/packed-table.js'
 import { snapshot } from './client/snapshot.js'
 import { apply, plan } from './state/apply.js'
 import type { TableHandle } from './state/handle.js'
-import { reconcile, type Reconciler, type ReconcileOptions } from './state/reconcile.js'
-import type { ApplyOptions, ApplyResult, Desired, Plan, PlanOptions } from './state/types.js'
+import type { ReconcileOptions } from './state/pace.js'
+import { reconcile, type Reconciler } from './state/reconcile.js'
+import type { ApplyOptions, ApplyResult, CarryOutOptions, Desired, Plan, PlanOptions } from './state/types.js'
 import { watch, type Observation, type WatchOptions } from './state/watch.js'
 import type {
   Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
@@ -128,7 +130,13 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    * destinations. Refusals of the kernel do not reject: the result says what is in force and what is not. An error that ends it in the
    * middle has the same as its `result`. If it is interrupted at any point, another `apply` completes it.
    */
-  apply(desired: Desired, options?: ApplyOptions): Promise<ApplyResult> { return apply(this.#state, desired, options) }
+  apply(desired: Desired, options?: ApplyOptions): Promise<ApplyResult>
+  /**
+   * Carries out a plan that `plan` made and somebody has looked at, and nothing else. Rejects with `ERR_IPVS_TABLE_CHANGED` if a service that
+   * it is about is not as it was then (its `changed` says which), before anything is sent. What drains is left at weight 0.
+   */
+  apply(plan: Plan, options?: CarryOutOptions): Promise<ApplyResult>
+  apply(desired: Desired | Plan, options?: ApplyOptions): Promise<ApplyResult> { return apply(this.#state, desired, options) }
 
   /**
    * Keeps the table at a desired state until it is closed. The state is given here, changed by `set()`, or followed from an async iterable
@@ -163,6 +171,7 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   /** What plans are made with. */
   readonly #state: TableHandle = {
     table: () => readPackedTable(this.#queue),
+    services: (keys, daemons) => readPackedServices(this.#queue, keys, daemons),
     batch: (operations, options) => this.batch(operations, options),
     sysctl: this.sysctl,
   }

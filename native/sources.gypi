@@ -1,36 +1,39 @@
 {
   "variables": {
     "netlink_sources": [
-      "native/netlink/exchange.cc",
-      "native/netlink/family.cc",
-      "native/netlink/network_namespace.cc",
-      "native/netlink/ring.cc",
-      "native/netlink/socket.cc",
-      "native/netlink/transaction.cc"
+      "netlink/exchange.cc",
+      "netlink/family.cc",
+      "netlink/network_namespace.cc",
+      "netlink/ring.cc",
+      "netlink/socket.cc",
+      "netlink/transaction.cc"
     ],
     "ipvs_sources": [
-      "native/ipvs/client.cc",
-      "native/ipvs/decode.cc",
-      "native/ipvs/reply.cc",
-      "native/ipvs/request.cc"
+      "ipvs/client.cc",
+      "ipvs/decode.cc",
+      "ipvs/reply.cc",
+      "ipvs/request.cc"
     ],
     "node_sources": [
-      "native/node/addon.cc",
-      "native/node/handle.cc",
-      "native/node/open.cc",
-      "native/node/schema.cc",
-      "native/node/session.cc",
-      "native/node/thread_network.cc",
-      "native/node/worker.cc"
+      "node/addon.cc",
+      "node/handle.cc",
+      "node/open.cc",
+      "node/schema.cc",
+      "node/session.cc",
+      "node/thread_network.cc",
+      "node/worker.cc"
+    ],
+    "runtime_sources": [
+      "node/runtime.cc"
     ],
     "test_sources": [
-      "native/test/check.cc",
-      "native/test/client_test.cc",
-      "native/test/decode_test.cc",
-      "native/test/encode_test.cc",
-      "native/test/socket_test.cc",
-      "native/test/transaction_test.cc",
-      "native/test/worker_test.cc"
+      "test/check.cc",
+      "test/client_test.cc",
+      "test/decode_test.cc",
+      "test/encode_test.cc",
+      "test/socket_test.cc",
+      "test/transaction_test.cc",
+      "test/worker_test.cc"
     ],
     "fuzz_targets": [
       "attributes",

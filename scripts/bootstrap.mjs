@@ -22,7 +22,7 @@ process.chdir(root)
 locked(() => {
   install()
   compile()
-  if (task !== 'lab') bundle()
+  bundle()
 })
 if (task !== 'lab') {
   const { buildAddon } = await import(pathToFileURL(join(root, 'build/scripts/setup/addon.js')).href)
@@ -102,14 +102,22 @@ function compile() {
   else fail(output)
 }
 
-/** Bundles the command again if one of its modules is newer (rolldown.config.js). */
+/** Bundles the command and what programs import again if one of their modules is newer (rolldown.config.js). */
 function bundle() {
-  const made = 'dist/bin/ipvs.cjs'
+  const folders = ['dist/bin', 'dist/package']
   const date = file => statSync(file).mtimeMs
   const modules = readdirSync('dist', { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile() && entry.name.endsWith('.js')).map(entry => join(entry.parentPath, entry.name))
-  if (existsSync(made) && [...modules, 'rolldown.config.js'].every(file => date(file) <= date(made))) return
+    .filter(file => !folders.includes(dirname(file)))
+  const made = ['dist/bin/ipvs.cjs', 'dist/package/index.js']
+  if (made.every(existsSync)) {
+    const oldest = Math.min(...made.map(date))
+    if ([...modules, 'rolldown.config.js'].every(file => date(file) <= oldest)) return
+  }
+  // Nothing of an earlier bundle stays: what npm packs is the folder.
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
   const { ok, output } = quietly(process.execPath, ['node_modules/rolldown/bin/cli.mjs', '-c'])
-  if (!ok) fail(`the command could not be put together:\n${output}`)
-  chmodSync(made, 0o755)
+  if (ok) chmodSync(made[0], 0o755)
+  else if (task === 'lab') console.error('setup: the bundles of the command and the package could not be made')
+  else fail(`the command and the package could not be put together:\n${output}`)
 }

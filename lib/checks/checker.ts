@@ -3,12 +3,17 @@ import { closeSync, existsSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import type { Check } from '../configuration/types.js'
+import type { CheckAnswer } from './check.js'
+import type { Target } from './prepare.js'
 import type { CheckedDestination, CheckerStatus, CheckFailure, CheckTrouble, CheckUpdate, FromWorker, HealthChange, ToWorker, WorkerOptions } from './protocol.js'
 
 /** Options of a {@link Checker}. */
 export interface CheckerOptions {
   /** Descriptor of the network namespace to check from; it stays the caller's, who may close it once the checker has started. By default the namespace of the process. */
   netns?: number
+  /** A name that one checker of a network namespace can have at a time: a second one does not start. None by default. */
+  onlyOne?: string
   /** Sockets that are open at once, at most; what is due beyond that waits. 2,000 by default. */
   sockets?: number
   /** Programs that run at once, at most; what is due beyond that waits. 32 by default. */
@@ -43,10 +48,12 @@ const END = 5_000
 /** Megabytes of the thread's young generation: what checks leave behind is short-lived, and V8 would let it grow to many times that before it collects. */
 const YOUNG = 4
 
-/** The thread's file: beside this one as a module, in the neighbouring folder of the command's bundle; where this runs from its sources, the one that was compiled. */
+/** Where the thread's file is: beside this one as modules, in the package's bundle, and where this runs from its sources, as it was compiled. */
+const WORKER_FILES = ['../checks/worker.js', '../package/checks-worker.js', '../../dist/checks/worker.js']
+
 function workerFile(): string {
-  const built = fileURLToPath(new URL('../checks/worker.js', import.meta.url))
-  return existsSync(built) ? built : fileURLToPath(new URL('../../dist/checks/worker.js', import.meta.url))
+  const files = WORKER_FILES.map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  return files.find((path) => existsSync(path)) ?? files[0]
 }
 
 /** A descriptor of the same namespace, of one's own. */
@@ -60,10 +67,10 @@ const keep = (descriptor: number): number => openSync(`/proc/self/fd/${descripto
  *     checker.update({ set: [{ id: 'a', address: '192.0.2.1', port: 80, weight: 1, checks: [{ type: 'tcp' }] }] })
  */
 export class Checker extends EventEmitter<CheckerEvents> {
-  readonly #options: Required<Omit<WorkerOptions, 'netns'>>
+  readonly #options: Omit<WorkerOptions, 'netns'>
   readonly #netns: number | undefined
   readonly #destinations = new Map<string, Known>()
-  readonly #questions = new Map<number, { resolve: (status: CheckerStatus) => void, reject: (error: Error) => void }>()
+  readonly #questions = new Map<number, { resolve: (answer: never) => void, reject: (error: Error) => void }>()
   /** The thread, and whether it takes messages. */
   #worker: Worker | undefined
   #isReady = false
@@ -73,16 +80,16 @@ export class Checker extends EventEmitter<CheckerEvents> {
   #timer: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
 
-  private constructor({ netns, sockets = 2_000, programs = 32 }: CheckerOptions) {
+  private constructor({ netns, onlyOne, sockets = 2_000, programs = 32 }: CheckerOptions) {
     super()
-    this.#options = { sockets, programs }
+    this.#options = { onlyOne, sockets, programs }
     this.#netns = netns === undefined ? undefined : keep(netns)
   }
 
   /**
    * Starts the thread.
    *
-   * @throws Error where the namespace cannot be entered (`code` 'EPERM': it needs CAP_SYS_ADMIN)
+   * @throws Error where the namespace cannot be entered (`code` 'EPERM': it needs CAP_SYS_ADMIN), or where another has the name `onlyOne` (`code` 'EADDRINUSE')
    */
   static async start(options: CheckerOptions = {}): Promise<Checker> {
     const checker = new Checker(options)
@@ -106,7 +113,7 @@ export class Checker extends EventEmitter<CheckerEvents> {
         if (message.type === 'ready') {
           this.#isReady = true
           started()
-        } else if (message.type === 'refused') failure = Object.assign(new Error(message.message), { errno: message.errno })
+        } else if (message.type === 'refused') failure = Object.assign(new Error(message.message), { code: message.code, errno: message.errno })
         else this.#hear(message)
       })
       worker.on('error', (error: Error) => {
@@ -128,8 +135,8 @@ export class Checker extends EventEmitter<CheckerEvents> {
   }
 
   #hear(message: Exclude<FromWorker, { type: 'ready' | 'refused' }>): void {
-    if (message.type === 'status') {
-      this.#questions.get(message.number)?.resolve(message.status)
+    if (message.type === 'answer') {
+      this.#questions.get(message.number)?.resolve(message.answer as never)
       this.#questions.delete(message.number)
       return
     }
@@ -193,11 +200,24 @@ export class Checker extends EventEmitter<CheckerEvents> {
    * @throws Error while the thread is being started again, and of a closed checker
    */
   status(ids?: readonly string[]): Promise<CheckerStatus> {
+    return this.#ask((number) => ({ type: 'status', number, ids }))
+  }
+
+  /**
+   * Checks a target once, from the checker's namespace. The target and the check have to be valid.
+   *
+   * @throws Error while the thread is being started again, where it ends meanwhile, and of a closed checker
+   */
+  check(target: Target, check: Check): Promise<CheckAnswer> {
+    return this.#ask((number) => ({ type: 'check', number, target, check }))
+  }
+
+  #ask<Answer>(question: (number: number) => ToWorker): Promise<Answer> {
     if (!this.#isReady) return Promise.reject(new Error(this.#closing === undefined ? 'the thread of the checks is being started again' : 'this checker is closed'))
     return new Promise((resolve, reject) => {
       const number = this.#number++
       this.#questions.set(number, { resolve, reject })
-      this.#send({ type: 'status', number, ids })
+      this.#send(question(number))
     })
   }
 

@@ -169,6 +169,8 @@ function checkStatus({ run }: Slot): CheckStatus {
     ...(verdict.health === undefined ? {} : { since: run.since }),
     ...(run.words === undefined ? {} : { last: { outcome: verdict.last === true ? 'good' : 'bad', words: run.words, at: run.lastAt, row: verdict.row } }),
     ...(run.lastGood < 0 ? {} : { lastGood: seconds(run.lastGood) }),
+    ...(run.lastTook < 0 ? {} : { duration: seconds(run.lastTook) }),
+    counts: { ...run.counts },
     ...(run.trouble === undefined ? {} : { trouble: run.trouble }),
   }
 }

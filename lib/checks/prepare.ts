@@ -50,9 +50,7 @@ const endpointOf = (target: Target, { address, port, bindAddress, bindPort, bind
 
 const content = (path: string | undefined): string | undefined => path === undefined ? undefined : readFileSync(path, 'latin1')
 
-function securityOf({ serverName, verify, authorities, certificate, key, passphrase, requireClose }: TlsOptions): Security {
-  // Node tells the end of a TLS session with a closing message and one without it alike.
-  if (requireClose === true) throw new Error('requireClose is not possible here: leave it out. An answer that is cut off is noticed where it has a Content-Length, or chunks')
+function securityOf({ serverName, verify, authorities, certificate, key, passphrase }: TlsOptions): Security {
   return { serverName, verify: verify!, authorities: content(authorities), certificate: content(certificate), key: content(key), passphrase }
 }
 

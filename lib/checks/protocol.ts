@@ -1,5 +1,6 @@
 import type { Check } from '../configuration/types.js'
 import type { Outcome } from './answer.js'
+import type { CheckAnswer } from './check.js'
 import type { EngineCounts } from './engine.js'
 import type { Target } from './prepare.js'
 import type { Health } from './state.js'
@@ -85,6 +86,10 @@ export interface CheckStatus {
   last?: { outcome: Exclude<Outcome, 'untried'>, words: string, at: number, row: number }
   /** Seconds that the last good answer took. */
   lastGood?: number
+  /** Seconds that the last answer took, good or bad. */
+  duration?: number
+  /** Answers since the check began, whichever destinations have it; 'untried' counts attempts without an answer. */
+  counts: Record<Outcome, number>
   /** Why it cannot be tried at present. */
   trouble?: string
 }
@@ -109,15 +114,25 @@ export interface CheckerStatus {
 }
 
 /** What the checker's thread is told. */
-export type ToWorker = { type: 'update', number: number } & CheckUpdate | { type: 'status', number: number, ids?: readonly string[] } | { type: 'close' }
+export type ToWorker =
+  | { type: 'update', number: number } & CheckUpdate
+  | { type: 'status', number: number, ids?: readonly string[] }
+  | { type: 'check', number: number, target: Target, check: Check }
+  | { type: 'close' }
 
 /** What it tells. News have the number of the update that was in force. */
-export type FromWorker = { type: 'ready' } | { type: 'refused', message: string, errno?: number } | { type: 'news', update: number } & News | { type: 'status', number: number, status: CheckerStatus }
+export type FromWorker =
+  | { type: 'ready' }
+  | { type: 'refused', message: string, code?: string, errno?: number }
+  | { type: 'news', update: number } & News
+  | { type: 'answer', number: number, answer: CheckerStatus | CheckAnswer }
 
 /** What it is started with. */
 export interface WorkerOptions {
   /** Descriptor of the network namespace to check from. */
   netns?: number
+  /** Name that one checker of a network namespace can have at a time. */
+  onlyOne?: string
   /** Sockets open at once, at most. */
   sockets: number
   /** Programs running at once, at most. */

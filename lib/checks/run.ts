@@ -1,4 +1,4 @@
-import type { Answer, WeightWord } from './answer.js'
+import type { Answer, Outcome, WeightWord } from './answer.js'
 import type { Attempt, Asker, Probe } from './attempt.js'
 import type { Due } from './due-queue.js'
 import { Verdict, type Thresholds } from './state.js'
@@ -44,6 +44,10 @@ export class Run implements Asker, Due {
   lastAt = 0
   /** Milliseconds that the last good answer took; -1 before there was one. */
   lastGood = -1
+  /** Milliseconds that the last answer took, good or bad; -1 before there was one. */
+  lastTook = -1
+  /** Answers so far. */
+  readonly counts: Record<Outcome, number> = { good: 0, bad: 0, untried: 0 }
   /** Why it could not be tried the last time; `undefined` where it could. */
   trouble: string | undefined
   /** What the last good answer says about the weight. */
@@ -54,11 +58,13 @@ export class Run implements Asker, Due {
   answered(answer: Answer, attempt: Attempt): void {
     this.attempt = undefined
     let changed = false
+    this.counts[answer.outcome]++
     if (answer.outcome !== 'untried') {
       const isGood = answer.outcome === 'good'
       changed = this.verdict.record(isGood, this.pace)
       this.lastAt = Date.now()
       this.words = answer.words
+      this.lastTook = attempt.took
       if (changed) this.since = this.lastAt
       if (isGood) {
         this.lastGood = attempt.took

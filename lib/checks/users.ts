@@ -31,3 +31,9 @@ export function identityOf(user: string | undefined, group: string | undefined, 
   }
   return identity
 }
+
+/** The user that keepalived runs programs as where nobody is named, if there is one of that name. */
+export function keepalivedUser({ passwd = '/etc/passwd' } = {}): string | undefined {
+  const name = 'keepalived_script'
+  return linesOf(passwd).some(([one]) => one === name) ? name : undefined
+}

@@ -3,7 +3,7 @@ import type { DaemonInput, Destination, DestinationKey, Operation, Service, Serv
 import { records } from '../wire/layout.js'
 import { DESTINATION_REQUEST_SIZE, writeDestination, writeDestinationKey } from '../wire/pack/destination.js'
 import { Requests } from '../wire/pack/requests.js'
-import { SERVICE_KEY_SIZE, SERVICE_SIZE, writeService } from '../wire/pack/service.js'
+import { SERVICE_KEY_SIZE, SERVICE_SIZE, writeService, writeServiceKey } from '../wire/pack/service.js'
 import { readGivenDaemon } from '../wire/unpack/daemon.js'
 import { readConfiguration } from '../wire/unpack/destination.js'
 import type { View } from '../wire/unpack/reply.js'
@@ -72,6 +72,14 @@ export class Draft {
 
 const requests = new Requests(1024)
 
+/** The key of a service alone, canonical. Throws what `removeService` throws. */
+export function canonicalKey(service: unknown): ServiceKey {
+  requests.clear()
+  const at = requests.reserve(SERVICE_KEY_SIZE)
+  writeServiceKey(requests, at, service)
+  return readServiceKey(requests, at)
+}
+
 /** What is asked of a sync daemon, canonical; what is left to the kernel is not there. Throws what `startDaemon` throws. */
 export function canonicalDaemon(daemon: unknown): DaemonInput {
   requests.clear()
@@ -85,14 +93,19 @@ export function checkTimeouts(timeouts: Partial<Timeouts>): void {
   changes.setTimeouts.pack(requests, timeouts, undefined)
 }
 
+/** Throws what is wrong with an operation that cannot be sent. */
+export function checkOperation(operation: Operation): void {
+  requests.clear()
+  packOperation(requests, operation)
+}
+
 /**
  * Why an operation cannot be sent, in words; `undefined` for one that can. Other programs' entries, which the kernel took, can be
  * configured as this library refuses to.
  */
 export function objection(operation: Operation): string | undefined {
-  requests.clear()
   try {
-    packOperation(requests, operation)
+    checkOperation(operation)
   } catch (error) {
     if (isArgumentError(error)) return error.message
     throw error

@@ -1,9 +1,9 @@
 import { serviceId } from '../model/keys.js'
 import type { Daemon, DestinationKey, ListedDestination, Service, ServiceKey, Timeouts } from '../model/types.js'
 import { LISTED_DESTINATION_SIZE, readListedDestination } from '../wire/unpack/destination.js'
-import { KeyIndex } from '../wire/unpack/key-index.js'
-import type { Reply } from '../wire/unpack/reply.js'
-import { readService, readServiceKey } from '../wire/unpack/service.js'
+import { KeyIndex, WHOLE_DESTINATIONS } from '../wire/unpack/key-index.js'
+import type { Reply, View } from '../wire/unpack/reply.js'
+import { LISTED_SERVICE_SIZE, readService, readServiceKey } from '../wire/unpack/service.js'
 import { Draft } from './draft.js'
 import type { Queue } from './queue.js'
 import { sameDestinationConfiguration, sameServiceConfiguration } from './same-configuration.js'
@@ -14,7 +14,10 @@ export class PackedDestinations {
   readonly #reply: Reply
   readonly #at: number
   readonly #index: KeyIndex
-  readonly #repeated: Set<number> | undefined
+  #repeated: Set<number> | undefined
+  #entered = false
+  /** Number of the destination that was found last. */
+  #last = -1
   /** Those that are there twice included. */
   readonly count: number
 
@@ -24,7 +27,12 @@ export class PackedDestinations {
     this.#index = index
     this.count = reply.recordCount(request)
     index.begin(reply, this.#at, this.count)
-    for (let number = 0; number < this.count; number++) if (index.add(number) >= 0) (this.#repeated ??= new Set()).add(number)
+    if (this.count > WHOLE_DESTINATIONS) this.#enter()
+  }
+
+  #enter(): void {
+    this.#entered = true
+    for (let number = 0; number < this.count; number++) if (this.#index.add(number) >= 0) (this.#repeated ??= new Set()).add(number)
   }
 
   /** Whether this one was listed before: a list that was edited while it was read can have an entry twice. */
@@ -34,7 +42,25 @@ export class PackedDestinations {
 
   /** Number of the destination that the draft is about, or -1. */
   find({ view, destinationAt }: Draft): number {
-    return this.#index.find(view, destinationAt)
+    let found = this.#beside(view, destinationAt)
+    if (found < 0) {
+      if (!this.#entered) this.#enter()
+      found = this.#index.find(view, destinationAt)
+    }
+    if (found >= 0) this.#last = found
+    return found
+  }
+
+  /**
+   * Looks behind the last destination that was found, and before it: others list them in the kernel's order, or in the order in which they
+   * were added, which is the opposite. -1 if it is neither, or if an entry is there twice, of which only the first may be found.
+   */
+  #beside(view: View, at: number): number {
+    if (this.count === 0 || this.#repeated !== undefined) return -1
+    const next = this.#last + 1 < this.count ? this.#last + 1 : 0
+    if (this.#index.has(view, at, next)) return next
+    const previous = this.#last > 0 ? this.#last - 1 : this.count - 1
+    return this.#index.has(view, at, previous) ? previous : -1
   }
 
   /** Whether a destination is configured as the draft has it. */
@@ -57,7 +83,8 @@ export class PackedDestinations {
  * bytes of their keys, and compared by the bytes of their configuration.
  */
 export class PackedTable {
-  readonly #listing: Reply
+  readonly #listing: View
+  readonly #first: number
   readonly #index = new KeyIndex('service')
   readonly #destinationIndex = new KeyIndex('destination')
   readonly #keys = new Draft()
@@ -71,9 +98,15 @@ export class PackedTable {
   /** Numbers of the services. */
   readonly services: number[] = []
 
-  constructor(listing: Reply) {
+  /** @param first where the first of `count` listed services is */
+  constructor(listing: View, first: number, count: number) {
     this.#listing = listing
-    this.#index.begin(listing, serviceAt(listing, 0), serviceCount(listing))
+    this.#first = first
+    this.#index.begin(listing, first, count)
+  }
+
+  #at(service: number): number {
+    return this.#first + service * LISTED_SERVICE_SIZE
   }
 
   /** Takes in the next service, and the answer that lists its destinations. */
@@ -91,20 +124,20 @@ export class PackedTable {
 
   /** Whether a service is configured as the draft has it. */
   isConfiguredAs({ view, serviceAt: at }: Draft, service: number): boolean {
-    return sameServiceConfiguration(this.#listing, serviceAt(this.#listing, service), view, at)
+    return sameServiceConfiguration(this.#listing, this.#at(service), view, at)
   }
 
   /** Puts a service into the draft as it is listed. */
   copy(service: number, draft: Draft): void {
-    draft.copyService(this.#listing, serviceAt(this.#listing, service))
+    draft.copyService(this.#listing, this.#at(service))
   }
 
   key(service: number): ServiceKey {
-    return readServiceKey(this.#listing, serviceAt(this.#listing, service))
+    return readServiceKey(this.#listing, this.#at(service))
   }
 
   service(service: number): Service {
-    return readService(this.#listing, serviceAt(this.#listing, service))
+    return readService(this.#listing, this.#at(service))
   }
 
   /** The destinations of a service. They can be looked at until those of another one are asked for. */
@@ -115,11 +148,12 @@ export class PackedTable {
     return this.#opened.destinations
   }
 
-  /** The destination with this key, which must be there. */
-  readDestination(service: number, destination: DestinationKey): ListedDestination {
+  /** The destination with this key; `undefined` if the service has none. */
+  readDestination(service: number, destination: DestinationKey): ListedDestination | undefined {
     const destinations = this.destinations(service)
     this.#keys.packDestinationKey(destination)
-    return destinations.read(destinations.find(this.#keys))
+    const number = destinations.find(this.#keys)
+    return number < 0 ? undefined : destinations.read(number)
   }
 
   /**
@@ -136,7 +170,7 @@ export class PackedTable {
 export async function readPackedTable(queue: Queue): Promise<PackedTable> {
   let packed: PackedTable | undefined
   for await (const { table, services, first, reply } of readTable(queue, false)) {
-    packed ??= Object.assign(new PackedTable(table), settingsOf(table))
+    packed ??= Object.assign(new PackedTable(table, serviceAt(table, 0), serviceCount(table)), settingsOf(table))
     for (const service of services) packed.add(service, reply, service - first)
   }
   return packed!

@@ -70,3 +70,14 @@ export function pause(): Promise<void> {
     if (waiting.length === 1) setImmediate(beginTurn)
   })
 }
+
+/** Work in pieces, as a generator: it yields where it is time for a {@link pause}. Awaiting each small step would take longer than the step. */
+export type Steps<Result = void> = Generator<void, Result>
+
+/** Does such work. */
+export async function inPieces<Result>(steps: Steps<Result>): Promise<Result> {
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done === true) return step.value
+    await pause()
+  }
+}

@@ -1,14 +1,15 @@
 import type { IpvsError } from '../model/errors.js'
+import { reading } from './ask.js'
 import { failureOf } from './failure.js'
 import { readList, readListInPieces, Rereading } from './lists.js'
 import { bits, commands, index } from '../wire/layout.js'
 import { reads } from './operations.js'
-import { returnSpace, takeBuffer, takeSpace } from '../wire/buffers.js'
+import { returnSpace, takeSpace } from '../wire/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'
 import { SERVICE_KEY_SIZE } from '../wire/pack/service.js'
 import { pause, worked } from './pause.js'
-import { PIECE_DUMPS, type Piece } from './piece.js'
-import type { Lane, Queue } from './queue.js'
+import { PIECE_DUMPS } from './piece.js'
+import type { Queue } from './queue.js'
 import type { ListedTable, ListedTableService } from '../model/types.js'
 import { LISTED_SERVICE_SIZE, readListedService } from '../wire/unpack/service.js'
 import { repeatedDestinations } from '../wire/unpack/key-index.js'
@@ -103,42 +104,13 @@ function* numbers(from: number, to: number, repeated: Set<number> | undefined): 
   for (let i = from; i < to; i++) if (repeated?.has(i) !== true) yield i
 }
 
-/** A lane of the queue. If a getter of an argument calls this, there is none, and the queue is left again: or the handle could never close. */
-function laneOf(queue: Queue, leave: () => void): Lane {
-  try {
-    return queue.lane()
-  } catch (error) {
-    leave()
-    throw error
-  }
-}
-
 /**
  * Reads the table, a lot of services at a time; the first lot has none. Its place among the handle's operations is that of the first `next()`.
  *
  * @param lent whether a lot's answer is not looked at any more when the next one is asked for
  */
 export async function* readTable(queue: Queue, lent: boolean): AsyncGenerator<Lot, void> {
-  const leave = queue.enter()
-  const lane = laneOf(queue, leave)
-  const ask = (pack: (requests: Requests) => void, space?: ArrayBuffer): Promise<Reply> => {
-    const requests = takeBuffer()
-    pack(requests)
-    return new Promise((resolve, reject) => {
-      const piece: Piece = {
-        requests,
-        sealed: true,
-        space,
-        receive(reply) {
-          const error = firstFailure(reply!, piece.requests)
-          if (error === undefined) resolve(reply!)
-          else reject(error)
-        },
-        fail: reject,
-      }
-      lane.push(piece)
-    })
-  }
+  const { ask, leave } = reading(queue, firstFailure)
   try {
     const rereading = new Rereading(reads.services)
     let table: Reply
@@ -162,7 +134,6 @@ export async function* readTable(queue: Queue, lent: boolean): AsyncGenerator<Lo
       if (lent) returnSpace(reply.buffer)
     }
   } finally {
-    lane.close()
     leave()
   }
 }

@@ -24,12 +24,15 @@ export async function replace(operations: readonly RuleOperation[], { netns, dry
     return status.done
   }
   const lines = linesOf(operations)
-  const failed = [...result.refused, ...result.unknown, ...result.notSent]
-  for (const { operation, outcome, error } of failed) {
+  const { refused, unknown, withheld, notSent } = result
+  const tell = (operation: Operation, words: string): void => {
     const line = lines.get(subject(operation))
-    complain(`ipvs: ${line === undefined ? formatCommands([operation]).trimEnd() : `line ${line}`}: ${error ? refusal(error) : outcome}`)
+    complain(`ipvs: ${line === undefined ? formatCommands([operation]).trimEnd() : `line ${line}`}: ${words}`)
   }
-  return failed.length > 0 ? status.refused : status.done
+  for (const { operation, error } of [...refused, ...unknown]) tell(operation, refusal(error))
+  for (const operation of withheld) tell(operation, 'not sent')
+  if (notSent > 0) complain(`ipvs: ${notSent} of ${result.plan.operations.length} changes were not sent`)
+  return refused.length + unknown.length + withheld.length + notSent > 0 ? status.refused : status.done
 }
 
 async function applied(desired: DesiredTable, dryRun: boolean, netns: string | undefined): Promise<ApplyResult> {

@@ -4,6 +4,7 @@
 export { completeCheck, completeConfiguration } from './complete.js'
 export type { CompleteCheck, CompleteConfiguration, CompleteDestination, CompleteProgram, CompleteService } from './complete.js'
 export { ConfigurationError } from './error.js'
+export { programsOf, type NamedProgram } from './programs.js'
 export { configurationSchema } from './schema.js'
 export { defaults } from './table.js'
 export type {

@@ -81,7 +81,6 @@ const tls = record('TlsOptions', 'TLS options', {
   certificate: file,
   key: file,
   passphrase: word,
-  requireClose: boolean(false),
 } satisfies FieldsOf<TlsOptions>)
 
 const url = record('Url', 'a url', {

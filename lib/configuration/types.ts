@@ -179,8 +179,6 @@ export interface TlsOptions {
   key?: string
   /** Password of the key file. */
   passphrase?: string
-  /** Whether the check fails if the server ends the answer without TLS's closing message. False by default. */
-  requireClose?: boolean
 }
 
 /** Succeeds if a TCP connection can be opened. */

@@ -24,6 +24,9 @@ export interface Known extends Health {
   stays: boolean
   /** Since when it is up or down, as of `Date.now()`. */
   since: number
+  /** How often it came up and went down since the director began. */
+  ups: number
+  downs: number
   /** Since when it grows, as of `performance.now()`. */
   growsSince?: number
   /** The check that decided last, and what it found. */
@@ -114,7 +117,7 @@ export class Directed {
       const known = before.get(id)
       const weight = initialWeight(destination)
       if (known === undefined) {
-        return { id: `${this.id} ${id}`, endpoint, configuration: destination, weight, share: 1, since: Date.now(), ...thought(destination) }
+        return { id: `${this.id} ${id}`, endpoint, configuration: destination, weight, share: 1, since: Date.now(), ups: 0, downs: 0, ...thought(destination) }
       }
       // Where the checks say nothing about the weight, it is the configured one; otherwise they say it anew.
       if (known.weight === initialWeight(known.configuration)) known.weight = weight
@@ -172,6 +175,8 @@ export class Directed {
 
   #turn(known: Known, up: boolean, at: number): void {
     known.up = up
+    if (up) known.ups++
+    else known.downs++
     known.since = at
     known.stays = false
     const grows = up && known.configuration.rampUp > 0 && known.weight > 1
@@ -191,6 +196,10 @@ export class Directed {
       else next = Math.min(next, (Math.floor(part * STEPS) + 1) / STEPS * whole - (now - known.growsSince))
     }
     return next
+  }
+
+  get isGrowing(): boolean {
+    return this.known.some(({ growsSince }) => growsSince !== undefined)
   }
 
   /** Works out anew how it should be in the table. What goes and is not down leaves in peace. Returns whether there is something to tell about the quorum. */

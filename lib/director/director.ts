@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
-import { fstatSync, statSync } from 'node:fs'
+import { fstatSync, statSync, type Stats } from 'node:fs'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
-import { Checker, type CheckerStatus, type CheckTrouble, type HealthChange } from '../checks/index.js'
+import { Checker, type CheckerOptions, type CheckerStatus, type CheckTrouble, type HealthChange } from '../checks/index.js'
 import { ConfigurationError } from '../configuration/error.js'
 import { completeConfiguration, type CompleteConfiguration, type CompleteProgram } from '../configuration/complete.js'
 import type { DirectorConfiguration } from '../configuration/types.js'
@@ -11,10 +11,13 @@ import { closedError, conflict } from '../model/errors.js'
 import type { DestinationKey, ListedTable, Persistence, ServiceKey } from '../model/types.js'
 import { keyOf, serviceId } from '../model/keys.js'
 import { connectionsGone } from '../state/draining.js'
-import type { InForce, Reconciler } from '../state/reconcile.js'
+import type { Reconciler } from '../state/reconcile.js'
+import type { InForce } from '../state/wanted.js'
 import { Directed, type Known } from './directed.js'
 import { canonicalKey, endpointId } from './keys.js'
+import { programMistakes } from './program-mistakes.js'
 import { directorSettings, type DirectorSettings } from './options.js'
+import { Memory, memoryFile } from './memory.js'
 import { Programs } from './programs.js'
 import type { DestinationChange, Drained, DirectorEvents, DirectorOptions, DirectorStatus } from './types.js'
 
@@ -31,12 +34,35 @@ function quiet<Type>(promise: Promise<Type>): Promise<Type> {
   return promise
 }
 
+/** What tells the network namespace of a handle, and of this process, from others. */
+function namespacesOf({ namespace }: Ipvs): { there: string, here: string } {
+  const text = ({ dev, ino }: Stats): string => `${dev}:${ino}`
+  const here = text(statSync('/proc/self/ns/net'))
+  return { there: namespace < 0 ? here : text(fstatSync(namespace)), here }
+}
+
 /** The descriptor of a handle's network namespace, where it is another one than the process's: to check from there takes a capability more. */
 function otherNamespace(ipvs: Ipvs): number | undefined {
-  const { namespace } = ipvs
-  if (namespace < 0) return undefined
-  const [there, here] = [fstatSync(namespace), statSync('/proc/self/ns/net')]
-  return there.ino === here.ino && there.dev === here.dev ? undefined : namespace
+  const { there, here } = namespacesOf(ipvs)
+  return there === here ? undefined : ipvs.namespace
+}
+
+/** Destinations that the checks' thread is asked about at once. */
+const SLICE = 500
+/** A program is asked of no address. */
+const NOWHERE = { address: '0.0.0.0', port: 0 }
+/** The name that a director has in its network namespace. */
+const ONLY_ONE = 'ipvs-director'
+
+/** @throws Error with the code 'ERR_IPVS_DIRECTOR_RUNS' where another director runs in the network namespace */
+async function startChecker(options: CheckerOptions): Promise<Checker> {
+  try {
+    return await Checker.start(options)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code !== 'EADDRINUSE') throw error
+    throw Object.assign(new Error(`Another director runs here, and two would undo each other's work: ${message}`), { code: 'ERR_IPVS_DIRECTOR_RUNS' })
+  }
 }
 
 /** A configuration on its way. */
@@ -57,19 +83,23 @@ interface Accepted {
  *
  * It begins with the table that is there: what its services have is up until the checks say otherwise. It removes only services that its configurations have named, or that
  * `owns` or `prune` say are its own. It keeps the process alive until it is closed.
+ *
+ * A network namespace has one director at a time: `set()` and `inForce()` of a second one reject with the code 'ERR_IPVS_DIRECTOR_RUNS', and
+ * it changes nothing. It can be told again when the first has ended.
  */
 export class Director extends EventEmitter<DirectorEvents> implements AsyncDisposable {
   readonly #ipvs: Ipvs
   readonly #settings: DirectorSettings
   readonly #reconciler: Reconciler
-  readonly #programs = new Programs()
+  readonly #programs = new Programs((check) => this.#checker!.check(NOWHERE, check))
   readonly #stop = new AbortController()
   /** What is directed, by what tells services apart. */
   readonly #services = new Map<string, Directed>()
   /** Destinations by what their checks are called by. */
   readonly #known = new Map<string, { directed: Directed, known: Known }>()
-  /** Services that a configuration has named since the director began. */
-  readonly #named = new Set<string>()
+  /** Services that a configuration has named since the director began, and those that are remembered from before, by what tells services apart. */
+  readonly #named = new Map<string, ServiceKey>()
+  readonly #memory: Memory | undefined
   #rest: Pick<CompleteConfiguration, 'timeouts' | 'daemons'> = {}
   #checker: Checker | undefined
   /** Configurations are taken one after another. */
@@ -78,10 +108,15 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** Whether a configuration is in force. */
   #isInForce = false
   #looked: number | undefined
+  readonly #counts: DirectorStatus['counts'] = { applied: 0, refused: 0, failed: 0, programs: { good: 0, bad: 0, untried: 0 } }
   /** Whether a configuration has been taken. */
   #begun = false
   /** As of `performance.now()`. */
   #began = 0
+  /** Services of which something grows. */
+  readonly #growers = new Set<Directed>()
+  /** Services of which something waits for its connections to go. */
+  readonly #waiting = new Set<Directed>()
   #growing: NodeJS.Timeout | undefined
   #draining: NodeJS.Timeout | undefined
   #looking: Promise<void> = Promise.resolve()
@@ -101,16 +136,23 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     const isFollowed = typeof configuration === 'object' && configuration !== null && Symbol.asyncIterator in configuration
     const given = configuration === undefined || isFollowed ? undefined : this.#complete(configuration)
     this.#ipvs = ipvs
+    const { remember } = this.#settings
+    if (remember !== false) {
+      const { there } = namespacesOf(ipvs)
+      this.#memory = new Memory(remember === true ? memoryFile(there) : remember, there)
+    }
     this.#reconciler = ipvs.reconcile(undefined, { interval, jitter, backOff, coalesce: 0, ...prune ? { prune: 'all' } : { prune: 'owned', owns: isNamed } })
     this.#reconciler.on('applied', (result) => {
       this.#looked = Date.now()
+      this.#counts.applied += result.done
+      this.#counts.refused += result.refused.length
       this.#tell('applied', result)
     })
     this.#reconciler.on('settled', (state) => {
       this.#looked = Date.now()
       this.#tell('settled', state)
     })
-    this.#reconciler.on('failed', ({ error, result, retryIn }) => this.#tell('failed', { ...error !== undefined && { error }, ...result !== undefined && { result }, retryIn }))
+    this.#reconciler.on('failed', ({ error, result, retryIn }) => this.#tellFailure({ ...error !== undefined && { error }, ...result !== undefined && { result }, retryIn }))
     if (given !== undefined) this.#accept(given)
     else if (isFollowed) this.#follow(configuration)
   }
@@ -127,7 +169,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     try {
       return this.#accept(this.#complete(configuration)).inForce
     } catch (error) {
-      this.#tell('failed', { error, retryIn: Infinity })
+      this.#tellFailure({ error, retryIn: Infinity })
       return quiet(Promise.reject(error as Error))
     }
   }
@@ -147,14 +189,15 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         const { key, configuration: { group }, quorum, fallsBack, known, leaving } = directed
         return {
           service: key, ...group !== undefined && { group }, quorum, fallback: fallsBack,
-          destinations: known.map(({ endpoint, up, since, check, words }) => {
+          destinations: known.map(({ endpoint, up, since, ups, downs, check, words }) => {
             const weight = weights.get(endpointId(endpoint))
-            return { destination: endpoint, up, since, ...weight !== undefined && { weight }, ...check !== undefined && { check, words } }
+            return { destination: endpoint, up, since, ups, downs, ...weight !== undefined && { weight }, ...check !== undefined && { check, words } }
           }),
           draining: [...leaving.values()].map(({ endpoint }) => endpoint),
         }
       }),
       inForce: this.#isInForce,
+      counts: { ...this.#counts, programs: { ...this.#counts.programs } },
       ...this.#looked !== undefined && { looked: this.#looked },
     }
   }
@@ -165,31 +208,35 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
    * @throws Error before the first configuration is taken, while the thread is being started again, and of a closed director
    */
   async checks(): Promise<CheckerStatus['counts'] & { destinations: { service: ServiceKey, destination: DestinationKey, checks: CheckerStatus['destinations'][number]['checks'] }[] }> {
-    if (this.#checker === undefined) throw this.#closing === undefined ? new Error('the director has no configuration yet') : closedError()
-    const { destinations, counts } = await this.#checker.status()
-    return {
-      ...counts,
-      destinations: destinations.flatMap(({ id, checks }) => {
-        const found = this.#known.get(id)
-        return found === undefined ? [] : { service: found.directed.key, destination: found.known.endpoint, checks }
-      }),
+    const found: Awaited<ReturnType<Director['checks']>>['destinations'] = []
+    const ids = [...this.#known.keys()]
+    // Thousands of destinations in one answer would hold the event loop.
+    for (let from = 0; ; from += SLICE) {
+      if (this.#checker === undefined) throw this.#closing === undefined ? new Error('the director has no configuration yet') : closedError()
+      const { destinations, counts } = await this.#checker.status(ids.slice(from, from + SLICE))
+      for (const { id, checks } of destinations) {
+        const one = this.#known.get(id)
+        if (one !== undefined) found.push({ service: one.directed.key, destination: one.known.endpoint, checks })
+      }
+      if (from + SLICE >= ids.length) return { ...counts, destinations: found }
     }
   }
 
-  /** Refuses what would otherwise be ignored without a word: the director does not know who holds an address. */
+  /** Refuses what would otherwise be ignored without a word, because the director does not know who holds an address, and programs that it does not run. */
   #complete(configuration: DirectorConfiguration): CompleteConfiguration {
-    const checked = checkConfiguration(configuration)
+    const checked = structuredClone(checkConfiguration(configuration))
     const mistakes = checked.services.flatMap(({ onlyWhileHeld }, number) => onlyWhileHeld === true
       ? [conflict(`services[${number}].onlyWhileHeld`, 'cannot be true: the director does not look at who holds the address. Leave it out, and checks run all the time')]
       : [])
+    mistakes.push(...programMistakes(checked))
     if (mistakes.length > 0) throw new ConfigurationError(mistakes)
-    return completeConfiguration(structuredClone(checked))
+    return completeConfiguration(checked)
   }
 
   #accept(configuration: CompleteConfiguration): Accepted {
     const taken = this.#taking.then(() => this.#take(configuration))
     this.#taking = taken.catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.#tell('failed', { error, retryIn: Infinity })
+      if (!this.#stop.signal.aborted) this.#tellFailure({ error, retryIn: Infinity })
     })
     const inForce = quiet(taken.then(async (set) => {
       const answer = await set()
@@ -211,14 +258,19 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         try {
           complete = this.#complete(next.value)
         } catch (error) {
-          this.#tell('failed', { error, retryIn: Infinity })
+          this.#tellFailure({ error, retryIn: Infinity })
         }
         if (complete !== undefined) await this.#accept(complete).taken.catch(() => {})
         // The iterable may never wait by itself.
         await turn()
       }
     }
-    next().catch((error: unknown) => this.#tell('failed', { error, retryIn: Infinity }))
+    next().catch((error: unknown) => this.#tellFailure({ error, retryIn: Infinity }))
+  }
+
+  #tellFailure(failure: DirectorEvents['failed'][0]): void {
+    this.#counts.failed++
+    this.#tell('failed', failure)
   }
 
   /** Emits an event. A listener that throws does to the process what it does anywhere in an async function, and nothing to the director. */
@@ -238,6 +290,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     const ids = configuration.services.map((service) => serviceId(canonicalKey(service)))
     const isNew = (id: string): boolean => !this.#services.has(id)
     const table = !this.#begun || ids.some(isNew) ? await this.#read() : []
+    await this.#remember(configuration.services, table)
     this.#stop.signal.throwIfAborted()
     // From here on nothing waits: a configuration is taken whole.
     const listed = new Map(table.map((service) => [serviceId(service), service]))
@@ -247,7 +300,6 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     const { drain } = this.#settings
     for (const [number, service] of configuration.services.entries()) {
       const id = ids[number]
-      this.#named.add(id)
       let directed = this.#services.get(id)
       if (directed === undefined) {
         directed = new Directed(service, listed.get(id), drain !== undefined)
@@ -277,6 +329,24 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     return () => inForce
   }
 
+  /** Notes which services the director has named, before anything is done about them. What is not in the table any more is forgotten. */
+  async #remember(services: readonly ServiceKey[], table: readonly Listed[]): Promise<void> {
+    const memory = this.#memory
+    const tell = (what: string) => (error: unknown): void => {
+      this.#tell('memory', { file: memory!.file, words: `the services that were named could not be ${what}: ${(error as Error).message}` })
+    }
+    if (memory !== undefined && !this.#begun) {
+      const there = new Set(table.map(serviceId))
+      const remembered = await memory.read().catch(tell('read')) ?? []
+      for (const key of remembered) if (there.has(serviceId(key))) this.#named.set(serviceId(key), key)
+    }
+    for (const service of services) {
+      const key = canonicalKey(service)
+      this.#named.set(serviceId(key), key)
+    }
+    await memory?.write(this.#named.values()).catch(tell('written'))
+  }
+
   /** What of the table is not in the first configuration. */
   #begin(table: readonly Listed[]): void {
     const { prune, owns, drain } = this.#settings
@@ -286,7 +356,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       const key = keyOf(listed)
       const id = serviceId(key)
       if (this.#services.has(id)) continue
-      if (!prune && !owns(key)) foreign.push(key)
+      if (!prune && !owns(key) && !this.#named.has(id)) foreign.push(key)
       else if (drain !== undefined) {
         const directed = Directed.leftOver(listed, true)
         if (directed !== undefined) this.#services.set(id, directed)
@@ -297,7 +367,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
 
   async #startChecker(): Promise<Checker> {
     const { sockets, programs } = this.#settings
-    const checker = await Checker.start({ netns: otherNamespace(this.#ipvs), sockets, programs })
+    const checker = await startChecker({ netns: otherNamespace(this.#ipvs), onlyOne: this.#ipvs.namespace < 0 ? undefined : ONLY_ONE, sockets, programs })
     checker.on('changes', (changes) => this.#hear(changes))
     checker.on('troubles', (troubles) => troubles.forEach((trouble) => this.#hearTrouble(trouble)))
     checker.on('failures', (failures) => {
@@ -319,7 +389,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         return (await this.#ipvs.snapshot()).services
       } catch (error) {
         signal.throwIfAborted()
-        this.#tell('failed', { error, retryIn: pause })
+        this.#tellFailure({ error, retryIn: pause })
         await wait(pause * 1000, undefined, { signal })
       }
     }
@@ -340,7 +410,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     }
     if (changed.size === 0) return
     for (const directed of changed) this.#update(directed)
-    void this.#set()
+    void this.#handOver(changed)
     this.#watchGrowing()
     this.#watchDraining()
   }
@@ -365,6 +435,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     if (program === undefined || !directed.leads) return
     const { key: service } = directed
     this.#programs.run(known?.id ?? directed.id, program, ({ outcome, words, duration }) => {
+      this.#counts.programs[outcome]++
       this.#tell('program', { command: program.command, service, ...known !== undefined && { destination: known.endpoint }, outcome, words, duration })
     })
   }
@@ -377,6 +448,21 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       this.#run(directed, quorum ? configuration.onQuorumReached : configuration.onQuorumLost)
     }
     if (directed.isGone && directed.leaving.size === 0) this.#services.delete(directed.id)
+    const isHere = this.#services.has(directed.id)
+    for (const [some, isOne] of [[this.#growers, directed.isGrowing], [this.#waiting, directed.waiting(this.#began).size > 0]] as const) {
+      if (isHere && isOne) some.add(directed)
+      else some.delete(directed)
+    }
+  }
+
+  /** Has the table follow what has changed, whatever else there is. */
+  #handOver(changed: Iterable<Directed>): Promise<InForce> {
+    const [services, removed]: [Directed['desired'][], ServiceKey[]] = [[], []]
+    for (const { id, key, desired } of changed) {
+      if (this.#services.has(id)) services.push(desired)
+      else removed.push(key)
+    }
+    return this.#reconciler.update({ services, removed })
   }
 
   #set(): Promise<InForce> {
@@ -387,15 +473,17 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   #watchGrowing(): void {
     clearTimeout(this.#growing)
     const now = performance.now()
-    const next = Math.min(...[...this.#services.values()].map((directed) => directed.grow(now)), Infinity)
+    let next = Infinity
+    for (const directed of this.#growers) next = Math.min(next, directed.grow(now))
     if (next === Infinity || this.#closing !== undefined) return
     this.#growing = setTimeout(() => {
       const later = performance.now()
-      for (const directed of this.#services.values()) {
+      const growers = [...this.#growers]
+      for (const directed of growers) {
         directed.grow(later)
         this.#update(directed)
       }
-      void this.#set()
+      void this.#handOver(growers)
       this.#watchGrowing()
     }, Math.ceil(next) + 1)
   }
@@ -403,21 +491,21 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** Looks at the connections of what leaves, as long as anything does. */
   #watchDraining(): void {
     if (this.#draining !== undefined || this.#closing !== undefined) return
-    if (![...this.#services.values()].some((directed) => directed.waiting(this.#began).size > 0)) return
+    if (this.#waiting.size === 0) return
     this.#draining = setTimeout(() => {
       this.#looking = this.#look().finally(() => {
         this.#draining = undefined
         this.#watchDraining()
       })
-    }, (this.#settings.drain ?? PATIENCE).interval * 1000)
+    }, Math.ceil((this.#settings.drain ?? PATIENCE).interval * 1000) + 1)
   }
 
   /** Lets go what has no connections any more, or has had its time. Never rejects. */
   async #look(): Promise<void> {
-    const { until, timeout } = this.#settings.drain ?? PATIENCE
+    const { until, timeout, interval } = this.#settings.drain ?? PATIENCE
     const drained: Drained[] = []
-    let anyReleased = false
-    for (const directed of [...this.#services.values()]) {
+    const changed: Directed[] = []
+    for (const directed of [...this.#waiting]) {
       const waiting = directed.waiting(this.#began)
       if (waiting.size === 0) continue
       // An error of the way to the kernel is told by the reconciler too; here the next look is another try.
@@ -432,26 +520,30 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       for (const [id, { endpoint, since, leaves }] of directed.waiting(this.#began)) {
         if (!waiting.has(id)) continue
         const found = there.get(id)
-        const isLate = performance.now() - since >= timeout * 1000
-        // Until it has weight 0 in the table, new connections come.
-        if (found !== undefined && !isLate && (found.weight !== 0 || !connectionsGone(found, until, persistence))) continue
+        const waited = performance.now() - since
+        // Until it has weight 0 in the table, new connections come. One whose handshake is under way does not count as active yet: it has an interval for that.
+        const mayHaveSome = waited < interval * 1000 || found?.weight !== 0 || !connectionsGone(found, until, persistence)
+        if (found !== undefined && waited < timeout * 1000 && mayHaveSome) continue
         directed.release(id)
         released = true
         if (leaves && found !== undefined) drained.push({ service: directed.key, destination: endpoint, connections: found.activeConnections + found.inactiveConnections })
       }
       if (!released) continue
-      anyReleased = true
+      changed.push(directed)
       this.#update(directed)
     }
-    if (!anyReleased) return
-    this.#set().then(() => drained.forEach((one) => this.#tell('drained', one)), () => {})
+    if (changed.length === 0) return
+    this.#handOver(changed).then(() => drained.forEach((one) => this.#tell('drained', one)), () => {})
   }
 
   /**
    * Ends the director: its checks end, what is being sent is finished, programs that are due are waited for. The table stays as it is, for another instance or the next
-   * start. Can be called again.
+   * start; with `remove` its services are removed, at once and with their connections, and the programs of services with `notifyAtEnd` run. Can be called again: the
+   * first call counts.
+   *
+   * Where the services cannot be removed it rejects, and the director has ended all the same.
    */
-  close(): Promise<void> {
+  close({ remove = false }: { remove?: boolean } = {}): Promise<void> {
     return this.#closing ??= (async () => {
       this.#stop.abort(closedError())
       clearTimeout(this.#growing)
@@ -459,13 +551,31 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       const leave = async (): Promise<unknown> => this.#iterator?.return?.()
       leave().catch(() => {})
       await this.#taking
-      await this.#checker?.close()
-      this.#checker = undefined
+      this.#checker?.replace([])
       await this.#looking
       await this.#reconciler.close()
-      await this.#programs.ended()
-      this.#tell('closed')
+      try {
+        if (remove) await this.#removeAll()
+      } finally {
+        await this.#programs.ended()
+        await this.#checker?.close()
+        this.#checker = undefined
+        this.#tell('closed')
+      }
     })()
+  }
+
+  /** Removes everything that is the director's, and runs what is to be run because of that. */
+  async #removeAll(): Promise<void> {
+    if (!this.#begun) return
+    const { prune, owns } = this.#settings
+    await this.#ipvs.apply({ services: [] }, prune ? { prune: 'all' } : { prune: 'owned', owns: (service) => this.#named.has(serviceId(service)) || owns(service) })
+    for (const directed of this.#services.values()) {
+      const { configuration: { notifyAtEnd, onQuorumLost }, quorum, known } = directed
+      if (!notifyAtEnd) continue
+      for (const one of known) if (one.up) this.#run(directed, one.configuration.onDown, one)
+      if (quorum) this.#run(directed, onQuorumLost)
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> { return this.close() }

@@ -12,4 +12,6 @@ export type {
   ScriptCheck, ServiceDirections, SmtpCheck, TcpCheck, TlsCheck, TlsOptions, UdpCheck, Url, WhenDown,
 } from '../configuration/index.js'
 export { Director } from './director.js'
+export { keepalivedUser } from '../checks/users.js'
+export { programFault } from './trust.js'
 export type * from './types.js'

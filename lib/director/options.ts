@@ -1,5 +1,5 @@
 import { boolean, integer, object, refuseUnknown, type Known } from '../arguments/validate.js'
-import { invalidType } from '../model/errors.js'
+import { invalidType, invalidValue } from '../model/errors.js'
 import { applySettings } from '../state/options.js'
 import { ownership, type Owns } from '../state/ownership.js'
 import type { DrainOptions } from '../state/types.js'
@@ -7,7 +7,7 @@ import type { DirectorOptions } from './types.js'
 
 const NAMES: Known = {
   what: 'the options of a director',
-  names: new Set(['ipvs', 'configuration', 'drain', 'prune', 'owns', 'sockets', 'programs', 'interval', 'jitter', 'backOff']),
+  names: new Set(['ipvs', 'configuration', 'drain', 'prune', 'owns', 'sockets', 'programs', 'interval', 'jitter', 'backOff', 'remember']),
 }
 const MANY = { min: 1, max: 2 ** 31 - 1 }
 
@@ -16,20 +16,28 @@ export interface DirectorSettings {
   drain: Required<DrainOptions> | undefined
   prune: boolean
   owns: Owns
+  /** Whether the services that were named are remembered, and in which file. */
+  remember: boolean | string
   sockets: number | undefined
   programs: number | undefined
+}
+
+function path(value: string): string {
+  if (!value.startsWith('/') || value.includes('\0')) throw invalidValue('options.remember', 'true, false, or the absolute path of a file', value)
+  return value
 }
 
 /** @throws ArgumentError naming the option that is wrong */
 export function directorSettings(options: DirectorOptions): DirectorSettings {
   const given = object(options, 'options') as unknown as DirectorOptions
   refuseUnknown(given as unknown as Record<string, unknown>, 'options', NAMES)
-  const { ipvs, drain = true, prune, owns, sockets, programs } = given
+  const { ipvs, drain = true, prune, owns, remember = false, sockets, programs } = given
   if (typeof (ipvs as { reconcile?: unknown } | undefined)?.reconcile !== 'function') throw invalidType('options.ipvs', 'an open handle of the class Ipvs', ipvs)
   return {
     drain: applySettings({ drain }).drain,
     prune: prune === undefined ? false : boolean(prune, 'options.prune'),
     owns: owns === undefined ? () => false : ownership(owns),
+    remember: typeof remember === 'string' ? path(remember) : boolean(remember, 'options.remember'),
     sockets: sockets === undefined ? undefined : integer(sockets, 'options.sockets', MANY),
     programs: programs === undefined ? undefined : integer(programs, 'options.programs', MANY),
   }

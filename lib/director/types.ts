@@ -2,7 +2,8 @@ import type { CheckFailure } from '../checks/index.js'
 import type { DirectorConfiguration } from '../configuration/types.js'
 import type { Ipvs } from '../ipvs.js'
 import type { DestinationKey, ServiceKey } from '../model/types.js'
-import type { ReconcilerEvents, ReconcileOptions } from '../state/reconcile.js'
+import type { ReconcileOptions } from '../state/pace.js'
+import type { ReconcilerEvents } from '../state/reconcile.js'
 import type { DrainOptions, Ownership } from '../state/types.js'
 
 /** Options of a {@link Director}. All times are in seconds, fractions allowed. */
@@ -20,6 +21,14 @@ export interface DirectorOptions extends Pick<ReconcileOptions, 'interval' | 'ji
   prune?: boolean
   /** Services that are the director's even before a configuration has named them: they are removed where it does not. By default those that its configurations have named since it began. */
   owns?: Ownership
+  /**
+   * Whether the services that configurations have named are remembered in a file, so that the next director removes what is taken out while none runs: true for
+   * a file of the network namespace in /run/ipvs, or the file's absolute path. False by default.
+   *
+   * It is written before the table is changed. What it says counts until the machine is started again, and as long as none but root (or the user of this process)
+   * could have changed it.
+   */
+  remember?: boolean | string
   /** Sockets of checks that are open at once, at most. 2,000 by default. */
   sockets?: number
   /** Programs of checks that run at once, at most. 32 by default. */
@@ -85,6 +94,13 @@ export interface Trouble {
   words?: string
 }
 
+/** The file of the services that were named could not be read or written. The director goes on without it. */
+export interface MemoryTrouble {
+  file: string
+  /** What could not be done, and why. */
+  words: string
+}
+
 /** Events of a {@link Director} and their arguments. */
 export interface DirectorEvents {
   /** A destination came up. */
@@ -114,6 +130,8 @@ export interface DirectorEvents {
   program: [ProgramEnd]
   /** Services of the table that are not the director's. They are left as they are, and told once. */
   foreign: [ServiceKey[]]
+  /** The services that were named could not be remembered, or not be looked up. Only with `remember`. */
+  memory: [MemoryTrouble]
   /** The thread of the checks ended by itself, which is a fault of this package. It is started again, and goes on from what was known. */
   restarted: [Error]
   /** The director has ended. */
@@ -126,6 +144,9 @@ export interface DirectedDestinationStatus {
   up: boolean
   /** Since when, in milliseconds as of `Date.now()`. */
   since: number
+  /** How often it came up and went down since it was first named. */
+  ups: number
+  downs: number
   /** The weight that it should have in the table now; missing where it should not be there. */
   weight?: number
   /** The check that decided last, and what it found. */
@@ -151,6 +172,17 @@ export interface DirectorStatus {
   services: DirectedServiceStatus[]
   /** Whether a configuration is in force. */
   inForce: boolean
+  /** Numbers since the director began. */
+  counts: {
+    /** Changes that were made in the table. */
+    applied: number
+    /** Changes that the kernel refused, each try counted. */
+    refused: number
+    /** What did not work: the events 'failed'. */
+    failed: number
+    /** How programs to notify ended. */
+    programs: Record<ProgramEnd['outcome'], number>
+  }
   /** When the table was last seen to be as it should be, or was changed, in milliseconds as of `Date.now()`; missing before that. */
   looked?: number
 }

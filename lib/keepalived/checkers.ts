@@ -56,6 +56,18 @@ const offset = (name: 'patternFrom' | 'patternUntil'): Keyword<UrlDraft> => ({
   },
 })
 
+/** Node tells the end of a TLS session with a closing message and one without it alike. */
+const tlsCompliant: Keyword<object> = {
+  status: 'not done', ours: 'no such thing: an answer that is cut off is noticed where it has a Content-Length, or chunks',
+  read(statement, _draft, { diagnostics }) {
+    if (statement.boolean() !== true) return
+    diagnostics.warning(
+      statement.place, 'That a server ends TLS without its closing message is not noticed here, so the line has no effect',
+      'Take it out. An answer that is cut off is noticed where it has a Content-Length, or is in chunks (http_protocol 1.1)',
+    )
+  },
+}
+
 const urlLevel: Level<UrlDraft> = level<UrlDraft>('url', {
   path: {
     status: 'done', ours: '`path` of the url',
@@ -128,12 +140,7 @@ const urlLevel: Level<UrlDraft> = level<UrlDraft>('url', {
   regex_min_offset: offset('patternFrom'),
   regex_max_offset: offset('patternUntil'),
   regex_stack: { status: 'not done', ours: 'not needed', read: () => {} },
-  tls_compliant: {
-    status: 'done', ours: '`requireClose` of the check\'s `tls`',
-    read(statement, draft) {
-      draft.requireClose = statement.boolean() ?? draft.requireClose
-    },
-  },
+  tls_compliant: tlsCompliant,
 }, { checks: true })
 
 const http: Record<string, Checker> = {
@@ -144,7 +151,6 @@ const http: Record<string, Checker> = {
       const url: UrlDraft = { place: statement.place, flags: new Set() }
       return {
         level: urlLevel, draft: url, close() {
-          draft.requireClose = url.requireClose ?? draft.requireClose
           draft.urls.push(url)
         },
       }
@@ -178,12 +184,7 @@ const http: Record<string, Checker> = {
       draft.fastRecovery = statement.boolean() ?? draft.fastRecovery
     },
   },
-  tls_compliant: {
-    status: 'done', ours: '`requireClose` of the check\'s `tls`',
-    read(statement, draft) {
-      draft.requireClose = statement.boolean() ?? draft.requireClose
-    },
-  },
+  tls_compliant: tlsCompliant,
   nb_get_retry: {
     ...retry(0), ours: 'the same as `retry`, which is its name now',
     read(statement, draft, context) {

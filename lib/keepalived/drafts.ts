@@ -2,7 +2,7 @@ import type { DnsCheck, Url } from '../configuration/index.js'
 import type { Tunnel } from '../model/types.js'
 import type { Place } from './line.js'
 import type { Given } from './statement.js'
-import type { Vrrp } from './types.js'
+import type { PlacedProgram, Vrrp } from './types.js'
 
 /** What was read of a file, before anything is decided about it. */
 
@@ -36,7 +36,6 @@ export interface UrlDraft extends Partial<Omit<Url, 'pattern' | 'patternFlags'>>
   place: Place
   regex?: Given<string>
   flags: Set<string>
-  requireClose?: boolean
 }
 
 /** A checker of any kind; each kind uses what it has keywords for. */
@@ -53,7 +52,6 @@ export interface CheckerDraft {
   sni?: boolean
   serverName?: string
   fastRecovery?: boolean
-  requireClose?: boolean
   urls: UrlDraft[]
   /** MISC_CHECK */
   script?: Script
@@ -172,6 +170,10 @@ export interface FileDraft {
   logAll: boolean
   notifyAtStart: boolean
   scriptUser?: { user: string, group?: string }
+  /** Who runs programs where nobody is named. */
+  defaultUser?: string
+  /** Programs that were read, in the order of their services. */
+  programs: PlacedProgram[]
   syncDaemon?: Given<NonNullable<Vrrp['syncDaemon']>>
   vrrp: Vrrp
 }

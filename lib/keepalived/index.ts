@@ -5,7 +5,7 @@
  */
 export { formatDiagnostic } from './diagnostics.js'
 export { parseKeepalived } from './parse.js'
-export type { Diagnostic, IncludedFile, Parsed, ParseOptions, SyncDaemon, Vrrp, VrrpAddress, VrrpGroup, VrrpInstance, VrrpProgram } from './types.js'
+export type { Diagnostic, IncludedFile, PlacedProgram, Parsed, ParseOptions, SyncDaemon, Vrrp, VrrpAddress, VrrpGroup, VrrpInstance, VrrpProgram } from './types.js'
 export type {
   Check, CheckCommon, CheckTarget, DestinationDirections, DirectedDestination, DirectedService, DirectorConfiguration, DnsCheck, Fallback, FileCheck, HttpCheck, PingCheck, Program,
   ScriptCheck, ServiceDirections, SmtpCheck, TcpCheck, TlsCheck, TlsOptions, UdpCheck, Url, WhenDown,

@@ -21,12 +21,12 @@ export function parseKeepalived(text: string, options: ParseOptions = {}): Parse
     told.add(key)
   }
   const file: FileDraft = {
-    virtualServers: [], groups: [], trackFiles: [], timeouts: {}, logAll: false, notifyAtStart: false,
+    virtualServers: [], groups: [], trackFiles: [], timeouts: {}, logAll: false, notifyAtStart: false, programs: [], defaultUser: options.scriptUser,
     vrrp: { instances: [], groups: [], fifos: {}, trackFiles: [] },
   }
   new Walker({ diagnostics, reader, once }).root(rootLevel, file)
   const configuration = resolve(file, diagnostics)
   file.vrrp.trackFiles = file.trackFiles.filter((one) => one.file !== undefined).map(({ name, file: path, weight = 0 }) => ({ name, file: path!, weight }))
   if (file.syncDaemon !== undefined) file.vrrp.syncDaemon = file.syncDaemon.value
-  return { configuration: diagnostics.refused ? undefined : configuration, vrrp: file.vrrp, diagnostics: diagnostics.sorted() }
+  return { configuration: diagnostics.refused ? undefined : configuration, vrrp: file.vrrp, programs: file.programs, diagnostics: diagnostics.sorted() }
 }

@@ -2,6 +2,7 @@ import type { Check, CheckCommon, CheckTarget, HttpCheck, TlsOptions, Url } from
 import { addressFamily } from '../model/address.js'
 import type { Diagnostics } from './diagnostics.js'
 import type { CheckerDraft, FileDraft, Pace, RealServer, TargetDraft, UrlDraft, VirtualServer } from './drafts.js'
+import { programOf } from './programs.js'
 import { javascriptPattern } from './regex.js'
 
 /** From what was read of checkers to the checks of a destination. */
@@ -141,10 +142,10 @@ function http(checker: CheckerDraft, home: Home): Check[] {
     ...checker.version !== undefined && { version: checker.version },
     ...checker.close !== undefined && { close: checker.close },
   }
-  return [...byName].map(([name, urls]) => ({ ...head, ...secure && { tls: tls(checker, file, name) }, urls }))
+  return [...byName].map(([name, urls]) => ({ ...head, ...secure && { tls: tls(file, name) }, urls }))
 }
 
-function tls({ requireClose }: CheckerDraft, { ssl }: FileDraft, serverName: string): TlsOptions {
+function tls({ ssl }: FileDraft, serverName: string): TlsOptions {
   return {
     ...serverName !== '' && { serverName },
     verify: false,
@@ -152,7 +153,6 @@ function tls({ requireClose }: CheckerDraft, { ssl }: FileDraft, serverName: str
     ...ssl?.certificate !== undefined && { certificate: ssl.certificate },
     ...ssl?.key !== undefined && { key: ssl.key },
     ...ssl?.password !== undefined && { passphrase: ssl.password },
-    ...requireClose === true && { requireClose },
   }
 }
 
@@ -162,12 +162,11 @@ function script(checker: CheckerDraft, home: Home): Check[] {
     if (checker.scriptTold !== true) diagnostics.error(checker.place, 'MISC_CHECK has no misc_path, so nothing would be checked, and the server would count as healthy', 'Write misc_path "/path/of/program arguments"')
     return []
   }
-  const { command, user = checker.user ?? file.scriptUser?.user, group = checker.user === undefined ? file.scriptUser?.group : checker.group } = checker.script.value
   const wanted = checker.scriptTimeout
   return [{
     type: 'script', ...common(checker, home),
     timeout: wanted === undefined || wanted === 0 ? virtual.pace.delayLoop?.value ?? DELAY_LOOP : Math.min(wanted, 2_147_483),
-    command, ...user !== undefined && { user }, ...group !== undefined && { group }, ...checker.dynamic === true && { dynamicWeight: true },
+    ...programOf(checker.script, file, diagnostics, { user: checker.user, group: checker.group }), ...checker.dynamic === true && { dynamicWeight: true },
   }]
 }
 

@@ -1,11 +1,12 @@
-import { configurationMistakes, type DirectedDestination, type DirectedService, type DirectorConfiguration, type Fallback, type Program } from '../configuration/index.js'
+import { configurationMistakes, type DirectedDestination, type DirectedService, type DirectorConfiguration, type Fallback } from '../configuration/index.js'
 import { formatMask } from '../model/address.js'
 import { familyOf, hasMark, serviceId, serviceWords } from '../model/keys.js'
 import type { DaemonInput, Persistence, ServiceKey } from '../model/types.js'
 import type { Diagnostics } from './diagnostics.js'
-import type { FileDraft, GroupEntry, Method, RealServer, Script, VirtualServer } from './drafts.js'
+import type { FileDraft, GroupEntry, Method, RealServer, VirtualServer } from './drafts.js'
 import { granularityOf, looseMask } from './granularity.js'
 import type { Place } from './line.js'
+import { programOf } from './programs.js'
 import { resolveChecker } from './resolve-checks.js'
 
 /** From what was read to a configuration: what keepalived does once it has read everything. */
@@ -93,11 +94,6 @@ function persistenceOf({ virtual, diagnostics }: Decided, family: 4 | 6, noPort:
 
 const SPELLED: Record<string, Record<string, string>> = { sh: { 'flag-1': 'sh-fallback', 'flag-2': 'sh-port' }, mh: { 'flag-1': 'mh-fallback', 'flag-2': 'mh-port' } }
 
-const programOf = ({ value: { command, user, group } }: Script, { scriptUser }: FileDraft): Program => {
-  const account = user === undefined ? scriptUser : { user, group }
-  return { command, ...account?.user !== undefined && { user: account.user }, ...account?.group !== undefined && { group: account.group } }
-}
-
 /** The port that a server has in a service: its own only where packets are translated. */
 function portIn(key: ServiceKey, port: number, { forward }: Method, inGroup: boolean): number {
   if (forward === 'nat') return port === 0 && !hasMark(key) && !inGroup ? key.port : port
@@ -138,8 +134,8 @@ function destinationOf(server: RealServer, key: ServiceKey, decided: Decided, to
     ...server.checks.length > 0 && { checks: server.checks.flatMap((checker) => resolveChecker(checker, home)) },
     ...server.inhibit !== undefined && { whenDown: server.inhibit ? 'zero' as const : 'remove' as const },
     ...server.pace.alpha !== undefined && { startDown: server.pace.alpha },
-    ...server.notifyUp !== undefined && { onUp: programOf(server.notifyUp, file) },
-    ...server.notifyDown !== undefined && { onDown: programOf(server.notifyDown, file) },
+    ...server.notifyUp !== undefined && { onUp: programOf(server.notifyUp, file, diagnostics) },
+    ...server.notifyDown !== undefined && { onDown: programOf(server.notifyDown, file, diagnostics) },
   }
 }
 
@@ -223,8 +219,8 @@ function settingsOf(decided: Decided): Partial<DirectedService> {
     ...virtual.pace.alpha === true && { startDown: true },
     ...virtual.omega === true && { notifyAtEnd: true },
     ...file.notifyAtStart && { notifyAtStart: true },
-    ...virtual.quorumUp !== undefined && { onQuorumReached: programOf(virtual.quorumUp, file) },
-    ...virtual.quorumDown !== undefined && { onQuorumLost: programOf(virtual.quorumDown, file) },
+    ...virtual.quorumUp !== undefined && { onQuorumReached: programOf(virtual.quorumUp, file, diagnostics) },
+    ...virtual.quorumDown !== undefined && { onQuorumLost: programOf(virtual.quorumDown, file, diagnostics) },
   }
 }
 

@@ -41,6 +41,23 @@ export interface ParseOptions {
   environment?: Readonly<Record<string, string | undefined>>
   /** What `${_INSTANCE}` stands for; `id` by default. */
   instance?: string
+  /**
+   * The user that runs programs for which the file names none: 'keepalived_script' where the machine has such a user, as keepalived does it. Without it they run as the director does, and
+   * a warning says so.
+   */
+  scriptUser?: string
+}
+
+/** A program that a director may start, and where the file names it. */
+export interface PlacedProgram {
+  command: string[]
+  user?: string
+  group?: string
+  file: string
+  /** From 1. */
+  line: number
+  /** From 1. */
+  column: number
 }
 
 /** An address of a VRRP instance. */
@@ -116,6 +133,8 @@ export interface Parsed {
   /** What a director is told by the file; `undefined` where a diagnostic is an error. */
   configuration: DirectorConfiguration | undefined
   vrrp: Vrrp
+  /** The programs of the configuration, each once. Whether they are there, and whom they belong to, is not looked at here. */
+  programs: PlacedProgram[]
   /** In the order of their places, file by file. */
   diagnostics: Diagnostic[]
 }

@@ -1,8 +1,10 @@
 import { createRequire } from 'node:module'
-import { setImmediate as turn } from 'node:timers/promises'
+import { pause, worked } from '../client/pause.js'
 import { conflict, invalidType } from '../model/errors.js'
 import { metricsSettings, type MetricsOptions, type MetricsSettings } from './options.js'
-import { scrape, type Section } from './scrape.js'
+import type { Family } from './families.js'
+import { scrape } from './scrape.js'
+import type { Section } from './sums.js'
 
 /** The part of prom-client's `Registry` that the collector uses. */
 export interface MetricsRegistry {
@@ -16,9 +18,6 @@ export interface CollectorOptions extends MetricsOptions {
   /** The prom-client registries for the metrics; prom-client's default registry if left out. */
   registers?: readonly MetricsRegistry[]
 }
-
-/** Samples that are handled between two turns of the event loop. */
-const SLICE = 5000
 
 interface Value { value: number, labels: Record<string, string> }
 
@@ -45,7 +44,8 @@ async function labelled(section: Section): Promise<Labelled> {
   for (const values of section.labels) {
     const of: Record<string, string> = {}
     for (let i = 0; i < values.length; i++) of[section.names[i]] = values[i]
-    if (labels.push(of) % SLICE === 0) await turn()
+    labels.push(of)
+    if (worked()) await pause()
   }
   return { section, labels }
 }
@@ -97,8 +97,9 @@ export class IpvsCollector {
       throw invalidType(`options.registers[${i}]`, 'a registry of prom-client', registry)
     })
     this.#registers = registers as readonly MetricsRegistry[]
-    const { totals, backends, services } = this.#settings.families
-    for (const { name, help, type } of [...totals, ...backends, ...services]) {
+    const { families: { totals, backends, services }, director } = this.#settings
+    const ofDirector = Object.values(director?.families ?? {}).flat() as Family<never>[]
+    for (const { name, help, type } of [...totals, ...backends, ...services, ...ofDirector]) {
       this.#metrics.set(name, new CollectedMetric(name, help, type, () => this.#values(name)))
     }
     this.#register()
@@ -140,8 +141,11 @@ export class IpvsCollector {
       const [{ section, labels }, f] = (await reading).get(name)!
       const column = section.values[f]
       const list: Value[] = []
-      for (let i = 0; i < column.length; i++) if (list.push({ value: column[i], labels: labels[i] }) % SLICE === 0) await turn()
-      await turn()
+      for (let i = 0; i < column.length; i++) {
+        list.push({ value: column[i], labels: labels[i] })
+        if (worked()) await pause()
+      }
+      await pause()
       return list
     })
     this.#last = values.catch(() => {})

@@ -11,7 +11,8 @@ export interface Family<Sample> {
   value: (sample: Sample) => number
 }
 
-interface Description<Sample> {
+/** A metric without the beginning of its name. */
+export interface Description<Sample> {
   name: string
   help: string
   value: (sample: Sample) => number
@@ -149,10 +150,12 @@ export interface Families {
   services: Family<ListedTableService>[]
 }
 
+export const named = <Sample>(prefix: string, descriptions: readonly Description<Sample>[]): Family<Sample>[] => descriptions
+  .map(({ name, help, value }) => ({ name: prefix + name, help, type: name.endsWith('_total') ? 'counter' : 'gauge', value }))
+
 /** @param extras whether to include the metrics that node_exporter lacks */
 export function familiesOf(prefix: string, extras: boolean): Families {
-  const named = <Sample>(descriptions: Description<Sample>[]): Family<Sample>[] => descriptions
-    .filter(({ standard }) => extras || standard === true)
-    .map(({ name, help, value }) => ({ name: prefix + name, help, type: name.endsWith('_total') ? 'counter' : 'gauge', value }))
-  return { totals: named(TOTALS), backends: named(BACKENDS), services: named(SERVICES) }
+  const wanted = <Sample>(descriptions: Description<Sample>[]): Family<Sample>[] =>
+    named(prefix, descriptions.filter(({ standard }) => extras || standard === true))
+  return { totals: wanted(TOTALS), backends: wanted(BACKENDS), services: wanted(SERVICES) }
 }

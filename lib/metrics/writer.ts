@@ -1,5 +1,5 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import { oneOf } from '../arguments/validate.js'
+import { pause, worked } from '../client/pause.js'
 import { metricsSettings, type MetricsOptions, type MetricsSettings } from './options.js'
 import { scrape } from './scrape.js'
 
@@ -19,7 +19,12 @@ const FORMATS = new Map([
   }],
 ])
 
-/** Characters of a piece, less than a millisecond's work. */
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '\n': '\\n' }
+
+/** A label's value as both formats want it. */
+const escaped = (value: string): string => /[\\"\n]/.test(value) ? value.replace(/[\\"\n]/g, (character) => ESCAPES[character]) : value
+
+/** Characters of a piece. */
 const PIECE = 64 * 1024
 
 /**
@@ -28,7 +33,9 @@ const PIECE = 64 * 1024
  *
  * A firewall-mark service has no address: `proto` is 'FWM', `local_mark` is the mark in eight hexadecimal digits, and `local_address` is
  * empty. The `family` label of service metrics distinguishes the marks of both address families. Destination metrics lack it, so
- * destinations with the same address under both are added up, as in node_exporter. No label value needs escaping.
+ * destinations with the same address under both are added up, as in node_exporter.
+ *
+ * With the option `director` it tells of a director too: which backends are up, how often each check was good, bad or could not be tried.
  */
 export class MetricsWriter {
   readonly #settings: MetricsSettings
@@ -53,17 +60,18 @@ export class MetricsWriter {
     let piece = ''
     for (const { families, names, labels, values } of sections) {
       const texts: string[] = []
-      const textOf = (i: number): string => names.length === 0 ? '' : `{${names.map((name, j) => `${name}="${labels[i][j]}"`).join(',')}}`
+      const textOf = (i: number): string => names.length === 0 ? '' : `{${names.map((name, j) => `${name}="${escaped(labels[i][j])}"`).join(',')}}`
       for (const [f, { name, help, type }] of families.entries()) {
         const family = familyName(name)
         piece += `# HELP ${family} ${help}\n# TYPE ${family} ${type}\n`
         const column = values[f]
         for (let i = 0; i < column.length; i++) {
           piece += `${name}${texts[i] ??= textOf(i)} ${column[i]}\n`
-          if (piece.length < PIECE) continue
-          yield piece
-          piece = ''
-          await turn()
+          if (piece.length >= PIECE) {
+            yield piece
+            piece = ''
+            await pause()
+          } else if (worked()) await pause()
         }
       }
     }

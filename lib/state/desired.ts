@@ -1,43 +1,75 @@
+import { canonicalKey } from '../client/draft.js'
 import { object, refuseUnknown, type Known } from '../arguments/validate.js'
-import { invalidType } from '../model/errors.js'
-import type { DaemonInput, Timeouts } from '../model/types.js'
+import { conflict, invalidType } from '../model/errors.js'
+import { serviceId, serviceWords } from '../model/keys.js'
+import type { DaemonInput, ServiceKey, Timeouts } from '../model/types.js'
+import { located } from './located.js'
 import type { Desired, DesiredService } from './types.js'
 
 const TABLE: Known = { what: 'a table', names: new Set(['services', 'timeouts', 'daemons']) }
+
+/** A service as it should be, and where it was given. */
+export interface DesiredEntry {
+  readonly service: DesiredService
+  /** A copy of the array, or bad input. */
+  readonly destinations: unknown
+  /** The list that it was given in: what is wrong with it is told by its place there. */
+  readonly list: 'desired.services' | 'update.services'
+  readonly number: number
+}
 
 /**
  * A desired table that can be read as often as needed, whatever becomes of the lists that were given. What is in the lists stays the
  * caller's: to copy it would cost more than to compare it.
  */
 export interface DesiredState {
-  services: readonly DesiredService[]
-  /** What the service with the same number has as destinations, an array or bad input. */
-  destinations: readonly unknown[]
-  timeouts: Partial<Timeouts> | undefined
-  daemons: readonly DaemonInput[] | undefined
+  readonly services: Iterable<DesiredEntry>
+  readonly timeouts: Partial<Timeouts> | undefined
+  readonly daemons: readonly DaemonInput[] | undefined
+  /** Canonical keys, by what tells services apart, of those that are planned. Without them, the whole table is. */
+  readonly only?: ReadonlyMap<string, ServiceKey>
 }
 
-function lists(services: unknown, field: string): Pick<DesiredState, 'services' | 'destinations'> {
+/** A service as it was given. */
+export function entryOf(service: DesiredService, list: DesiredEntry['list'], number: number): DesiredEntry {
+  const listed: unknown = (service as DesiredService | null | undefined)?.destinations
+  return { service, destinations: listed === undefined ? [] : Array.isArray(listed) ? listed.slice() : listed, list, number }
+}
+
+function entries(services: unknown, field: string): DesiredEntry[] {
   if (typeof services !== 'object' || services === null || !(Symbol.iterator in services)) throw invalidType(field, 'an iterable of services', services)
   const copy = Array.isArray(services) ? services.slice() as DesiredService[] : [...services as Iterable<DesiredService>]
-  const destinations = copy.map((service: DesiredService | null | undefined) => {
-    const listed: unknown = service?.destinations
-    return listed === undefined ? [] : Array.isArray(listed) ? listed.slice() : listed
-  })
-  return { services: copy, destinations }
+  return copy.map((service, number) => entryOf(service, 'desired.services', number))
 }
 
 /** Reads what was given as desired: a table, or an iterable of its services, which is read to its end, once. */
 export function readDesired(desired: Desired): DesiredState {
-  if (typeof desired === 'object' && desired !== null && Symbol.iterator in desired) return { ...lists(desired, 'desired'), timeouts: undefined, daemons: undefined }
+  if (typeof desired === 'object' && desired !== null && Symbol.iterator in desired) return { services: entries(desired, 'desired'), timeouts: undefined, daemons: undefined }
   if (typeof desired !== 'object' || desired === null) throw invalidType('desired', 'a table { services: … }, or an iterable of services', desired)
   const table = object(desired, 'desired')
   refuseUnknown(table, 'desired', TABLE)
   const { timeouts, daemons } = table
   if (daemons !== undefined && !Array.isArray(daemons)) throw invalidType('desired.daemons', 'an array of sync daemons', daemons)
   return {
-    ...lists(table.services, 'desired.services'),
+    services: entries(table.services, 'desired.services'),
     timeouts: timeouts === undefined ? undefined : { ...object(timeouts, 'desired.timeouts') },
     daemons: daemons?.slice() as DaemonInput[] | undefined,
   }
 }
+
+/** Canonical keys by what tells services apart, in the order given; each may be there once. */
+export function namedServices(keys: unknown, field: string): Map<string, ServiceKey> {
+  if (!Array.isArray(keys)) throw invalidType(field, 'an array of service keys', keys)
+  const named = new Map<string, ServiceKey>()
+  keys.forEach((given: unknown, i) => {
+    const key = located(`${field}[${i}]`, 'service', () => canonicalKey(given))
+    const id = serviceId(key)
+    if (named.has(id)) throw conflict(`${field}[${i}]`, `names ${serviceWords(key)} a second time`)
+    named.set(id, key)
+  })
+  return named
+}
+
+/** Whether a desired service is one of those that are named. */
+export const isNamed = ({ service, list, number }: DesiredEntry, only: ReadonlyMap<string, ServiceKey>): boolean =>
+  only.has(serviceId(located(`${list}[${number}]`, 'service', () => canonicalKey(service))))

@@ -1,15 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { fullDestinationId, serviceId } from '../model/keys.js'
 import type { DesiredState } from './desired.js'
-import type { TableHandle } from './handle.js'
+import { readTable, type TableHandle } from './handle.js'
 import type { ApplySettings } from './options.js'
 import { planTable } from './plan.js'
 import type { Sender } from './send.js'
-import type { DrainingDestination, DrainOptions, Outcome } from './types.js'
+import type { DrainingDestination, DrainOptions, PlannedOperation } from './types.js'
 
 /** Draining destinations whose removal was refused, or not sent. */
-function left(draining: readonly DrainingDestination[], outcomes: readonly Outcome[]): DrainingDestination[] {
-  const failed = new Set(outcomes.filter(({ outcome }) => outcome !== 'done').map(({ operation }) =>
+function left(draining: readonly DrainingDestination[], sender: Sender<PlannedOperation>): DrainingDestination[] {
+  const failed = new Set(sender.planned.filter((_, number) => !sender.isDone(number)).map((operation) =>
     operation.type === 'removeDestination' ? fullDestinationId(operation.service, operation.destination)
       : operation.type === 'removeService' ? serviceId(operation.service) : ''))
   return draining.filter(({ service, destination }) => failed.has(serviceId(service)) || failed.has(fullDestinationId(service, destination)))
@@ -22,11 +22,12 @@ function left(draining: readonly DrainingDestination[], outcomes: readonly Outco
  * @param draining destinations at weight 0
  */
 export async function* drain(
-  handle: TableHandle, desired: DesiredState, settings: ApplySettings, { interval, timeout }: Required<DrainOptions>, sender: Sender, draining: DrainingDestination[],
+  handle: TableHandle, desired: DesiredState, settings: ApplySettings, { interval, timeout }: Required<DrainOptions>,
+  sender: Sender<PlannedOperation>, draining: DrainingDestination[],
 ): AsyncGenerator<DrainingDestination[], void, undefined> {
   // Where something of a service was refused, its old destinations are not replaced, and stay.
-  const stuck = draining.filter(({ service }) => sender.troubled.has(serviceId(service)))
-  const first = draining.filter(({ service }) => !sender.troubled.has(serviceId(service)))
+  const stuck = draining.filter(({ service }) => sender.keeps(service))
+  const first = draining.filter(({ service }) => !sender.keeps(service))
   if (first.length === 0) return
   const mine = new Set(first.map(({ service, destination }) => fullDestinationId(service, destination)))
   const services = new Set(first.map(({ service }) => serviceId(service)))
@@ -42,17 +43,16 @@ export async function* drain(
     await wait(Math.max(0, pause), undefined, { signal: settings.signal })
     const begin = performance.now()
     const over = begin >= end
-    const staged = await planTable(desired, await handle.table(), settings, (service, destination) => over && mine.has(fullDestinationId(service, destination)))
+    const staged = await planTable(desired, await readTable(handle, desired), settings, (service, destination) => over && mine.has(fullDestinationId(service, destination)))
     looking = performance.now() - begin
     // What others changed meanwhile is left alone, and what they bring to weight 0 is not waited for. A destination of this apply that they
     // gave a weight again is brought down again.
     const retire = staged.retire.filter((operation) => operation.type === 'removeService' ? services.has(serviceId(operation.service))
       : 'destination' in operation && mine.has(fullDestinationId(operation.service, operation.destination)))
-    for (const operation of retire) sender.planned.push(operation)
-    await sender.send(retire)
+    await sender.send(sender.add(retire), sender.planned.length)
     waiting = staged.draining.filter(({ service, destination }) => mine.has(fullDestinationId(service, destination)))
     if (waiting.length > 0 && !over) continue
-    yield [...stuck, ...left(first, sender.outcomes())]
+    yield [...stuck, ...left(first, sender)]
     report([])
     return
   }

@@ -1,15 +1,19 @@
 import { boolean, integer, object, oneOf, refuseUnknown, type Known, type Properties } from '../arguments/validate.js'
 import { conflict, invalidType, outOfRange } from '../model/errors.js'
+import type { ServiceKey } from '../model/types.js'
+import { namedServices } from './desired.js'
 import { ownership, type Owns } from './ownership.js'
 import type { ApplyOptions, DrainOptions, PlanOptions } from './types.js'
 
-const PLAN_NAMES = ['prune', 'owns', 'drain']
-const APPLY_NAMES = [...PLAN_NAMES, 'signal', 'onProgress', 'rollback', 'concurrencyCheck', 'batchSize']
+/** Options of `apply` that are about carrying out a plan, not about making it. */
+const CARRY_OUT_NAMES = ['signal', 'onProgress', 'rollback', 'batchSize', 'withhold']
+const APPLY_NAMES = ['prune', 'owns', 'drain', 'concurrencyCheck', ...CARRY_OUT_NAMES]
 
 const DRAIN: Known = { what: 'draining', names: new Set(['until', 'timeout', 'interval']) }
 const CHECK: Known = { what: 'the concurrency check', names: new Set(['attempts']) }
 
 const PRUNE = new Map([['none', 'none'], ['owned', 'owned'], ['all', 'all']] as const)
+const WITHHOLD = new Map([['service', 'service'], ['all', 'all']] as const)
 const UNTIL = new Map([['all', 'all'], ['established', 'established']] as const)
 
 /** Longest time in seconds that a timer of Node can wait. */
@@ -29,12 +33,15 @@ export interface PlanSettings {
 /** The options of `apply`, checked and complete. */
 export interface ApplySettings extends PlanSettings {
   dryRun: boolean
+  /** By what tells services apart; without it, the whole table. */
+  only: ReadonlyMap<string, ServiceKey> | undefined
   signal: AbortSignal | undefined
   onProgress: NonNullable<ApplyOptions['onProgress']>
   rollback: boolean
   /** How often the table is read again at most; 0 for never. */
   attempts: number
   batchSize: number
+  withhold: 'service' | 'all'
 }
 
 /** A time in seconds, fractions allowed. */
@@ -84,17 +91,25 @@ function attempts(value: ApplyOptions['concurrencyCheck']): number {
 }
 
 /** @param own names of options that this method has and others that apply have not */
-export function applySettings(options: ApplyOptions | undefined, method = 'apply', own: readonly string[] = ['dryRun']): ApplySettings {
+export function applySettings(options: ApplyOptions | undefined, method = 'apply', own: readonly string[] = ['dryRun', 'only']): ApplySettings {
   const given = optionsObject(options, method, [...APPLY_NAMES, ...own]) as ApplyOptions
   const { onProgress } = given
   if (onProgress !== undefined && typeof onProgress !== 'function') throw invalidType('options.onProgress', 'a function', onProgress)
   return {
     ...planSettings(given),
     dryRun: given.dryRun === undefined ? false : boolean(given.dryRun, 'options.dryRun'),
+    only: given.only === undefined ? undefined : namedServices(given.only, 'options.only'),
     signal: signalOption(given.signal),
     onProgress: onProgress ?? (() => {}),
     rollback: given.rollback === undefined ? false : boolean(given.rollback, 'options.rollback'),
     attempts: attempts(given.concurrencyCheck),
     batchSize: given.batchSize === undefined ? Infinity : integer(given.batchSize, 'options.batchSize', MANY),
+    withhold: given.withhold === undefined ? 'service' : oneOf(given.withhold, 'options.withhold', WITHHOLD),
   }
+}
+
+/** The options of `apply` where it is given a plan. */
+export function carryOutSettings(options: ApplyOptions | undefined): ApplySettings {
+  optionsObject(options, 'apply with a plan', [...CARRY_OUT_NAMES, 'dryRun'])
+  return applySettings(options)
 }

@@ -1,14 +1,14 @@
 import { Draft } from '../client/draft.js'
 import type { PackedDestinations, PackedTable } from '../client/packed-table.js'
+import { inPieces, worked, type Steps } from '../client/pause.js'
 import { conflict, invalidType, isArgumentError } from '../model/errors.js'
 import { destinationId, endpointWords, keyOf, serviceId, serviceWords } from '../model/keys.js'
 import type { Destination, DestinationInput, ServiceKey } from '../model/types.js'
 import { PROTOCOLS } from '../model/vocabulary.js'
-import type { DesiredState } from './desired.js'
+import { isNamed, type DesiredEntry, type DesiredState } from './desired.js'
 import { destinationDifferences, isDestinationAsListed, isServiceAsListed, serviceDifferences } from './differences.js'
-import { located } from './located.js'
+import { placed } from './located.js'
 import type { PlanSettings } from './options.js'
-import { Pause } from './pause.js'
 import { planDaemons, planTimeouts } from './plan-settings.js'
 import { Retirement, type Expired } from './retire.js'
 import { emptyPlan, type StagedPlan } from './staged.js'
@@ -18,6 +18,10 @@ import type { PlannedOperation } from './types.js'
 function append<Element>(to: Element[], elements: readonly Element[]): void {
   for (const element of elements) to.push(element)
 }
+
+const servicePath = ({ list, number }: DesiredEntry): string => `${list}[${number}]`
+
+const destinationPath = (entry: DesiredEntry, i: number): string => `${servicePath(entry)}.destinations[${i}]`
 
 /** Whether what should be a service has a key that can be written as text. */
 const hasPlainKey = (entry: unknown): entry is ServiceKey =>
@@ -32,9 +36,10 @@ class Planner {
   readonly #retirement: Retirement
   readonly #removals: PlannedOperation[] = []
   readonly #draft = new Draft()
-  readonly #pause = new Pause()
   /** By the number of a listed service: 1 where it is desired. */
   readonly #claimed: Uint8Array
+  /** The same of the listed destinations of the service that is being planned. */
+  #destinationClaims = new Uint8Array(64)
   readonly #added = new Set<string>()
   #leftServices = 0
   #leftDestinations = 0
@@ -45,60 +50,66 @@ class Planner {
   }
 
   /** Plans what makes a service as desired. */
-  async service(number: number, entry: unknown, destinations: unknown): Promise<void> {
-    const path = `desired.services[${number}]`
-    this.#packService(entry, path)
+  *service(entry: DesiredEntry): Steps {
+    const { destinations } = entry
+    this.#packService(entry)
     const key = this.#draft.serviceKey()
     const service = this.table.find(this.#draft)
-    if (service < 0 ? this.#added.has(serviceId(key)) : this.#claimed[service] === 1) throw conflict(path, `names ${serviceWords(key)} a second time`)
-    if (!Array.isArray(destinations)) throw invalidType(`${path}.destinations`, 'an array', destinations)
-    if (this.settings.shared && !this.settings.owns(key)) throw conflict(path, `is ${serviceWords(key)}, which is outside what options.owns says`)
+    if (service < 0 ? this.#added.has(serviceId(key)) : this.#claimed[service] === 1) throw conflict(servicePath(entry), `names ${serviceWords(key)} a second time`)
+    if (!Array.isArray(destinations)) throw invalidType(`${servicePath(entry)}.destinations`, 'an array', destinations)
+    if (this.settings.shared && !this.settings.owns(key)) throw conflict(servicePath(entry), `is ${serviceWords(key)}, which is outside what options.owns says`)
     if (service < 0) {
       this.#added.add(serviceId(key))
-      await this.#addService(key, destinations, path)
+      yield* this.#addService(key, destinations, entry)
     } else {
       this.#claimed[service] = 1
-      await this.#changeService(service, key, destinations, path)
+      yield* this.#changeService(service, key, destinations, entry)
     }
-    if (this.#pause.isDue()) await this.#pause.take()
+    if (worked()) yield
   }
 
   /**
    * Puts a desired service into the draft. Other programs' entries can be configured as this library refuses to write: such a one can be
    * desired as it is listed, so that a snapshot is a desired state whatever is in it.
    */
-  #packService(entry: unknown, path: string): void {
+  #packService(entry: DesiredEntry): void {
+    const given: unknown = entry.service
     try {
-      located(path, 'service', () => this.#draft.packService(entry))
+      this.#draft.packService(given)
     } catch (error) {
-      if (!isArgumentError(error) || !hasPlainKey(entry)) throw error
-      const number = this.table.numberOf(serviceId(entry))
-      if (number < 0 || !isServiceAsListed(entry, this.table.service(number))) throw error
-      this.table.copy(number, this.#draft)
+      const refusal = placed(error, servicePath(entry), 'service')
+      if (!isArgumentError(error) || !hasPlainKey(given)) throw refusal
+      const service = this.table.numberOf(serviceId(given))
+      if (service < 0 || !isServiceAsListed(given, this.table.service(service))) throw refusal
+      this.table.copy(service, this.#draft)
     }
   }
 
-  async #addService(key: ServiceKey, desired: readonly unknown[], path: string): Promise<void> {
+  *#addService(key: ServiceKey, desired: readonly unknown[], entry: DesiredEntry): Steps {
     const { build } = this.staged
     const service = this.#draft.service()
     build.push({ type: 'addService', service, reason: 'the service is not in the table' })
     const added = new Set<string>()
     for (let i = 0; i < desired.length; i++) {
-      this.#packDestination(key, desired[i], path, i)
-      build.push({ type: 'addDestination', service: key, destination: this.#once(added, path, i), reason: 'its service is new' })
-      if (this.#pause.isDue()) await this.#pause.take()
+      this.#packDestination(key, desired[i], entry, i)
+      build.push({ type: 'addDestination', service: key, destination: this.#once(added, entry, i), reason: 'its service is new' })
+      if (worked()) yield
     }
     this.#retirement.warnOfZeroWeights(service, key, desired as readonly DestinationInput[])
   }
 
-  #packDestination(key: ServiceKey, destination: unknown, path: string, i: number): void {
-    located(`${path}.destinations[${i}]`, 'destination', () => this.#draft.packDestination(key, destination))
+  #packDestination(key: ServiceKey, destination: unknown, entry: DesiredEntry, i: number): void {
+    try {
+      this.#draft.packDestination(key, destination)
+    } catch (error) {
+      throw placed(error, destinationPath(entry, i), 'destination')
+    }
   }
 
   /** Packs a destination of a service that is there. As with services, one that is refused can be desired as it is listed. */
-  #packListed(listed: PackedDestinations, key: ServiceKey, destination: unknown, path: string, i: number): void {
+  #packListed(listed: PackedDestinations, key: ServiceKey, destination: unknown, entry: DesiredEntry, i: number): void {
     try {
-      this.#packDestination(key, destination, path, i)
+      this.#packDestination(key, destination, entry, i)
     } catch (error) {
       if (!isArgumentError(error) || !this.#isListed(listed, destination)) throw error
     }
@@ -118,62 +129,73 @@ class Planner {
   }
 
   /** The packed destination, which is none of those that were added before. */
-  #once(added: Set<string>, path: string, i: number): Destination {
+  #once(added: Set<string>, entry: DesiredEntry, i: number): Destination {
     const destination = this.#draft.destination()
     const id = destinationId(destination)
-    if (added.has(id)) throw conflict(`${path}.destinations[${i}]`, `names ${endpointWords(destination)} a second time`)
+    if (added.has(id)) throw conflict(destinationPath(entry, i), `names ${endpointWords(destination)} a second time`)
     added.add(id)
     return destination
   }
 
-  async #changeService(number: number, key: ServiceKey, desired: readonly unknown[], path: string): Promise<void> {
+  *#changeService(service: number, key: ServiceKey, desired: readonly unknown[], entry: DesiredEntry): Steps {
     const { build, retire } = this.staged
     const before = build.length + retire.length
-    const leftOver = await this.#changeDestinations(number, key, desired, path)
-    if (!this.table.isConfiguredAs(this.#draft, number)) {
-      const service = this.#draft.service()
-      const differences = serviceDifferences(this.table.service(number), service)
-      if (differences.length > 0) build.push({ type: 'updateService', service, reason: differences.join(', ') })
+    const leftOver = yield* this.#changeDestinations(service, key, desired, entry)
+    if (!this.table.isConfiguredAs(this.#draft, service)) {
+      const configuration = this.#draft.service()
+      const differences = serviceDifferences(this.table.service(service), configuration)
+      if (differences.length > 0) build.push({ type: 'updateService', service: configuration, reason: differences.join(', ') })
     }
     if (build.length + retire.length > before) this.#retirement.warnOfZeroWeights(this.#draft.service(), key, desired as readonly DestinationInput[])
-    if (leftOver.length > 0) await this.#leave(number, key, leftOver)
+    if (leftOver !== undefined) yield* this.#leave(service, key, leftOver)
   }
 
-  /** Plans what makes the destinations of a service as desired; returns the numbers of those that are not desired. */
-  async #changeDestinations(service: number, key: ServiceKey, desired: readonly unknown[], path: string): Promise<number[]> {
+  /** Plans what makes the destinations of a service as desired; returns the numbers of those that are not desired, `undefined` for none. */
+  *#changeDestinations(service: number, key: ServiceKey, desired: readonly unknown[], entry: DesiredEntry): Steps<number[] | undefined> {
     const { build, retire } = this.staged
     const listed = this.table.destinations(service)
-    const claimed = new Uint8Array(listed.count)
-    const added = new Set<string>()
-    const raised: PlannedOperation[] = []
-    let remaining = listed.count
+    const { count } = listed
+    const claimed = this.#claims(count)
+    let added: Set<string> | undefined
+    let raised: PlannedOperation[] | undefined
+    let remaining = count
     for (let i = 0; i < desired.length; i++) {
-      if (this.#pause.isDue()) await this.#pause.take()
-      this.#packListed(listed, key, desired[i], path, i)
-      const number = listed.find(this.#draft)
-      if (number < 0) {
-        build.push({ type: 'addDestination', service: key, destination: this.#once(added, path, i), reason: 'the destination is not in the table' })
+      if (worked()) yield
+      this.#packListed(listed, key, desired[i], entry, i)
+      const found = listed.find(this.#draft)
+      if (found < 0) {
+        const destination = this.#once(added ??= new Set(), entry, i)
+        build.push({ type: 'addDestination', service: key, destination, reason: 'the destination is not in the table' })
         continue
       }
-      if (claimed[number] === 1) throw conflict(`${path}.destinations[${i}]`, `names ${endpointWords(this.#draft.destination())} a second time`)
-      claimed[number] = 1
+      if (claimed[found] === 1) throw conflict(destinationPath(entry, i), `names ${endpointWords(this.#draft.destination())} a second time`)
+      claimed[found] = 1
       remaining--
-      if (listed.isConfiguredAs(this.#draft, number)) continue
-      const before = listed.read(number)
+      if (listed.isConfiguredAs(this.#draft, found)) continue
+      const before = listed.read(found)
       const destination = this.#draft.destination()
       const differences = destinationDifferences(before, destination)
       if (differences.length === 0) continue
-      const update: PlannedOperation = { type: 'updateDestination', service: key, destination, reason: differences.join(', ') };
-      (destination.weight < before.weight ? retire : raised).push(update)
+      const update: PlannedOperation = { type: 'updateDestination', service: key, destination, reason: differences.join(', ') }
+      if (destination.weight < before.weight) retire.push(update)
+      else (raised ??= []).push(update)
     }
-    append(build, raised)
+    if (raised !== undefined) append(build, raised)
+    if (remaining === 0) return undefined
     const leftOver: number[] = []
-    if (remaining > 0) for (let number = 0; number < listed.count; number++) if (claimed[number] === 0 && !listed.isRepeated(number)) leftOver.push(number)
+    for (let i = 0; i < count; i++) if (claimed[i] === 0 && !listed.isRepeated(i)) leftOver.push(i)
     return leftOver
   }
 
+  /** As many zeros. The array is used again for each service: a typed array is dear to make. */
+  #claims(count: number): Uint8Array {
+    if (count > this.#destinationClaims.length) this.#destinationClaims = new Uint8Array(2 * count)
+    else this.#destinationClaims.fill(0, 0, count)
+    return this.#destinationClaims
+  }
+
   /** Plans what becomes of destinations that are not desired, of a service that stays. */
-  async #leave(service: number, key: ServiceKey, leftOver: readonly number[]): Promise<void> {
+  *#leave(service: number, key: ServiceKey, leftOver: readonly number[]): Steps {
     if (!this.settings.prune) {
       this.#leftDestinations += leftOver.length
       return
@@ -184,7 +206,7 @@ class Planner {
       const destination = listed.read(number)
       const reason = this.#retirement.reason(key, configuration, destination)
       if (reason !== undefined) this.#removeDestination(key, destination, reason)
-      if (this.#pause.isDue()) await this.#pause.take()
+      if (worked()) yield
     }
   }
 
@@ -193,9 +215,8 @@ class Planner {
   }
 
   /** Plans what becomes of a service that is not desired. */
-  async leftOver(number: number): Promise<void> {
-    if (this.#claimed[number] === 1) return
-    if (this.#pause.isDue()) await this.#pause.take()
+  *leftOver(number: number): Steps {
+    if (worked()) yield
     const key = this.table.key(number)
     if (this.settings.shared && !this.settings.owns(key)) return
     if (!this.settings.prune) {
@@ -208,13 +229,13 @@ class Planner {
       })
       return
     }
-    const removable = await this.#retireAll(number, key)
+    const removable = yield* this.#retireAll(number, key)
     if (removable === undefined) this.#removals.push({ type: 'removeService', service: key, reason: 'the service is not desired' })
     else for (const [destination, reason] of removable) this.#removeDestination(key, destination, reason)
   }
 
   /** The destinations of a service that can be removed now, and why, where others have to drain first; `undefined` where none has to. */
-  async #retireAll(number: number, key: ServiceKey): Promise<[Destination, string][] | undefined> {
+  *#retireAll(number: number, key: ServiceKey): Steps<[Destination, string][] | undefined> {
     if (this.settings.drain === undefined) return undefined
     const listed = this.table.destinations(number)
     const configuration = this.table.service(number)
@@ -226,9 +247,18 @@ class Planner {
       const reason = this.#retirement.reason(key, configuration, destination)
       if (reason === undefined) draining = true
       else removable.push([destination, reason])
-      if (this.#pause.isDue()) await this.#pause.take()
+      if (worked()) yield
     }
     return draining ? removable : undefined
+  }
+
+  /** Plans all services: the desired ones, then those that are left over. */
+  *services({ services, only }: DesiredState): Steps {
+    for (const entry of services) {
+      if (only === undefined || isNamed(entry, only)) yield* this.service(entry)
+      else if (worked()) yield
+    }
+    for (const service of this.table.services) if (this.#claimed[service] === 0) yield* this.leftOver(service)
   }
 
   /** @param tcpFin the timeout for closed connections, as it is going to be */
@@ -245,12 +275,14 @@ class Planner {
   }
 }
 
-/** Plans how the listed table becomes the desired one. The event loop has its turns meanwhile. */
+/**
+ * Plans how the listed table becomes the desired one. Where some services are named, these alone: then the table has nothing else. The event
+ * loop has its turns meanwhile.
+ */
 export async function planTable(desired: DesiredState, table: PackedTable, settings: PlanSettings, expired: Expired = () => false): Promise<StagedPlan> {
   const planner = new Planner(table, settings, expired)
-  for (let i = 0; i < desired.services.length; i++) await planner.service(i, desired.services[i], desired.destinations[i])
-  for (const service of table.services) await planner.leftOver(service)
-  const { timeouts, daemons } = desired
+  await inPieces(planner.services(desired))
+  const { timeouts, daemons } = desired.only === undefined ? desired : { timeouts: undefined, daemons: undefined }
   if (timeouts !== undefined) planTimeouts(timeouts, table.timeouts, planner.staged)
   // No range of services says whose a daemon is.
   if (daemons !== undefined) planDaemons(daemons, table.daemons, settings.prune && !settings.shared, planner.staged)

@@ -1,9 +1,9 @@
 import type { PackedTable } from '../client/packed-table.js'
+import { pause, worked } from '../client/pause.js'
 import type { Operation } from '../model/types.js'
 import type { DesiredState } from './desired.js'
-import type { TableHandle } from './handle.js'
+import { readTable, type TableHandle } from './handle.js'
 import type { ApplySettings } from './options.js'
-import { Pause } from './pause.js'
 import { planTable } from './plan.js'
 import type { Expired } from './retire.js'
 import { operationsOf, type StagedPlan } from './staged.js'
@@ -23,14 +23,13 @@ async function sameOperations(some: readonly Operation[], others: readonly Opera
   if (some.length !== others.length) return false
   // Nothing is in a plan twice, and equal operations are written alike, by the same planner.
   const texts = new Set<string>()
-  const pause = new Pause()
   for (const operation of some) {
     texts.add(JSON.stringify(operation))
-    if (pause.isDue()) await pause.take()
+    if (worked()) await pause()
   }
   for (const operation of others) {
     if (!texts.has(JSON.stringify(operation))) return false
-    if (pause.isDue()) await pause.take()
+    if (worked()) await pause()
   }
   return true
 }
@@ -45,7 +44,7 @@ export interface Found {
 export async function readAndPlan(handle: TableHandle, desired: DesiredState, settings: ApplySettings, expired?: Expired): Promise<Found> {
   const look = async (): Promise<Found> => {
     settings.signal?.throwIfAborted()
-    const table = await handle.table()
+    const table = await readTable(handle, desired)
     return { table, staged: await planTable(desired, table, settings, expired) }
   }
   let found = await look()

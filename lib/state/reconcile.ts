@@ -1,32 +1,20 @@
 import { EventEmitter } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
-import { object, refuseUnknown, type Known } from '../arguments/validate.js'
-import { invalidType, isArgumentError, outOfRange } from '../model/errors.js'
-import { fullDestinationId } from '../model/keys.js'
+import { isArgumentError } from '../model/errors.js'
+import type { ServiceKey } from '../model/types.js'
 import { readDesired, type DesiredState } from './desired.js'
+import { DrainClock } from './drain-clock.js'
 import type { TableHandle } from './handle.js'
-import { applySettings, LONGEST, seconds, type ApplySettings } from './options.js'
-import type { ApplyOptions, ApplyResult, Desired } from './types.js'
+import { applySettings, LONGEST, type ApplySettings } from './options.js'
+import { pace, PACE_NAMES, type Pace, type ReconcileOptions } from './pace.js'
+import type { ApplyResult, Desired, DesiredUpdate } from './types.js'
+import { KeptState, merged, readUpdate, stateOf, type Changes } from './update.js'
+import { Pending, WantedState, WantedUpdate, type InForce, type Wanted } from './wanted.js'
 import { Work } from './work.js'
 
-/** Options of `reconcile`. All times are in seconds, fractions allowed. */
-export interface ReconcileOptions extends Omit<ApplyOptions, 'dryRun'> {
-  /**
-   * From one look at the table to the next, 10 by default: how long what others change stays. While something drains, `drain.interval`
-   * counts where it is shorter.
-   */
-  interval?: number
-  /** By which part of the interval each wait differs at random, 0 to 1, so that many programs do not look at once. 0.1 by default. */
-  jitter?: number
-  /** How long a new desired state waits for the next one, so that a burst is one change. 0.05 by default. */
-  coalesce?: number
-  /** The first wait after an error or a refusal, doubled by each further one up to `max`. `{ min: 0.5, max: 60 }` by default. */
-  backOff?: { min?: number, max?: number }
-}
-
 /**
- * Events of a {@link Reconciler} and their arguments. `generation` is the number of the state that it is about: each state that is set has
- * the next one, from 1.
+ * Events of a {@link Reconciler} and their arguments. `generation` is the number of the state that it is about: each state that is set,
+ * and each update, has the next one, from 1.
  */
 export interface ReconcilerEvents {
   /** Something was done, or refused: what, and why. Of work that an error or `close()` ended too. */
@@ -43,63 +31,31 @@ export interface ReconcilerEvents {
   closed: []
 }
 
-/** What has become of a state that was set. */
-export interface InForce {
-  /** Number of the state that is in force: the state's own, or that of a later one which was set meanwhile. */
-  generation: number
-  /** What the kernel refused of it. It is tried again, with longer and longer waits. */
-  refused: ApplyResult['refused']
-}
-
-/** A state that was set. */
-class Wanted {
-  /** Whether it was compared with the table and had no mistake. */
-  good = false
-  readonly inForce: Promise<InForce>
-  resolve!: (answer: InForce) => void
-  reject!: (error: unknown) => void
-
-  constructor(readonly generation: number, readonly desired: DesiredState) {
-    this.inForce = new Promise((resolve, reject) => {
-      this.resolve = resolve
-      this.reject = reject
-    })
-    // Prevents an unhandled rejection if nobody awaits it.
-    this.inForce.catch(() => {})
-  }
-}
-
-/** States of a burst that are kept until one of them is known to be good. More would only take memory. */
-const KEPT = 100
-
 /** Whether an error says that the desired state itself has a mistake, which is there at the next look too. */
-const isMistake = (error: unknown): boolean => isArgumentError(error) && error.field.startsWith('desired')
+const isMistake = (error: unknown): boolean => isArgumentError(error) && /^(desired|update)\b/.test(error.field)
 
 const closedError = (): Error => Object.assign(new Error('This reconciler is closed'), { code: 'ERR_IPVS_CLOSED' })
 
-interface Pace {
-  interval: number
-  jitter: number
-  coalesce: number
-  min: number
-  max: number
+/** An update is of a state: without one it would say that nothing else should be in the table. */
+const withoutState = (): Error =>
+  Object.assign(new Error('update() changes the desired state, and there is none yet: set() one first'), { code: 'ERR_IPVS_NO_STATE' })
+
+/** A promise that has failed already. Prevents an unhandled rejection if nobody awaits it. */
+function rejected(error: unknown): Promise<never> {
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever reading the state throws
+  const answer = Promise.reject(error)
+  answer.catch(() => {})
+  return answer
 }
 
-const OWN = ['interval', 'jitter', 'coalesce', 'backOff']
-const BACK_OFF: Known = { what: 'backing off', names: new Set(['min', 'max']) }
-
-function pace({ interval, jitter, coalesce, backOff }: ReconcileOptions): Pace {
-  if (jitter !== undefined && typeof jitter !== 'number') throw invalidType('options.jitter', 'a number from 0 to 1', jitter)
-  if (jitter !== undefined && !(jitter >= 0 && jitter <= 1)) throw outOfRange('options.jitter', 'a number from 0 to 1', jitter)
-  if (backOff !== undefined) refuseUnknown(object(backOff, 'options.backOff'), 'options.backOff', BACK_OFF)
-  const min = backOff?.min === undefined ? 0.5 : seconds(backOff.min, 'options.backOff.min', 0.001)
-  return {
-    interval: interval === undefined ? 10 : seconds(interval, 'options.interval', 0.001),
-    jitter: jitter ?? 0.1,
-    coalesce: coalesce === undefined ? 0.05 : seconds(coalesce, 'options.coalesce'),
-    min,
-    max: backOff?.max === undefined ? Math.max(60, min) : seconds(backOff.max, 'options.backOff.max', min),
-  }
+/** What a look is about. */
+interface Look {
+  readonly desired: DesiredState
+  /** Number of the state that the table has if it is as this look wants it. */
+  readonly generation: number
+  /** What has not been compared with the table yet. */
+  readonly state?: WantedState
+  readonly updates?: { wanted: readonly WantedUpdate[], changes: Changes }
 }
 
 /**
@@ -114,26 +70,34 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   readonly #settings: ApplySettings
   readonly #pace: Pace
   readonly #stop = new AbortController()
-  /** When a destination was first seen to drain, by the clock of `performance.now()`. */
-  readonly #drainingSince = new Map<string, number>()
-  /**
-   * What is wanted: the last one. Those before it are there for the case that it has a mistake: first one that is good, if there is one.
-   */
-  #states: Wanted[] = []
-  /** States whose promise is not settled. */
+  readonly #draining = new DrainClock()
+  /** The last state without a mistake, with the updates that it has had. */
+  #kept: KeptState | undefined
+  /** Its number. */
+  #keptGeneration = 0
+  readonly #pending = new Pending()
+  /** What was set, and updates, whose promise is not settled. */
   #unanswered: Wanted[] = []
-  /** Number of the last state that was set. */
+  /** Number of the last state that was set, or updated. */
   #generation = 0
   /** Number of the last state that was looked at. */
   #seen = 0
   /** Called when a look has ended. */
   #looked = (): void => {}
+  /** Moments of `performance.now()`: what is pending, services that changed or drain, and the whole table are looked at then. */
+  readonly #due = { pending: Infinity, some: Infinity, whole: Infinity }
+  /** Services that were changed by the last look at some services: the next one sees whether they are as desired. */
+  #changed = new Map<string, ServiceKey>()
   #timer: NodeJS.Timeout | undefined
-  #due = 0
+  #beginning = false
   #running: Promise<void> | undefined
-  /** A look is due as soon as the running one has ended. */
-  #again = false
   #failures = 0
+  /** Whether the last look ended with an error of the way to the kernel. */
+  #broken = false
+  /** Whether the table was as desired after the last look at the whole of it, and after all others since. */
+  #isWhole = false
+  /** Whether the updates that are pending are tried one by one, because there is a mistake among them. */
+  #oneByOne = false
   #iterator: AsyncIterator<Desired> | undefined
   #closing: Promise<void> | undefined
   /** Keeps the process alive while nothing is due. */
@@ -144,12 +108,12 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   constructor(handle: TableHandle, desired: Desired | AsyncIterable<Desired> | undefined, options: ReconcileOptions | undefined) {
     super()
     this.#handle = handle
-    const settings = applySettings(options, 'reconcile', OWN)
+    const settings = applySettings(options, 'reconcile', PACE_NAMES)
     this.#pace = pace(options ?? {})
     const { signal } = settings
     this.#settings = { ...settings, signal: this.#stop.signal }
     if (typeof desired === 'object' && desired !== null && Symbol.asyncIterator in desired) this.#follow(desired)
-    else if (desired !== undefined) this.#want(readDesired(desired))
+    else if (desired !== undefined) void this.#want(new WantedState(++this.#generation, readDesired(desired)))
     this.#alive = setInterval(() => {}, LONGEST * 1000)
     if (signal !== undefined) {
       const close = (): void => void this.close()
@@ -167,13 +131,6 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
    * wait for it: a mistake is a 'failed' event too.
    */
   set(desired: Desired): Promise<InForce> {
-    const rejected = (error: unknown): Promise<never> => {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever reading the state throws
-      const answer = Promise.reject(error)
-      // Prevents an unhandled rejection if nobody awaits it.
-      answer.catch(() => {})
-      return answer
-    }
     if (this.#closing !== undefined) return rejected(closedError())
     let state: DesiredState
     try {
@@ -182,26 +139,54 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
       this.#fail(error, ++this.#generation)
       return rejected(error)
     }
-    return this.#want(state).inForce
+    return this.#want(new WantedState(++this.#generation, state))
   }
 
-  #want(desired: DesiredState): Wanted {
-    const states = this.#states
-    const state = new Wanted(++this.#generation, desired)
-    states.push(state)
-    if (states.length > KEPT) states.splice(states[0].good ? 1 : 0, 1)
-    this.#unanswered.push(state)
-    this.#schedule(this.#pace.coalesce)
-    return state
+  /**
+   * Says what is different now, by service: those that are new in the desired state or take the place of those with the same key, and keys
+   * of those that it has no more. Only these are read, planned and changed, so it costs the same however large the table is; `prune`
+   * decides whether a service goes that is desired no more. All else holds as for `set`: an update with a mistake is refused whole, and the
+   * promise is fulfilled when it is in force. It begins at once; updates that come while one is carried out travel together, and those that
+   * come while the whole table is looked at wait for the end of that.
+   *
+   * Rejects with ERR_IPVS_NO_STATE where no state was set before.
+   */
+  update(changes: DesiredUpdate): Promise<InForce> {
+    if (this.#closing !== undefined) return rejected(closedError())
+    const generation = ++this.#generation
+    try {
+      const read = readUpdate(changes)
+      if (this.#kept === undefined && this.#pending.state === undefined) throw withoutState()
+      return this.#want(new WantedUpdate(generation, read))
+    } catch (error) {
+      this.#fail(error, generation)
+      return rejected(error)
+    }
+  }
+
+  #want(wanted: Wanted): Promise<InForce> {
+    this.#pending.push(wanted)
+    this.#unanswered.push(wanted)
+    // The first state of a burst says when, so that a burst without end is no reason to wait for ever.
+    const waits = wanted instanceof WantedState || this.#broken || this.#pending.state !== undefined
+    this.#due.pending = Math.min(this.#due.pending, performance.now() + (waits ? this.#pace.coalesce * 1000 : 0))
+    this.#arm()
+    return wanted.inForce
   }
 
   /** Looks at the table now; fulfilled when that is done. Its outcome is an event, as always. */
   async look(): Promise<void> {
     if (this.#running !== undefined) await this.#running
-    if (this.#states.length === 0 || this.#closing !== undefined) return this.#closing
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    await (this.#running ??= this.#cycle())
+    if (this.#isIdle || this.#closing !== undefined) return this.#closing
+    this.#due.whole = -Infinity
+    await this.#begin()
+    // What was pending came first.
+    if (this.#due.whole === -Infinity && !this.#broken) await this.#begin()
+  }
+
+  /** Whether there is nothing to look for. */
+  get #isIdle(): boolean {
+    return this.#kept === undefined && this.#pending.isEmpty
   }
 
   #follow(states: AsyncIterable<Desired>): void {
@@ -214,7 +199,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
         void this.set(next.value)
         const generation = this.#generation
         // The iterable may never wait by itself. It would be asked for state after state, and nothing else in the process had its turn.
-        if (this.#states.at(-1)?.generation !== generation) await turn()
+        if (this.#pending.last?.generation !== generation) await turn()
         else while (this.#seen < generation) await new Promise<void>((resolve) => {
           this.#looked = resolve
         })
@@ -239,103 +224,181 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     }
   }
 
-  #schedule(delay: number): void {
-    if (this.#closing !== undefined) return
-    if (this.#running !== undefined) {
-      this.#again = true
+  /** Waits for what is due next. */
+  #arm(): void {
+    if (this.#closing !== undefined || this.#running !== undefined || this.#isIdle) return
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const wait = Math.min(this.#due.pending, this.#due.some, this.#due.whole) - performance.now()
+    if (wait > 0) {
+      this.#timer = setTimeout(() => void this.#begin(), Math.min(Math.ceil(wait), LONGEST * 1000))
       return
     }
-    const wait = Math.min(delay, LONGEST) * 1000
-    const due = performance.now() + wait
-    // The first state of a burst says when, so that a burst without end is no reason to wait for ever.
-    if (this.#timer !== undefined && this.#due <= due) return
+    if (this.#beginning) return
+    this.#beginning = true
+    // A tick asked for by a microtask comes when all microtasks of the turn have run: what is called meanwhile travels along. A timer would
+    // take a millisecond.
+    queueMicrotask(() => process.nextTick(() => {
+      this.#beginning = false
+      void this.#begin()
+    }))
+  }
+
+  /** Looks at what is due, unless that is under way. */
+  #begin(): Promise<void> {
+    if (this.#running !== undefined) return this.#running
     clearTimeout(this.#timer)
-    this.#due = due
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      this.#running ??= this.#cycle()
-    }, wait)
+    this.#timer = undefined
+    if (this.#closing !== undefined || this.#isIdle) return Promise.resolve()
+    return this.#running = this.#cycle()
+  }
+
+  /** What is pending comes first: the table is not to be brought back to what was before. */
+  #next(): Look | undefined {
+    const { state } = this.#pending
+    if (state !== undefined) return { desired: state.desired, generation: state.generation, state }
+    if (!this.#pending.isEmpty) {
+      const all = this.#pending.updates
+      const wanted = this.#oneByOne ? all.slice(0, 1) : [...all]
+      const changes = merged(wanted.map((update) => update.changes))
+      return { desired: stateOf(changes), generation: wanted.at(-1)!.generation, updates: { wanted, changes } }
+    }
+    const generation = this.#keptGeneration
+    const now = performance.now()
+    if (this.#due.whole <= now) return { desired: this.#kept!.state, generation }
+    // A timer can be early by a fraction.
+    if (this.#due.some > now) return undefined
+    const only = new Map([...this.#changed, ...this.#draining.keys()])
+    return { desired: this.#kept!.about(only), generation }
   }
 
   /** One look at the table, and what follows from it. Never rejects. */
   async #cycle(): Promise<void> {
-    this.#again = false
-    let delay: number
-    const state = this.#states.at(-1)!
-    const { generation } = state
-    const work = new Work(this.#handle, state.desired, this.#settings)
-    try {
-      const result = await work.once((service, destination) => this.#expired(fullDestinationId(service, destination)))
-      state.good = true
-      this.#states = [state, ...this.#states.filter((other) => other.generation > generation)]
-      delay = this.#report(result, generation)
-    } catch (error) {
-      if (!state.good && isMistake(error)) {
-        this.#refuse(state, error)
-        delay = this.#pace.coalesce
-      } else {
-        delay = this.#retryIn()
-        // What was done before it ended, by an error or by `close`.
-        const result = work.result()
-        if (result.notSent.length < result.plan.operations.length) this.#tell('applied', { ...result, generation })
-        if (this.#closing === undefined) this.#tell('failed', { error, generation, retryIn: delay })
-      }
-    } finally {
-      this.#running = undefined
+    const look = this.#next()
+    if (look !== undefined) await this.#look(look)
+    this.#running = undefined
+    if (look !== undefined) {
+      this.#seen = Math.max(this.#seen, look.generation)
+      this.#looked()
     }
-    this.#seen = Math.max(this.#seen, generation)
-    this.#looked()
-    if (this.#states.length > 0) this.#schedule(this.#again ? this.#pace.coalesce : delay)
+    this.#arm()
   }
 
-  /** A state with a mistake is as if it had never been set. */
-  #refuse(state: Wanted, error: unknown): void {
-    this.#states = this.#states.filter((other) => other !== state)
-    this.#unanswered = this.#unanswered.filter((other) => other !== state)
-    state.reject(error)
-    this.#fail(error, state.generation)
+  async #look(look: Look): Promise<void> {
+    const { desired, generation } = look
+    const work = new Work(this.#handle, desired, this.#settings)
+    try {
+      const result = await work.once((service, destination) => this.#draining.age(service, destination) >= this.#patience)
+      this.#broken = false
+      if (look.updates !== undefined) this.#kept!.change(look.updates.changes)
+      this.#report(result, look)
+      if (look.state !== undefined) this.#kept = await KeptState.of(desired)
+      if ((look.state ?? look.updates) !== undefined) {
+        this.#keptGeneration = generation
+        this.#pending.removeUntil(generation)
+      }
+      this.#duePending()
+    } catch (error) {
+      if (isMistake(error) && (look.state ?? look.updates) !== undefined) this.#refuse(look, error)
+      else this.#break(work, error, generation)
+    }
   }
 
-  /** A state is in force, and with it those that it has superseded. */
-  #answer(answer: InForce): void {
+  /** How long a destination may drain, in milliseconds. */
+  get #patience(): number {
+    return (this.#settings.drain?.timeout ?? Infinity) * 1000
+  }
+
+  /** An error is no answer: it is tried again. */
+  #break(work: Work, error: unknown, generation: number): void {
+    const retryIn = this.#retryIn()
+    this.#broken = true
+    const again = performance.now() + retryIn * 1000
+    if (this.#pending.isEmpty) this.#due.whole = again
+    else {
+      this.#due.pending = again
+      // What is pending comes first, whatever is due.
+      this.#due.whole = Math.max(this.#due.whole, again)
+    }
+    this.#due.some = Infinity
+    // What was done before it ended, by an error or by `close`.
+    const result = work.result()
+    if (result.done + result.refused.length + result.unknown.length > 0) this.#tell('applied', { ...result, generation })
+    if (this.#closing === undefined) this.#tell('failed', { error, generation, retryIn })
+  }
+
+  /** A state, or an update, with a mistake is as if it had never been. */
+  #refuse({ state, updates }: Look, error: unknown): void {
+    if (updates !== undefined && updates.wanted.length > 1) this.#oneByOne = true
+    else this.#drop(state ?? updates!.wanted[0], error)
+    if (this.#kept === undefined && this.#pending.state === undefined) for (const update of this.#pending.clear()) this.#drop(update, withoutState())
+    this.#duePending()
+  }
+
+  #drop(wanted: Wanted, error: unknown): void {
+    this.#pending.remove(wanted)
+    this.#unanswered = this.#unanswered.filter((other) => other !== wanted)
+    wanted.reject(error)
+    this.#fail(error, wanted.generation)
+  }
+
+  /** Says when what is still pending is looked at. */
+  #duePending(): void {
+    if (this.#pending.isEmpty) this.#oneByOne = false
+    const waits = this.#pending.state === undefined ? 0 : this.#pace.coalesce * 1000
+    this.#due.pending = this.#pending.isEmpty ? Infinity : performance.now() + waits
+  }
+
+  /** What was asked for is in force: with a state, all that it has superseded. */
+  #answer({ generation, desired, updates }: Look, refused: ApplyResult['refused']): void {
+    const first = updates !== undefined ? updates.wanted[0].generation : desired.only === undefined ? 0 : Infinity
     const open: Wanted[] = []
-    for (const state of this.#unanswered) {
-      if (state.generation <= answer.generation) state.resolve(answer)
-      else open.push(state)
+    for (const wanted of this.#unanswered) {
+      if (wanted.generation >= first && wanted.generation <= generation) wanted.resolve({ generation, refused })
+      else open.push(wanted)
     }
     this.#unanswered = open
   }
 
-  /** Emits what a look led to; returns the seconds until the next one. */
-  #report(result: ApplyResult, generation: number): number {
+  /** Emits what a look led to, and says when the next ones are due. */
+  #report(result: ApplyResult, look: Look): void {
     const { plan, rollback } = result
-    const draining = plan.draining ?? []
-    const ids = new Set(draining.map(({ service, destination }) => fullDestinationId(service, destination)))
-    for (const id of this.#drainingSince.keys()) if (!ids.has(id)) this.#drainingSince.delete(id)
-    if (rollback === undefined) for (const id of ids) if (!this.#drainingSince.has(id)) this.#drainingSince.set(id, performance.now())
-    if (plan.operations.length > 0) this.#tell('applied', { ...result, generation })
-    const complete = result.done.length === plan.operations.length
-    if (complete || result.refused.length > 0) this.#answer({ generation, refused: result.refused })
-    if (!complete) {
+    const { generation, desired: { only } } = look
+    const operations = plan.operations.length
+    this.#draining.note(plan.draining ?? [], only, rollback === undefined)
+    if (operations > 0) this.#tell('applied', { ...result, generation })
+    const complete = result.done === operations
+    if (complete || result.refused.length > 0) this.#answer(look, result.refused)
+    const { interval, coalesce } = this.#pace
+    const now = performance.now()
+    if (only === undefined) {
+      this.#isWhole = complete
+      this.#changed.clear()
+    } else if (operations === 0) for (const id of only.keys()) this.#changed.delete(id)
+    else for (const [id, key] of only) this.#changed.set(id, key)
+    if (complete) {
+      if (this.#isWhole) this.#failures = 0
+      if (only === undefined) this.#due.whole = now + this.#varied(operations > 0 ? Math.min(interval, coalesce) : interval)
+    } else {
+      this.#isWhole = false
       const retryIn = this.#retryIn()
+      const again = now + retryIn * 1000
+      this.#due.whole = only === undefined ? again : Math.min(this.#due.whole, again)
       this.#tell('failed', { result, generation, retryIn })
-      return retryIn
     }
-    this.#failures = 0
-    if (plan.operations.length === 0 && draining.length === 0) this.#tell('settled', { generation })
-    const { interval, jitter } = this.#pace
-    const next = draining.length > 0 ? Math.min(interval, this.#settings.drain!.interval) : plan.operations.length > 0 ? Math.min(interval, this.#pace.coalesce) : interval
-    return next * (1 + jitter * (2 * Math.random() - 1))
+    this.#due.some = this.#changed.size > 0 ? now + this.#varied(Math.min(interval, coalesce))
+      : this.#draining.isEmpty ? Infinity : now + this.#varied(Math.min(interval, this.#settings.drain!.interval))
+    if (complete && operations === 0 && this.#isWhole && this.#draining.isEmpty && this.#changed.size === 0) this.#tell('settled', { generation })
+  }
+
+  /** Seconds as milliseconds, somewhat different each time. */
+  #varied(seconds: number): number {
+    return Math.min(LONGEST, seconds * (1 + this.#pace.jitter * (2 * Math.random() - 1))) * 1000
   }
 
   #retryIn(): number {
     const { min, max, jitter } = this.#pace
     return Math.min(max, min * 2 ** this.#failures++) * (1 - jitter * Math.random())
-  }
-
-  #expired(id: string): boolean {
-    const since = this.#drainingSince.get(id)
-    return since !== undefined && performance.now() - since >= this.#settings.drain!.timeout * 1000
   }
 
   /** Ends the loop: what is being sent is finished, nothing more is begun, and what drains stays at weight 0. Can be called again. */

@@ -1,86 +1,144 @@
-import type { BatchResult } from '../model/batch.js'
-import { isArgumentError } from '../model/errors.js'
+import type { BatchResult, Refusal } from '../model/batch.js'
 import { serviceId } from '../model/keys.js'
-import type { Operation } from '../model/types.js'
+import type { IpvsError } from '../model/errors.js'
+import type { Operation, ServiceKey } from '../model/types.js'
 import type { TableHandle } from './handle.js'
 import type { ApplySettings } from './options.js'
-import type { Outcome } from './types.js'
 
-/** Whether an error of `batch` says that nothing of it has been sent. */
-const nothingSent = (error: unknown): boolean => isArgumentError(error) || (error as { code?: unknown } | null | undefined)?.code === 'ERR_IPVS_CLOSED'
+/** What has become of an operation, in a byte: an object for each would cost more than to send them. */
+const [WAITING, DONE, REFUSED, UNKNOWN, WITHHELD] = [0, 1, 2, 3, 4]
 
-/** How each operation of a batch ended. */
-function outcomesOf(operations: readonly Operation[], { total, refused, unknown, notSent, cause }: BatchResult): Outcome[] {
-  const outcomes = operations.map((operation, index): Outcome => index < total - notSent ? { index, operation, outcome: 'done' }
-    : { index, operation, outcome: 'not-sent', ...cause !== undefined && { error: cause } })
-  for (const { index, operation, error } of refused) outcomes[index] = { index, operation, outcome: 'refused', error }
-  for (const { index, operation, error } of unknown) outcomes[index] = { index, operation, outcome: 'unknown', error }
-  return outcomes
-}
-
-/** Sends operations in batches, and knows how each of them ended, whatever ends the sending. */
-export class Sender {
-  readonly #outcomes: Outcome[] = []
-  /** Services that had a refusal or an answer lost. */
-  readonly troubled = new Set<string>()
+/** Sends operations in batches, and knows what became of each of them, whatever ends the sending. */
+export class Sender<Planned extends Operation = Operation> {
+  #fates: Uint8Array
+  #failed = false
+  /** Services that had a refusal, an answer lost, or something that was not sent. */
+  readonly #troubled = new Set<string>()
+  done = 0
+  /** Numbers of these are places in {@link planned}. */
+  readonly refused: Refusal[] = []
+  readonly unknown: Refusal[] = []
+  readonly withheld: Planned[] = []
+  /** Why something was not sent, if the socket is the reason. */
+  cause: IpvsError | undefined
 
   /** @param planned everything that is to be sent, as far as known */
-  constructor(readonly handle: TableHandle, readonly settings: ApplySettings, readonly phase: 'changing' | 'undoing', readonly planned: Operation[]) {}
+  constructor(
+    readonly handle: TableHandle, readonly settings: ApplySettings, readonly phase: 'changing' | 'undoing', readonly planned: Planned[],
+  ) {
+    this.#fates = new Uint8Array(planned.length)
+  }
 
+  /** How many operations were sent. */
   get completed(): number {
-    return this.#outcomes.length
+    return this.done + this.refused.length + this.unknown.length
   }
 
+  /** How many are left that were neither sent nor withheld. */
+  get notSent(): number {
+    return this.planned.length - this.completed - this.withheld.length
+  }
+
+  /** Whether something that was to be sent is not in force. */
   get failed(): boolean {
-    return this.#outcomes.some(({ outcome }) => outcome !== 'done')
+    return this.#failed
   }
 
-  async send(operations: readonly Operation[]): Promise<void> {
-    const { batchSize, signal, onProgress } = this.settings
-    for (let from = 0; from < operations.length; from += batchSize) {
+  /** Plans more. Returns the number of the first one. */
+  add(operations: readonly Planned[]): number {
+    const first = this.planned.length
+    for (const operation of operations) this.planned.push(operation)
+    const fates = new Uint8Array(this.planned.length)
+    fates.set(this.#fates)
+    this.#fates = fates
+    return first
+  }
+
+  /** Sends the planned operations from one number to before another, except those that are withheld. */
+  async send(from: number, to: number): Promise<void> {
+    const { planned, settings: { batchSize, signal, onProgress } } = this
+    const numbers = this.withheld.length === 0 ? undefined : this.#waiting(from, to)
+    const count = numbers?.length ?? to - from
+    for (let at = 0; at < count; at += batchSize) {
       signal?.throwIfAborted()
-      const some = operations.slice(from, from + batchSize)
+      const some = numbers === undefined ? planned.slice(from + at, Math.min(from + at + batchSize, to))
+        : numbers.slice(at, at + batchSize).map((number) => planned[number])
+      const numberOf = (i: number): number => numbers === undefined ? from + at + i : numbers[at + i]
       let result: BatchResult
       try {
         result = await this.handle.batch(some, { refusals: 'return', signal })
       } catch (error) {
+        // An error without a result came before anything was sent.
         const { result: known } = Object(error) as { result?: BatchResult }
-        if (known !== undefined) this.#take(outcomesOf(some, known))
-        else if (!nothingSent(error)) this.#end(some, 'unknown')
+        if (known !== undefined) this.#take(known, numberOf)
         throw error
       }
-      this.#take(outcomesOf(some, result))
-      onProgress({ phase: this.phase, completed: this.completed, total: this.planned.length, draining: [] })
-      if (result.notSent > 0) {
-        this.#end(operations.slice(from + some.length), 'not-sent')
-        return
+      this.#take(result, numberOf)
+      onProgress({ phase: this.phase, completed: this.completed, total: planned.length, draining: [] })
+      if (result.notSent === 0) continue
+      for (let i = result.total - result.notSent; at + i < count; i++) this.#trouble(planned[numberOf(i)])
+      return
+    }
+  }
+
+  #waiting(from: number, to: number): number[] {
+    const numbers: number[] = []
+    for (let number = from; number < to; number++) if (this.#fates[number] === WAITING) numbers.push(number)
+    return numbers
+  }
+
+  /** @param numberOf the number of what has this place in the batch */
+  #take({ total, done, refused, unknown, notSent, cause }: BatchResult, numberOf: (i: number) => number): void {
+    this.done += done
+    this.cause ??= cause
+    for (let i = 0; i < total - notSent; i++) this.#fates[numberOf(i)] = DONE
+    for (const [fate, some, all] of [[REFUSED, refused, this.refused], [UNKNOWN, unknown, this.unknown]] as const) {
+      for (const { index, error } of some) {
+        const number = numberOf(index)
+        const operation = this.planned[number]
+        this.#fates[number] = fate
+        all.push({ index: number, operation, error })
+        this.#trouble(operation)
       }
     }
   }
 
-  #end(operations: readonly Operation[], outcome: 'unknown' | 'not-sent'): void {
-    this.#take(operations.map((operation) => ({ index: 0, operation, outcome })))
+  #trouble(operation: Operation): void {
+    this.#failed = true
+    if ('service' in operation && operation.service !== undefined) this.#troubled.add(serviceId(operation.service))
   }
 
-  #take(outcomes: readonly Outcome[]): void {
-    for (const outcome of outcomes) {
-      this.#outcomes.push({ ...outcome, index: this.#outcomes.length })
-      const { operation } = outcome
-      if (outcome.outcome !== 'done' && 'service' in operation && operation.service !== undefined) this.troubled.add(serviceId(operation.service))
+  /** Whether nothing may be taken from a service: what would replace it is not in force. */
+  keeps(service: ServiceKey): boolean {
+    return this.settings.withhold === 'all' ? this.#failed : this.#troubled.has(serviceId(service))
+  }
+
+  /** Withholds those of the planned operations from one number to before another whose replacement is not in force. */
+  withhold(from: number, to: number): void {
+    if (!this.#failed) return
+    const all = this.settings.withhold === 'all'
+    for (let number = from; number < to; number++) {
+      const operation = this.planned[number]
+      if (!('service' in operation) || operation.service === undefined) continue
+      // A service that is not desired has nothing that replaces it, as far as its own key tells.
+      if (!all && (operation.type === 'removeService' || !this.keeps(operation.service))) continue
+      this.#fates[number] = WITHHELD
+      this.withheld.push(operation)
     }
   }
 
-  /** Whether an operation that takes capacity away may be sent: what replaces it is in force. */
-  isReplaced(operation: Operation): boolean {
-    return operation.type === 'removeService' || !('service' in operation) || operation.service === undefined || !this.troubled.has(serviceId(operation.service))
+  /** Numbers of what is in force, and of what may be. */
+  inForce(): number[] {
+    const numbers: number[] = []
+    for (let number = 0; number < this.planned.length; number++) if (this.mayBeInForce(number)) numbers.push(number)
+    return numbers
   }
 
-  /** Every operation that was to be sent: what has no outcome yet was not sent. */
-  outcomes(): Outcome[] {
-    const known = this.#outcomes
-    if (known.length === this.planned.length) return known
-    const sent = new Set(known.map(({ operation }) => operation))
-    const rest = this.planned.filter((operation) => !sent.has(operation))
-    return [...known, ...rest.map((operation, i): Outcome => ({ index: known.length + i, operation, outcome: 'not-sent' }))]
+  isDone(number: number): boolean {
+    return this.#fates[number] === DONE
+  }
+
+  mayBeInForce(number: number): boolean {
+    return this.#fates[number] === DONE || this.#fates[number] === UNKNOWN
   }
 }

@@ -1,4 +1,4 @@
-import type { IpvsError } from '../model/errors.js'
+import type { Refusal } from '../model/batch.js'
 import type { DaemonInput, DestinationInput, DestinationKey, Operation, Protocol, ServiceInput, ServiceKey, Timeouts } from '../model/types.js'
 
 /** A service as it should be, with all its destinations. What is left out has the default of `addService` and `addDestination`. */
@@ -21,6 +21,15 @@ export interface DesiredTable {
  * them while they are being applied.
  */
 export type Desired = DesiredTable | Iterable<DesiredService>
+
+/**
+ * What changes in a desired state: services that are new in it or take the place of those with the same key, and keys of services that it
+ * has no more. Copied as a desired state is.
+ */
+export interface DesiredUpdate {
+  services?: readonly DesiredService[]
+  removed?: readonly ServiceKey[]
+}
 
 /** Numbers of a range: one, or from the first to the last of two. */
 export type NumberRange = number | readonly [number, number]
@@ -63,6 +72,12 @@ export interface DrainOptions {
 
 /** What may be removed, and how. */
 export interface PlanOptions {
+  /**
+   * Keys of the services that this is about. These are read and planned alone, so that it costs what they cost, however large the table
+   * is. Everything else stays as it is, timeouts and sync daemons included; of the desired state nothing is looked at but keys and these
+   * services. `prune` speaks of these only: a named service that is not desired goes.
+   */
+  only?: readonly ServiceKey[]
   /**
    * What may be removed of that which the desired state does not name: 'none' (the default) removes nothing, neither services nor
    * destinations nor sync daemons; 'owned' what `owns` says; 'all' everything. Where `owns` is given, nothing else is ever touched, with
@@ -114,6 +129,11 @@ export interface Plan {
    */
   operations: PlannedOperation[]
   warnings: PlanWarning[]
+  /**
+   * Of a plan that `plan` made: digests of what the services that it is about were like, by which `apply` knows whether any has changed
+   * since. Goes with the plan, through JSON too.
+   */
+  basis?: Record<string, string>
   /** With `drain`: destinations at weight 0 that wait for their connections to go, those that the operations bring there included. */
   draining?: DrainingDestination[]
 }
@@ -154,40 +174,39 @@ export interface ApplyOptions extends PlanOptions {
   concurrencyCheck?: boolean | { attempts?: number }
   /** Most operations sent together. Without it: as many as the handle's socket takes. */
   batchSize?: number
+  /**
+   * What is withheld where the kernel refuses something: 'service' (the default): of the service that it is about, no destination is
+   * removed and no weight lowered; 'all': neither of any service, and no service is removed. With 'all', an address that moves to another
+   * key does not lose its old service because the new one was refused. What is withheld is in the result; the next `apply` does it.
+   */
+  withhold?: 'service' | 'all'
 }
 
-/** How one operation of a plan ended. */
-export interface Outcome {
-  /** Its place in what was sent, from 0. */
-  index: number
-  operation: Operation
-  outcome: 'done' | 'refused' | 'unknown' | 'not-sent'
-  /** Why it was not carried out. */
-  error?: IpvsError
-}
+/** Options of `apply` where it is given a plan: what is planned is said already. */
+export type CarryOutOptions = Pick<ApplyOptions, 'dryRun' | 'signal' | 'onProgress' | 'rollback' | 'batchSize' | 'withhold'>
 
 /**
- * How an `apply` ended. Each planned operation is in one of the four lists, which are empty after a dry run. Any error that ends it in the
- * middle, a closed handle's or what `onProgress` throws, has this as `result` too.
+ * How an `apply` ended. Each operation of the plan was done or refused, is unknown, was withheld, or was not sent; after a dry run all of
+ * these are empty. Those that were done have no object. With `drain`, the operations count too that followed after the plan. Any error that
+ * ends it in the middle, a closed handle's or what `onProgress` throws, has this as `result` too.
  */
 export interface ApplyResult {
   plan: Plan
-  /** Operations that are in force, in order; with `drain` those too that followed after the plan. */
-  done: Outcome[]
-  /** Operations that the kernel refused, with its errors. */
-  refused: Outcome[]
-  /** Operations whose answer was lost: they may be in force. */
-  unknown: Outcome[]
-  /**
-   * Operations that were not sent: for an overrun before them, because their service's other changes were refused, so that removing, or a
-   * lower weight, would take away what is not replaced, or because it ended early.
-   */
-  notSent: Outcome[]
+  /** Operations that are in force. */
+  done: number
+  /** Operations that the kernel refused, with its errors. The index is the place in the plan; what follows after the plan counts on. */
+  refused: Refusal[]
+  /** Operations whose answer was lost: they may be in force. The code of their error is 'ERR_IPVS_ANSWER_LOST'. */
+  unknown: Refusal[]
+  /** Operations that would take away what is not replaced, because something was refused: see `withhold`. They were not sent. */
+  withheld: PlannedOperation[]
+  /** How many others were not sent: for an overrun before them, because `rollback` came first, or because it ended early. */
+  notSent: number
   /** With `drain`: destinations that are left at weight 0, because their removal was refused or not sent. */
   draining?: DrainingDestination[]
   /**
-   * With `rollback`, if anything was refused: what was undone, and what could not be: the kernel refused it, or (not sent) it would bring
-   * back what this library refuses to write.
+   * With `rollback`, if anything was refused: how many operations undid something, and which could not: the kernel refused them, or (not
+   * sent) they would bring back what this library refuses to write. Their index is the place in the plan of what they undo.
    */
-  rollback?: { undone: Outcome[], notUndone: Outcome[] }
+  rollback?: { undone: number, notUndone: Refusal[] }
 }

@@ -1,8 +1,9 @@
-import { objection } from '../client/draft.js'
+import { canonicalKey } from '../client/draft.js'
 import type { PackedTable } from '../client/packed-table.js'
+import { inPieces } from '../client/pause.js'
 import { AbortError, telling } from '../model/batch.js'
-import { isOtherFamily } from '../model/keys.js'
-import type { Operation } from '../model/types.js'
+import { isOtherFamily, serviceId } from '../model/keys.js'
+import { basisOf, subjectWords } from './basis.js'
 import type { DesiredState } from './desired.js'
 import { drain } from './drain.js'
 import { sysctlWarnings } from './draining.js'
@@ -10,10 +11,11 @@ import type { TableHandle } from './handle.js'
 import type { ApplySettings, PlanSettings } from './options.js'
 import { readAndPlan, type Found } from './read-and-plan.js'
 import type { Expired } from './retire.js'
-import { inverses } from './roll-back.js'
+import { readPlan, TableChangedError } from './reviewed.js'
+import { RollBack } from './roll-back.js'
 import { Sender } from './send.js'
 import { operationsOf, type StagedPlan } from './staged.js'
-import type { ApplyResult, DrainingDestination, Outcome, Plan } from './types.js'
+import type { ApplyResult, DrainingDestination, Plan, PlannedOperation } from './types.js'
 
 /** A staged plan as callers see it. */
 export async function planOf(handle: TableHandle, staged: StagedPlan, settings: PlanSettings): Promise<Plan> {
@@ -26,11 +28,20 @@ export async function planOf(handle: TableHandle, staged: StagedPlan, settings: 
 const needsDrained = ({ draining, finish }: StagedPlan): boolean =>
   finish.length > 0 && draining.some(({ service, destination }) => isOtherFamily(service, destination))
 
+/** Whether an operation takes capacity away. These come last in a plan. */
+function takesAway(operation: PlannedOperation, table: PackedTable): boolean {
+  if (operation.type !== 'updateDestination') return operation.type === 'removeDestination' || operation.type === 'removeService'
+  const { service, destination: { address, port, weight } } = operation
+  const number = table.numberOf(serviceId(canonicalKey(service)))
+  const before = number < 0 ? undefined : table.readDestination(number, { address, port })
+  return before !== undefined && weight < before.weight
+}
+
 /** Brings the table to a desired state, once. Whatever ends it, `result` says what is in force by then. */
 export class Work {
   #plan: Plan = { operations: [], warnings: [] }
-  #sender: Sender | undefined
-  #undoing: Sender | undefined
+  #sender: Sender<PlannedOperation> | undefined
+  #undoing: RollBack | undefined
   #draining: DrainingDestination[] | undefined
 
   constructor(readonly handle: TableHandle, readonly desired: DesiredState, readonly settings: ApplySettings) {}
@@ -40,19 +51,37 @@ export class Work {
     return this.#run(async () => {
       const { table, staged } = await this.#prepare()
       if (this.settings.dryRun) return
-      const { build, retire, finish } = staged
-      const late = needsDrained(staged)
-      await this.#carryOut(table, build, late ? retire : [...retire, ...finish])
+      const { build, finish } = staged
+      const planned = this.#plan.operations.length
+      const until = needsDrained(staged) ? planned - finish.length : planned
+      await this.#carryOut(table, build.length, until)
       await this.#drain()
-      if (late && this.#undoing === undefined) await this.#sender!.send(finish)
+      if (until < planned && this.#undoing === undefined) await this.#sender!.send(until, planned)
+    })
+  }
+
+  /** What a plan says that was made before, if the services that it is about are as they were then. What drains is left at weight 0. */
+  reviewed(plan: Plan): Promise<ApplyResult> {
+    const { operations, subjects, basis } = readPlan(plan)
+    return this.#run(async () => {
+      const keys = [...subjects.values()].flatMap(({ key }) => key ?? [])
+      this.settings.signal?.throwIfAborted()
+      const table = await this.handle.services(keys, subjects.has('daemons'))
+      const now = await inPieces(basisOf(subjects.values(), table))
+      const changed = [...subjects.values()].filter(({ id }) => now[id] !== basis[id])
+      if (changed.length > 0) throw new TableChangedError(changed.map(subjectWords))
+      this.#plan = { ...plan, operations: [...operations] }
+      if (this.settings.dryRun) return
+      const first = operations.findIndex((operation) => takesAway(operation, table))
+      await this.#carryOut(table, first < 0 ? operations.length : first, operations.length)
     })
   }
 
   /** One step of a long-running loop, which does not wait for connections. */
   once(expired: Expired): Promise<ApplyResult> {
     return this.#run(async () => {
-      const { table, staged: { build, retire, finish } } = await this.#prepare(expired)
-      await this.#carryOut(table, build, [...retire, ...finish])
+      const { table, staged: { build } } = await this.#prepare(expired)
+      await this.#carryOut(table, build.length, this.#plan.operations.length)
     })
   }
 
@@ -65,7 +94,7 @@ export class Work {
     } catch (error) {
       if (signal?.aborted === true) {
         const result = this.result()
-        throw new AbortError(signal.reason, result.done.length + result.refused.length + result.unknown.length, result)
+        throw new AbortError(signal.reason, this.#sender?.completed ?? 0, result)
       }
       if (this.#sender === undefined) throw error
       throw telling(error, 'The work ended early, with operations in force', this.result())
@@ -74,14 +103,10 @@ export class Work {
 
   /** What has been done so far. */
   result(): ApplyResult {
-    const outcomes = this.#sender?.outcomes() ?? []
-    const by = (wanted: Outcome['outcome']): Outcome[] => outcomes.filter(({ outcome }) => outcome === wanted)
-    const result: ApplyResult = { plan: this.#plan, done: by('done'), refused: by('refused'), unknown: by('unknown'), notSent: by('not-sent') }
+    const { done = 0, refused = [], unknown = [], withheld = [], notSent = 0 } = this.#sender ?? {}
+    const result: ApplyResult = { plan: this.#plan, done, refused, unknown, withheld, notSent }
     if (this.#draining !== undefined) result.draining = this.#draining
-    if (this.#undoing !== undefined) {
-      const undoing = this.#undoing.outcomes()
-      result.rollback = { undone: undoing.filter(({ outcome }) => outcome === 'done'), notUndone: undoing.filter(({ outcome }) => outcome !== 'done') }
-    }
+    if (this.#undoing !== undefined) result.rollback = this.#undoing.result()
     return result
   }
 
@@ -98,18 +123,24 @@ export class Work {
   /**
    * Carries out the plan: what adds and changes, then what takes away, where its replacement is in force. Undoes all of it if anything is
    * refused and `rollback` is set.
+   *
+   * @param build how many operations add and change
+   * @param until the number of operations that are carried out now
    */
-  async #carryOut(table: PackedTable, build: readonly Operation[], after: readonly Operation[]): Promise<void> {
+  async #carryOut(table: PackedTable, build: number, until: number): Promise<void> {
     const { handle, settings } = this
     const sender = this.#sender = new Sender(handle, settings, 'changing', [...this.#plan.operations])
-    await sender.send(build)
-    if (!settings.rollback || !sender.failed) await sender.send(after.filter((operation) => sender.isReplaced(operation)))
+    await sender.send(0, build)
+    if (!settings.rollback || !sender.failed) {
+      sender.withhold(build, until)
+      await sender.send(build, until)
+    }
     if (!settings.rollback || !sender.failed) {
       this.#draining = this.#plan.draining
       return
     }
-    const undoing = this.#undoing = new Sender(handle, { ...settings, signal: undefined }, 'undoing', inverses(sender.outcomes(), table))
-    await undoing.send(undoing.planned.filter((operation) => objection(operation) === undefined))
+    this.#undoing = new RollBack(handle, settings, sender, table)
+    await this.#undoing.run()
   }
 
   /** Removes what drains, as its connections go. */

@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import bindings from 'bindings'
@@ -6,33 +5,30 @@ import type { Addon } from './addon.js'
 
 const FILE = 'ipvs.node'
 
-/** The C library of this process: a prebuilt addon loads only with the one it was built for. */
-const libc = (): 'glibc' | 'musl' => {
-  try {
-    return readFileSync('/proc/self/maps', 'latin1').includes('ld-musl') ? 'musl' : 'glibc'
-  } catch {
-    return 'glibc'
+/** The package's folder. */
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Where the addon is: what was compiled here comes first (in the checkout; in the installed package), then what the package came with. */
+const places = [['build', 'Release'], ['native', 'build', 'Release'], ['prebuilds', `${process.platform}-${process.arch}`]]
+
+/** Why it could not be loaded, and what to do. */
+function advice(cause: Error & { code?: string }): string {
+  if (process.platform !== 'linux') return `IPVS is a part of the Linux kernel, and this is ${process.platform}`
+  if (cause.code === 'ERR_DLOPEN_DISABLED') {
+    return 'Node was started without permission to load native addons: '
+      + 'start it without --no-addons, and with --allow-addons if with --permission'
   }
+  return `There is none for ${process.platform}-${process.arch}, or it does not load here: ${cause.message}\n`
+    + `To compile it (needs a C++20 compiler, make and Python 3), run: cd ${join(root, 'native')} && npx node-gyp rebuild`
 }
 
-/** Loads the addon: a local build first, then the prebuilt one. */
+/** Loads the addon. */
 function load(): Addon {
-  const root = fileURLToPath(new URL('../..', import.meta.url))
-  const compiled = ['module_root', 'build', 'Release', 'bindings']
-  // Finding the C library reads the whole memory map, so it is left out if there is a local build.
-  const prebuilt = existsSync(join(root, 'build/Release', FILE))
-    ? []
-    : [['module_root', 'prebuilds', `${process.platform}-${process.arch}`, `ipvs.${libc()}.node`]]
   try {
-    return bindings({ bindings: FILE, module_root: root, try: [compiled, ...prebuilt] }) as Addon
-  } catch (cause) {
-    const problem = process.platform === 'linux'
-      ? `There is no addon for ${process.platform}-${process.arch} (${libc()}), or it does not load here: ${(cause as Error).message}`
-      : `IPVS is a part of the Linux kernel; this is ${process.platform}.`
-    const advice = process.platform === 'linux'
-      ? `\nTo compile it (needs a C++20 compiler, make and Python 3), run: cd ${root} && npx node-gyp rebuild`
-      : ''
-    throw Object.assign(new Error(`ipvs: the native addon could not be loaded. ${problem}${advice}`, { cause }), { code: 'ERR_IPVS_ADDON' })
+    return bindings({ bindings: FILE, module_root: root, try: places.map(place => ['module_root', ...place, 'bindings']) }) as Addon
+  } catch (error) {
+    const cause = error as Error & { code?: string }
+    throw Object.assign(new Error(`ipvs: the native addon could not be loaded. ${advice(cause)}`, { cause }), { code: 'ERR_IPVS_ADDON' })
   }
 }
 

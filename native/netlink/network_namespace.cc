@@ -1,8 +1,10 @@
 #include "netlink/network_namespace.h"
 
 #include <fcntl.h>
+#include <linux/stat.h>
 #include <sched.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -60,9 +62,12 @@ int currentNamespace(Descriptor& current) {
 }
 
 bool isCurrentNamespace(const Descriptor& networkNamespace) {
-  struct stat own, other;
-  return stat(ownNamespace, &own) == 0 && fstat(networkNamespace.number(), &other) == 0 &&
-         own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+  // The system call itself: before 2.33, glibc has no stat or fstat that a shared library could find.
+  struct statx own, other;
+  return syscall(SYS_statx, AT_FDCWD, ownNamespace, 0, STATX_INO, &own) == 0 &&
+         syscall(SYS_statx, networkNamespace.number(), "", AT_EMPTY_PATH, STATX_INO, &other) == 0 &&
+         own.stx_ino == other.stx_ino && own.stx_dev_major == other.stx_dev_major &&
+         own.stx_dev_minor == other.stx_dev_minor;
 }
 
 }  // namespace netlink

@@ -51,7 +51,7 @@ class Thread {
   // itself.
   static std::size_t staticStorage(const pthread_attr_t& attributes) {
     using Least = std::size_t (*)(const pthread_attr_t*);
-    static const auto least = reinterpret_cast<Least>(dlsym(RTLD_DEFAULT, "__pthread_get_minstack"));
+    const auto least = reinterpret_cast<Least>(dlsym(RTLD_DEFAULT, "__pthread_get_minstack"));
     return least ? least(&attributes) : 0;
   }
 

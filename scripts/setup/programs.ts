@@ -7,6 +7,7 @@ import { inTurn } from './turn.js'
 
 /** The programs that the lab, the build and the tests start, and the Debian packages that contain them. */
 const packages = {
+  'aarch64-linux-gnu-g++': ['g++-aarch64-linux-gnu'],
   'busybox': ['busybox-static'],
   'c++': ['g++'],
   // The run-time libraries of sanitizers and libFuzzer are in a separate package.
@@ -25,12 +26,14 @@ const packages = {
   'openssl': ['openssl'],
   'patchelf': ['patchelf'],
   'python3': ['python3'],
+  'qemu-aarch64-static': ['qemu-user-static'],
   'qemu-system-x86_64': ['qemu-system-x86'],
   'strace': ['strace'],
   'taskset': ['util-linux'],
   'tcpdump': ['tcpdump'],
   'tmux': ['tmux'],
   'unshare': ['util-linux'],
+  'x86_64-linux-gnu-g++': ['g++-x86-64-linux-gnu'],
   'xz': ['xz-utils'],
   'zstd': ['zstd'],
 } as const satisfies Record<string, string[]>

@@ -125,6 +125,20 @@ describe('ping', () => {
   })
 })
 
+test('a host that swallows everything is bad for each kind, when the time is over', async () => {
+  // A dummy interface needs no neighbours, and what leaves through it is gone.
+  await namespace.ip('link add void type dummy', 'link set void up', 'addr add 10.8.0.1/24 dev void')
+  await using watch = await Watch.from(namespace)
+  const kinds: [Check, string][] = [
+    [{ type: 'tcp' }, 'no connection'], [{ type: 'tls' }, 'no connection'], [{ type: 'http', urls: [{ path: '/' }] }, 'no connection'],
+    [{ type: 'http', urls: [{ path: '/' }], tls: {} }, 'no connection'], [{ type: 'smtp' }, 'no connection'],
+    [{ type: 'dns' }, 'no answer'], [{ type: 'udp', requireReply: true }, 'no answer'], [{ type: 'ping' }, 'no echo reply'],
+  ]
+  for (const [check, missing] of kinds) {
+    expect(await watch.found('10.8.0.2', { ...check, ...quick, timeout: 0.2 } as Check), check.type).toBe(`bad: ${missing} within 0.2 s`)
+  }
+})
+
 describe('from somewhere in particular', () => {
   test('a mark decides how packets are routed', async () => {
     await namespace.ip('rule add fwmark 7 unreachable priority 10', 'rule del priority 0', 'rule add priority 20 table local')

@@ -1,12 +1,18 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Ipvs } from 'ipvs'
-import { Director, type DirectedDestination, type DirectorConfiguration, type Drained } from 'ipvs/director'
+import { Director, type DirectedDestination, type DirectorConfiguration, type Drained, type ProgramEnd } from 'ipvs/director'
+import { refusal } from '../support/errors.js'
 import { Scene } from '../support/scene.js'
 import { until } from '../support/until.js'
 
 const SERVER = "require('node:http').createServer((_, answer) => answer.end(process.argv[2])).listen(8080, process.argv[1], () => console.log('ready'))"
+const DIRECT = fileURLToPath(new URL('programs/direct.mjs', import.meta.url))
 const check = { type: 'http' as const, urls: [{ path: '/' }], interval: 0.2, retryInterval: 0.1, warmup: 0, timeout: 30 }
 const [a, b, sorry] = ['127.0.1.1', '127.0.1.2', '127.0.1.9'].map((address): DirectedDestination => ({ address, port: 8080, forward: 'nat' }))
 const web = { protocol: 'tcp', address: '10.0.0.1', port: 80, scheduler: 'rr' } as const
@@ -73,6 +79,64 @@ test('the next director goes on from the table that the one before has left, and
   expect([...tables]).toEqual(['127.0.1.1:8080=1'])
   await start(b)
   await becomes('127.0.1.1:8080=1 127.0.1.2:8080=1')
+})
+
+/** A director in a process of its own, whose table is in force. */
+async function elsewhere(given: DirectorConfiguration, options: object = {}): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [DIRECT, scene.namespace.name, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  child.stdin.end(JSON.stringify(given))
+  await once(child.stdout, 'data')
+  return child
+}
+
+test('a second director in the namespace is refused, until the first one has ended, whatever ended it', async () => {
+  const other = await Scene.create(Ipvs, 'other')
+  const first = await elsewhere(configuration([a]))
+  try {
+    await using second = new Director({ ipvs: scene.ipvs, configuration: { services: [] } })
+    const refused = {
+      code: 'ERR_IPVS_DIRECTOR_RUNS',
+      message: expect.stringMatching(new RegExp(`^Another director runs here, and two would undo each other's work: process ${first.pid} \\(.*direct\\.mjs.*\\) has the name @ipvs-director`)) as string,
+    }
+    expect(await refusal(() => second.inForce())).toMatchObject(refused)
+    expect(await refusal(() => second.set({ services: [] }))).toMatchObject(refused)
+    // Another namespace is another matter.
+    await using third = new Director({ ipvs: other.ipvs, configuration: { services: [] } })
+    await third.inForce()
+    first.kill('SIGKILL')
+    await once(first, 'exit')
+    await second.set(configuration([b]))
+    expect((await scene.ipvsadm.save()).filter((line) => line.startsWith('-A'))).toHaveLength(1)
+  } finally {
+    first.kill('SIGKILL')
+    await other[Symbol.asyncDispose]()
+  }
+})
+
+test('a service that is taken out after the director was killed goes when the next one starts', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ipvs-director-'))
+  try {
+    const remember = join(folder, 'named.json')
+    await scene.ipvsadm.run('-A -t 10.0.0.9:80 -s rr')
+    const first = await elsewhere({ services: [...configuration([a]).services, { ...web, port: 81 }] }, { remember })
+    first.kill('SIGKILL')
+    await once(first, 'exit')
+    await using next = new Director({ ipvs: scene.ipvs, configuration: { services: [{ ...web, port: 81 }] }, remember })
+    await next.inForce()
+    await until(() => scene.ipvsadm.save(), (lines) => lines.length === 2)
+    expect(await scene.ipvsadm.save()).toEqual(expect.arrayContaining(['-A -t 10.0.0.1:81 -s rr', '-A -t 10.0.0.9:80 -s rr']))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('programs to notify run in the network namespace of the director', async () => {
+  const program = { command: ['/usr/bin/readlink', '/proc/self/ns/net'] }
+  const [service] = configuration([{ ...a, onDown: program }]).services
+  await using director = new Director({ ipvs: scene.ipvs, configuration: { services: [service] } })
+  const [end] = await once(director, 'program') as [ProgramEnd]
+  expect(end).toMatchObject({ service: { address: '10.0.0.1' }, destination: { address: a.address }, outcome: 'good' })
+  expect(end.words).toBe(`the program ended with status 0: net:[${statSync(scene.namespace.path).ino}]`)
 })
 
 test('what others change in its services is repaired, and their services are left', async () => {

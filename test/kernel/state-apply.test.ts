@@ -106,10 +106,12 @@ describe('apply on a real kernel', () => {
     await ipvs.setTimeouts({ tcp: 1000, tcpFin: 100, udp: 200 })
     expect((await ipvs.plan([], { prune: 'all' })).operations).toEqual([])
     const named = { services: [], timeouts: { tcp: 1000, udp: 250 }, daemons: [{ role: 'backup' as const, interface: 'lo', syncId: 3, maxLength: 500 }] }
-    expect(typesOf((await ipvs.apply(named)).done.map(({ operation }) => operation))).toEqual(['setTimeouts', 'startDaemon'])
+    const { plan, done } = await ipvs.apply(named)
+    expect(typesOf(plan.operations)).toEqual(['setTimeouts', 'startDaemon'])
+    expect(done).toBe(2)
     expect(await ipvs.timeouts()).toEqual({ tcp: 1000, tcpFin: 100, udp: 250 })
     expect((await ipvs.plan(named, { prune: 'all' })).operations).toEqual([])
-    expect(typesOf((await ipvs.apply({ services: [], daemons: [] }, { prune: 'all' })).done.map(({ operation }) => operation))).toEqual(['stopDaemon'])
+    expect(typesOf((await ipvs.apply({ services: [], daemons: [] }, { prune: 'all' })).plan.operations)).toEqual(['stopDaemon'])
     expect(await ipvs.daemons()).toEqual([])
   })
 
@@ -117,7 +119,7 @@ describe('apply on a real kernel', () => {
     await ipvs.apply([{ ...web, destinations: [a] }])
     const result = await ipvs.apply([{ ...web, scheduler: 'rr', destinations: [{ ...b, address: '127.0.0.1' }, { ...c, address: '224.0.0.1' }] }], { prune: 'all' })
     expect(result.refused.map(({ operation, error }) => [operation.type, error?.code])).toContainEqual(['addDestination', 'EINVAL'])
-    expect(typesOf(result.notSent.map(({ operation }) => operation))).toEqual(['removeDestination'])
+    expect(typesOf(result.withheld)).toEqual(['removeDestination'])
     expect((await ipvs.destinations(web)).map(({ address }) => address)).toContain(a.address)
     await ipvs.apply([{ ...web, scheduler: 'rr', destinations: [b] }], { prune: 'all' })
     expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.0.0.1:80 -s rr', '-a -t 10.0.0.1:80 -r 10.0.0.102:80 -m -w 1'])
@@ -140,10 +142,23 @@ describe('apply on a real kernel', () => {
       closing ??= own.close()
     }
     await expect(own.apply([{ ...web, destinations: [a, b, c] }], { batchSize: 2, onProgress })).rejects.toMatchObject({
-      code: 'ERR_IPVS_CLOSED', result: { done: { length: 2 }, refused: [], unknown: [], notSent: { length: 2 } },
+      code: 'ERR_IPVS_CLOSED', result: { done: 2, refused: [], unknown: [], notSent: 2 },
     })
     await closing
     expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.0.0.1:80 -s wlc', '-a -t 10.0.0.1:80 -r 10.0.0.101:80 -m -w 1'])
+  })
+
+  test('the services that are named alone become as desired, and those that are not desired go', async () => {
+    const marked = { fwmark: 9, family: 4 } as const
+    await ipvs.apply([{ ...web, destinations: [a] }, { ...web, port: 81, destinations: [b] }, { ...marked, destinations: [c] }, { fwmark: 9, family: 6 }])
+    const desired = [{ ...web, scheduler: 'rr', destinations: [b] }, { ...web, protocol: 'udp' as const, destinations: [c] }, { ...web, port: 81, scheduler: 'sh' }]
+    const result = await ipvs.apply(desired, { only: [web, { ...web, protocol: 'udp' }, marked], prune: 'all' })
+    expect(result).toMatchObject({ done: 6, refused: [], withheld: [], notSent: 0 })
+    expect((await scene.ipvsadm.save()).sort()).toEqual([
+      '-A -f 9 -6 -s wlc', '-A -t 10.0.0.1:80 -s rr', '-A -t 10.0.0.1:81 -s wlc', '-A -u 10.0.0.1:80 -s wlc',
+      '-a -t 10.0.0.1:80 -r 10.0.0.102:80 -m -w 1', '-a -t 10.0.0.1:81 -r 10.0.0.102:80 -m -w 1', '-a -u 10.0.0.1:80 -r 10.0.0.103:80 -m -w 1',
+    ])
+    expect((await ipvs.plan(desired, { only: [web, { ...web, protocol: 'udp' }, marked], prune: 'all' })).operations).toEqual([])
   })
 
   test('two programs share a table, each with what it owns', async () => {
@@ -197,7 +212,7 @@ describe('what another program put there and this library refuses to write', () 
 
   test('is removed where it cannot be drained', async () => {
     const result = await ipvs.apply([{ ...web, scheduler: 'rr', destinations: [b] }], { prune: 'all', drain: { interval: 0.001 } })
-    expect(result).toMatchObject({ refused: [], notSent: [], draining: [] })
+    expect(result).toMatchObject({ refused: [], withheld: [], notSent: 0, draining: [] })
     expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.0.0.1:80 -s rr', '-a -t 10.0.0.1:80 -r 10.0.0.102:80 -m -w 1'])
   })
 
@@ -205,7 +220,7 @@ describe('what another program put there and this library refuses to write', () 
     const desired: Desired = { services: [{ ...web, scheduler: 'rr', destinations: [b] }], daemons: [{ role: 'master', interface: 'missing0' }] }
     const { refused, rollback } = await ipvs.apply(desired, { prune: 'all', rollback: true })
     expect(refused).toMatchObject([{ operation: { type: 'startDaemon' }, error: { code: 'ENODEV' } }])
-    expect(rollback!.notUndone).toMatchObject([{ operation: { type: 'addDestination', destination: { port: 81 } }, outcome: 'not-sent' }])
+    expect(rollback!.notUndone).toMatchObject([{ operation: { type: 'addDestination', destination: { port: 81 } }, error: { outcome: 'not-sent' } }])
     expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.0.0.1:80 -s wlc', '-a -t 10.0.0.1:80 -r 10.0.0.101:80 -m -w 1'])
   })
 })

@@ -8,8 +8,8 @@ import type { EtcdTls } from './types.js'
 const SOCKETS = 16
 
 /**
- * The endpoints of a cluster, one of which is in use. Certificates are read when an endpoint comes into use, so renewed ones count after the
- * next failure.
+ * The endpoints of a cluster, one of which is in use. Certificates are read when an endpoint comes into use, so renewed ones count after
+ * the next failure.
  */
 export class Endpoints {
   readonly #all: readonly string[]

@@ -1,6 +1,7 @@
 /** gRPC's numbers for what etcd answers, as its gateway passes them on. */
 export const GRPC = {
-  invalidArgument: 3, notFound: 5, denied: 7, failedPrecondition: 9, outOfRange: 11, unimplemented: 12, unavailable: 14, unauthenticated: 16,
+  invalidArgument: 3, notFound: 5, denied: 7, failedPrecondition: 9, outOfRange: 11, unimplemented: 12, unavailable: 14,
+  unauthenticated: 16,
 } as const
 
 /** Answers after which another endpoint, or the same one later, says the same. */

@@ -45,7 +45,7 @@ function* mistakesOf([owner, programs, field]: Owner, directory: string | undefi
     const [given] = command
     const path = directory === undefined ? undefined : pathIn(directory, given)
     if (directory === undefined) {
-      const problem = 'names a program, and from etcd none may run here: the director has to be told the directory of those that may (scripts)'
+      const problem = 'names a program, and from etcd none may run here: the option scripts names the directory of those that may'
       yield conflict(at, problem)
     } else if (path !== undefined) command[0] = path
     else yield conflict(`${at}[0]`, `must be the name of a program in ${directory}, without a slash. Received '${given}'`)

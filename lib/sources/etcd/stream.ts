@@ -34,8 +34,8 @@ async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
  * revision whole.
  *
  * A process that stands still keeps its connections open, so silence says nothing by itself. The stream asks every `heartbeat` seconds, and
- * gives up when the last three questions have no answer. It counts questions, not time: a program that was itself late has not waited for an
- * answer. What the caller has not taken yet is no silence either.
+ * gives up when the last three questions have no answer. It counts questions, not time: a program that was itself late has not waited for
+ * an answer. What the caller has not taken yet is no silence either.
  *
  * @throws EtcdError when the endpoint ends the stream, falls silent or refuses
  */

@@ -29,8 +29,8 @@ export interface EtcdOptions {
   /** Seconds until an answer must be there, 0.05 to 3,600. 5 by default. */
   timeout?: number
   /**
-   * Seconds between two questions on a watch whether the member is still there, 0.05 to 3,600. 2 by default. Three without an answer mean that
-   * it is not.
+   * Seconds between two questions on a watch whether the member is still there, 0.05 to 3,600. 2 by default. Three without an answer mean
+   * that it is not.
    */
   heartbeat?: number
 }

@@ -43,27 +43,39 @@ export class KeyIndex {
     return this.#slots[this.#slotOf(u32, at >>> 2)] - 1
   }
 
+  /** Whether the record with this number, entered or not, has the key at `at`. */
+  has({ u32 }: View, at: number, record: number): boolean {
+    return this.#same(u32, at >>> 2, record)
+  }
+
+  #same(u32: Uint32Array, at: number, record: number): boolean {
+    const present = this.#present
+    const keyWords = this.#keyWords
+    const list = this.#list
+    const other = this.#first + record * this.#words
+    for (let word = 0; word < keyWords; word++) if (word !== present && u32[at + word] !== list[other + word]) return false
+    return true
+  }
+
   /** The slot that has the key at `at`, or the empty one where it belongs. */
   #slotOf(u32: Uint32Array, at: number): number {
     const present = this.#present
     const keyWords = this.#keyWords
-    const list = this.#list
     const slots = this.#slots
     let hash = 0
     for (let word = 0; word < keyWords; word++) if (word !== present) hash = Math.imul(hash ^ u32[at + word], 0x9e3779b1) + word | 0
     hash ^= hash >>> 15
     for (let slot = hash & this.#last; ; slot = slot + 1 & this.#last) {
-      if (slots[slot] === 0) return slot
-      const other = this.#first + (slots[slot] - 1) * this.#words
-      let word = 0
-      while (word < keyWords && (word === present || u32[at + word] === list[other + word])) word++
-      if (word === keyWords) return slot
+      if (slots[slot] === 0 || this.#same(u32, at, slots[slot] - 1)) return slot
     }
   }
 }
 
 /** Finds the numbers of a list's records that occurred before. `undefined` if all records differ. */
 export type Repeats = (reply: Reply, request: number) => Set<number> | undefined
+
+/** So many destinations come in one datagram: a list of no more of them has no repetitions. */
+export const WHOLE_DESTINATIONS = 8
 
 /** Compares records by their leading keys. A list of up to `surelyWhole` records comes in one datagram, so it cannot have repetitions. */
 function repeatsOf(name: 'service' | 'destination', surelyWhole: number): Repeats {
@@ -89,4 +101,4 @@ export const repeatedServices = repeatsOf('service', 1)
  * the last destination of the first is repeated in the second. Only the new destination is missing, and it did not exist when the list was
  * requested.
  */
-export const repeatedDestinations = repeatsOf('destination', 8)
+export const repeatedDestinations = repeatsOf('destination', WHOLE_DESTINATIONS)

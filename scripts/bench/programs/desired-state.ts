@@ -21,8 +21,8 @@ const desired: DesiredService[] = Array.from({ length: services }, (_, s) => ({
 
 const ipvs = await Ipvs.open()
 const first = await ipvs.apply(desired)
-if (first.done.length !== services * (1 + destinations)) {
-  throw new Error(`${first.done.length} operations were done, ${first.refused.length} refused`)
+if (first.done !== services * (1 + destinations)) {
+  throw new Error(`${first.done} operations were done, ${first.refused.length} refused`)
 }
 
 async function emptyPlan(): Promise<void> {
@@ -35,8 +35,8 @@ async function emptyPlan(): Promise<void> {
 async function changeTen(round: number): Promise<void> {
   const { done, plan } = await ipvs.apply(desired, { prune: 'all' })
   const expected = Math.min(CHANGED, services)
-  if (done.length !== expected || plan.operations.length !== expected) {
-    throw new Error(`round ${round}: ${done.length} of ${plan.operations.length} operations were done, ${expected} expected`)
+  if (done !== expected || plan.operations.length !== expected) {
+    throw new Error(`round ${round}: ${done} of ${plan.operations.length} operations were done, ${expected} expected`)
   }
 }
 

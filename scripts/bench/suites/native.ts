@@ -13,7 +13,8 @@ const checkout = fileURLToPath(new URL('../../../../', import.meta.url))
 function compile(): string {
   type Sources = { variables: Record<'netlink_sources' | 'ipvs_sources', string[]> }
   const { variables } = JSON.parse(readFileSync(join(checkout, 'native/sources.gypi'), 'utf8')) as Sources
-  const sources = ['scripts/bench/native.cc', ...variables.netlink_sources, ...variables.ipvs_sources].map((path) => join(checkout, path))
+  const addon = [...variables.netlink_sources, ...variables.ipvs_sources].map((path) => `native/${path}`)
+  const sources = ['scripts/bench/native.cc', ...addon].map((path) => join(checkout, path))
   const program = join(checkout, 'build/bench/native')
   mkdirSync(join(checkout, 'build/bench'), { recursive: true })
   execFileSync('c++', ['-std=c++20', '-O2', '-fno-exceptions', '-fno-rtti', `-I${join(checkout, 'native')}`, '-o', program, ...sources], { stdio: ['ignore', 'inherit', 'inherit'] })

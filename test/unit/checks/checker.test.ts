@@ -37,6 +37,20 @@ test('a checker runs in a thread of its own, tells of changes, and answers how e
   expect(changes).toMatchObject([{ id: 'a', up: false, words: 'GET / answered 503', answers: 2 }, { id: 'b', up: false }])
 })
 
+test('a name is one checker\'s at a time, and who has it is told', async () => {
+  const onlyOne = `ipvs-test-${process.pid}`
+  {
+    await using first = await Checker.start({ onlyOne })
+    expect(await refusal(() => Checker.start({ onlyOne }))).toMatchObject({
+      code: 'EADDRINUSE', message: expect.stringMatching(new RegExp(`^process ${process.pid} \\(.*node.*\\) has the name @${onlyOne} in this network namespace$`)) as string,
+    })
+    await using other = await Checker.start({ onlyOne: `${onlyOne}-other` })
+    expect(await first.status()).toEqual(await other.status())
+  }
+  await using next = await Checker.start({ onlyOne })
+  expect(await next.status()).toMatchObject({ destinations: [] })
+})
+
 test('a set of checks is replaced by difference', async () => {
   await using checker = await Checker.start()
   checker.replace([destination('a'), destination('b', '/b')])

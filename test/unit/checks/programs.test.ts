@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { check } from '../../../lib/checks/index.js'
 import { environment } from '../../../lib/checks/kinds/script.js'
 import { numberIn } from '../../../lib/checks/kinds/file.js'
-import { identityOf } from '../../../lib/checks/users.js'
+import { identityOf, keepalivedUser } from '../../../lib/checks/users.js'
 import { refusal } from '../../support/errors.js'
 import { until } from '../../support/until.js'
 
@@ -126,6 +126,9 @@ test('users and groups have the numbers that the files say', async () => {
     {}, { uid: 501, gid: 502 }, { uid: 501, gid: 502 }, { uid: 501, gid: 600 }, { gid: 600 }, { uid: 77, gid: undefined },
   ])
   expect((await refusal(() => of(undefined, 'db'))).message).toBe(`there is no group 'db' in ${groups}`)
+  expect(keepalivedUser({ passwd })).toBeUndefined()
+  writeFileSync(passwd, 'root:x:0:0:root:/:/bin/sh\nkeepalived_script:x:501:502::/:\n')
+  expect(keepalivedUser({ passwd })).toBe('keepalived_script')
 })
 
 describe('a file check', () => {

@@ -93,11 +93,6 @@ describe('over TLS', () => {
     expect(server.count).toBe(0)
   })
 
-  test('what Node cannot tell is not promised', async () => {
-    await using server = await tlsServer(keys('server'))
-    expect(await check(server, { type: 'tls', tls: { requireClose: true } })).toMatchObject({ outcome: 'untried', words: expect.stringMatching(/requireClose is not possible here/) as string })
-  })
-
   test.each([
     ['speaks without TLS', () => tcpServer((socket) => socket.write('HTTP/1.0 200 OK\r\n\r\nhello hello hello')), /^the TLS handshake failed: /],
     ['hangs up', () => tcpServer((socket) => socket.once('data', () => socket.end())), /^the connection was closed during the TLS handshake$/],

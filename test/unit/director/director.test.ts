@@ -1,5 +1,8 @@
 import { once } from 'node:events'
-import { setImmediate as turn } from 'node:timers/promises'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Ipvs } from 'ipvs'
 import { Director, type Check, type DestinationChange, type DirectedDestination, type DirectorConfiguration, type DirectorEvents, type DirectorOptions, type Drained, type ProgramEnd, type QuorumChange } from 'ipvs/director'
@@ -99,6 +102,23 @@ describe('a director', () => {
     servers[1].isWell = true
     await becomes('tcp 10.0.0.1:80 0=1 1=1')
     expect(ups).toHaveLength(1)
+  })
+
+  test('reads and changes the one service that a decision is about, however many there are', async () => {
+    const others = Array.from({ length: 100 }, (_, i) => ({ ...web, port: 1000 + i, destinations: [sorry] }))
+    const director = direct({ configuration: { services: [...service([real(0), real(1)]).services, ...others] }, interval: 1000, drain: false })
+    await director.inForce()
+    await once(director, 'settled')
+    const listed: boolean[] = []
+    kernel.before = ({ command, dump }) => {
+      if (command === 'getService') listed.push(dump)
+    }
+    servers[1].isWell = false
+    await until(() => Promise.resolve(table()), (now) => now.includes('tcp 10.0.0.1:80 0=1'), 20)
+    servers[1].isWell = true
+    await until(() => Promise.resolve(table()), (now) => now.includes('tcp 10.0.0.1:80 0=1 1=1'), 20)
+    expect(new Set(listed)).toEqual(new Set([false]))
+    expect(table()).toHaveLength(101)
   })
 
   test('lets the fallback in before anything goes out, and the living in before the fallback goes', async () => {
@@ -229,6 +249,61 @@ describe('ownership', () => {
   })
 })
 
+describe('what was named before a restart', () => {
+  let folder: string
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'ipvs-director-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+  const keys = (...ports: number[]): DirectorConfiguration => ({ services: ports.map((port) => ({ ...web, port })) })
+
+  test('goes too where it was taken out meanwhile, and its connections are waited for', async () => {
+    const remember = join(folder, 'named.json')
+    const before = direct({ configuration: { services: [...service([real(0)]).services, ...keys(81, 82).services] }, remember })
+    await before.inForce()
+    await before.close()
+    for (const key of [{ ...web, port: 90 }]) await ipvs.addService(key)
+    await ipvs.removeService({ ...web, port: 82 })
+    kernel.count(web, real(0), { active: 1 })
+    const next = direct({ remember })
+    const left = told(next, 'foreign')
+    await next.set(keys(83))
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=0', 'tcp 10.0.0.1:83', 'tcp 10.0.0.1:90'])
+    expect(left).toEqual([[{ ...web, port: 90 }]])
+    kernel.count(web, real(0), { active: 0 })
+    await becomes('tcp 10.0.0.1:83', 'tcp 10.0.0.1:90')
+    await next.close()
+    // What was not in the table any more is forgotten: another program may have it now.
+    await ipvs.addService({ ...web, port: 82 })
+    await direct({ configuration: keys(83), remember }).inForce()
+    expect(table()).toEqual(['tcp 10.0.0.1:82', 'tcp 10.0.0.1:83', 'tcp 10.0.0.1:90'])
+  })
+
+  test('goes at once where nothing drains', async () => {
+    const options = { remember: join(folder, 'named.json'), drain: false }
+    await direct({ configuration: keys(80, 81), ...options }).inForce()
+    await directors[0].close()
+    await direct({ configuration: keys(81), ...options }).inForce()
+    expect(table()).toEqual(['tcp 10.0.0.1:81'])
+  })
+
+  test('is not needed: a file that cannot be used is told, and the director goes on', async () => {
+    const remember = join(folder, 'named.json')
+    writeFileSync(remember, 'rubbish')
+    const director = direct({ remember })
+    const troubles = told(director, 'memory')
+    await director.set(keys(80))
+    expect(troubles).toEqual([{ file: remember, words: 'the services that were named could not be read: it is not JSON: it was cut off, or is another program\'s' }])
+    rmSync(remember)
+    mkdirSync(remember)
+    await director.set(keys(80, 81))
+    expect(troubles.slice(1)).toMatchObject([{ words: expect.stringMatching(/^the services that were named could not be written: EISDIR/) as string }])
+    expect(table()).toEqual(['tcp 10.0.0.1:80', 'tcp 10.0.0.1:81'])
+    expect(() => direct({ remember: 'named.json' })).toThrow('options.remember must be true, false, or the absolute path of a file')
+    expect(() => direct({ remember: 1 as never })).toThrow('options.remember')
+  })
+})
+
 describe('another configuration', () => {
   test('leaves checks alone that are the same', async () => {
     const director = direct({ configuration: service([real(0), real(1)]) })
@@ -311,6 +386,19 @@ describe('what is taken out of the configuration', () => {
     expect(drained).toEqual([{ service: web, destination: { address: '127.0.0.1', port: servers[1].port }, connections: 0 } satisfies Drained])
   })
 
+  test('has an interval for handshakes that are under way, whenever somebody looks', async () => {
+    const director = direct({ configuration: service([real(0), real(1), real(2)]), drain: { interval: 0.4, timeout: 60 } })
+    await director.inForce()
+    kernel.count(web, real(1), { active: 1 })
+    await director.set(service([real(0), real(2)]))
+    // The looks at number 1 go on while number 2 leaves in the middle between two of them.
+    await wait(600)
+    const left = performance.now()
+    await director.set(service([real(0)]))
+    await becomes('tcp 10.0.0.1:80 0=1 1=0')
+    expect(performance.now() - left).toBeGreaterThanOrEqual(399)
+  })
+
   test('is cut when its time is over, and it is told how many connections that were', async () => {
     const director = direct({ configuration: service([real(0), real(1)]), drain: { interval: 0.02, timeout: 0.1 } })
     await director.inForce()
@@ -370,8 +458,8 @@ describe('coming back', () => {
     const weights: number[] = []
     servers[0].isWell = false
     await becomes('tcp 10.0.0.1:80 1=1')
-    director.on('applied', ({ done }) => {
-      for (const { operation } of done) if ('destination' in operation && operation.destination.port === servers[0].port) weights.push((operation.destination as { weight: number }).weight)
+    director.on('applied', ({ plan }) => {
+      for (const operation of plan.operations) if ('destination' in operation && operation.destination.port === servers[0].port) weights.push((operation.destination as { weight: number }).weight)
     })
     servers[0].isWell = true
     await becomes('tcp 10.0.0.1:80 0=100 1=1')
@@ -382,6 +470,12 @@ describe('coming back', () => {
 })
 
 describe('programs to notify', () => {
+  const written = (folder: string, mode: number): string => {
+    const path = join(folder, 'program')
+    writeFileSync(path, '')
+    chmodSync(path, mode)
+    return path
+  }
   const echo = (...words: string[]): { command: string[] } => ({ command: ['/bin/echo', ...words] })
   const spoken = (ends: ProgramEnd[]): string[] => ends.map(({ command: [, ...words] }) => words.join(' '))
 
@@ -400,6 +494,88 @@ describe('programs to notify', () => {
     const isOfQuorum = ({ destination }: ProgramEnd): boolean => destination === undefined
     expect(spoken(ends.filter(isOfQuorum))).toEqual(['quorum', 'no quorum', 'quorum'])
     expect(spoken(ends.filter((end) => !isOfQuorum(end)))).toEqual(['up', 'down', 'up'])
+  })
+
+  test('at the end are those of the destinations that are up, and of the quorum, where the services go', async () => {
+    servers[1].isWell = false
+    const programs = { onQuorumLost: echo('no quorum'), group: 'g', notifyAtEnd: true }
+    const destinations = [real(0, { onDown: echo('0 down') }), real(1, { onDown: echo('1 down') })]
+    const quiet = service([real(0, { onDown: echo('never') })], { onQuorumLost: echo('never'), port: 82 }).services
+    const director = direct({ configuration: { services: [...service(destinations, programs).services, ...service(destinations, { ...programs, port: 81 }).services, ...quiet] } })
+    const ends = told(director, 'program')
+    await ipvs.addService({ ...web, port: 90 })
+    await becomes('tcp 10.0.0.1:80 0=1', 'tcp 10.0.0.1:81 0=1', 'tcp 10.0.0.1:82 0=1', 'tcp 10.0.0.1:90')
+    await until(() => Promise.resolve(ends), ({ length }) => length === 1, 20)
+    await director.close({ remove: true })
+    expect(table()).toEqual(['tcp 10.0.0.1:90'])
+    expect(spoken(ends).slice(1).sort()).toEqual(['0 down', 'no quorum'])
+  })
+
+  test('at the end do not run where the table stays', async () => {
+    const director = direct({ configuration: service([real(0, { onDown: echo('0 down') })], { onQuorumLost: echo('no quorum'), notifyAtEnd: true }) })
+    const ends = told(director, 'program')
+    await director.inForce()
+    await director.close()
+    expect(ends).toEqual([])
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=1'])
+  })
+
+  test('a director that cannot remove its services ends, and says so', async () => {
+    const director = direct({ configuration: service([real(0)]) })
+    await director.inForce()
+    kernel.refuse = () => -1
+    expect(await refusal(() => director.close({ remove: true }))).toMatchObject({ code: 'EPERM' })
+    expect(table()).toEqual(['tcp 10.0.0.1:80 0=1'])
+    directors.pop()
+  })
+
+  test.each<[string, (folder: string) => string, RegExp]>([
+    ['is not there', (folder) => join(folder, 'missing'), /missing does not exist$/],
+    ['is a folder', (folder) => folder, /is no file$/],
+    ['cannot be executed', (folder) => written(folder, 0o644), /program is not executable$/],
+    ['others can change', (folder) => written(folder, 0o777), /program can be changed by others than root \(mode 777\)$/],
+    ['lies in a folder that others can change', (folder) => {
+      chmodSync(folder, 0o777)
+      return written(folder, 0o755)
+    }, /can be changed by others than root \(mode 777\)$/],
+    ['a link leads to that others can change', (folder) => {
+      symlinkSync(written(folder, 0o777), join(folder, 'link'))
+      return join(folder, 'link')
+    }, /program can be changed by others than root \(mode 777\)$/],
+    ['is a link that leads to itself', (folder) => {
+      symlinkSync('loop', join(folder, 'loop'))
+      return join(folder, 'loop')
+    }, /leads through too many symbolic links$/],
+  ])('one that %s refuses the configuration, wherever it is named', (_, make, words) => {
+    const folder = mkdtempSync(join(tmpdir(), 'ipvs-director-'))
+    try {
+      const program = { command: [make(folder)] }
+      const places: [string, DirectorConfiguration][] = [
+        ['services[0].onQuorumReached', service([], { onQuorumReached: program })],
+        ['services[0].onQuorumLost', service([], { onQuorumLost: program })],
+        ['services[0].checks[1]', service([], { checks: [check, { type: 'script', ...program }] })],
+        ['services[0].destinations[1].onUp', service([real(0), real(1, { onUp: program })])],
+        ['services[0].destinations[1].onDown', service([real(0), real(1, { onDown: program })])],
+        ['services[0].destinations[0].checks[0]', service([real(0, { checks: [{ type: 'script', ...program }] })])],
+      ]
+      for (const [field, configuration] of places) {
+        let thrown: unknown
+        try {
+          direct({ configuration })
+        } catch (error) {
+          thrown = error
+        }
+        expect(thrown).toMatchObject({ code: 'ERR_IPVS_CONFIGURATION', field: `${field}.command[0]`, message: expect.stringMatching(words) as string })
+      }
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  test('a program of a user or a group that is not there refuses the configuration', () => {
+    const of = (account: object): DirectorConfiguration => service([real(0, { onUp: { ...echo('up'), ...account } })])
+    expect(() => direct({ configuration: of({ user: 'nobody-of-that-name' }) })).toThrow(`services[0].destinations[0].onUp.user is refused: there is no user 'nobody-of-that-name' in /etc/passwd`)
+    expect(() => direct({ configuration: of({ group: 'none-of-that-name' }) })).toThrow(`services[0].destinations[0].onUp.group is refused: there is no group 'none-of-that-name' in /etc/group`)
   })
 
   test('that are due are waited for at the end', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { DirectedDestination, DirectedService, Parsed, ParseOptions, Program } from 'ipvs/keepalived'
 import { destination, read, said, service, withVirtual } from './support/read.js'
 
 const checks = (lines: string): unknown => destination(withVirtual('', lines)).checks
@@ -8,7 +9,7 @@ describe('each kind of check', () => {
     ['TCP_CHECK { }', { type: 'tcp', interval: 60, timeout: 5, failures: 2, successes: 1, retryInterval: 1 }],
     ['HTTP_GET { url { path / } }', { type: 'http', failures: 2, successes: 2, retryInterval: 3, urls: [{ path: '/' }] }],
     ['HTTP_GET { fast_recovery\n http_protocol 1.0C\n url { path /a\n status_code 200 301-303\n digest 9C9a9a5a8f2d0c6d0c7e1a3b5d7f9e0a } }', { successes: 1, version: '1.0', close: true, urls: [{ path: '/a', status: [200, [301, 303]], digest: '9c9a9a5a8f2d0c6d0c7e1a3b5d7f9e0a' }] }],
-    ['SSL_GET { url { path /\n tls_compliant } }', { type: 'http', tls: { verify: false, requireClose: true } }],
+    ['SSL_GET { url { path / } }', { type: 'http', tls: { verify: false } }],
     ['SSL_GET { enable_sni\n virtualhost a.b\n url { path / } }', { tls: { serverName: 'a.b', verify: false }, urls: [{ path: '/', host: 'a.b' }] }],
     ['SMTP_CHECK { helo_name a.b }', { type: 'smtp', hello: 'a.b' }],
     ['DNS_CHECK { type mx\n name a.b }', { type: 'dns', recordType: 'MX', name: 'a.b', failures: 4, retryInterval: 60 }],
@@ -18,6 +19,12 @@ describe('each kind of check', () => {
     ['TCP_CHECK { connect_ip 192.0.2.9\n connect_port 81\n bindto 192.0.2.8\n bind_port 9\n fwmark 7\n alpha\n log_all_failures }', { address: '192.0.2.9', port: 81, bindAddress: '192.0.2.8', bindPort: 9, mark: 7, startDown: true, logEachFailure: true }],
   ])('%s', (lines, expected) => {
     expect(checks(lines)).toMatchObject([expected])
+  })
+
+  test.each([['of the checker', 'tls_compliant\n url { path / }'], ['of a url', 'url { path /\n tls_compliant }']])('tls_compliant %s is told, because nobody could do it', (_, lines) => {
+    const text = withVirtual('', `SSL_GET { ${lines} }`)
+    expect(said(text)).toEqual([expect.stringMatching(/^warning .*That a server ends TLS without its closing message is not noticed here/)])
+    expect(said(text.replace('tls_compliant', 'tls_compliant no'))).toEqual([])
   })
 
   test('several urls that want several names in TLS are several checks', () => {
@@ -36,6 +43,37 @@ describe('each kind of check', () => {
   test('certificates and users are those of the whole file', () => {
     const text = `SSL { certificate /c\n key /k\n ca /a\n password p }\nglobal_defs { script_user u g }\n${withVirtual('', 'SSL_GET { url { path / } }\nMISC_CHECK { misc_path /bin/x }\nnotify_up /bin/y')}`
     expect(destination(text)).toMatchObject({ checks: [{ tls: { certificate: '/c', key: '/k', authorities: '/a', passphrase: 'p' } }, { user: 'u', group: 'g' }], onUp: { command: ['/bin/y'], user: 'u', group: 'g' } })
+  })
+})
+
+describe('who runs a program', () => {
+  const text = (globals: string, line = '/bin/x') => `global_defs { ${globals} }\n${withVirtual(`quorum_up ${line}\nquorum_down ${line}`, `notify_up ${line}\nnotify_down ${line}\nMISC_CHECK { misc_path ${line} }`)}`
+  const accounts = (parsed: Parsed): unknown[] => {
+    const [{ onQuorumReached, onQuorumLost, destinations: [{ onUp, onDown, checks }] }] = parsed.configuration!.services as [Required<DirectedService> & { destinations: [DirectedDestination] }]
+    return [onQuorumReached, onQuorumLost, onUp, onDown, checks![0] as Program].map((program) => [program!.user, program!.group])
+  }
+  const all = (user?: string, group?: string): unknown[] => Array<unknown>(5).fill([user, group])
+
+  test.each<[string, string, ParseOptions, unknown[], number]>([
+    ['the line itself', text('script_user u g', '"/bin/x" w h'), { scriptUser: 'k' }, all('w', 'h'), 0],
+    ['the line itself, with the group of its user', text('script_user u g', '/bin/x w'), {}, all('w'), 0],
+    ['script_user', text('script_user u g'), { scriptUser: 'k' }, all('u', 'g'), 0],
+    ['the user that keepalived takes', text(''), { scriptUser: 'k' }, all('k'), 0],
+    ['the director, which is told', text(''), {}, all(), 5],
+  ])('%s', (_, file, options, expected, warnings) => {
+    const parsed = read(file, options)
+    expect(accounts(parsed)).toEqual(expected)
+    const told = parsed.diagnostics.map(({ severity, message }) => `${severity}: ${message}`)
+    expect(told).toEqual(Array<string>(warnings).fill('warning: /bin/x runs as the director does, which is root as a rule: neither the line nor script_user names a user, and there is no keepalived_script'))
+  })
+
+  test('the user of a MISC_CHECK comes before script_user', () => {
+    expect(destination(`global_defs { script_user u g }\n${withVirtual('', 'MISC_CHECK { misc_path /bin/x\n user m }')}`).checks).toMatchObject([{ user: 'm' }])
+  })
+
+  test('each program is told with its place, once', () => {
+    const { programs } = read(`virtual_server_group g { 192.0.2.1-3 80 }\n${withVirtual('', 'notify_up "/bin/x a" u\nMISC_CHECK { misc_path /bin/y }').replace('192.0.2.1 80', 'group g')}`, { scriptUser: 'k' })
+    expect(programs.map(({ command, user, line, file }) => [command.join(' '), user, line, file])).toEqual([['/bin/y', 'k', 9, 'k'], ['/bin/x a', 'u', 8, 'k']])
   })
 })
 

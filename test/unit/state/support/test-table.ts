@@ -5,8 +5,12 @@ import { TestKernel, type Asked, type Counts } from '../../../support/test-kerne
 
 /** Commands of the operations that plans have. */
 const COMMANDS: Partial<Record<Operation['type'], Asked['command']>> = {
-  addService: 'newService', updateService: 'setService', addDestination: 'newDest', removeDestination: 'delDest', startDaemon: 'newDaemon',
+  addService: 'newService', updateService: 'setService', removeService: 'delService',
+  addDestination: 'newDest', updateDestination: 'setDest', removeDestination: 'delDest',
+  setTimeouts: 'setConfig', startDaemon: 'newDaemon', stopDaemon: 'delDaemon',
 }
+
+const TYPES = new Map(Object.entries(COMMANDS).map(([type, command]) => [command, type]))
 
 /** A test kernel, a handle on its table, and another program's. */
 export class TestTable {
@@ -17,6 +21,7 @@ export class TestTable {
   static async of(desired: Desired): Promise<TestTable> {
     const table = new TestTable()
     await table.ipvs.apply(desired)
+    table.changes()
     return table
   }
 
@@ -29,6 +34,16 @@ export class TestTable {
   refuse(type: Operation['type']): this {
     this.kernel.refuse = ({ command }) => command === COMMANDS[type] ? -constants.errno.EINVAL : undefined
     return this
+  }
+
+  #told = 0
+
+  /** What was asked for since the last call, without what only reads. */
+  changes(): string[] {
+    const { asked } = this.kernel
+    const from = this.#told
+    this.#told = asked.length
+    return asked.slice(from).flatMap((command) => TYPES.get(command) ?? [])
   }
 
   /** How many destinations with a weight each service has. */

@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+
+/**
+ * Takes a name that one process of a network namespace can have at a time, until the server is closed or the process ends: that of an
+ * abstract Unix socket, which belongs to the calling thread's network namespace and which nothing leaves behind. Nobody is answered.
+ *
+ * @throws Error with the code 'EADDRINUSE' where the name is taken; its message says by which process, where that can be seen
+ */
+export function takeName(name: string): Promise<Server> {
+  const server = createServer((socket) => socket.destroy())
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(error.code === 'EADDRINUSE' ? taken(name, error) : error))
+    // A worker of a cluster would share the socket with the others otherwise.
+    server.listen({ path: `\0${name}`, exclusive: true }, () => resolve(server))
+  })
+}
+
+function taken(name: string, { code, errno }: NodeJS.ErrnoException): Error {
+  const holder = holderOf(name)
+  const words = holder === undefined ? 'a process that cannot be seen from here' : `process ${holder.pid}${holder.program === '' ? '' : ` (${holder.program})`}`
+  return Object.assign(new Error(`${words} has the name @${name} in this network namespace`), { code, errno })
+}
+
+/** The process that has an abstract Unix socket of the calling thread's network namespace open. Everything is read by the calling thread itself. */
+function holderOf(name: string): { pid: number, program: string } | undefined {
+  const inode = inodeOf(name)
+  if (inode === undefined) return undefined
+  const pid = readdirSync('/proc').find((entry) => /^\d+$/.test(entry) && hasOpen(entry, `socket:[${inode}]`))
+  return pid === undefined ? undefined : { pid: Number(pid), program: programOf(pid) }
+}
+
+function inodeOf(name: string): string | undefined {
+  const lines = readFileSync('/proc/thread-self/net/unix', 'latin1').split('\n')
+  // The kernel shows each NUL of the name as '@'. Node pads the name with them.
+  const found = lines.map((line) => line.trim().split(/\s+/)).find(([, , , , , , , path]) => path?.replace(/@+$/, '') === `@${name}`)
+  return found?.[6]
+}
+
+function hasOpen(pid: string, target: string): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((descriptor) => linkOf(`/proc/${pid}/fd/${descriptor}`) === target)
+  } catch {
+    // It has ended, or it is not ours to look at.
+    return false
+  }
+}
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** The command line of a process, cut where it is long. */
+function programOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '').replaceAll('\0', ' ').slice(0, 100)
+  } catch {
+    return ''
+  }
+}

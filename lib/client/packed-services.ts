@@ -1,0 +1,93 @@
+import { constants } from 'node:os'
+import type { IpvsError } from '../model/errors.js'
+import type { ServiceKey } from '../model/types.js'
+import { commands } from '../wire/layout.js'
+import type { Requests } from '../wire/pack/requests.js'
+import { SERVICE_KEY_SIZE, writeServiceKey } from '../wire/pack/service.js'
+import { DONE, type Reply, type View } from '../wire/unpack/reply.js'
+import { LISTED_SERVICE_SIZE } from '../wire/unpack/service.js'
+import { reading } from './ask.js'
+import { failureOf } from './failure.js'
+import { readList } from './lists.js'
+import { reads } from './operations.js'
+import { PackedTable } from './packed-table.js'
+import { PIECE_DUMPS } from './piece.js'
+import type { Queue } from './queue.js'
+
+const { ESRCH } = constants.errno
+
+/** Services that are asked for together. Their destinations are asked for with them: a service that is not there has none. */
+const LOT = PIECE_DUMPS / 2
+
+/** A service that is not there is no failure. */
+function failure(reply: Reply, requests: Requests): IpvsError | undefined {
+  for (let i = 0; i < requests.count; i++) {
+    const outcome = reply.outcome(i)
+    if (outcome !== DONE && outcome !== -ESRCH) return failureOf(reply, requests, i, 'snapshot', () => ({ type: 'snapshot' }))
+  }
+  return undefined
+}
+
+function packDump(requests: Requests, service: ServiceKey): void {
+  writeServiceKey(requests, requests.reserve(SERVICE_KEY_SIZE), service)
+  requests.commit(commands.getDest, SERVICE_KEY_SIZE, true)
+}
+
+/** Records of services, one after the other, as a listing has them. */
+class Services implements View {
+  readonly u8: Uint8Array
+  readonly u16: Uint16Array
+  readonly u32: Uint32Array
+  readonly i32: Int32Array
+  count = 0
+
+  constructor(most: number) {
+    const buffer = new ArrayBuffer(most * LISTED_SERVICE_SIZE)
+    this.u8 = new Uint8Array(buffer)
+    this.u16 = new Uint16Array(buffer)
+    this.u32 = new Uint32Array(buffer)
+    this.i32 = new Int32Array(buffer)
+  }
+
+  add(reply: Reply, at: number): void {
+    this.u8.set(reply.u8.subarray(at, at + LISTED_SERVICE_SIZE), this.count++ * LISTED_SERVICE_SIZE)
+  }
+}
+
+/**
+ * Reads some services alone, with the timeouts, and with the sync daemons if these are named too: what it costs depends on them only,
+ * however large the table is.
+ *
+ * @param keys canonical, each once
+ */
+export async function readPackedServices(queue: Queue, keys: readonly ServiceKey[], daemons: boolean): Promise<PackedTable> {
+  const { ask, leave } = reading(queue, failure)
+  try {
+    const services = new Services(keys.length)
+    const found: { reply: Reply, request: number }[] = []
+    const settings: Partial<Pick<PackedTable, 'timeouts' | 'daemons'>> = {}
+    for (let from = 0; from === 0 || from < keys.length; from += LOT) {
+      const some = keys.slice(from, from + LOT)
+      const reply = await ask((requests) => {
+        for (const key of some) reads.getService.pack(requests, key)
+        for (const key of some) packDump(requests, key)
+        if (from > 0) return
+        reads.timeouts.pack(requests)
+        if (daemons) reads.daemons.pack(requests)
+      })
+      some.forEach((_, i) => {
+        if (reply.outcome(i) !== DONE) return
+        services.add(reply, reply.recordsOf(i))
+        found.push({ reply, request: some.length + i })
+      })
+      if (from > 0) continue
+      settings.timeouts = reads.timeouts.read(reply, reply.recordsOf(2 * some.length))
+      settings.daemons = daemons ? readList(reads.daemons, reply, 2 * some.length + 1) : []
+    }
+    const table = Object.assign(new PackedTable(services, 0, services.count), settings)
+    found.forEach(({ reply, request }, service) => table.add(service, reply, request))
+    return table
+  } finally {
+    leave()
+  }
+}

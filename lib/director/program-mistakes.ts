@@ -1,0 +1,40 @@
+import { identityOf } from '../checks/users.js'
+import { programsOf } from '../configuration/index.js'
+import type { DirectorConfiguration } from '../configuration/types.js'
+import { conflict, type ArgumentError } from '../model/errors.js'
+import { programFault } from './trust.js'
+
+/** Finds something out once for each question. */
+function once<Answer>(find: (question: string) => Answer): (question: string) => Answer {
+  const known = new Map<string, Answer>()
+  return (question) => {
+    if (!known.has(question)) known.set(question, find(question))
+    return known.get(question)!
+  }
+}
+
+function accountFault(user: string | undefined, group: string | undefined): string | undefined {
+  try {
+    identityOf(user, group)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+/** The mistakes of the programs that a configuration names: those that are not there, those that others than root could change, and accounts that are not there. */
+export function programMistakes(configuration: DirectorConfiguration): ArgumentError[] {
+  const faultOf = once(programFault)
+  const userFault = once((user) => accountFault(user, undefined))
+  const groupFault = once((group) => accountFault(undefined, group))
+  const mistakes: ArgumentError[] = []
+  const refuse = (field: string, fault: string | undefined): void => {
+    if (fault !== undefined) mistakes.push(conflict(field, `is refused: ${fault}`))
+  }
+  for (const { field, command: [path], user, group } of programsOf(configuration)) {
+    refuse(`${field}.command[0]`, faultOf(path))
+    if (user !== undefined) refuse(`${field}.user`, userFault(user))
+    if (group !== undefined) refuse(`${field}.group`, groupFault(group))
+  }
+  return mistakes
+}

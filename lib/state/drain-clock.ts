@@ -1,0 +1,56 @@
+import { destinationId, serviceId } from '../model/keys.js'
+import type { DestinationKey, ServiceKey } from '../model/types.js'
+import type { DrainingDestination } from './types.js'
+
+interface DrainingService {
+  readonly key: ServiceKey
+  /** By destination, as of `performance.now()`. */
+  readonly since: Map<string, number>
+}
+
+/** When each destination was first seen to drain. */
+export class DrainClock {
+  #services = new Map<string, DrainingService>()
+
+  /** Services that have any. */
+  keys(): Map<string, ServiceKey> {
+    return new Map([...this.#services].map(([id, { key }]) => [id, key]))
+  }
+
+  get isEmpty(): boolean {
+    return this.#services.size === 0
+  }
+
+  /** Milliseconds for which a destination has been draining, as far as known. */
+  age(service: ServiceKey, destination: DestinationKey): number {
+    const since = this.#services.get(serviceId(service))?.since.get(destinationId(destination))
+    return since === undefined ? 0 : performance.now() - since
+  }
+
+  /**
+   * Takes note of what drains.
+   *
+   * @param only the services that were looked at; without them, all
+   * @param begins whether what was not draining before has begun to
+   */
+  note(draining: readonly DrainingDestination[], only: ReadonlyMap<string, ServiceKey> | undefined, begins: boolean): void {
+    const before = this.#services
+    if (only === undefined) this.#services = new Map()
+    const former = only === undefined ? before : new Map<string, DrainingService>()
+    if (only !== undefined) for (const id of only.keys()) {
+      const service = before.get(id)
+      if (service === undefined) continue
+      former.set(id, service)
+      before.delete(id)
+    }
+    for (const { service: key, destination } of draining) {
+      const id = serviceId(key)
+      const destinationKey = destinationId(destination)
+      const since = former.get(id)?.since.get(destinationKey) ?? (begins ? performance.now() : undefined)
+      if (since === undefined) continue
+      let service = this.#services.get(id)
+      if (service === undefined) this.#services.set(id, service = { key, since: new Map() })
+      service.since.set(destinationKey, since)
+    }
+  }
+}
