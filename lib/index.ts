@@ -1,3 +1,6 @@
+// Without @types/node, TypeScript says that it cannot find the type definition file for 'node': npm install --save-dev @types/node
+/// <reference types="node" preserve="true" />
+
 /**
  * IPVS, the Linux kernel's load balancer, for Node programs.
  *

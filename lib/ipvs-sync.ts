@@ -127,7 +127,9 @@ export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
   services(): ListedService[] { return this.#list(reads.services) }
   addDestination(service: ServiceKey, destination: DestinationInput): void { this.#change(changes.addDestination, service, destination) }
   updateDestination(service: ServiceKey, destination: Destination): void { this.#change(changes.updateDestination, service, destination) }
-  removeDestination(service: ServiceKey, destination: DestinationKey): void { this.#change(changes.removeDestination, service, destination) }
+  removeDestination(service: ServiceKey, destination: DestinationKey): void {
+    this.#change(changes.removeDestination, service, destination)
+  }
   destinations(service: ServiceKey): ListedDestination[] { return this.#list(reads.destinations, service) }
   zero(service?: ServiceKey): void { this.#change(changes.zero, service) }
   flush(): void { this.#change(changes.flush) }

@@ -78,9 +78,18 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   removeService(service: ServiceKey): Promise<void> { return this.#queue.change(changes.removeService, service, undefined) }
   getService(service: ServiceKey): Promise<ListedService | undefined> { return this.#queue.read(reads.getService, service) }
   services(): Promise<ListedService[]> { return this.#queue.list(reads.services) }
-  addDestination(service: ServiceKey, destination: DestinationInput): Promise<void> { return this.#queue.change(changes.addDestination, service, destination) }
-  updateDestination(service: ServiceKey, destination: Destination): Promise<void> { return this.#queue.change(changes.updateDestination, service, destination) }
-  removeDestination(service: ServiceKey, destination: DestinationKey): Promise<void> { return this.#queue.change(changes.removeDestination, service, destination) }
+  addDestination(service: ServiceKey, destination: DestinationInput): Promise<void> {
+    return this.#queue.change(changes.addDestination, service, destination)
+  }
+
+  updateDestination(service: ServiceKey, destination: Destination): Promise<void> {
+    return this.#queue.change(changes.updateDestination, service, destination)
+  }
+
+  removeDestination(service: ServiceKey, destination: DestinationKey): Promise<void> {
+    return this.#queue.change(changes.removeDestination, service, destination)
+  }
+
   destinations(service: ServiceKey): Promise<ListedDestination[]> { return this.#queue.list(reads.destinations, service) }
   zero(service?: ServiceKey): Promise<void> { return this.#queue.change(changes.zero, service, undefined) }
   flush(): Promise<void> { return this.#queue.change(changes.flush, undefined, undefined) }
@@ -111,7 +120,7 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    * called later on this handle wait until the batch has been sent. The pieces of an async iterable take their turn as they come instead:
    * what it yields is sent within a turn of the event loop, so what it calls on the same handle before that turn is sent first.
    *
-   * @returns how many were carried out, and what was not. Rejects with a `BatchError` if an operation was not carried out, unless `refusals` is
+   * @returns how many operations were carried out, and which were not. Rejects with a `BatchError` if one was not, unless `refusals` is
    * 'return', and with an `AbortError` if the signal was aborted before everything was sent
    */
   batch(operations: AsyncBatchInput, options?: BatchOptions): Promise<BatchResult> { return batch(this.#queue, operations, options) }
@@ -132,8 +141,8 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    */
   apply(desired: Desired, options?: ApplyOptions): Promise<ApplyResult>
   /**
-   * Carries out a plan that `plan` made and somebody has looked at, and nothing else. Rejects with `ERR_IPVS_TABLE_CHANGED` if a service that
-   * it is about is not as it was then (its `changed` says which), before anything is sent. What drains is left at weight 0.
+   * Carries out a plan that `plan` made and somebody has reviewed, and nothing else. If one of its services has changed since, it rejects
+   * with `ERR_IPVS_TABLE_CHANGED` before anything is sent, and the error says which in `changed`. What drains is left at weight 0.
    */
   apply(plan: Plan, options?: CarryOutOptions): Promise<ApplyResult>
   apply(desired: Desired | Plan, options?: ApplyOptions): Promise<ApplyResult> { return apply(this.#state, desired, options) }
@@ -142,7 +151,9 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    * Keeps the table at a desired state until it is closed. The state is given here, changed by `set()`, or followed from an async iterable
    * of states. Close the reconciler before this handle.
    */
-  reconcile(desired?: Desired | AsyncIterable<Desired>, options?: ReconcileOptions): Reconciler { return reconcile(this.#state, desired, options) }
+  reconcile(desired?: Desired | AsyncIterable<Desired>, options?: ReconcileOptions): Reconciler {
+    return reconcile(this.#state, desired, options)
+  }
 
   /**
    * What changes in the table, and the traffic of its services and destinations, from one look to the next. Ends when its signal is

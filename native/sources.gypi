@@ -4,13 +4,13 @@
       "netlink/exchange.cc",
       "netlink/family.cc",
       "netlink/network_namespace.cc",
-      "netlink/ring.cc",
       "netlink/socket.cc",
       "netlink/transaction.cc"
     ],
     "ipvs_sources": [
       "ipvs/client.cc",
       "ipvs/decode.cc",
+      "ipvs/group.cc",
       "ipvs/reply.cc",
       "ipvs/request.cc"
     ],

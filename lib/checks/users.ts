@@ -14,7 +14,7 @@ export interface Identity {
 /**
  * The numbers of a user and a group, by their names or by numbers. A user's group is its own, unless another is named.
  *
- * @throws Error where there is no such user or group
+ * @throws Error where there is no such user or group, or where a user by number has no group
  */
 export function identityOf(user: string | undefined, group: string | undefined, { passwd = '/etc/passwd', groups = '/etc/group' } = {}): Identity {
   const identity: Identity = {}
@@ -22,6 +22,8 @@ export function identityOf(user: string | undefined, group: string | undefined, 
     const entry = linesOf(passwd).find(([name, , uid]) => name === user || (NUMBER.test(user) && uid === user))
     if (entry === undefined && !NUMBER.test(user)) throw new Error(`there is no user '${user}' in ${passwd}`)
     identity.uid = Number(entry?.[2] ?? user)
+    // Without a group the program would keep that of this process, which is root's as a rule.
+    if (entry === undefined && group === undefined) throw new Error(`user ${user} is not in ${passwd}, and so has no group: name one too`)
     identity.gid = entry === undefined ? undefined : Number(entry[3])
   }
   if (group !== undefined) {

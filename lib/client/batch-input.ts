@@ -22,7 +22,9 @@ export function readOptions(options: BatchOptions | undefined): { lenient: boole
   const given = object(options, 'options')
   refuseUnknown(given, 'options', OPTIONS)
   const { refusals, signal } = options
-  if (refusals !== undefined && refusals !== 'throw' && refusals !== 'return') throw invalidValue('options.refusals', '\'throw\' or \'return\'', refusals)
+  if (refusals !== undefined && refusals !== 'throw' && refusals !== 'return') {
+    throw invalidValue('options.refusals', '\'throw\' or \'return\'', refusals)
+  }
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidType('options.signal', 'an AbortSignal', signal)
   if (signal?.aborted === true) throw new Results(undefined).aborted(signal.reason)
   return { lenient: refusals === 'return', signal }
@@ -30,7 +32,7 @@ export function readOptions(options: BatchOptions | undefined): { lenient: boole
 
 export type Shape = 'callback' | 'array' | 'iterable' | 'async iterable'
 
-/** What the operations of a batch come as. */
+/** The form in which the operations of a batch are given. */
 export function shapeOf(input: unknown, asynchronous: boolean): Shape {
   if (typeof input === 'function') return 'callback'
   if (Array.isArray(input)) return 'array'
@@ -38,10 +40,11 @@ export function shapeOf(input: unknown, asynchronous: boolean): Shape {
     if (asynchronous && Symbol.asyncIterator in input) return 'async iterable'
     if (Symbol.iterator in input) return 'iterable'
   }
-  throw invalidType('operations', `a function, an array${asynchronous ? ', an iterable or an async iterable' : ' or an iterable'} of operations`, input)
+  const iterables = asynchronous ? ', an iterable or an async iterable' : ' or an iterable'
+  throw invalidType('operations', `a function, an array${iterables} of operations`, input)
 }
 
-/** The builder: operations are packed as they are called, so what is wrong with one is thrown where it is called. */
+/** The builder. Operations are packed as they are called, so each call throws what is wrong with its own. */
 export class Builder implements BatchBuilder {
   readonly #packer: Packer
   #open = true

@@ -4,9 +4,9 @@ import type { Operation } from '../model/types.js'
 
 let batches = 0
 
-/** What becomes of a batch's operations: numbers, and something to keep for those only that were not carried out. */
+/** The outcome of a batch: numbers, and an object for each operation that was not carried out. */
 export class Results {
-  /** Tells the batch from the others of this process. */
+  /** Number of the batch in this process. */
   readonly number = ++batches
   /** Operations that were packed. */
   count = 0
@@ -29,7 +29,7 @@ export class Results {
   }
 }
 
-/** The result, or an error that has it. `lenient`: what was not carried out is no error. */
+/** Returns the result, or throws an error that has it if an operation was not carried out. `lenient`: never throws. */
 export function conclude(results: Results, lenient: boolean): BatchResult {
   const result = results.result()
   if (result.done < result.total && !lenient) throw new BatchError(result)

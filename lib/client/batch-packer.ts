@@ -2,21 +2,20 @@ import { availableParallelism } from 'node:os'
 import { telling } from '../model/batch.js'
 import { isArgumentError, withoutStack } from '../model/errors.js'
 import type { Operation } from '../model/types.js'
-import { compact, returnBuffer, takeBuffer } from '../wire/buffers.js'
-import type { Requests } from '../wire/pack/requests.js'
+import { compact, returnBuffer, takeBuffer, type Requests } from '../wire/pack/requests.js'
 import { DONE, NOT_SENT, UNKNOWN, type Reply } from '../wire/unpack/reply.js'
 import type { Results } from './batch-outcome.js'
 import { failureOf } from './failure.js'
 import { packOperation, readOperation } from './operations.js'
 import { PIECE_REQUESTS, type Piece } from './piece.js'
 
-/** Some operations of a batch, packed; notes what becomes of them. */
+/** Some packed operations of a batch. Notes the outcome of each. */
 export class BatchPiece implements Piece {
   readonly sealed = true
   readonly batch: number
-  /** When it is known what has become of it, whatever that is. */
+  /** Resolves when the outcome is known, whatever it is. */
   readonly answered: Promise<void>
-  /** Is told why it could not be sent. */
+  /** Called with the reason if the piece could not be sent. */
   onFailure: ((error: unknown) => void) | undefined
   #resolve!: () => void
 
@@ -25,7 +24,7 @@ export class BatchPiece implements Piece {
     this.answered = new Promise((resolve) => { this.#resolve = resolve })
   }
 
-  /** Validates and packs. The index is named where an operation is not valid. */
+  /** Validates and packs an operation. An error names the operation's index. */
   add(operation: Operation): void {
     try {
       packOperation(this.requests, operation)
@@ -60,7 +59,7 @@ export class BatchPiece implements Piece {
     else results[outcome === UNKNOWN ? 'unknown' : 'refused'].push({ index, operation, error })
   }
 
-  /** The piece is not going to be sent. */
+  /** Notes that the piece will not be sent. */
   abandon(): void {
     this.results.notSent += this.requests.count
     this.#resolve()
@@ -72,7 +71,7 @@ export class BatchPiece implements Piece {
   }
 }
 
-/** Tells which operation of a batch the error is about. */
+/** Adds to an error which operation of the batch it is about. */
 function located(error: unknown, index: number): unknown {
   if (isArgumentError(error) && Object.isExtensible(error)) {
     error.message = `operation ${index} of the batch: ${error.message}`
@@ -82,12 +81,12 @@ function located(error: unknown, index: number): unknown {
 }
 
 /**
- * Operations in the first piece of what is sent as it comes; each piece has twice as many as the one before, up to {@link PIECE_REQUESTS}. The first
- * ones are small so that the kernel begins soon, which helps where it has a processor of its own.
+ * Operations in the first piece of an iterable. Each piece has twice as many as the one before, up to {@link PIECE_REQUESTS}. The first
+ * pieces are small so that the kernel begins soon, which helps if it has a processor of its own.
  */
 export const FIRST_PIECE = availableParallelism() > 1 ? 256 : PIECE_REQUESTS / 2
 
-/** Packs operations, as many pieces as it takes. */
+/** Packs operations into as many pieces as they need. */
 export class Packer {
   readonly pieces: BatchPiece[] = []
   #last: BatchPiece | undefined
@@ -109,7 +108,7 @@ export class Packer {
     return piece
   }
 
-  /** Takes the first piece, full or not; it is not among the {@link pieces} any more. */
+  /** Removes the first piece from {@link pieces}, full or not. */
   takeFirst(): BatchPiece | undefined {
     const piece = this.pieces.shift()
     if (piece === this.#last) this.#last = undefined
@@ -121,13 +120,13 @@ export class Packer {
     return this.pieces.splice(0)
   }
 
-  /** No more is added: what has begun may have to wait in its place. */
+  /** Shrinks the last piece, which may have to wait: no more is added to it. */
   compact(): void {
     const last = this.pieces.at(-1)
     if (last !== undefined) last.requests = compact(last.requests)
   }
 
-  /** What is here is not going to be sent. */
+  /** Notes that nothing of what is here will be sent. */
   abandon(): void {
     for (const piece of this.takeAll()) {
       piece.abandon()
@@ -135,18 +134,20 @@ export class Packer {
     }
   }
 
-  /** Bad input was found before anything was sent: there was no batch. */
+  /** Drops everything, as if there had been no batch: bad input was found before anything was sent. */
   forget(): void {
     for (const { requests } of this.takeAll()) returnBuffer(requests)
     this.results.count = 0
   }
 }
 
-/** What ended a batch early, telling what has become of its operations. Bad input in an array or a function has kept all from being sent. */
+/** The error that ended a batch early, with the outcome of its operations. Nothing of an array or a function with bad input is sent. */
 export function interrupted(error: unknown, packer: Packer): unknown {
   packer.abandon()
   const { results } = packer
   if (results.count === 0) return error
-  if (isArgumentError(error) && Object.isExtensible(error)) error.message += `. The first ${results.count - results.notSent} operations had been sent by then`
+  if (isArgumentError(error) && Object.isExtensible(error)) {
+    error.message += `. The first ${results.count - results.notSent} operations had been sent by then`
+  }
   return telling(error, 'The batch ended early', results.result())
 }

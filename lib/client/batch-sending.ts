@@ -1,6 +1,6 @@
 import type { AbortError } from '../model/batch.js'
 import type { Operation } from '../model/types.js'
-import { returnBuffer } from '../wire/buffers.js'
+import { returnBuffer } from '../wire/pack/requests.js'
 import type { BatchPiece, Packer } from './batch-packer.js'
 import type { Results } from './batch-outcome.js'
 import { pause, worked } from './pause.js'
@@ -8,7 +8,7 @@ import { UNDER_WAY } from './piece.js'
 import type { Lane, Queue } from './queue.js'
 import { onAbort, UntilAborted } from './until-aborted.js'
 
-/** Pieces of a batch that are on their way; its callers wait here for the kernel to catch up. */
+/** The pieces of a batch that are on their way. Whoever sends more waits here for the kernel to catch up. */
 export class Sending {
   readonly #results: Results
   readonly #signal: AbortSignal | undefined
@@ -16,15 +16,15 @@ export class Sending {
   #withdrawn = false
   /** Why a transaction could not be started. */
   #failure: { error: unknown } | undefined
-  /** What the signal ended the batch with. */
+  /** The error with which the signal ended the batch. */
   aborted: AbortError | undefined
-  /** The signal means nothing any more. */
+  /** Stops listening to the signal. */
   readonly close: () => void
 
   constructor(results: Results, signal: AbortSignal | undefined) {
     this.#results = results
     this.#signal = signal
-    // A piece can wait for long behind other batches.
+    // A piece can wait for a long time behind other batches.
     this.close = onAbort(signal, () => this.#withdraw())
   }
 
@@ -62,7 +62,7 @@ export class Sending {
     return this.#signal?.aborted === true || this.#failure !== undefined
   }
 
-  /** Throws why no more is to be sent, once it is known what became of all that was; `rest` is what was packed and not handed over. */
+  /** Waits until the outcome of everything sent is known, then throws why no more is sent. `rest`: packed, but not handed over. */
   async stop(rest: readonly BatchPiece[] = []): Promise<never> {
     this.#abandon(rest)
     await this.until(0)
@@ -77,10 +77,10 @@ export class Sending {
   }
 }
 
-/** How many pieces of one batch can be handed over and unanswered: those that are sent and one that is ready. */
+/** The most pieces of one batch that are handed over and unanswered: those that are being sent, and one that is ready. */
 const AHEAD = UNDER_WAY + 1
 
-/** Everything is packed, so everything is valid; send it. */
+/** Sends what is packed, which is all valid. */
 export async function sendAll(sending: Sending, lane: Lane, packer: Packer): Promise<void> {
   for (let piece = packer.takeFirst(); piece !== undefined; piece = packer.takeFirst()) {
     sending.send(lane, piece)
@@ -89,10 +89,10 @@ export async function sendAll(sending: Sending, lane: Lane, packer: Packer): Pro
   }
 }
 
-/** Packs a piece while the last ones are being sent. */
+/** Packs each piece while the ones before it are being sent. */
 export async function sendIterable(sending: Sending, lane: Lane, packer: Packer, operations: Iterable<Operation>): Promise<void> {
   for (const operation of operations) {
-    // Before the first one there is no buffer yet that waits along.
+    // Pausing before the first operation is packed keeps no buffer waiting.
     if (worked()) await pause()
     if (packer.add(operation) === undefined) continue
     if (sending.over) await sending.stop(packer.takeAll())
@@ -105,8 +105,10 @@ export async function sendIterable(sending: Sending, lane: Lane, packer: Packer,
   if (rest !== undefined) sending.send(lane, rest)
 }
 
-/** Takes a place in the order for each piece, so that whatever the iterable waits for can use the same handle. */
-export async function sendAsyncIterable(sending: Sending, queue: Queue, packer: Packer, operations: AsyncIterable<Operation>, signal: AbortSignal | undefined): Promise<void> {
+/** Opens a lane for each piece, so that whatever the iterable waits for can use the same handle. */
+export async function sendAsyncIterable(
+  sending: Sending, queue: Queue, packer: Packer, operations: AsyncIterable<Operation>, signal: AbortSignal | undefined,
+): Promise<void> {
   const flush = (): void => {
     const piece = packer.takeFirst()
     if (piece === undefined) return
@@ -122,7 +124,7 @@ export async function sendAsyncIterable(sending: Sending, queue: Queue, packer: 
     for (;;) {
       if (sending.over) await sending.stop(packer.takeAll())
       const next = iterator.next()
-      // What has come is sent when the iterable takes longer than a turn of the event loop for more.
+      // If the iterable takes longer than a turn of the event loop, what it has yielded is sent.
       if (waiting === undefined && packer.pieces.length > 0) {
         waiting = setImmediate(() => {
           waiting = undefined
@@ -133,7 +135,7 @@ export async function sendAsyncIterable(sending: Sending, queue: Queue, packer: 
       try {
         result = await patience.wait(next)
       } catch (error) {
-        // As with `for await`: what has failed is not told that it is over.
+        // As with `for await`, an iterator that has failed is not closed.
         finished = true
         throw error
       }
@@ -155,7 +157,7 @@ export async function sendAsyncIterable(sending: Sending, queue: Queue, packer: 
   } finally {
     clearImmediate(waiting)
     patience.close()
-    // Not waited for: an iterable that hangs would keep the batch from ending.
+    // Not awaited: an iterable that hangs would keep the batch from ending.
     const leave = async (): Promise<unknown> => iterator.return?.()
     if (!finished) leave().catch(() => {})
   }

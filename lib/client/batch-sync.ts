@@ -1,8 +1,7 @@
 import { AbortError, type BatchOptions, type BatchResult } from '../model/batch.js'
 import { invalidType } from '../model/errors.js'
 import type { Operation } from '../model/types.js'
-import { returnBuffer } from '../wire/buffers.js'
-import type { Requests } from '../wire/pack/requests.js'
+import { returnBuffer, type Requests } from '../wire/pack/requests.js'
 import type { Reply } from '../wire/unpack/reply.js'
 import { Builder, readOptions, shapeOf, type BatchInput } from './batch-input.js'
 import { interrupted, Packer, type BatchPiece } from './batch-packer.js'
@@ -10,7 +9,7 @@ import { conclude, Results } from './batch-outcome.js'
 import type { BatchBuilder } from './methods.js'
 import { PIECE_REQUESTS } from './piece.js'
 
-/** Packs what a function calls, or an array, before any of it is sent. */
+/** Packs the whole of an array, or of what a function calls, before any of it is sent. */
 function packSync(packer: Packer, input: ((batch: BatchBuilder) => unknown) | readonly Operation[]): void {
   try {
     if (typeof input !== 'function') {
@@ -21,7 +20,7 @@ function packSync(packer: Packer, input: ((batch: BatchBuilder) => unknown) | re
     try {
       const result = input(builder)
       if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
-        // What becomes of it is nobody's trouble: it is refused.
+        // The promise is refused; if it rejects, that must not end the process.
         Promise.resolve(result).catch(() => {})
         throw invalidType('operations', 'a function that does not return a promise (IpvsSync does not wait)', result)
       }
@@ -35,7 +34,9 @@ function packSync(packer: Packer, input: ((batch: BatchBuilder) => unknown) | re
 }
 
 /** `batch` of `IpvsSync`. */
-export function batchSync(execute: (requests: Requests, batch: number) => Reply | undefined, input: BatchInput, options: BatchOptions | undefined): BatchResult {
+export function batchSync(
+  execute: (requests: Requests, batch: number) => Reply | undefined, input: BatchInput, options: BatchOptions | undefined,
+): BatchResult {
   const { lenient, signal } = readOptions(options)
   const shape = shapeOf(input, false)
   const results = new Results(shape === 'array' ? input as Operation[] : undefined)

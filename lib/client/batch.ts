@@ -29,7 +29,7 @@ export function batch(queue: Queue, input: AsyncBatchInput, options: BatchOption
   return queue.during(async () => {
     const { lenient, signal } = readOptions(options)
     const shape = shapeOf(input, true)
-    // The caller may go on with the array before it is packed.
+    // The caller may change the array before it is packed.
     const array = shape === 'array' ? (input as Operation[]).slice() : undefined
     const results = new Results(array)
     const packer = new Packer(results, shape === 'iterable' || shape === 'async iterable' ? FIRST_PIECE : PIECE_REQUESTS)

@@ -3,14 +3,13 @@ import { failureOf } from './failure.js'
 import { readListInPieces, Rereading } from './lists.js'
 import { pack, type Definition } from './operations.js'
 import { PIECE_DUMPS, PIECE_REQUESTS, UNDER_WAY, type Piece } from './piece.js'
-import { takeBuffer } from '../wire/buffers.js'
-import type { Requests } from '../wire/pack/requests.js'
+import { takeBuffer, type Requests } from '../wire/pack/requests.js'
 import { DONE, type Reply } from '../wire/unpack/reply.js'
 
 /** Arrays in which calls are noted, used again: growing one to ten thousand calls takes three times its size. */
 const spareNotes: unknown[][] = []
 
-/** What is noted of a call: its definition, its two arguments, and the number of its last request. */
+/** Notes for each call: its definition, its two arguments, and the number of its last request. */
 const NOTES = 4
 
 /**
@@ -32,7 +31,7 @@ export class Calls implements Piece {
   readonly #notes = spareNotes.pop() ?? []
   #count = 0
   #dumps = 0
-  /** What operations are answered with instead of their records, by their number. */
+  /** Answers of operations that are not their records, by the operation's number. */
   readonly #instead = new Map<number, IpvsError | Promise<unknown>>()
   /** Operations whose answers were read. */
   #read = 0
@@ -55,7 +54,7 @@ export class Calls implements Piece {
     })
   }
 
-  /** Packs an operation; returns the promise of its answer. Throws what is wrong with it. */
+  /** Packs an operation and returns the promise of its answer. Throws if its arguments are not valid. */
   add(definition: Definition, first: unknown, second: unknown): Promise<unknown> {
     pack(this.requests, definition, first, second)
     const at = this.#count++ * NOTES
@@ -70,7 +69,7 @@ export class Calls implements Piece {
     return this.#answered.then(this.#next)
   }
 
-  /** Whether nothing may join it: it is as long as a piece gets, or its list may have to be read again before anything that is called later. */
+  /** Whether nothing may join it: it is as long as a piece gets, or its list may have to be read again before anything called later. */
   get full(): boolean {
     return this.alone || this.requests.count >= PIECE_REQUESTS || this.#dumps >= PIECE_DUMPS
   }

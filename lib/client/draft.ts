@@ -14,13 +14,13 @@ import { changes, packOperation } from './operations.js'
 const ANY_SERVICE: ServiceKey = { protocol: 'tcp', address: '0.0.0.0', port: 0 }
 
 /**
- * A service, and one of its destinations, as they are to be: packed by the writers that requests are packed by, which validate them and
- * fill in the defaults, so that they can be compared with what the kernel lists. Nothing here knows a default or a range of its own, and
- * nothing is sent.
+ * A desired service and one of its destinations, packed so that they can be compared with what the kernel lists. They are packed by the
+ * same writers as requests, which validate them and fill in the defaults. Nothing here knows a default or a range of its own, and nothing
+ * is sent.
  */
 export class Draft {
   readonly #requests = new Requests(SERVICE_SIZE + DESTINATION_REQUEST_SIZE + 64)
-  /** Each kind of record has a place of its own, so that bytes between the fields stay zero. */
+  /** Each kind of record has its own place, so that the bytes between the fields stay zero. */
   readonly serviceAt = this.#requests.reserve(SERVICE_SIZE + DESTINATION_REQUEST_SIZE)
   readonly #destinationRequest = this.serviceAt + SERVICE_SIZE
   readonly destinationAt = this.#destinationRequest + SERVICE_KEY_SIZE
@@ -39,32 +39,32 @@ export class Draft {
     writeDestination(this.#requests, this.#destinationRequest, service, destination, false)
   }
 
-  /** Packs what tells a destination from others of its service, and no more. */
+  /** Packs only the key of a destination. */
   packDestinationKey(destination: DestinationKey): void {
     writeDestinationKey(this.#requests, this.#destinationRequest, ANY_SERVICE, destination)
   }
 
-  /** Takes a listed service as it is, whether it could be packed or not. */
+  /** Copies a listed service, even one that could not be packed. */
   copyService({ u8 }: View, at: number): void {
     this.#requests.u8.set(u8.subarray(at, at + SERVICE_SIZE), this.serviceAt)
   }
 
-  /** The same of a listed destination. */
+  /** The same for a listed destination. */
   copyDestination({ u8 }: View, at: number): void {
     this.#requests.u8.set(u8.subarray(at, at + records.destination.requestSize), this.destinationAt)
   }
 
-  /** What tells the packed service from others, canonical. */
+  /** The canonical key of the packed service. */
   serviceKey(): ServiceKey {
     return readServiceKey(this.#requests, this.serviceAt)
   }
 
-  /** The complete configuration of the packed service, canonical. */
+  /** The complete, canonical configuration of the packed service. */
   service(): Service {
     return readService(this.#requests, this.serviceAt)
   }
 
-  /** The complete configuration of the packed destination, canonical. */
+  /** The complete, canonical configuration of the packed destination. */
   destination(): Destination {
     return readConfiguration(this.#requests, this.destinationAt, {} as Destination)
   }
@@ -72,7 +72,7 @@ export class Draft {
 
 const requests = new Requests(1024)
 
-/** The key of a service alone, canonical. Throws what `removeService` throws. */
+/** The canonical key of a service. Throws what `removeService` throws. */
 export function canonicalKey(service: unknown): ServiceKey {
   requests.clear()
   const at = requests.reserve(SERVICE_KEY_SIZE)
@@ -80,7 +80,7 @@ export function canonicalKey(service: unknown): ServiceKey {
   return readServiceKey(requests, at)
 }
 
-/** What is asked of a sync daemon, canonical; what is left to the kernel is not there. Throws what `startDaemon` throws. */
+/** The canonical form of a sync daemon's options, without those that are left to the kernel. Throws what `startDaemon` throws. */
 export function canonicalDaemon(daemon: unknown): DaemonInput {
   requests.clear()
   changes.startDaemon.pack(requests, daemon, undefined)
@@ -93,15 +93,15 @@ export function checkTimeouts(timeouts: Partial<Timeouts>): void {
   changes.setTimeouts.pack(requests, timeouts, undefined)
 }
 
-/** Throws what is wrong with an operation that cannot be sent. */
+/** Throws if an operation cannot be sent. */
 export function checkOperation(operation: Operation): void {
   requests.clear()
   packOperation(requests, operation)
 }
 
 /**
- * Why an operation cannot be sent, in words; `undefined` for one that can. Other programs' entries, which the kernel took, can be
- * configured as this library refuses to.
+ * Says why an operation cannot be sent; `undefined` if it can. The kernel can have entries of other programs whose configuration this
+ * library refuses.
  */
 export function objection(operation: Operation): string | undefined {
   try {

@@ -18,7 +18,8 @@ const lostBecause = (errno: number): string => errno === -ENOBUFS || errno === -
 function notSentBecause(errno: number): string {
   switch (errno) {
     case -ENOBUFS: return `because the receive buffer overflowed before its turn. ${ADVICE}`
-    case -EMSGSIZE: return 'because the socket\'s send buffer is too small for it, or for one before it. Open the handle with a larger sendBuffer, or raise net.core.wmem_max'
+    case -EMSGSIZE: return 'because the socket\'s send buffer is too small for it, or for one before it. '
+      + 'Open the handle with a larger sendBuffer, or raise net.core.wmem_max'
     default: return `because the socket does not take it, or one before it: ${systemWords(errno)}`
   }
 }
@@ -30,16 +31,20 @@ function notSentBecause(errno: number): string {
  * @param index number of the request in it
  * @param describe makes what was asked, for the error; called only if there is one
  */
-export function failureOf(reply: Reply, requests: Requests, index: number, type: Request['type'], describe: () => Request): IpvsError | undefined {
+export function failureOf(
+  reply: Reply, requests: Requests, index: number, type: Request['type'], describe: () => Request,
+): IpvsError | undefined {
   const outcome = reply.outcome(index)
   if (outcome === DONE) return undefined
   if (outcome === UNKNOWN) {
     const errno = reply.cause(index)
-    return new IpvsError(`${type}: the kernel's answer was lost ${lostBecause(errno)}`, { errno, operation: describe(), outcome: 'unknown' })
+    const words = `${type}: the kernel's answer was lost ${lostBecause(errno)}`
+    return new IpvsError(words, { errno, operation: describe(), outcome: 'unknown' })
   }
   if (outcome === NOT_SENT) {
     const errno = reply.cause(index)
     return new IpvsError(`${type}: not sent, ${notSentBecause(errno)}`, { errno, operation: describe(), outcome: 'not-sent' })
   }
-  return new IpvsError(refusalWords(type, outcome, requests, requests.recordsOf(index)), { errno: outcome, operation: describe(), text: reply.text(index) })
+  const words = refusalWords(type, outcome, requests, requests.recordsOf(index))
+  return new IpvsError(words, { errno: outcome, operation: describe(), text: reply.text(index) })
 }

@@ -86,7 +86,7 @@ export interface ReadMethods {
    * All services with their statistics; `[]` if there are none.
    *
    * The kernel can skip or repeat entries of a list that is edited while it is read, and from Linux 7.1 on also while it moves a table that
-   * has grown, some milliseconds after the edits. A list with repetitions is asked for again, up to five times.
+   * has grown, some milliseconds after the edits. A list with repetitions is read again, up to five times.
    */
   services(): ListedService[]
 
@@ -94,8 +94,8 @@ export interface ReadMethods {
    * The destinations of a service with connection counts and statistics; `[]` if it has none. Rejected with ESRCH if there is no such
    * service.
    *
-   * Of a list of many that others edit meanwhile, destinations that are there throughout can be missing (the kernel goes on by counting),
-   * none is there twice.
+   * If others edit a long list meanwhile, destinations that are there throughout can be missing, because the kernel continues by position.
+   * None is there twice.
    */
   destinations(service: ServiceKey): ListedDestination[]
 
@@ -108,17 +108,19 @@ export interface ReadMethods {
   /**
    * The whole table: every service with its destinations and statistics, the timeouts and the sync daemons.
    *
-   * It is not one moment's picture: the kernel lists services first, then the destinations of each, and tells nobody if something changed
-   * in between. A service that is removed meanwhile is there without destinations, one that is added meanwhile is missing, and entries can
-   * be skipped where lists are edited while they are read. Operations of the same handle are not among these edits: they wait until the
-   * snapshot has been read.
+   * It is not one moment's picture: the kernel lists services first, then the destinations of each, and does not say if something
+   * changed in between. A service that is removed meanwhile is there without destinations, one that is added meanwhile is missing, and
+   * entries can be skipped if lists are edited while they are read. Operations of the same handle are not among these edits: they wait
+   * until the snapshot has been read.
    */
   snapshot(): ListedTable
 }
 
 /** Methods with promises in place of what they return. */
 export type Promised<Methods> = {
-  [Name in keyof Methods]: Methods[Name] extends (...args: infer Arguments) => infer Answer ? (...args: Arguments) => Promise<Answer> : never
+  [Name in keyof Methods]: Methods[Name] extends (...args: infer Arguments) => infer Answer
+    ? (...args: Arguments) => Promise<Answer>
+    : never
 }
 
 /** Collects the operations of a batch. Its methods validate at once, and send nothing. */

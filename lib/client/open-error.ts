@@ -4,20 +4,27 @@ import type { OpenOptions } from '../model/types.js'
 
 type Words = (place: string, code: string) => [OpenReason, string]
 
-const CAPABILITY = 'IPVS needs CAP_NET_ADMIN in the initial user namespace, for reading too; user namespaces and rootless containers do not have it'
+const CAPABILITY = 'IPVS needs CAP_NET_ADMIN in the initial user namespace, for reading too; '
+  + 'user namespaces and rootless containers do not have it'
 
 /** Codes that say that there is no such file or process. */
 const MISSING = new Set(['ENOENT', 'ESRCH', 'ENOTDIR', 'ENAMETOOLONG'])
 
-/** What it means that opening failed, by step. */
+/** The reason and words of a failed open, by step. */
 const WORDS: Record<OpenStep, Words> = {
   'netns-open': (place, code) => {
-    if (code === 'EACCES' || code === 'EPERM') return ['permission', `${place} may not be opened: entering another network namespace needs CAP_SYS_ADMIN (and CAP_SYS_PTRACE for that of another user's process)`]
+    if (code === 'EACCES' || code === 'EPERM') {
+      const needs = 'entering another network namespace needs CAP_SYS_ADMIN (and CAP_SYS_PTRACE for that of another user\'s process)'
+      return ['permission', `${place} may not be opened: ${needs}`]
+    }
     if (code === 'EBADF') return ['namespace', `${place} is not an open descriptor`]
     return ['namespace', MISSING.has(code) ? `${place} does not exist, or is gone` : `${place} could not be opened`]
   },
   'netns-enter': (place, code) => {
-    if (code === 'EPERM') return ['permission', `${place} may not be entered: that needs CAP_SYS_ADMIN, in this user namespace and in the one that owns the network namespace`]
+    if (code === 'EPERM') {
+      const needs = 'CAP_SYS_ADMIN, in this user namespace and in the one that owns the network namespace'
+      return ['permission', `${place} may not be entered: that needs ${needs}`]
+    }
     if (code === 'EBADF') return ['namespace', `${place} is not an open descriptor`]
     return ['namespace', code === 'EINVAL' ? `${place} is not a network namespace, or none any more` : `${place} could not be entered`]
   },

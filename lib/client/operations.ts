@@ -5,7 +5,9 @@ import { DESTINATION_REQUEST_SIZE, writeDestination, writeDestinationKey } from 
 import { HEADER_SIZE, type Requests } from '../wire/pack/requests.js'
 import { SERVICE_KEY_SIZE, SERVICE_SIZE, writeService, writeServiceKey } from '../wire/pack/service.js'
 import { TIMEOUTS_SIZE, writeTimeouts } from '../wire/pack/timeouts.js'
-import type { Daemon, Destination, Info, ListedDestination, ListedService, Operation, Request, ServiceKey, Timeouts } from '../model/types.js'
+import type {
+  Daemon, Destination, Info, ListedDestination, ListedService, Operation, Request, ServiceKey, Timeouts,
+} from '../model/types.js'
 import { LISTED_DAEMON_SIZE, readDaemon, readGivenDaemon } from '../wire/unpack/daemon.js'
 import { LISTED_DESTINATION_SIZE, readConfiguration, readDestinationKey, readListedDestination } from '../wire/unpack/destination.js'
 import { readGivenTimeouts, readInfo, readTimeouts } from '../wire/unpack/info.js'

@@ -6,13 +6,12 @@ import type { Requests } from '../wire/pack/requests.js'
 import { SERVICE_KEY_SIZE, writeServiceKey } from '../wire/pack/service.js'
 import { DONE, type Reply, type View } from '../wire/unpack/reply.js'
 import { LISTED_SERVICE_SIZE } from '../wire/unpack/service.js'
-import { reading } from './ask.js'
 import { failureOf } from './failure.js'
 import { readList } from './lists.js'
 import { reads } from './operations.js'
 import { PackedTable } from './packed-table.js'
 import { PIECE_DUMPS } from './piece.js'
-import type { Queue } from './queue.js'
+import { reading, type Queue } from './queue.js'
 
 const { ESRCH } = constants.errno
 

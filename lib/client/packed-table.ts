@@ -143,7 +143,8 @@ export class PackedTable {
   /** The destinations of a service. They can be looked at until those of another one are asked for. */
   destinations(service: number): PackedDestinations {
     if (this.#opened?.service !== service) {
-      this.#opened = { service, destinations: new PackedDestinations(this.#replies[service], this.#requests[service], this.#destinationIndex) }
+      const destinations = new PackedDestinations(this.#replies[service], this.#requests[service], this.#destinationIndex)
+      this.#opened = { service, destinations }
     }
     return this.#opened.destinations
   }

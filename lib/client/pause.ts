@@ -71,7 +71,7 @@ export function pause(): Promise<void> {
   })
 }
 
-/** Work in pieces, as a generator: it yields where it is time for a {@link pause}. Awaiting each small step would take longer than the step. */
+/** Work in pieces: a generator that yields when it is time for a {@link pause}. Awaiting each step would take longer than the step. */
 export type Steps<Result = void> = Generator<void, Result>
 
 /** Does such work. */

@@ -3,8 +3,8 @@ import type { NativeHandle, NativeReply } from '../wire/addon.js'
 import { Calls } from './calls.js'
 import type { ChangeDefinition, Definition, ListDefinition, ReadDefinition } from './operations.js'
 import { UNDER_WAY, type Piece } from './piece.js'
-import { compact, returnBuffer, takeBuffer } from '../wire/buffers.js'
 import { batchChannel, type BatchTrace } from './tracing.js'
+import { compact, returnBuffer, takeBuffer, type Requests } from '../wire/pack/requests.js'
 import { DONE, replyOf, type Reply } from '../wire/unpack/reply.js'
 
 /** A place in the order of a handle's operations. As long as it is open, more pieces may come, and everything called later waits. */
@@ -54,7 +54,7 @@ export class Queue {
   readonly #underWay: { piece: Piece, trace: BatchTrace | undefined }[] = []
   #growing: Calls | undefined
   #busy = 0
-  /** Whether pieces are being sent, or an answer is being given out. Subscribers of the tracing channel are told of both, and may call anything. */
+  /** Whether pieces are being sent, or an answer is being delivered. Subscribers of the tracing channel may call anything meanwhile. */
   #occupied = false
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
@@ -112,7 +112,7 @@ export class Queue {
     return lane
   }
 
-  /** Nothing joins the growing piece any more; it is sent as soon as its turn comes. */
+  /** Ends the growing piece. It is sent as soon as its turn comes. */
   #seal(): void {
     const piece = this.#growing
     if (piece === undefined) return
@@ -131,7 +131,7 @@ export class Queue {
     return lane
   }
 
-  /** Keeps `close` waiting until what is returned is called, once. */
+  /** Keeps `close` waiting until the returned function is called, once. */
   enter(): () => void {
     if (this.#closing !== undefined) throw closedError()
     this.#busy++
@@ -205,7 +205,7 @@ export class Queue {
     if (piece.alone !== true) this.#pump()
     this.#occupied = true
     try {
-      Queue.#giveOut(replyOf(answer), piece, trace)
+      Queue.#deliver(replyOf(answer), piece, trace)
     } catch (error) {
       piece.fail(error)
     }
@@ -214,7 +214,7 @@ export class Queue {
     this.#pump()
   }
 
-  static #giveOut(reply: Reply | undefined, piece: Piece, trace: BatchTrace | undefined): void {
+  static #deliver(reply: Reply | undefined, piece: Piece, trace: BatchTrace | undefined): void {
     if (trace === undefined) return piece.receive(reply)
     trace.failed = 0
     if (reply !== undefined) for (let i = 0; i < trace.requests; i++) if (reply.outcome(i) !== DONE) trace.failed++
@@ -241,3 +241,48 @@ export class Queue {
   }
 }
 
+/** Sends requests and returns their answer. */
+export type Ask = (pack: (requests: Requests) => void, space?: ArrayBuffer) => Promise<Reply>
+
+/**
+ * Keeps a place in the order of a handle's operations while something is read in several steps. A getter of an argument that calls this
+ * gets an error. The queue is left again then, or the handle could never close.
+ *
+ * @param failure finds what is wrong with an answer
+ */
+export function reading(
+  queue: Queue, failure: (reply: Reply, requests: Requests) => Error | undefined,
+): { ask: Ask, leave: () => void } {
+  const leave = queue.enter()
+  let lane: Lane
+  try {
+    lane = queue.lane()
+  } catch (error) {
+    leave()
+    throw error
+  }
+  return {
+    ask(pack, space) {
+      const requests = takeBuffer()
+      pack(requests)
+      return new Promise((resolve, reject) => {
+        const piece: Piece = {
+          requests,
+          sealed: true,
+          space,
+          receive(reply) {
+            const error = failure(reply!, piece.requests)
+            if (error === undefined) resolve(reply!)
+            else reject(error)
+          },
+          fail: reject,
+        }
+        lane.push(piece)
+      })
+    },
+    leave() {
+      lane.close()
+      leave()
+    },
+  }
+}

@@ -8,8 +8,8 @@ import type { View } from '../wire/unpack/reply.js'
 import { readEngine, readScheduler, readServiceFamily, readServiceKey } from '../wire/unpack/service.js'
 
 /**
- * What the kernel's refusals mean. The same errno means different things for different requests. The words are made of the request as it
- * was sent, so they are right even if the program has changed its objects since.
+ * Says what the kernel's refusals mean. The same errno means different things for different requests. The words are made from the request
+ * as it was sent, so they are right even if the program has changed its objects since.
  */
 
 const service = (view: View, at: number): string => `service ${serviceWords(readServiceKey(view, at))}`
@@ -25,7 +25,8 @@ const moduleMissing: Words = (view, at) => {
   const scheduler = readScheduler(view, at)
   const engine = readEngine(view, at)
   const missing = `scheduler '${scheduler}'${engine === null ? '' : ` or persistence engine '${engine}'`}`
-  return `${missing} of ${service(view, at)} is not in this kernel, and its module (ip_vs_${scheduler}${engine === null ? '' : `, ip_vs_pe_${engine}`}) could not be loaded`
+  const modules = `ip_vs_${scheduler}${engine === null ? '' : `, ip_vs_pe_${engine}`}`
+  return `${missing} of ${service(view, at)} is not in this kernel, and its module (${modules}) could not be loaded`
 }
 
 const badService: Words = (view, at) => `the kernel finds the configuration of ${service(view, at)} invalid`
@@ -35,7 +36,8 @@ const badDestination: Words = (view, at) => {
   return `the kernel does not accept ${both(view, at)}: `
     + (mixed
       ? 'a destination of the other address family does not go together with sync daemons'
-      : 'its address must be one that packets can be sent to (unicast, not link-local), by the routes of this network namespace. In a new namespace set lo up first: ip link set lo up')
+      : 'its address must be one that packets can be sent to (unicast, not link-local), by the routes of this network namespace. '
+        + 'In a new namespace set lo up first: ip link set lo up')
 }
 
 const noIPv6: Words = (view, at) => `this kernel's IPVS has no IPv6, which ${service(view, at)} needs`
@@ -69,26 +71,31 @@ const WORDS: Record<string, Record<string, Words>> = {
     ENOENT: (view, at) => `${both(view, at)} does not exist`,
   },
   destinations: { ESRCH: noService },
-  setTimeouts: { EINVAL: () => 'a timeout is above the kernel\'s limit, INT_MAX divided by its clock rate (2,147,483 seconds at 1000 Hz, 21,474,836 at 100 Hz)' },
+  setTimeouts: {
+    EINVAL: () => 'a timeout is above the kernel\'s limit, INT_MAX divided by its clock rate '
+      + '(2,147,483 seconds at 1000 Hz, 21,474,836 at 100 Hz)',
+  },
   startDaemon: {
     EEXIST: (view, at) => `a ${daemon(view, at)} is already running: stop it first`,
     ENODEV: (view, at) => `network interface '${readInterface(view, at)}' does not exist in this network namespace`,
-    EINVAL: (view, at) => `the kernel finds the configuration of the ${daemon(view, at)} invalid: sync daemons do not go together with destinations of the other address family, `
-      + `and the interface must be up and able to multicast in the group's address family`,
+    EINVAL: (view, at) => `the kernel finds the configuration of the ${daemon(view, at)} invalid: `
+      + 'sync daemons do not go together with destinations of the other address family, '
+      + 'and the interface must be up and able to multicast in the group\'s address family',
     EADDRNOTAVAIL: (view, at) => `network interface '${readInterface(view, at)}' has no address of the family of the multicast group`,
-    ENETUNREACH: (view, at) => `network interface '${readInterface(view, at)}' has no way to the multicast group: it is down, or does not speak the group's address family`,
+    ENETUNREACH: (view, at) => `network interface '${readInterface(view, at)}' has no way to the multicast group: `
+      + 'it is down, or does not speak the group\'s address family',
     EAFNOSUPPORT: () => 'this kernel\'s IPVS has no IPv6 multicast',
   },
   stopDaemon: { ESRCH: (view, at) => `no ${daemon(view, at)} is running` },
 }
 
-/** What an errno says anywhere. */
+/** The system's own words for an errno. */
 export const systemWords = (errno: number): string => {
   const [name, words] = getSystemErrorMap().get(errno) ?? [errnoName(errno), 'the kernel gave no other reason']
   return `${words} (${name})`
 }
 
-/** Words for everything else that can be refused, whatever was asked. */
+/** Words for refusals that mean the same for every request. */
 const ANYWHERE: Record<string, string> = {
   EPERM: 'not permitted: IPVS needs CAP_NET_ADMIN in the initial user namespace, for reading too',
   ENOENT: 'IPVS is no longer in this kernel: its module was unloaded. Load it again: modprobe ip_vs',
@@ -96,7 +103,7 @@ const ANYWHERE: Record<string, string> = {
 }
 
 /**
- * What it means that the kernel refused a request.
+ * Says why the kernel refused a request.
  *
  * @param type the request: 'addService'
  * @param errno negative

@@ -1,19 +1,17 @@
 import type { IpvsError } from '../model/errors.js'
-import { reading } from './ask.js'
 import { failureOf } from './failure.js'
 import { readList, readListInPieces, Rereading } from './lists.js'
 import { bits, commands, index } from '../wire/layout.js'
 import { reads } from './operations.js'
-import { returnSpace, takeSpace } from '../wire/buffers.js'
 import type { Requests } from '../wire/pack/requests.js'
 import { SERVICE_KEY_SIZE } from '../wire/pack/service.js'
 import { pause, worked } from './pause.js'
 import { PIECE_DUMPS } from './piece.js'
-import type { Queue } from './queue.js'
+import { reading, type Queue } from './queue.js'
 import type { ListedTable, ListedTableService } from '../model/types.js'
 import { LISTED_SERVICE_SIZE, readListedService } from '../wire/unpack/service.js'
 import { repeatedDestinations } from '../wire/unpack/key-index.js'
-import { DONE, type Reply } from '../wire/unpack/reply.js'
+import { DONE, returnSpace, takeSpace, type Reply } from '../wire/unpack/reply.js'
 
 const PRESENT = index('service', 'present', 'u32')
 const KEY_BITS = bits('service', 'family', 'protocol', 'port', 'fwmark', 'address')
@@ -23,14 +21,14 @@ const SERVICES = 0
 const TIMEOUTS = 1
 const DAEMONS = 2
 
-/** Asks for everything but the destinations. */
+/** Requests everything but the destinations. */
 function packTable(requests: Requests): void {
   reads.services.pack(requests)
   reads.timeouts.pack(requests)
   reads.daemons.pack(requests)
 }
 
-/** Asks for the destinations of some of the listed services. Their keys are the leading parts of their records, as the kernel sent them. */
+/** Requests the destinations of some of the listed services. Their keys are the leading parts of their records, as the kernel sent them. */
 function packDumps(requests: Requests, table: Reply, from: number, to: number): void {
   const services = table.recordsOf(SERVICES)
   for (let i = from; i < to; i++) {
@@ -90,9 +88,9 @@ const AHEAD = 3
 
 /** Some services of the table, and the answer that has their destinations. */
 export interface Lot {
-  /** The listing of services, and what else the table has: the same for all lots. */
+  /** The answer with the services, the timeouts and the daemons: the same for all lots. */
   readonly table: Reply
-  /** Numbers of services in the listing. */
+  /** Numbers of services in that answer. */
   readonly services: readonly number[]
   /** The requests of the answer are those of the services from this one on. */
   readonly first: number
@@ -105,9 +103,10 @@ function* numbers(from: number, to: number, repeated: Set<number> | undefined): 
 }
 
 /**
- * Reads the table, a lot of services at a time; the first lot has none. Its place among the handle's operations is that of the first `next()`.
+ * Reads the table, a lot of services at a time; the first lot has none. Its place among the handle's operations is that of the first
+ * `next()`.
  *
- * @param lent whether a lot's answer is not looked at any more when the next one is asked for
+ * @param lent whether the caller has finished with a lot's answer when it asks for the next one; its memory is then used again
  */
 export async function* readTable(queue: Queue, lent: boolean): AsyncGenerator<Lot, void> {
   const { ask, leave } = reading(queue, firstFailure)
@@ -138,22 +137,22 @@ export async function* readTable(queue: Queue, lent: boolean): AsyncGenerator<Lo
   }
 }
 
-/** What a table has beside its services. */
+/** The rest of a table: timeouts and sync daemons. */
 export const settingsOf = (table: Reply): Pick<ListedTable, 'timeouts' | 'daemons'> =>
   ({ timeouts: reads.timeouts.read(table, table.recordsOf(TIMEOUTS)), daemons: readList(reads.daemons, table, DAEMONS) })
 
-/** Where the service with this number is in the listing. */
+/** Where the service with this number is in the table's answer. */
 export const serviceAt = (table: Reply, service: number): number => table.recordsOf(SERVICES) + service * LISTED_SERVICE_SIZE
 
-/** How many services there are in the listing. */
+/** How many services there are in the table's answer. */
 export const serviceCount = (table: Reply): number => table.recordCount(SERVICES)
 
 /** The promise API's `snapshot`. */
 export async function snapshot(queue: Queue): Promise<ListedTable> {
   const services: ListedTableService[] = []
-  let listing: Reply | undefined
+  let settings: Pick<ListedTable, 'timeouts' | 'daemons'> | undefined
   for await (const { table, services: listed, first, reply } of readTable(queue, true)) {
-    listing = table
+    settings ??= settingsOf(table)
     for (const service of listed) {
       const request = service - first
       const destinations = readListInPieces(reads.destinations, reply, request, repeatedDestinations(reply, request))
@@ -161,5 +160,5 @@ export async function snapshot(queue: Queue): Promise<ListedTable> {
       if (worked()) await pause()
     }
   }
-  return { services, ...settingsOf(listing!) }
+  return { services, ...settings! }
 }

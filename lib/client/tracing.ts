@@ -19,4 +19,5 @@ export interface BatchTrace {
  * A subscriber may use the handle that it is told of, and is told of that too. Its calls take their place in the order of calls. With
  * `IpvsSync` they are carried out at once; those made at `start` come before the transaction that starts.
  */
-export const batchChannel = tracingChannel<unknown, BatchTrace>('ipvs:batch')
+// Both types are the same one, because @types/node 26 has the two in the other order.
+export const batchChannel = tracingChannel<BatchTrace, BatchTrace>('ipvs:batch')

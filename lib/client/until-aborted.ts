@@ -30,8 +30,8 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
 }
 
 /**
- * Waits for something that may take forever, until a signal is aborted. `Promise.race` with one promise for the signal would keep a
- * reaction to it for each wait until the signal is gone.
+ * Waits for something that may take forever, but only until a signal is aborted. `Promise.race` with one promise for the signal would keep
+ * a reaction for each wait as long as the signal lives.
  */
 export class UntilAborted {
   readonly #signal: AbortSignal | undefined

@@ -120,7 +120,8 @@ function tunnelInfo({ tunnel }: Destination): string {
   return [type, ...(type === 'gue' ? [port] : []), checksumMarks[checksum] ?? checksum].join(':')
 }
 
-const counters = (counted: Record<Counter, bigint | number>, exact?: boolean): string => COUNTERS.map((name) => largeNumber(counted[name], exact)).join('')
+const counters = (counted: Record<Counter, bigint | number>, exact?: boolean): string =>
+  COUNTERS.map((name) => largeNumber(counted[name], exact)).join('')
 
 /** The numbers from which ipvsadm uses a larger unit. */
 const units = [

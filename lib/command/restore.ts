@@ -69,8 +69,11 @@ function carryOut(ipvs: IpvsSync, operations: RuleOperation[]): boolean {
   for (;;) {
     try {
       const { refused, unknown, notSent, cause } = ipvs.batch(sendable, { refusals: 'return' })
-      for (const { operation, error } of [...refused, ...unknown]) refusals.push({ line: (operation as RuleOperation).line, words: refusal(error) })
-      for (const { line } of sendable.slice(sendable.length - notSent)) refusals.push({ line, words: cause === undefined ? 'not sent' : refusal(cause) })
+      for (const { operation, error } of [...refused, ...unknown]) {
+        refusals.push({ line: (operation as RuleOperation).line, words: refusal(error) })
+      }
+      const why = cause === undefined ? 'not sent' : refusal(cause)
+      for (const { line } of sendable.slice(sendable.length - notSent)) refusals.push({ line, words: why })
       break
     } catch (error) {
       // The package refuses some operations before it sends any (a lower threshold above the upper one). Goes on without this one.

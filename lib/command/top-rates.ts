@@ -36,6 +36,7 @@ export function measured({ services }: ListedTable, meter: RateMeter): TopServic
     }))
     const sum = (of: 'active' | 'inactive'): number => destinations.reduce((total, destination) => total + destination[of], 0)
     const rates = meter.measure(id, service).perSecond
-    return { name: serviceName(service), scheduler: service.scheduler, rates, active: sum('active'), inactive: sum('inactive'), destinations }
+    const name = serviceName(service)
+    return { name, scheduler: service.scheduler, rates, active: sum('active'), inactive: sum('inactive'), destinations }
   })
 }

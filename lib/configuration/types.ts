@@ -51,7 +51,8 @@ export interface ServiceDirections {
   fallback?: Fallback
   /**
    * What happens to a destination that goes down: 'remove' (the default) removes it, 'zero' sets its weight to 0, which keeps its
-   * connections.
+   * connections. The packets of connections to a removed one are dropped until it returns; with net.ipv4.vs.expire_nodest_conn=1 such a
+   * connection ends at its next packet.
    */
   whenDown?: WhenDown
   /**
@@ -68,7 +69,7 @@ export interface ServiceDirections {
   rampUp?: number
   /**
    * Whether checks run only while this machine holds the service's address (keepalived's ha_suspend). While they do not, everything stays
-   * as it was. Not for firewall marks. False by default.
+   * as it was. Not for firewall marks. False by default. A director refuses true: it does not look at who holds an address.
    */
   onlyWhileHeld?: boolean
   /**

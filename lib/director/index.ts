@@ -1,3 +1,6 @@
+// Without @types/node, TypeScript says that it cannot find the type definition file for 'node': npm install --save-dev @types/node
+/// <reference types="node" preserve="true" />
+
 /**
  * A load balancer that runs by itself: {@link Director} checks real servers and keeps the kernel's table right; {@link check} answers one check of one target.
  *

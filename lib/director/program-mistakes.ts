@@ -25,15 +25,16 @@ function accountFault(user: string | undefined, group: string | undefined): stri
 /** The mistakes of the programs that a configuration names: those that are not there, those that others than root could change, and accounts that are not there. */
 export function programMistakes(configuration: DirectorConfiguration): ArgumentError[] {
   const faultOf = once(programFault)
-  const userFault = once((user) => accountFault(user, undefined))
   const groupFault = once((group) => accountFault(undefined, group))
+  const userFault = once((user) => accountFault(user, undefined))
+  const userWithGroupFault = once((user) => accountFault(user, '0'))
   const mistakes: ArgumentError[] = []
   const refuse = (field: string, fault: string | undefined): void => {
     if (fault !== undefined) mistakes.push(conflict(field, `is refused: ${fault}`))
   }
   for (const { field, command: [path], user, group } of programsOf(configuration)) {
     refuse(`${field}.command[0]`, faultOf(path))
-    if (user !== undefined) refuse(`${field}.user`, userFault(user))
+    if (user !== undefined) refuse(`${field}.user`, (group === undefined ? userFault : userWithGroupFault)(user))
     if (group !== undefined) refuse(`${field}.group`, groupFault(group))
   }
   return mistakes

@@ -1,3 +1,6 @@
+// Without @types/node, TypeScript says that it cannot find the type definition file for 'node': npm install --save-dev @types/node
+/// <reference types="node" preserve="true" />
+
 /**
  * Metrics for Prometheus, written as text, which needs no package, or through prom-client (an optional peer dependency: `npm install
  * prom-client`).

@@ -48,7 +48,8 @@ export class TableModel {
           const since = known.line === undefined ? 'it is there already' : `it is there since line ${known.line}`
           throw new RulesError(`service ${serviceWords(service)} a second time`, `it once (${since}), or -E`, line, column)
         }
-        this.#services.set(serviceId(service), { service: { ...(service as NamedService), destinations: [] }, destinations: new Map(), line })
+        const added = { ...(service as NamedService), destinations: [] }
+        this.#services.set(serviceId(service), { service: added, destinations: new Map(), line })
         break
       }
       case 'updateService': {
@@ -64,7 +65,9 @@ export class TableModel {
         const { destinations } = this.#entry(operation.service, operation)
         const destination = operation.destination as NamedService['destinations'][number]
         const id = destinationId(destination)
-        if (destinations.has(id)) throw new RulesError(`destination ${endpointWords(destination)} a second time`, 'it once, or -e', line, column)
+        if (destinations.has(id)) {
+          throw new RulesError(`destination ${endpointWords(destination)} a second time`, 'it once, or -e', line, column)
+        }
         checkThresholds(destination, operation)
         destinations.set(id, destination)
         break

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { isArgumentError } from '../model/errors.js'
+import { keyOf, serviceId } from '../model/keys.js'
 import type { ServiceKey } from '../model/types.js'
 import { readDesired, type DesiredState } from './desired.js'
 import { DrainClock } from './drain-clock.js'
@@ -374,8 +375,13 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     if (only === undefined) {
       this.#isWhole = complete
       this.#changed.clear()
-    } else if (operations === 0) for (const id of only.keys()) this.#changed.delete(id)
-    else for (const [id, key] of only) this.#changed.set(id, key)
+    } else {
+      for (const id of only.keys()) this.#changed.delete(id)
+      for (const operation of plan.operations) if ('service' in operation && operation.service !== undefined) {
+        const key = keyOf(operation.service)
+        this.#changed.set(serviceId(key), key)
+      }
+    }
     if (complete) {
       if (this.#isWhole) this.#failures = 0
       if (only === undefined) this.#due.whole = now + this.#varied(operations > 0 ? Math.min(interval, coalesce) : interval)
@@ -386,8 +392,10 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
       this.#due.whole = only === undefined ? again : Math.min(this.#due.whole, again)
       this.#tell('failed', { result, generation, retryIn })
     }
-    this.#due.some = this.#changed.size > 0 ? now + this.#varied(Math.min(interval, coalesce))
+    const some = this.#changed.size > 0 ? now + this.#varied(Math.min(interval, coalesce))
       : this.#draining.isEmpty ? Infinity : now + this.#varied(Math.min(interval, this.#settings.drain!.interval))
+    // A steady stream of updates is no reason to wait for ever.
+    this.#due.some = look.updates === undefined ? some : Math.min(this.#due.some, some)
     if (complete && operations === 0 && this.#isWhole && this.#draining.isEmpty && this.#changed.size === 0) this.#tell('settled', { generation })
   }
 

@@ -17,11 +17,20 @@ import { Sender } from './send.js'
 import { operationsOf, type StagedPlan } from './staged.js'
 import type { ApplyResult, DrainingDestination, Plan, PlannedOperation } from './types.js'
 
+/** A staged plan as callers see it, without what there is to say about the settings of the kernel. */
+const planned = (staged: StagedPlan, settings: PlanSettings): Plan =>
+  ({ operations: operationsOf(staged), warnings: [...staged.warnings], ...settings.drain && { draining: staged.draining } })
+
+/** Adds what there is to say about the settings of the kernel. Never rejects. */
+async function warnOfSettings(plan: Plan, handle: TableHandle, staged: StagedPlan): Promise<void> {
+  if (staged.draining.length > 0) plan.warnings.push(...await sysctlWarnings(handle.sysctl, staged))
+}
+
 /** A staged plan as callers see it. */
 export async function planOf(handle: TableHandle, staged: StagedPlan, settings: PlanSettings): Promise<Plan> {
-  const { draining } = staged
-  const warnings = draining.length === 0 ? staged.warnings : [...staged.warnings, ...await sysctlWarnings(handle.sysctl, staged)]
-  return { operations: operationsOf(staged), warnings, ...settings.drain && { draining } }
+  const plan = planned(staged, settings)
+  await warnOfSettings(plan, handle, staged)
+  return plan
 }
 
 /** Whether sync daemons are to start while destinations drain beside which the kernel starts none. */
@@ -40,6 +49,8 @@ function takesAway(operation: PlannedOperation, table: PackedTable): boolean {
 /** Brings the table to a desired state, once. Whatever ends it, `result` says what is in force by then. */
 export class Work {
   #plan: Plan = { operations: [], warnings: [] }
+  /** Fulfilled when the plan has all of its warnings. */
+  #warned: Promise<void> | undefined
   #sender: Sender<PlannedOperation> | undefined
   #undoing: RollBack | undefined
   #draining: DrainingDestination[] | undefined
@@ -90,8 +101,10 @@ export class Work {
     const { signal } = this.settings
     try {
       await steps()
+      await this.#warned
       return this.result()
     } catch (error) {
+      await this.#warned
       if (signal?.aborted === true) {
         const result = this.result()
         throw new AbortError(signal.reason, this.#sender?.completed ?? 0, result)
@@ -115,7 +128,9 @@ export class Work {
     const found = await readAndPlan(this.handle, this.desired, this.settings, expired)
     // The daemons are left to the next look that finds the destinations gone.
     if (expired !== undefined && needsDrained(found.staged)) found.staged.finish = []
-    this.#plan = await planOf(this.handle, found.staged, this.settings)
+    this.#plan = planned(found.staged, this.settings)
+    // Files are read for that. Nothing that is sent waits for it.
+    this.#warned = warnOfSettings(this.#plan, this.handle, found.staged)
     if (this.settings.dryRun) this.#draining = this.#plan.draining
     return found
   }

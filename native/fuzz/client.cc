@@ -35,30 +35,12 @@ class Transport final : public netlink::Transport {
     return 0;
   }
   int wait(const std::atomic<bool>&) override { return -ETIMEDOUT; }
-  int dumpSeries(std::span<const netlink::ByteView> requests, netlink::ShortAnswer* answers) override {
-    series_.clear();
-    series_.reserve(2 * requests.size());
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      answers[i] = {};
-      if (!take(answers[i].objects)) return static_cast<int>(i);
-      if (!take(answers[i].end)) return static_cast<int>(i) + 1;
-    }
-    return static_cast<int>(requests.size());
-  }
 
  private:
-  bool take(netlink::ByteView& answer) {
-    netlink::Datagrams datagrams;
-    if (receive(datagrams, false) != 0) return false;
-    answer = series_.emplace_back(datagram_);
-    return true;
-  }
-
   const std::uint8_t* data_;
   std::size_t left_;
   int sends_ = 0;
   std::vector<std::byte> datagram_;
-  std::vector<std::vector<std::byte>> series_;
 };
 
 }  // namespace

@@ -5,22 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "ipvs/group.h"
 #include "ipvs/reply.h"
-#include "ipvs/request.h"
+#include "ipvs/routes.h"
 #include "netlink/exchange.h"
 
 namespace ipvs {
-
-/// The bounds of one send.
-struct Limits {
-  std::size_t sendBuffer;     ///< SO_SNDBUF as the kernel reports it
-  std::size_t receiveBuffer;  ///< SO_RCVBUF as the kernel reports it
-
-  /// The most requests in one send whose answers fit the receive buffer even if all are refused.
-  std::size_t requestsPerSend() const;
-  /// The most bytes in one send.
-  std::size_t bytesPerSend() const;
-};
 
 /// The step at which an open failed.
 enum class OpenStep { family, permission };
@@ -36,7 +26,7 @@ class Client {
   /// Two transports to the same kernel: one for requests and short dumps, one for dumps of many objects. They
   /// may be the same one, and must outlive the client.
   Client(netlink::Transport& requests, netlink::Transport& dumps, Limits limits)
-      : transport_(requests), dumps_(dumps), limits_(limits) {}
+      : routes_(requests, dumps), groups_(limits) {}
 
   /// Resolves the family, which makes Linux 5.16 and later load the module. Then asks for its version, which
   /// fails at once if CAP_NET_ADMIN is missing. Returns false with the reason in `failure`. Setting `abandon`
@@ -55,35 +45,31 @@ class Client {
   void execute(netlink::ByteView requests, std::uint32_t count, ReplyWriter& reply,
                const std::atomic<bool>& abandon, std::uint32_t batch = 0);
 
-  const Limits& limits() const { return limits_; }
+  const Limits& limits() const { return groups_.limits(); }
 
  private:
-  struct Group;
-  friend class AnswerListener;
+  /// What became of an attempt to send a group. After the last two the rest of the batch is not sent.
+  enum class Attempt {
+    answered,  ///< the group has its outcomes
+    repeat,    ///< the group must be encoded and sent again
+    notSent,   ///< the kernel has seen nothing of it
+    lost,      ///< an answer was lost, and later requests may depend on the one with unknown outcome
+  };
 
-  bool encodeGroup(RequestReader& reader, Group& group, std::size_t mostRequests, std::size_t mostBytes);
-  bool isLong(const PackedRequest& dump) const;
+  Attempt sendGroup(ReplyWriter& reply, const std::atomic<bool>& abandon, int& lost);
   bool familyMoved(const std::atomic<bool>& abandon);
   int lossOf(std::uint32_t batch) const;
   void noteLoss(std::uint32_t batch, int error);
-  bool executeSeries(RequestReader& reader, ReplyWriter& reply);
 
-  netlink::Transport& transport_;
-  netlink::Transport& dumps_;
-  Limits limits_;
+  Routes routes_;
+  GroupEncoder groups_;
   std::uint16_t family_ = 0;
   std::uint32_t sequence_ = 1;
-  bool shortDumpsFit_ = true;      ///< false once a datagram on the first transport was truncated
-  bool lastDumpWasShort_ = false;  ///< whether the last service had few destinations, the guess for the next
-  bool series_ = true;             ///< false if the transport has no series
-  unsigned dumpsUntilSeries_ = 0;  ///< dumps to request one at a time before the next series
   struct Loss {
     std::uint32_t batch;
     int error;
   };
   std::vector<Loss> losses_;  ///< the latest batches with lost answers
-  netlink::Bytes message_;
-  std::vector<Answer> answers_;
 };
 
 }  // namespace ipvs

@@ -22,9 +22,6 @@ constexpr int lookEvery = 20;
 constexpr std::size_t smallDatagram = 4096 - 320;
 constexpr std::size_t largeDatagram = 32 * 1024;
 
-// Room for the end of a dump, with an error message if there is one.
-constexpr std::size_t endLength = 512;
-
 int setBuffer(int descriptor, int forced, int plain, int size) {
   if (size == 0) return 0;
   if (setsockopt(descriptor, SOL_SOCKET, forced, &size, sizeof size) == 0) return 0;
@@ -108,45 +105,6 @@ int Socket::receiveMany(Datagrams& datagrams) {
                                           headers[i].msg_len};
   }
   return cut ? -EMSGSIZE : 0;
-}
-
-// Unlike the other receives, this one does not check the sender. Writing to another process's generic-netlink
-// socket takes CAP_NET_ADMIN, which already allows changing IPVS itself, and a message that does not match a
-// request is not taken for its answer.
-int Socket::dumpSeries(std::span<const ByteView> requests, ShortAnswer* answers) {
-  if (!ring_ && !ringless_) {
-    ring_ = Ring::open(3 * mostInSeries);
-    ringless_ = !ring_;
-  }
-  if (ringless_) return -EOPNOTSUPP;
-  storage_.reserve(mostInSeries * (datagramLength_ + endLength));
-  std::byte* objects = storage_.data();
-  std::byte* ends = objects + mostInSeries * datagramLength_;
-  std::array<Ring::Operation, 3 * mostInSeries> operations;
-  std::size_t count = std::min(requests.size(), mostInSeries);
-  for (std::size_t i = 0; i < count; ++i) {
-    operations[3 * i] = {Ring::Operation::send, requests[i].data(), requests[i].size(), 0};
-    operations[3 * i + 1] = {Ring::Operation::receive, objects + i * datagramLength_, datagramLength_, 0};
-    operations[3 * i + 2] = {Ring::Operation::receive, ends + i * endLength, endLength, 0};
-  }
-  if (int error = ring_->run(descriptor_.number(), {operations.data(), 3 * count})) {
-    ring_.reset();
-    ringless_ = true;
-    return operations[0].result == -ECANCELED ? error : 0;
-  }
-  auto received = [](const Ring::Operation& operation) -> ByteView {
-    if (operation.result <= 0 || static_cast<std::size_t>(operation.result) > operation.size) return {};
-    return {static_cast<const std::byte*>(operation.data), static_cast<std::size_t>(operation.result)};
-  };
-  int answered = 0;
-  for (; answered < static_cast<int>(count); ++answered) {
-    ShortAnswer& answer = answers[answered];
-    answer = {received(operations[3 * answered + 1]), received(operations[3 * answered + 2])};
-    if (answer.objects.empty()) break;
-    // The first datagram may have ended the dump. Either way the series ended here.
-    if (answer.end.empty()) return answered + 1;
-  }
-  return answered;
 }
 
 int Socket::wait(const std::atomic<bool>& abandon) {

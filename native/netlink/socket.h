@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include "netlink/descriptor.h"
-#include "netlink/ring.h"
 #include "netlink/transport.h"
 
 namespace netlink {
@@ -38,7 +37,6 @@ class Socket final : public Transport {
   int send(ByteView datagram) override;
   int receive(Datagrams& datagrams, bool many) override;
   int wait(const std::atomic<bool>& abandon) override;
-  int dumpSeries(std::span<const ByteView> requests, ShortAnswer* answers) override;
 
  private:
   int receiveOne(Datagrams& datagrams);
@@ -48,8 +46,6 @@ class Socket final : public Transport {
   BufferSizes sizes_{};
   std::size_t datagramLength_ = 0;
   Bytes storage_;
-  std::unique_ptr<Ring> ring_;  ///< opened for the first series
-  bool ringless_ = false;       ///< true once io_uring turned out to be unavailable
 };
 
 }  // namespace netlink

@@ -16,17 +16,8 @@ struct Datagrams {
   std::size_t count = 0;
 };
 
-/// The answer to a short dump.
-struct ShortAnswer {
-  ByteView objects;
-  ByteView end;  ///< empty if there was no second datagram
-};
-
 class Transport {
  public:
-  /// The most dumps in a series.
-  static constexpr std::size_t mostInSeries = 32;
-
   /// Sends a datagram to the kernel, which carries out its requests before this returns. Returns 0 or a
   /// negative errno.
   virtual int send(ByteView datagram) = 0;
@@ -39,16 +30,6 @@ class Transport {
   /// Waits until there is something to receive. Returns 0 or a negative errno: ETIMEDOUT, or ECANCELED soon
   /// after `abandon` was set.
   virtual int wait(const std::atomic<bool>& abandon) = 0;
-
-  /// Requests dumps whose answers fit two datagrams each, one after the other, all in one system call.
-  /// Returns how many appear to be answered. If that is fewer than requested, an answer had another shape,
-  /// and the caller must receive what is left of it before the next request. Returns a negative errno, with
-  /// nothing sent, if the transport cannot do this. The answers are valid until the next receive.
-  virtual int dumpSeries(std::span<const ByteView> requests, ShortAnswer* answers) {
-    static_cast<void>(requests);
-    static_cast<void>(answers);
-    return -EOPNOTSUPP;
-  }
 
  protected:
   ~Transport() = default;

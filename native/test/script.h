@@ -133,33 +133,7 @@ class Transport final : public netlink::Transport {
     return abandon ? -ECANCELED : -ETIMEDOUT;
   }
 
-  /// Whether the transport offers series, and how many were used.
-  bool hasSeries = false;
-  int series = 0;
-
-  /// Behaves like a chain of operations: a send and two receives per request, ended by the first failure.
-  int dumpSeries(std::span<const ByteView> requests, netlink::ShortAnswer* answers) override {
-    if (!hasSeries) return -EOPNOTSUPP;
-    ++series;
-    kept_.clear();
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      send(requests[i]);
-      answers[i] = {};
-      if (!take(answers[i].objects)) return static_cast<int>(i);
-      if (!take(answers[i].end)) return static_cast<int>(i) + 1;
-    }
-    return static_cast<int>(requests.size());
-  }
-
  private:
-  bool take(ByteView& datagram) {
-    netlink::Datagrams datagrams;
-    if (receive(datagrams, false) != 0) return false;
-    kept_.push_back(std::move(current_.back()));
-    datagram = kept_.back()->view();
-    return true;
-  }
-
   static constexpr int cutShort = 1;
 
   struct Received {
@@ -168,7 +142,6 @@ class Transport final : public netlink::Transport {
   };
   std::deque<Received> received_;
   std::vector<std::unique_ptr<check::Exact>> current_;
-  std::vector<std::unique_ptr<check::Exact>> kept_;  ///< of the last series
 };
 
 }  // namespace script

@@ -125,31 +125,6 @@ TEST("a thread starts beside a library that has much thread-local storage, and h
   CHECK(ran);
 }
 
-TEST("dumps one after the other are one system call where the system has io_uring") {
-  Socket socket;
-  CHECK_EQUAL(socket.open(NETLINK_GENERIC, Socket::DatagramSize::large, {1 << 16, 1 << 16}), 0);
-  struct {
-    nlmsghdr message;
-    genlmsghdr generic;
-  } requests[3];
-  std::vector<ByteView> views;
-  for (std::uint32_t i = 0; i < 3; ++i) {
-    requests[i] = {{static_cast<std::uint32_t>(sizeof requests[i]), GENL_ID_CTRL, NLM_F_REQUEST | NLM_F_DUMP, 100 + i, 0},
-                   {CTRL_CMD_GETFAMILY, 1, 0}};
-    views.push_back({reinterpret_cast<const std::byte*>(&requests[i]), sizeof requests[i]});
-  }
-  ShortAnswer answers[3];
-  int answered = socket.dumpSeries(views, answers);
-  if (answered == -EOPNOTSUPP) return check::skip("there is no io_uring here: many containers do not permit it");
-  CHECK(answered > 0);
-  for (int i = 0; i < answered; ++i) {
-    bool mine = forEachMessage(answers[i].objects, [&](const Message& message) {
-      CHECK_EQUAL(message.header.nlmsg_seq, 100u + static_cast<std::uint32_t>(i));
-    });
-    CHECK(mine && !answers[i].objects.empty());
-  }
-}
-
 TEST("a namespace that is no file, or no namespace, is told apart") {
   bool visited = false;
   auto missing = runInNamespace({"/proc/no/such/namespace", -1}, [&] { visited = true; });

@@ -248,21 +248,6 @@ void measureNetlink(int rounds) {
   dumps("short dump, small datagrams one by one", small, false, false);
   dumps("short dump, small datagrams", small, false, true);
   dumps("short dump, large datagrams", large, false, true);
-
-  constexpr std::size_t most = netlink::Transport::mostInSeries;
-  std::vector<std::byte> requests(most * 64);
-  std::array<ByteView, most> views;
-  std::array<netlink::ShortAnswer, most> answers;
-  auto series = [&] {
-    for (std::size_t i = 0; i < most; ++i)
-      views[i] = {requests.data() + i * 64, encodeDump(requests.data() + i * 64, false, sequence++)};
-    return large.dumpSeries(views, answers.data());
-  };
-  // Where the system has no io_uring there is no such row.
-  if (series() != static_cast<int>(most)) return;
-  measure("short dump, in an io_uring series", rounds, conversations / most * most, [&] {
-    for (std::size_t i = 0; i < conversations / most; ++i) if (series() != static_cast<int>(most)) fail("series", -EBADMSG);
-  });
 }
 
 }  // namespace

@@ -34,8 +34,13 @@ async function site(folder: string): Promise<string> {
 export class PackageSuite {
   private constructor(readonly suite: string, private readonly options: string[]) {}
 
-  /** Fetches the suite's lists into `folder`. With `installed`, this machine's packages count as installed. */
-  static async open(suite: string, folder: string, { installed = false, components = 'main' } = {}): Promise<PackageSuite> {
+  /**
+   * Fetches the suite's lists into `folder`. With `installed`, this machine's packages count as installed. `architecture` is Debian's word
+   * for another processor, for packages that are only unpacked.
+   */
+  static async open(
+    suite: string, folder: string, { installed = false, components = 'main', architecture = undefined as string | undefined } = {},
+  ): Promise<PackageSuite> {
     for (const part of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(folder, part), { recursive: true })
     writeFileSync(join(folder, 'sources.list'), `deb [signed-by=${keyring}] ${await site(folder)} ${suite} ${components}\n`)
     const options = {
@@ -44,6 +49,7 @@ export class PackageSuite {
       'Dir::State::lists': join(folder, 'lists'),
       'Dir::Cache': join(folder, 'cache'),
       ...(installed ? {} : { 'Dir::State::status': '/dev/null' }),
+      ...(architecture === undefined ? {} : { 'APT::Architecture': architecture, 'APT::Architectures': architecture }),
       'Acquire::Languages': 'none',
       'Acquire::Retries': '3',
       'APT::Get::List-Cleanup': 'false',

@@ -10,7 +10,7 @@ export const oldest: Record<string, Record<string, string>> = {
     'service.family': 'family: 6', 'service.fwmark': 'fwmark: 7', 'service.protocol': 'protocol: \'udp\'', 'service.address': 'fd00::100',
     'service.port': 'port: 80',
     'service.scheduler': 'scheduler: \'', 'service.persistenceEngine': 'persistenceEngine: \'sip\'', 'service.flags': 'onePacket',
-    'service.flagsMask': 'an update takes all back',
+    'service.flagsMask': 'an update resets everything',
     'service.timeout': 'timeout: ', 'service.netmask': 'netmask: \'',
     'counter.rateConnections': 'uncounted', 'counter.rateOutPackets': 'uncounted', 'counter.rateOutBytes': 'uncounted',
   },

@@ -29,7 +29,9 @@ export async function privately(stages: string[], outputs: Outputs): Promise<Out
   const home = mkdtempSync(join(tmpdir(), 'ipvs-private-'))
   try {
     const copy = join(home, 'checkout')
-    const left = ['.git', 'build/cmake', 'build/tests', 'build/fuzz', 'build/.lock', 'build/.addon.lock']
+    const left = [
+      '.git', 'build/cmake', 'build/tests', 'build/fuzz', 'build/prebuild', 'build/release', 'build/.lock', 'build/.addon.lock',
+    ]
     cpSync(checkout, copy, {
       recursive: true, preserveTimestamps: true, verbatimSymlinks: true, filter: path => !left.includes(relative(checkout, path)),
     })

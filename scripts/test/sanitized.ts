@@ -10,7 +10,7 @@ import type { Outcome } from './outcome.js'
 
 /** Kernel tests that cover every part of the addon: each operation, threads, namespaces, lost answers, clean-up. */
 export const sanitizedFiles = [
-  'batch', 'destinations', 'getters', 'handles', 'losses', 'namespaces', 'order', 'permissions', 'refusals', 'ring', 'services', 'settings',
+  'batch', 'destinations', 'getters', 'handles', 'losses', 'namespaces', 'order', 'permissions', 'refusals', 'services', 'settings',
   'snapshot',
 ]
 

@@ -7,6 +7,7 @@ import { checkout } from '../setup/checkout.js'
 import { nodeProgram, nodeReleases, pathWith, type NodeRelease } from '../setup/node.js'
 import { run } from '../setup/run.js'
 import { fuzz } from './fuzz.js'
+import { installed } from './installed.js'
 import { inLab } from './lab.js'
 import { nativeTests } from './native.js'
 import { oldest } from './oldest.js'
@@ -75,6 +76,10 @@ export const stages: Stage[] = [
     run: (_, { stdout }) => fuzz({ seconds: 60, atOnce: 1 }, line => { stdout.write(`${line}\n`) }),
   },
   { name: 'sanitized', extra: true, what: 'kernel tests with the addon under AddressSanitizer and UBSan', run: sanitizedTests },
+  {
+    name: 'installed', extra: true, what: 'the packed tarball in an empty project, on Node 20 and the newest',
+    run: (_, { stdout }) => installed(line => { stdout.write(`${line}\n`) }),
+  },
   {
     name: 'private', extra: true, what: 'kernel tests by an ordinary user, in a folder that others may not look into',
     run: (_, outputs) => privately(['kernel'], outputs),

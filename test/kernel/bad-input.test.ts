@@ -16,7 +16,7 @@ const near = { address: '10.10.10.2', port: 80 }
 const complete = { scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null }
 const configured = { forward: 'nat', weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: null }
 
-/** Each method with arguments that would change the table but for one value. Every bad value of every field is in test/unit/wire/validation.test.ts. */
+/** Each method with arguments of which one is bad. test/unit/wire/validation.test.ts has every bad value of every field. */
 const calls: [method: string, args: unknown[], field: string][] = [
   ['addService', [{ ...other, scheduler: 'r r' }], 'service.scheduler'],
   ['updateService', [{ ...web, ...complete, onePacket: undefined }], 'service.onePacket'],
@@ -34,9 +34,11 @@ const calls: [method: string, args: unknown[], field: string][] = [
   ['batch', [[{ type: 'removeService', service: web }, { type: 'addService', service: { ...other, port: -1 } }]], 'service.port'],
 ]
 
-test('every method that takes arguments is among these', () => {
+test('the table has every method that takes arguments', () => {
   const without = ['flush', 'info', 'services', 'timeouts', 'daemons']
-  expect(calls.map(([method]) => method).sort()).toEqual([...Object.keys({ ...changes, ...reads }).filter((name) => !without.includes(name)), 'batch', 'run'].sort())
+  expect(calls.map(([method]) => method).sort()).toEqual(
+    [...Object.keys({ ...changes, ...reads }).filter((name) => !without.includes(name)), 'batch', 'run'].sort(),
+  )
 })
 
 describe.each(apis)('bad input to %s', (label, Api) => {
@@ -47,14 +49,23 @@ describe.each(apis)('bad input to %s', (label, Api) => {
   let before: unknown
 
   /** Everything that ipvsadm can tell of a table. */
-  const everything = async (): Promise<unknown> => [await ipvsadm.save(), await ipvsadm.thresholds(), await ipvsadm.timeouts(), await ipvsadm.daemons()]
+  const everything = async (): Promise<unknown> => [
+    await ipvsadm.save(),
+    await ipvsadm.thresholds(),
+    await ipvsadm.timeouts(),
+    await ipvsadm.daemons(),
+  ]
 
   beforeAll(async () => {
     host = await Host.create(label)
     ipvs = await Api.open({ netns: host.namespace.name })
     call = ipvs as unknown as Untyped
     ipvsadm = new Ipvsadm(host.namespace.path)
-    await ipvsadm.restore(['-A -t 10.10.10.100:80 -s rr', '-a -t 10.10.10.100:80 -r 10.10.10.2:80 -m -w 5 -x 100 -y 10', '--start-daemon master --mcast-interface lo'])
+    await ipvsadm.restore([
+      '-A -t 10.10.10.100:80 -s rr',
+      '-a -t 10.10.10.100:80 -r 10.10.10.2:80 -m -w 5 -x 100 -y 10',
+      '--start-daemon master --mcast-interface lo',
+    ])
     before = await everything()
   })
   afterAll(async () => {
@@ -67,13 +78,13 @@ describe.each(apis)('bad input to %s', (label, Api) => {
     expect(await everything()).toEqual(before)
   })
 
-  test('a getter that throws is the caller\'s own error', async () => {
+  test('the error of a getter is thrown as it is', async () => {
     const boom = new Error('boom')
     const service = Object.defineProperty({ ...other }, 'port', { get: () => { throw boom }, enumerable: true })
     expect(await refusal(() => call.addService(service))).toBe(boom)
   })
 
-  test('bad input beside good input, called in one turn: the good is carried out', async () => {
+  test('bad input does not keep the good input of the same turn from being carried out', async () => {
     const bad = refusal(() => call.removeDestination(web, { ...near, port: -1 }))
     const good = call.addService(other)
     expect(await bad).toMatchObject({ code: 'ERR_OUT_OF_RANGE' })

@@ -78,7 +78,7 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     expect(await saved()).toEqual(lines(300, 10))
   })
 
-  test('of a callback that catches what is wrong with an operation is the other operations', async () => {
+  test('of a callback that catches an operation\'s error has the other operations', async () => {
     const spoiled = (operations: number) => (b: BatchBuilder): void => {
       for (let n = 0; n < operations; n++) b.addService(service(n))
       expect(() => b.addService({ ...service(9999), port: -1 })).toThrow('service.port')
@@ -93,7 +93,7 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     expect(await ipvs.batch(() => undefined)).toEqual(allDone(0))
   })
 
-  test('with refusals sprinkled in: each error is on its own operation, and the rest is carried out', async () => {
+  test('with refusals sprinkled in names each refused operation, and carries out the rest', async () => {
     const operations: Operation[] = []
     const expected: string[] = []
     for (const operation of rules(200, 10)) {
@@ -114,7 +114,13 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     operations.push({ type: 'addService', service: { ...service(9000), scheduler: 'nonsuch' } })
     expected.push('ENOENT')
     const failing = expected.flatMap((code, index) => code === 'done' ? [] : [{ index, code, operation: operations[index] }])
-    for (const input of [operations, operations.values(), (b: BatchBuilder) => { for (const operation of operations) call(b, operation) }]) {
+    for (const input of [
+      operations,
+      operations.values(),
+      (b: BatchBuilder) => {
+        for (const operation of operations) call(b, operation)
+      },
+    ]) {
       await ipvs.flush()
       const { refused, ...numbers } = await ipvs.batch(input, { refusals: 'return' })
       expect(numbers).toEqual({ total: operations.length, done: operations.length - failing.length, unknown: [], notSent: 0 })
@@ -136,7 +142,9 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     const operations = [...rules(2, 1), ...rules(2, 1), ...rules(3, 1)]
     const error = await refusal(() => ipvs.batch(operations)) as BatchError
     expect(error).toBeInstanceOf(BatchError)
-    expect(error.result.refused.map(({ index, error: { code } }) => [index, code])).toEqual([4, 5, 6, 7, 8, 9, 10, 11].map(index => [index, 'EEXIST']))
+    expect(error.result.refused.map(({ index, error: { code } }) => [index, code])).toEqual(
+      [4, 5, 6, 7, 8, 9, 10, 11].map(index => [index, 'EEXIST']),
+    )
     expect(error.result.refused[0].operation).toBe(operations[4])
     expect(error.message).toContain('service tcp 10.20.0.0:80 already exists')
     expect(await saved()).toEqual(lines(3, 1))
@@ -156,7 +164,7 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     expect(await saved()).toEqual([])
   })
 
-  test('of an iterable with bad input on the way says how much had been sent, and that is what is there', async () => {
+  test('of an iterable with bad input says how much was sent, and the table has exactly that', async () => {
     function* stream(): Generator<Operation> {
       yield* rules(1000, 10)
       yield { type: 'removeService', service: bad }
@@ -169,7 +177,7 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     expect(sent).toBeLessThanOrEqual(11_000)
   })
 
-  test('of an iterable that fails says what was sent, and that is what is there', async () => {
+  test('of an iterable that fails says what was sent, and the table has exactly that', async () => {
     function* stream(): Generator<Operation> {
       yield* rules(1000, 10)
       throw new Error('the source failed')
@@ -183,18 +191,25 @@ describe.each(apis)('a batch with %s', (_, Api) => {
   })
 
   test.each<[string, unknown[], string]>([
-    ['no batch', [], 'ERR_INVALID_ARG_TYPE'], ['null', [null], 'ERR_INVALID_ARG_TYPE'], ['a number', [1], 'ERR_INVALID_ARG_TYPE'], ['an object', [{}], 'ERR_INVALID_ARG_TYPE'],
-    ['an array of nothing', [[undefined]], 'ERR_INVALID_ARG_TYPE'], ['an operation without a type', [[{}]], 'ERR_INVALID_ARG_TYPE'],
-    ['an unknown type', [[{ type: 'addservice', service: service(1) }]], 'ERR_INVALID_ARG_'], ['a type of prototypes', [[{ type: 'constructor' }]], 'ERR_INVALID_ARG_'],
-    ['bad options', [[], 'return'], 'ERR_INVALID_ARG_TYPE'], ['an unknown option', [[], { refusal: 'return' }], 'ERR_INVALID_ARG_VALUE'],
-    ['an unknown choice', [[], { refusals: 'ignore' }], 'ERR_INVALID_ARG_VALUE'], ['a signal that is none', [[], { refusals: 'return', signal: {} }], 'ERR_INVALID_ARG_TYPE'],
+    ['no batch', [], 'ERR_INVALID_ARG_TYPE'],
+    ['null', [null], 'ERR_INVALID_ARG_TYPE'],
+    ['a number', [1], 'ERR_INVALID_ARG_TYPE'],
+    ['an object', [{}], 'ERR_INVALID_ARG_TYPE'],
+    ['an array of nothing', [[undefined]], 'ERR_INVALID_ARG_TYPE'],
+    ['an operation without a type', [[{}]], 'ERR_INVALID_ARG_TYPE'],
+    ['an unknown type', [[{ type: 'addservice', service: service(1) }]], 'ERR_INVALID_ARG_'],
+    ['a type of prototypes', [[{ type: 'constructor' }]], 'ERR_INVALID_ARG_'],
+    ['bad options', [[], 'return'], 'ERR_INVALID_ARG_TYPE'],
+    ['an unknown option', [[], { refusal: 'return' }], 'ERR_INVALID_ARG_VALUE'],
+    ['an unknown choice', [[], { refusals: 'ignore' }], 'ERR_INVALID_ARG_VALUE'],
+    ['a signal that is none', [[], { refusals: 'return', signal: {} }], 'ERR_INVALID_ARG_TYPE'],
   ])('given %s is refused', async (_, args, code) => {
     const error = await refusal(() => (ipvs.batch as (...args: unknown[]) => unknown).apply(ipvs, args))
     expect(error.code).toContain(code)
     expect(await saved()).toEqual([])
   })
 
-  test('on the smallest receive buffer loses no answer, even if everything is refused', async () => {
+  test('loses no answer with the smallest receive buffer, even if everything is refused', async () => {
     const small = await Api.open({ netns: scene.namespace.name, receiveBuffer: 1, sendBuffer: 1 })
     const first = await small.batch(rules(50, 10), { refusals: 'return' })
     expect(first).toEqual(allDone(550))
@@ -204,14 +219,14 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     await small.close()
   })
 
-  test('a signal that has come already sends nothing', async () => {
+  test('sends nothing if its signal is already aborted', async () => {
     const error = await refusal(() => ipvs.batch(rules(3, 3), { signal: AbortSignal.abort(new Error('enough')) })) as AbortError
     expect(error).toBeInstanceOf(AbortError)
     expect(error).toMatchObject({ name: 'AbortError', cause: { message: 'enough' } })
     expect(await saved()).toEqual([])
   })
 
-  test('a signal that comes on the way: the result says what was sent, and that is what is there', async () => {
+  test('whose signal is aborted midway says what was sent, and the table has exactly that', async () => {
     const controller = new AbortController()
     function* stream(): Generator<Operation> {
       let n = 0
@@ -244,7 +259,7 @@ describe('a batch of the promise API', () => {
     expect(await saved()).toHaveLength(100)
   })
 
-  test('whose async iterable fails keeps what was sent, and rejects with that failure', async () => {
+  test('whose async iterable fails leaves what was sent in force, and rejects with that failure', async () => {
     async function* source(): AsyncGenerator<Operation> {
       yield { type: 'addService', service: service(1) }
       // What was yielded is sent within a turn of the event loop, and what is called after that comes after it.
@@ -254,12 +269,15 @@ describe('a batch of the promise API', () => {
       yield { type: 'addService', service: service(2) }
       throw new Error('the source failed')
     }
-    expect(await refusal(() => scene.ipvs.batch(source()))).toMatchObject({ message: 'the source failed', result: { total: 2, done: 1, refused: [], unknown: [], notSent: 1 } })
+    expect(await refusal(() => scene.ipvs.batch(source()))).toMatchObject({
+      message: 'the source failed',
+      result: { total: 2, done: 1, refused: [], unknown: [], notSent: 1 },
+    })
     expect(await saved()).toHaveLength(1)
     expect(await scene.ipvs.services()).toMatchObject([service(1)])
   })
 
-  test('of an array is what was in the array when it was called', async () => {
+  test('of an array sends what the array held at the call', async () => {
     const operations = [...rules(500, 10)]
     const [cleared, replaced] = [operations.slice(), operations.slice()]
     const result = scene.ipvs.batch(cleared)
@@ -295,7 +313,7 @@ describe('a batch of the promise API', () => {
     await handle.close()
   })
 
-  test('whose callback, or async iterable, waits for ever ends with its signal', async () => {
+  test('ends with its signal even if its callback or async iterable waits forever', async () => {
     const controllers = [new AbortController(), new AbortController()]
     const never = new Promise<never>(() => {})
     const callback = refusal(() => scene.ipvs.batch(async b => {
@@ -317,18 +335,31 @@ describe('a batch of the promise API', () => {
   test.each([
     ['throws', () => { throw new Error('no return') }], ['rejects', () => Promise.reject(new Error('no return'))],
   ])('of bad input from an async iterable whose return() %s says what was bad', async (_, leave) => {
-    const source = { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: false as const, value: { type: 'bad' } as never }), return: leave as never }) }
+    const source = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.resolve({ done: false as const, value: { type: 'bad' } as never }),
+        return: leave as never,
+      }),
+    }
     expect(await refusal(() => scene.ipvs.batch(source))).toMatchObject({ field: 'operation.type', index: 0 })
   })
 
   test('does not call return() of an async iterable that has failed', async () => {
     let returned = 0
-    const source = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('the source failed')), return: () => { returned++; return Promise.resolve({ done: true as const, value: undefined }) } }) }
+    const source = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.reject(new Error('the source failed')),
+        return: () => {
+          returned++
+          return Promise.resolve({ done: true as const, value: undefined })
+        },
+      }),
+    }
     expect((await refusal(() => scene.ipvs.batch(source))).message).toBe('the source failed')
     expect(returned).toBe(0)
   })
 
-  test('meets edits by ipvsadm: the result is what the kernel said', async () => {
+  test('beside edits by ipvsadm has the kernel\'s answers as its result', async () => {
     const other = (n: number): string => `-A -t 10.40.${n >> 8}.${n & 255}:80 -s rr`
     const theirs = Array.from({ length: 500 }, (_, n) => other(n))
     const [result] = await Promise.all([
@@ -339,15 +370,19 @@ describe('a batch of the promise API', () => {
     expect(await saved()).toEqual([...lines(1000, 10), ...theirs].sort())
   })
 
-  test('takes as many transactions as the socket\'s limits ask for, and no more', async () => {
+  test('takes as many transactions as the socket\'s limits require, and no more', async () => {
     const seen = await watchBatches(() => scene.ipvs.batch(rules(1000, 10)))
     expect(seen.reduce((sum, { requests }) => sum + requests, 0)).toBe(11_000)
     expect(seen.length).toBeLessThanOrEqual(12)
   })
 
-  test('all at once: operations, batches and listings of several handles', async () => {
+  test('runs beside operations and listings of other handles', async () => {
     const handles = await Promise.all(Array.from({ length: 4 }, () => Ipvs.open({ netns: scene.namespace.name })))
-    const results = await Promise.all(handles.map((handle, h) => handle.batch(Array.from({ length: 1000 }, (_, n): Operation => ({ type: 'addService', service: service(h * 1000 + n) })))))
+    const results = await Promise.all(
+      handles.map((handle, h) =>
+        handle.batch(Array.from({ length: 1000 }, (_, n): Operation => ({ type: 'addService', service: service(h * 1000 + n) }))),
+      ),
+    )
     expect(results).toEqual(Array.from({ length: 4 }, () => allDone(1000)))
     expect(await handles[0].services()).toHaveLength(4000)
     await Promise.all(handles.map(handle => handle.close()))
@@ -361,7 +396,7 @@ describe('a batch of IpvsSync', () => {
   })
   afterAll(() => ipvs.close())
 
-  test('whose handle is closed on the way says what was sent, and that is what is there', async () => {
+  test('whose handle is closed midway says what was sent, and the table has exactly that', async () => {
     const other = IpvsSync.open({ netns: scene.namespace.path })
     function* stream(): Generator<Operation> {
       yield* rules(500, 10)
@@ -375,7 +410,7 @@ describe('a batch of IpvsSync', () => {
     expect(await scene.ipvsadm.save()).toHaveLength(done)
   })
 
-  test('refuses a callback that returns a promise, whose rejection is nobody\'s trouble', async () => {
+  test('refuses a callback that returns a promise, and ignores the promise\'s rejection', async () => {
     const rejected: unknown[] = []
     const listen = (reason: unknown): void => void rejected.push(reason)
     process.on('unhandledRejection', listen)

@@ -30,7 +30,17 @@ class Watch implements AsyncDisposable {
   /** Checks an address; what its only check found first. */
   async found(address: string, check: Check): Promise<string> {
     this.checker.update({ set: [destination('found', address, check)] })
-    const status = await until(() => this.checker.status(['found']), ({ destinations: [{ checks: [one] }] }) => one.last !== undefined || one.trouble !== undefined, 60)
+    const status = await until(
+      () => this.checker.status(['found']),
+      ({
+        destinations: [
+          {
+            checks: [one],
+          },
+        ],
+      }) => one.last !== undefined || one.trouble !== undefined,
+      60,
+    )
     this.checker.update({ removed: ['found'] })
     const [{ last, trouble }] = status.destinations[0].checks
     return last === undefined ? `untried: ${trouble}` : `${last.outcome}: ${last.words}`
@@ -42,9 +52,18 @@ class Watch implements AsyncDisposable {
 }
 
 const quick = { interval: 0.2, retryInterval: 0.1, warmup: 0, timeout: 30 }
-const destination = (id: string, address: string, ...checks: Check[]): CheckedDestination => ({ id, address, port: 8080, weight: 1, checks, initially: 'down' })
+const destination = (id: string, address: string, ...checks: Check[]): CheckedDestination => ({
+  id,
+  address,
+  port: 8080,
+  weight: 1,
+  checks,
+  initially: 'down',
+})
 
-const SERVER = "require('node:net').createServer((socket) => socket.on('error', () => 0).end('HTTP/1.0 200 OK\\r\\n\\r\\nhello')).listen(8080, '::', () => console.log('ready'))"
+const SERVER = "require('node:net')"
+  + ".createServer((socket) => socket.on('error', () => 0).end('HTTP/1.0 200 OK\\r\\n\\r\\nhello'))"
+  + ".listen(8080, '::', () => console.log('ready'))"
 
 let namespace: Namespace
 let server: ChildProcess
@@ -59,7 +78,7 @@ afterEach(async () => {
   await namespace[Symbol.asyncDispose]()
 })
 
-test('a checker reaches what is in its namespace, from one thread that moved, and from no other', async () => {
+test('a checker reaches what is in its namespace from one thread, the only one that moved there', async () => {
   const home = readlinkSync('/proc/self/ns/net')
   const there = (await namespace.must('readlink', ['/proc/self/ns/net'])).trim()
   const namespaces = (): string[] => readdirSync('/proc/self/task').flatMap((task) => {
@@ -72,7 +91,9 @@ test('a checker reaches what is in its namespace, from one thread that moved, an
   {
     await using watch = await Watch.from(namespace)
     expect(namespaces().filter((one) => one !== home)).toEqual([there])
-    watch.checker.update({ set: [destination('a', '127.0.0.1', { type: 'http', urls: [{ path: '/', text: 'hello' }], ...quick }, { type: 'tcp', ...quick })] })
+    watch.checker.update({
+      set: [destination('a', '127.0.0.1', { type: 'http', urls: [{ path: '/', text: 'hello' }], ...quick }, { type: 'tcp', ...quick })],
+    })
     await until(() => Promise.resolve(watch.changes.length), (length) => length === 1)
     expect(watch.changes[0]).toMatchObject({ id: 'a', up: true })
     // Programs run there too.
@@ -97,28 +118,35 @@ async function elsewhere(): Promise<Namespace> {
 }
 
 describe('ping', () => {
-  test('is good where an echo request is answered, over both families', async () => {
+  test('is good if the echo request is answered, over IPv4 and IPv6', async () => {
     await using watch = await Watch.from(namespace)
-    for (const address of ['127.0.0.1', '::1']) expect(await watch.found(address, { type: 'ping', ...quick })).toBe('good: the echo request was answered')
+    for (const address of ['127.0.0.1', '::1']) {
+      expect(await watch.found(address, { type: 'ping', ...quick })).toBe('good: the echo request was answered')
+    }
     expect(await watch.found('127.0.0.1', { type: 'ping', ...quick, bindAddress: '127.0.0.9' })).toBe('good: the echo request was answered')
-    expect(await watch.found('127.0.0.1', { type: 'ping', ...quick, bindAddress: '192.0.2.77' })).toBe('untried: the echo request could not be tried: there is no local address or port for it (EADDRNOTAVAIL)')
+    expect(await watch.found('127.0.0.1', { type: 'ping', ...quick, bindAddress: '192.0.2.77' })).toBe(
+      'untried: the echo request could not be tried: there is no local address or port for it (EADDRNOTAVAIL)',
+    )
   })
 
-  test('is bad where the host does not answer, or is unreachable', async () => {
+  test('is bad if the host does not answer or is unreachable', async () => {
     await namespace.ip('link add eth0 type veth peer name eth1', 'link set eth0 up', 'link set eth1 up', 'addr add 10.9.0.1/24 dev eth0')
     await using watch = await Watch.from(namespace)
     expect(await watch.found('10.9.0.2', { type: 'ping', ...quick })).toBe('bad: the host is unreachable')
     expect(await watch.found('10.9.0.2', { type: 'ping', ...quick, timeout: 0.1 })).toBe('bad: no echo reply within 0.1 s')
   })
 
-  test('could not be tried without a route', async () => {
+  test('is untried without a route', async () => {
     await using watch = await Watch.from(namespace)
-    expect(await watch.found('10.7.0.1', { type: 'ping', ...quick })).toBe('untried: the echo request could not be tried: there is no route (ENETUNREACH)')
+    expect(await watch.found('10.7.0.1', { type: 'ping', ...quick })).toBe(
+      'untried: the echo request could not be tried: there is no route (ENETUNREACH)',
+    )
   })
 
-  test('needs a capability, or a group that may', async () => {
+  test('needs a capability, or a group in ping_group_range', async () => {
     const inside = { wrapper: ['nsenter', `--net=${namespace.path}`, 'setpriv', '--bounding-set=-all', '--inh-caps=-all', '--reuid=65534', '--regid=65534', '--clear-groups'] }
-    const ping = async () => JSON.parse((await program('check.mjs', ['{"type":"ping"}'], inside)).stdout) as { outcome: string, words: string }
+    const ping = async () =>
+      JSON.parse((await program('check.mjs', ['{"type":"ping"}'], inside)).stdout) as { outcome: string; words: string }
     expect(await ping()).toMatchObject({ outcome: 'untried', words: expect.stringMatching(/not permitted here .*\(EACCES\)$/) as string })
     await namespace.must('sh', ['-c', 'echo "0 2147483647" > /proc/sys/net/ipv4/ping_group_range'])
     expect(await ping()).toMatchObject({ outcome: 'good' })
@@ -139,7 +167,7 @@ test('a host that swallows everything is bad for each kind, when the time is ove
   }
 })
 
-describe('from somewhere in particular', () => {
+describe('a check with a source of its own', () => {
   test('a mark decides how packets are routed', async () => {
     await namespace.ip('rule add fwmark 7 unreachable priority 10', 'rule del priority 0', 'rule add priority 20 table local')
     await using watch = await Watch.from(namespace)
@@ -150,13 +178,16 @@ describe('from somewhere in particular', () => {
     expect(await watch.found('127.0.0.1', { type: 'udp', ...quick, mark: 7 })).toMatch(/^untried: /)
   })
 
-  test('a check that is bound to an interface says nothing of the server when the interface is gone', async () => {
+  test('a check bound to an interface does not blame the server when the interface is gone', async () => {
     await namespace.ip('link add eth0 type veth peer name eth1', 'link set eth0 up', 'link set eth1 up', 'addr add 10.9.0.1/24 dev eth0')
     await using watch = await Watch.from(namespace)
     watch.checker.update({ set: [destination('b', '10.9.0.1', { type: 'tcp', ...quick, bindInterface: 'eth0' })] })
     await until(() => Promise.resolve(watch.changes.length), (length) => length === 1)
     await namespace.ip('link del eth0')
-    await until(() => Promise.resolve(watch.troubles), (troubles) => troubles.some(({ ids, words }) => ids.includes('b') && words?.endsWith('the interface is gone (ENODEV)')))
+    await until(
+      () => Promise.resolve(watch.troubles),
+      (troubles) => troubles.some(({ ids, words }) => ids.includes('b') && words?.endsWith('the interface is gone (ENODEV)')),
+    )
     const [b] = (await watch.checker.status(['b'])).destinations
     expect([b.up, b.checks[0].last?.outcome]).toEqual([true, 'good'])
     expect(watch.changes.map(({ id, up }) => `${id} ${up}`)).toEqual(['b true'])
@@ -164,7 +195,10 @@ describe('from somewhere in particular', () => {
 
   test('a link-local address is reached through its interface', async () => {
     await namespace.ip('link add eth0 type veth peer name eth1', 'link set eth0 up', 'link set eth1 up')
-    const own = await until(() => namespace.must('ip', ['-6', '-o', 'addr', 'show', 'dev', 'eth0', 'scope', 'link']), (text) => text.includes('fe80') && !text.includes('tentative'))
+    const own = await until(
+      () => namespace.must('ip', ['-6', '-o', 'addr', 'show', 'dev', 'eth0', 'scope', 'link']),
+      (text) => text.includes('fe80') && !text.includes('tentative'),
+    )
     const address = /fe80[^/ ]*/.exec(own)![0]
     await using watch = await Watch.from(namespace)
     expect(await watch.found(address, { type: 'tcp', ...quick, bindInterface: 'eth0' })).toMatch(/^good/)
@@ -173,6 +207,8 @@ describe('from somewhere in particular', () => {
 })
 
 test('a namespace that may not be entered is refused with a reason', async () => {
-  const { stdout } = await program('check.mjs', ['{}', namespace.path], { wrapper: ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin'] })
+  const { stdout } = await program('check.mjs', ['{}', namespace.path], {
+    wrapper: ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin'],
+  })
   expect(stdout).toBe('the network namespace could not be entered: that needs root, or CAP_SYS_ADMIN over the namespace (EPERM)\n')
 })

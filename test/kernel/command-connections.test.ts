@@ -62,44 +62,64 @@ describe('what the kernel shows in /proc, by namespace', () => {
     for await (const connection of ipvs.connections()) listed.push(connection)
   })
 
-  test('every connection, IPv4 and IPv6, and the template of a persistent one with what its engine knows', () => {
+  test('connections over IPv4 and IPv6, and persistence templates with their engine\'s data', () => {
     const udp = { protocol: 'udp', state: 'UDP', origin: 'local' }
-    expect(listed.find(({ virtual }) => virtual.address === dns.address && virtual.port === 53)).toMatchObject({ ...udp, virtual: { address: '10.9.9.9', port: 53 }, destination: { address: '10.9.9.2', port: 5353 }, persistenceEngine: null })
-    expect(listed.find(({ virtual }) => virtual.address === dns6.address)).toMatchObject({ ...udp, client: { address: 'fd00::1' }, destination: { address: 'fd00::2', port: 5353 } })
-    expect(listed.find(({ persistenceEngine }) => persistenceEngine === 'sip')).toMatchObject({ virtual: { address: '10.9.9.9', port: 5060 }, persistenceData: '20071029@10.9.9.1' })
+    expect(listed.find(({ virtual }) => virtual.address === dns.address && virtual.port === 53)).toMatchObject({
+      ...udp,
+      virtual: { address: '10.9.9.9', port: 53 },
+      destination: { address: '10.9.9.2', port: 5353 },
+      persistenceEngine: null,
+    })
+    expect(listed.find(({ virtual }) => virtual.address === dns6.address)).toMatchObject({
+      ...udp,
+      client: { address: 'fd00::1' },
+      destination: { address: 'fd00::2', port: 5353 },
+    })
+    expect(listed.find(({ persistenceEngine }) => persistenceEngine === 'sip')).toMatchObject({
+      virtual: { address: '10.9.9.9', port: 5060 },
+      persistenceData: '20071029@10.9.9.1',
+    })
     expect(listed.filter(({ expires }) => !(expires >= 0 && expires <= 300))).toEqual([])
   })
 
-  test('the synchronous twin lists the same', () => {
+  test('IpvsSync lists the same', () => {
     const known = ({ client, virtual, destination, state }: Connection): object => ({ client, virtual, destination, state })
     expect([...sync.connections()].map(known)).toEqual(listed.map(known))
   })
 
-  test('those of one service', async () => {
+  test('the connections of one service', async () => {
     const found: string[] = []
     for await (const { virtual } of ipvs.connections({ service: dns })) found.push(`${virtual.address} ${virtual.port}`)
     expect(found).toEqual(['10.9.9.9 53'])
-    expect([...sync.connections({ service: { ...phone, port: 0 } })].length).toBe(listed.filter(({ virtual }) => virtual.address === '10.9.9.9').length)
+    expect([...sync.connections({ service: { ...phone, port: 0 } })].length).toBe(
+      listed.filter(({ virtual }) => virtual.address === '10.9.9.9').length,
+    )
     expect((await refusal(() => [...sync.connections({ service: { fwmark: 1, family: 4 } })])).message).toContain('service.fwmark')
     expect((await refusal(() => [...sync.connections({ service: { ...dns, address: 'nonsense' } })])).message).toContain('service.address')
   })
 
-  test('a bad filter is refused at the call, before anything is iterated over', () => {
+  test('a bad filter is refused at the call, before the iteration begins', () => {
     const filters: [unknown, string][] = [
-      [{ service: { ...dns, prot: 'udp' } }, 'service.prot'], [{ service: { fwmark: 1, family: 4 } }, 'service.fwmark'], [{ service: { ...dns, port: -1 } }, 'service.port'],
-      [{ service: 'dns' }, 'service'], [{ services: dns }, 'options.services'], [null, 'options'],
+      [{ service: { ...dns, prot: 'udp' } }, 'service.prot'],
+      [{ service: { fwmark: 1, family: 4 } }, 'service.fwmark'],
+      [{ service: { ...dns, port: -1 } }, 'service.port'],
+      [{ service: 'dns' }, 'service'],
+      [{ services: dns }, 'options.services'],
+      [null, 'options'],
     ]
     for (const [filter, field] of filters) {
       for (const handle of [ipvs, sync]) expect(() => handle.connections(filter as never), field).toThrow(field)
     }
   })
 
-  test('a listed service is a filter too', async () => {
-    const listedService = (await ipvs.snapshot()).services.find(({ stats, ...service }) => 'address' in service && service.address === dns.address && service.port === dns.port && stats)!
+  test('a listed service can be the filter', async () => {
+    const listedService = (await ipvs.snapshot()).services.find(
+      ({ stats, ...service }) => 'address' in service && service.address === dns.address && service.port === dns.port && stats,
+    )!
     expect([...sync.connections({ service: listedService })]).toHaveLength(1)
   })
 
-  test.each(['Ipvs', 'IpvsSync'])('lists that %s began and nobody finished leave no descriptor behind', async (api) => {
+  test.each(['Ipvs', 'IpvsSync'])('lists of %s that are not read to their end leave no descriptor open', async (api) => {
     const { stdout, stderr } = await program('dropped-connections.mjs', [api], { wrapper: ['nsenter', `--net=${namespace.path}`], flags: ['--expose-gc'] })
     expect(stderr).toBe('')
     const { before, dropped, after } = JSON.parse(stdout) as Record<'before' | 'dropped' | 'after', number>
@@ -107,7 +127,7 @@ describe('what the kernel shows in /proc, by namespace', () => {
     expect(after).toBe(before)
   })
 
-  test('iterating can be left early', async () => {
+  test('an iteration can end early', async () => {
     const seen: Connection[] = []
     for await (const connection of ipvs.connections()) {
       seen.push(connection)
@@ -129,7 +149,10 @@ describe('what the kernel shows in /proc, by namespace', () => {
   })
 
   test('totals are those of all services, and of all processors', async () => {
-    const counted = await until(async () => (await ipvs.services()).map((service) => service.stats.connections), (seen) => seen.every((connections) => connections > 0n))
+    const counted = await until(
+      async () => (await ipvs.services()).map((service) => service.stats.connections),
+      (seen) => seen.every((connections) => connections > 0n),
+    )
     const { stats, rates } = await ipvs.totals()
     expect(stats.connections).toBe(counted.reduce((sum, connections) => sum + connections))
     expect(Object.keys(rates)).toEqual(['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'])
@@ -163,10 +186,13 @@ describe('what the kernel shows in /proc, by namespace', () => {
     expect((await refusal(() => ipvs.sysctl.get('nonsense' as SysctlName))).message).toContain('name')
     expect((await refusal(() => ipvs.sysctl.set('conntrack', 1.5))).message).toContain('value')
     expect((await refusal(() => ipvs.sysctl.set('sync_threshold', [1] as unknown as [number, number]))).message).toContain('value')
-    expect(await refusal(() => ipvs.sysctl.set('sync_threshold', [9, 3]))).toMatchObject({ code: 'EINVAL', message: expect.stringContaining('sync_threshold') as string })
+    expect(await refusal(() => ipvs.sysctl.set('sync_threshold', [9, 3]))).toMatchObject({
+      code: 'EINVAL',
+      message: expect.stringContaining('sync_threshold') as string,
+    })
   })
 
-  test('after close there is nothing to read', async () => {
+  test('after close nothing can be read', async () => {
     const closed = await Ipvs.open({ netns: namespace.name })
     await closed.close()
     expect(await refusal(() => closed.totals())).toMatchObject({ code: 'ERR_IPVS_CLOSED' })

@@ -12,8 +12,8 @@ interface Listed { address: string, port: number, destinations: Omit<Listed, 'de
 const command = fileURLToPath(new URL('../../dist/bin/ipvs.cjs', import.meta.url))
 
 /**
- * Command lines as runbooks and courses have them, given to the command `ipvs` and to ipvsadm, each in a namespace of its own, one after the
- * other: what is printed, the exit status and the table afterwards have to be the same.
+ * Command lines from runbooks and courses. The command `ipvs` and ipvsadm get them one after the other, each in a namespace of its own.
+ * Their output, their exit status and the table afterwards must be the same.
  */
 const lines: readonly (string | { line: string, input: string })[] = [
   '',
@@ -126,7 +126,8 @@ describe('the command ipvs in the place of ipvsadm', () => {
   const words = (line: string): string[] => line.split(' ').filter((word) => word !== '')
   const ipvs = (line: string, input?: string): Promise<Ended> => ours.run(process.execPath, [command, ...words(line)], { input })
   const ipvsadm = (line: string, input?: string): Promise<Ended> => theirs.run('ipvsadm', words(line), { input })
-  const table = (namespace: Namespace): Promise<string> => namespace.must('sh', ['-c', 'ipvsadm -Sn && ipvsadm -Ln --thresholds && ipvsadm -L --timeout'])
+  const table = (namespace: Namespace): Promise<string> =>
+    namespace.must('sh', ['-c', 'ipvsadm -Sn && ipvsadm -Ln --thresholds && ipvsadm -L --timeout'])
 
   test.each(lines.map((line) => (typeof line === 'string' ? { line, input: undefined } : line)))('ipvs $line', async ({ line, input }) => {
     const [expected, got] = await Promise.all([ipvsadm(line, input), ipvs(line, input)])
@@ -136,15 +137,18 @@ describe('the command ipvs in the place of ipvsadm', () => {
     expect(await table(ours)).toBe(await table(theirs))
   })
 
-  test('an option that does not exist changes nothing, and what is close to it is named', async () => {
+  test('an unknown option changes nothing, and a similar one is suggested', async () => {
     const { status, stderr } = await ipvs('-A -t 207.175.44.110:81 --schedular rr')
     expect(status).toBe(255)
     expect(stderr).toContain('Did you mean --scheduler?')
     expect(await ours.must('ipvsadm', ['-Sn'])).toBe('')
   })
 
-  test('-R tells every line that was refused and carries out the others', async () => {
-    const { status, stderr } = await ipvs('-R', '-A -t 1.1.1.1:1\n-A -t 1.1.1.1:1\n-a -t 2.2.2.2:2 -r 3.3.3.3\n-a -t 1.1.1.1:1 -r 3.3.3.3 -y 5\n-A -t 1.1.1.2:1\n')
+  test('-R names every refused line and carries out the others', async () => {
+    const { status, stderr } = await ipvs(
+      '-R',
+      '-A -t 1.1.1.1:1\n-A -t 1.1.1.1:1\n-a -t 2.2.2.2:2 -r 3.3.3.3\n-a -t 1.1.1.1:1 -r 3.3.3.3 -y 5\n-A -t 1.1.1.2:1\n',
+    )
     expect(status).toBe(255)
     expect(stderr.trim().split('\n')).toEqual([expect.stringMatching(/^ipvs: line 2: Service already exists/), expect.stringMatching(/^ipvs: line 3: Service not defined/), 'ipvs: line 4: -y must be at most -x, which is 0. Received 5'])
     expect(await ours.must('ipvsadm', ['-Sn'])).toBe('-A -t 1.1.1.1:1 -s wlc\n-A -t 1.1.1.2:1 -s wlc\n')
@@ -157,7 +161,7 @@ describe('the command ipvs in the place of ipvsadm', () => {
     expect(await ours.must('ipvsadm', ['-Sn'])).toContain('-A -t 1.1.1.1:1')
   })
 
-  test('-R tells where a name stands that does not exist', async () => {
+  test('-R names the place of an unknown name', async () => {
     const { status, stderr } = await ipvs('-R', '-A -t 1.1.1.3:1\n-A -t 1.1.1.3:nosuchservice\n')
     expect(status).toBe(2)
     expect(stderr).toMatch(/line 2, column 15: service 'nosuchservice' is not known for tcp.*\n.*nothing was changed/)
@@ -167,7 +171,11 @@ describe('the command ipvs in the place of ipvsadm', () => {
   test('-R --replace makes the table what the rules describe; --dry-run says how', async () => {
     const rules = '-A -t 1.1.1.2:1 -s rr\n-a -t 1.1.1.2:1 -r 5.5.5.5 -m\n'
     const rehearsed = await ipvs('-R --replace --dry-run', rules)
-    expect(rehearsed.stdout.trim().split('\n').sort()).toEqual(['-D -t 1.1.1.1:1', '-E -t 1.1.1.2:1 -s rr', '-a -t 1.1.1.2:1 -r 5.5.5.5:1 -m -w 1'])
+    expect(rehearsed.stdout.trim().split('\n').sort()).toEqual([
+      '-D -t 1.1.1.1:1',
+      '-E -t 1.1.1.2:1 -s rr',
+      '-a -t 1.1.1.2:1 -r 5.5.5.5:1 -m -w 1',
+    ])
     expect(await ours.must('ipvsadm', ['-Sn'])).toContain('-A -t 1.1.1.1:1')
     expect((await ipvs('-R --replace', rules)).status).toBe(0)
     expect(await ours.must('ipvsadm', ['-Sn'])).toBe('-A -t 1.1.1.2:1 -s rr\n-a -t 1.1.1.2:1 -r 5.5.5.5:1 -m -w 1\n')
@@ -181,17 +189,19 @@ describe('the command ipvs in the place of ipvsadm', () => {
     expect(await table(theirs)).toBe(await table(ours))
   })
 
-  test('--json lists what the package lists, --netns where it is told', async () => {
+  test('--json prints what the package lists, --netns chooses the namespace', async () => {
     const elsewhere = (line: string): Promise<Ended> => theirs.run(process.execPath, [command, ...words(line), '--netns', ours.name])
     const { services } = JSON.parse((await elsewhere('-L --json')).stdout) as { services: object[] }
-    expect(services).toMatchObject([{ address: '1.1.1.2', port: 1, scheduler: 'rr', stats: { connections: '0' }, destinations: [{ address: '5.5.5.5', weight: 7 }] }])
+    expect(services).toMatchObject([
+      { address: '1.1.1.2', port: 1, scheduler: 'rr', stats: { connections: '0' }, destinations: [{ address: '5.5.5.5', weight: 7 }] },
+    ])
     expect(JSON.parse((await elsewhere('-L --timeout --json')).stdout)).toEqual({ tcp: 11, tcpFin: 12, udp: 13 })
     expect(JSON.parse((await elsewhere('-L --daemon --json')).stdout)).toEqual([])
     expect(JSON.parse((await elsewhere('-L -c --json')).stdout)).toEqual([])
     expect((await elsewhere('-Sn')).stdout).toBe(await ours.must('ipvsadm', ['-Sn']))
   })
 
-  test('without a command it lists, with --json and --netns too', async () => {
+  test('without a command it lists the table, with --json and --netns too', async () => {
     expect(await ipvs('--json')).toEqual(await ipvs('-L --json'))
     const listed = await theirs.run(process.execPath, [command, '--netns', ours.name])
     expect({ stdout: listed.stdout, status: listed.status }).toEqual({ stdout: (await ours.run('ipvsadm', [])).stdout, status: 0 })
@@ -229,21 +239,28 @@ describe('the command ipvs in the place of ipvsadm', () => {
     ['-e -t 1.1.1.2:1 -r 5.5.5.5 -m -x 4 -y 5', '-y must be at most -x, which is 4. Received 5\n'],
     ['-A -t 1.1.1.3:1 -s r\u00e9', "-s must be a name of visible ASCII characters, without spaces. Received 'r\u00e9'\n"],
     ['-A -t 1.1.1.3:1 -p --pe r\u00e9', "--pe must be a name of visible ASCII characters, without spaces. Received 'r\u00e9'\n"],
-    ['--start-daemon master --mcast-interface a/b', "--mcast-interface must be the name of a network interface, at most 15 bytes. Received 'a/b'\n"],
+    [
+      '--start-daemon master --mcast-interface a/b',
+      "--mcast-interface must be the name of a network interface, at most 15 bytes. Received 'a/b'\n",
+    ],
   ])('%s: what the package refuses is told in words of the command line', async (line, words) => {
     expect(await ipvs(line)).toEqual({ status: 255, stdout: '', stderr: words })
     expect(await ipvs('-R', line)).toEqual({ status: 255, stdout: '', stderr: `ipvs: line 1: ${words}` })
   })
 
-  test('a byte-order mark before the rules is passed over, other encodings are told', async () => {
-    expect(await ipvs('-R --dry-run', '\ufeff-A -t 1.1.1.3:1 -s rr\n')).toEqual({ status: 0, stdout: '-A -t 1.1.1.3:1 -s rr\n', stderr: '' })
+  test('a byte-order mark before the rules is skipped, and other encodings are refused', async () => {
+    expect(await ipvs('-R --dry-run', '\ufeff-A -t 1.1.1.3:1 -s rr\n')).toEqual({
+      status: 0,
+      stdout: '-A -t 1.1.1.3:1 -s rr\n',
+      stderr: '',
+    })
     expect((await ipvs('-R --dry-run', '\ufeff-A -t localhost:1 -s rr\n')).stdout).toBe('-A -t 127.0.0.1:1 -s rr\n')
     const { status, stderr } = await ours.run('sh', ['-c', `printf '\\377\\376-\\0C\\0\\n\\0' | ${process.execPath} ${command} -R`])
     expect(stderr).toBe('ipvs: the standard input is UTF-16 text; expected UTF-8\nipvs: nothing was changed\n')
     expect(status).toBe(255)
   })
 
-  test('control characters of rules do not reach the terminal', async () => {
+  test('control characters in rules do not reach the terminal', async () => {
     const { stderr } = await ipvs('-R', '-A -t \x1b[2J:80\n-A -t 1.1.1.1:\u0007\u009b31m\u202e\n\x1b]0;title\x07\n')
     // eslint-disable-next-line no-control-regex
     expect(stderr.replaceAll('\n', '')).not.toMatch(/[\x00-\x1f\x7f-\x9f\u202e]/)
@@ -258,11 +275,11 @@ describe('the command ipvs in the place of ipvsadm', () => {
     expect(status).toBe(1)
   })
 
-  test.each([['nonsense', 255], ['-D -t 9.9.9.9:9', 255], ['-L --full', 2]])('%s has its exit status where nobody can be told why', async (line, expected) => {
+  test.each([['nonsense', 255], ['-D -t 9.9.9.9:9', 255], ['-L --full', 2]])('%s keeps its exit status if the reason cannot be printed', async (line, expected) => {
     expect(await ours.run('sh', ['-c', `${process.execPath} ${command} ${line} 2>/dev/full`])).toMatchObject({ status: expected })
   })
 
-  test('-S --full with names is read back: IPv6 hosts stay addresses, as nothing looks up their names', async () => {
+  test('-S --full with names can be read back: IPv6 hosts stay addresses, because their names are not looked up', async () => {
     await ours.must('ipvsadm', ['-C'])
     await ours.must('ipvsadm', ['-R'], { input: '-A -t [::1]:80\n-a -t [::1]:80 -r [::1]:80 -m\n-A -t 127.0.0.1:80\n' })
     const hosts = join(await mkdtemp(join(tmpdir(), 'hosts-')), 'hosts')

@@ -51,7 +51,7 @@ describe('ipvs top in a terminal', () => {
   const atPrompt = (lines: string[]): boolean => lines.at(-1) === '$'
   const endpoints = (lines: string[]): string[] => lines.flatMap((line) => /(10\.[0-9.]+):80/.exec(line)?.[1] ?? [])
 
-  test('q gives back the screen as it was', async () => {
+  test('q restores the screen', async () => {
     const there = await shell()
     await there.press('echo before', 'Enter')
     await there.shows((lines) => lines.at(-2) === 'before')
@@ -61,7 +61,7 @@ describe('ipvs top in a terminal', () => {
     expect(lines).toEqual(['$ echo before', 'before', `$ ${top().join(' ')}`, '$'])
   })
 
-  test('Ctrl-Z and fg, as often as one likes: no frame is left on the shell\'s screen', async () => {
+  test('Ctrl-Z and fg, again and again, leave no frame on the shell\'s screen', async () => {
     const there = await shell()
     await start(there)
     for (let time = 0; time < 3; time++) {
@@ -102,7 +102,7 @@ describe('ipvs top in a terminal', () => {
     await there.shows(atPrompt)
   })
 
-  test('the size that the terminal got in the meantime is seen after fg', async () => {
+  test('fg notices that the terminal has a new size', async () => {
     const there = await shell()
     await start(there)
     await there.press('C-z')
@@ -112,7 +112,7 @@ describe('ipvs top in a terminal', () => {
     await there.shows((lines) => inTop(lines) && lines.length === 12 && lines[1].length === 100)
   })
 
-  test('where nobody could continue it, Ctrl-Z does not stop it', async () => {
+  test('Ctrl-Z does not stop it if nothing could continue it', async () => {
     const there = await open(top())
     await there.shows(inTop)
     await there.press('C-z')
@@ -140,7 +140,7 @@ describe('ipvs top in a terminal', () => {
     }
   })
 
-  test('names are sorted by address, services and destinations', async () => {
+  test('services and destinations with names are sorted by address', async () => {
     const there = await open(top('--sort', 'name'), 60)
     const lines = await there.shows(inTop)
     const own = Array.from({ length: 40 }, (_, index) => `10.6.0.${index + 1}`)

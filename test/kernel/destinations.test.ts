@@ -32,18 +32,52 @@ const spellings: Spelling[] = [
   { service: web, destination: { ...near, port: 0 }, ipvsadm: '-r 10.10.10.2:0 -m -w 1' },
   { service: web, destination: { ...near, forward: 'dr' }, ipvsadm: '-r 10.10.10.2:80 -g -w 1' },
   { service: web, destination: { ...near, forward: 'tun', tunnel: ipip }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type ipip' },
-  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'none' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum' },
-  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 65535, checksum: 'csum' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 65535 --tun-csum' },
-  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 1, checksum: 'remcsum' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 1 --tun-remcsum' },
-  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gre', checksum: 'none' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gre --tun-nocsum' },
-  { service: web, destination: { ...near, forward: 'tun', tunnel: { type: 'gre', checksum: 'csum' } }, ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gre --tun-csum' },
+  {
+    service: web,
+    destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'none' } },
+    ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum',
+  },
+  {
+    service: web,
+    destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 65535, checksum: 'csum' } },
+    ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 65535 --tun-csum',
+  },
+  {
+    service: web,
+    destination: { ...near, forward: 'tun', tunnel: { type: 'gue', port: 1, checksum: 'remcsum' } },
+    ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gue --tun-port 1 --tun-remcsum',
+  },
+  {
+    service: web,
+    destination: { ...near, forward: 'tun', tunnel: { type: 'gre', checksum: 'none' } },
+    ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gre --tun-nocsum',
+  },
+  {
+    service: web,
+    destination: { ...near, forward: 'tun', tunnel: { type: 'gre', checksum: 'csum' } },
+    ipvsadm: '-r 10.10.10.2:80 -i -w 1 --tun-type gre --tun-csum',
+  },
   { service: web, destination: { ...near, weight: 0 }, ipvsadm: '-r 10.10.10.2:80 -m -w 0' },
   { service: web, destination: { ...near, weight: 65535 }, ipvsadm: '-r 10.10.10.2:80 -m -w 65535' },
-  { service: web, destination: { ...near, upperThreshold: 100, lowerThreshold: 10 }, ipvsadm: '-r 10.10.10.2:80 -m -w 1', thresholds: [100, 10] },
-  { service: web, destination: { ...near, upperThreshold: 2147483647, lowerThreshold: 2147483647 }, ipvsadm: '-r 10.10.10.2:80 -m -w 1', thresholds: [2147483647, 2147483647] },
+  {
+    service: web,
+    destination: { ...near, upperThreshold: 100, lowerThreshold: 10 },
+    ipvsadm: '-r 10.10.10.2:80 -m -w 1',
+    thresholds: [100, 10],
+  },
+  {
+    service: web,
+    destination: { ...near, upperThreshold: 2147483647, lowerThreshold: 2147483647 },
+    ipvsadm: '-r 10.10.10.2:80 -m -w 1',
+    thresholds: [2147483647, 2147483647],
+  },
   { service: web, destination: { ...near, upperThreshold: 1, lowerThreshold: 0 }, ipvsadm: '-r 10.10.10.2:80 -m -w 1', thresholds: [1, 0] },
   { service: web, destination: { ...near6, forward: 'tun', tunnel: ipip }, ipvsadm: '-r [fd00::2]:80 -i -w 1 --tun-type ipip' },
-  { service: web, destination: { ...near6, forward: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'none' } }, ipvsadm: '-r [fd00::2]:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum' },
+  {
+    service: web,
+    destination: { ...near6, forward: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'none' } },
+    ipvsadm: '-r [fd00::2]:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum',
+  },
   { service: web6, destination: near6, ipvsadm: '-r [fd00::2]:80 -m -w 1' },
   { service: web6, destination: { ...near6, port: 8080, weight: 3 }, ipvsadm: '-r [fd00::2]:8080 -m -w 3' },
   { service: web6, destination: { ...near6, forward: 'dr' }, ipvsadm: '-r [fd00::2]:80 -g -w 1' },
@@ -58,7 +92,12 @@ const spellings: Spelling[] = [
 /** Each with an address of its own, so that one table holds them all. */
 const all = spellings.map(({ service, destination, ipvsadm, thresholds }, n): Required<Spelling> => {
   const numbered = (text: string): string => text.replace(/10\.10\.10\.2(?!\d)/, `10.10.11.${n}`).replace(/fd00::2(?!\w)/, `fd00::2:${n.toString(16)}`)
-  return { service, destination: { ...destination, address: numbered(destination.address) }, ipvsadm: numbered(ipvsadm), thresholds: thresholds ?? [0, 0] }
+  return {
+    service,
+    destination: { ...destination, address: numbered(destination.address) },
+    ipvsadm: numbered(ipvsadm),
+    thresholds: thresholds ?? [0, 0],
+  }
 })
 const lines = all.map(({ service, ipvsadm }) => `-a ${spelled.get(service)} ${ipvsadm}`).sort()
 /** As ipvsadm lists it: '10.10.11.0:80'. */
@@ -89,7 +128,9 @@ describe.each(apis)('destinations with %s', (label, Api) => {
   const listed = async (): Promise<(ListedDestination | undefined)[]> => {
     const found = new Map<ServiceKey, ListedDestination[]>()
     for (const [service] of services) found.set(service, await scene.ipvs.destinations(service))
-    return all.map(({ service, destination }) => found.get(service)!.find(({ address, port }) => address === destination.address && port === destination.port))
+    return all.map(({ service, destination }) =>
+      found.get(service)!.find(({ address, port }) => address === destination.address && port === destination.port),
+    )
   }
 
   test('ipvsadm reads every destination that was added, and removed', async () => {
@@ -144,7 +185,7 @@ describe.each(apis)('destinations with %s', (label, Api) => {
     expect(row.split(/\s+/)[3]).toBe(name === 'Local' ? 'Local' : 'Masq')
   })
 
-  test('what is left out has the default of ipvsadm', async () => {
+  test('options left out have ipvsadm\'s defaults', async () => {
     await scene.ipvs.addDestination(web, { address: '10.10.10.2', port: 80 })
     await scene.ipvsadm.run('-a -t 10.10.10.100:80 -r 10.10.10.3:80')
     await scene.ipvs.addDestination(web, { address: '10.10.10.4', port: 80, forward: 'tun' })
@@ -154,7 +195,7 @@ describe.each(apis)('destinations with %s', (label, Api) => {
     expect({ ...fourth, address: fifth.address }).toStrictEqual(fifth)
   })
 
-  test('weights and thresholds beyond those of ipvsadm are kept', async () => {
+  test('weights and thresholds above ipvsadm\'s limits are kept', async () => {
     await scene.ipvs.addDestination(web, { ...near, weight: 2147483647 })
     expect(await scene.ipvs.destinations(web)).toMatchObject([{ weight: 2147483647 }])
     expect(await saved()).toEqual(['-a -t 10.10.10.100:80 -r 10.10.10.2:80 -m -w 2147483647'])
@@ -167,7 +208,7 @@ describe.each(apis)('destinations with %s', (label, Api) => {
     expect(await saved()).toEqual(['-a -t 10.10.10.100:80 -r 10.10.10.2:81 -m -w 1'])
   })
 
-  test('a listed destination can be changed and given back as it is', async () => {
+  test('a listed destination can be passed to updateDestination', async () => {
     await scene.ipvsadm.run('-a -t 10.10.10.100:80 -r 10.10.10.2:80 -i -w 5 -x 20 -y 10 --tun-type gue --tun-port 6080 --tun-csum')
     const [listed] = await scene.ipvs.destinations(web)
     await scene.ipvs.updateDestination(web, { ...listed, weight: 6 })
@@ -181,13 +222,13 @@ describe.each(apis)('destinations with %s', (label, Api) => {
     expect(await saved()).toEqual(['-a -f 7 -6 -r [fd00::2]:0 -m -w 1'])
   })
 
-  test('the destinations of a service that does not exist are an error, although the kernel lists none', async () => {
+  test('listing a missing service\'s destinations is an error, although the kernel answers with an empty list', async () => {
     const error = await refusal(() => scene.ipvs.destinations({ ...web, port: 81 }))
     expect(error).toMatchObject({ name: 'IpvsError', code: 'ESRCH' })
     expect(error.message).toContain('tcp 10.10.10.100:81')
   })
 
-  test('a thousand destinations are listed, in one call', async () => {
+  test('one call lists a thousand destinations', async () => {
     await scene.ipvsadm.restore(Array.from({ length: 1000 }, (_, n) => `-a -t 10.10.10.100:80 -r 10.20.${n >> 8}.${n & 255}:80 -m -w ${n}`))
     const listed = await scene.ipvs.destinations(web)
     expect(listed.length).toBe(1000)

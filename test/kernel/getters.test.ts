@@ -27,9 +27,10 @@ function reading(call: () => unknown): { heard: unknown[], getter: PropertyDescr
   }
 }
 
-const withScheduler = (service: typeof web, getter: PropertyDescriptor): typeof web => Object.defineProperty({ ...service }, 'scheduler', getter)
+const withScheduler = (service: typeof web, getter: PropertyDescriptor): typeof web =>
+  Object.defineProperty({ ...service }, 'scheduler', getter)
 
-describe('a getter of an argument that calls the handle which is reading it is refused, and the argument is taken as it is', () => {
+describe('a getter of an argument may not call the handle that reads it: that call is refused, and the argument counts', () => {
   let scene: Scene<Ipvs>
   beforeAll(async () => { scene = await Scene.create(Ipvs, 'getters') })
   beforeEach(() => scene.ipvs.flush())
@@ -83,7 +84,12 @@ describe('a getter of an argument that calls the handle which is reading it is r
 
   test('what a getter throws is not taken for the kernel\'s answer', async () => {
     const ipvs = IpvsSync.open({ netns: scene.namespace.path })
-    const key = Object.defineProperty({ ...web }, 'port', { enumerable: true, get: () => { throw Object.assign(new Error('mine'), { code: 'ESRCH' }) } })
+    const key = Object.defineProperty({ ...web }, 'port', {
+      enumerable: true,
+      get: () => {
+        throw Object.assign(new Error('mine'), { code: 'ESRCH' })
+      },
+    })
     expect(await refusal(() => ipvs.getService(key))).toMatchObject({ message: 'mine' })
     expect(await refusal(() => ipvs.addDestination(web, near))).toMatchObject({ code: 'ESRCH' })
     ipvs.close()

@@ -15,14 +15,22 @@ beforeEach(() => scene.ipvs.flush())
 afterAll(() => scene[Symbol.asyncDispose]())
 
 describe.each(apis)('a handle of %s', (_, Api) => {
-  test('that is closed answers everything with ERR_IPVS_CLOSED', async () => {
+  test('that is closed refuses everything with ERR_IPVS_CLOSED', async () => {
     const ipvs = await Api.open({ netns: scene.namespace.name })
     await ipvs.close()
     await ipvs.close()
     for (const act of [
-      () => ipvs.services(), () => ipvs.addService(web), () => ipvs.flush(), () => ipvs.info(), () => ipvs.zero(), () => ipvs.destinations(web),
-      () => ipvs.snapshot(), () => ipvs.batch([{ type: 'flush' }]),
-    ]) expect(await refusal(act)).toMatchObject({ code: 'ERR_IPVS_CLOSED' })
+      () => ipvs.services(),
+      () => ipvs.addService(web),
+      () => ipvs.flush(),
+      () => ipvs.info(),
+      () => ipvs.zero(),
+      () => ipvs.destinations(web),
+      () => ipvs.snapshot(),
+      () => ipvs.batch([{ type: 'flush' }]),
+    ]) {
+      expect(await refusal(act)).toMatchObject({ code: 'ERR_IPVS_CLOSED' })
+    }
     expect(await scene.ipvsadm.save()).toEqual([])
   })
 
@@ -39,7 +47,7 @@ describe.each(apis)('a handle of %s', (_, Api) => {
     expect(await cycle(50)).toBe(before)
   })
 
-  test('whose opening fails leaves no descriptor behind either', async () => {
+  test('that could not be opened leaves no descriptor behind', async () => {
     const fail = async (times: number): Promise<number> => {
       for (let n = 0; n < times; ++n) {
         await refusal(() => Api.open({ netns: 'ipvs-no-such-name' }))
@@ -51,7 +59,7 @@ describe.each(apis)('a handle of %s', (_, Api) => {
     expect(await fail(20)).toBe(before)
   })
 
-  test('works with the smallest buffers that the kernel gives', async () => {
+  test('works with the smallest buffers that the kernel allows', async () => {
     const ipvs = await Api.open({ netns: scene.namespace.name, receiveBuffer: 1, sendBuffer: 1 })
     await ipvs.addService(web)
     for (let n = 0; n < 300; ++n) await ipvs.addDestination(web, { address: `10.10.11.${n & 255}`, port: n < 256 ? 80 : 81, forward: 'nat' })
@@ -94,19 +102,23 @@ describe.each(apis)('a process that has few descriptors left, with %s', (label) 
     return JSON.parse(stdout)
   }
 
-  test.each([0, 1, 2])('%i are too few: opening fails with EMFILE and says what to do', async (left) => {
+  test.each([0, 1, 2])('with %i left, opening fails with EMFILE and says what to do', async (left) => {
     expect(await open(left)).toEqual({
-      opened: false, name: 'IpvsError', code: 'EMFILE', operation: { type: 'open' }, message: expect.stringContaining('ulimit -n') as unknown,
+      opened: false,
+      name: 'IpvsError',
+      code: 'EMFILE',
+      operation: { type: 'open' },
+      message: expect.stringContaining('ulimit -n') as unknown,
     })
   })
 
-  test('three are enough', async () => {
+  test('with three left, opening succeeds', async () => {
     expect(await open(3)).toEqual({ opened: true })
   })
 })
 
 describe('a process of its own', () => {
-  test('ends although a handle is open, when nothing is under way', async () => {
+  test('ends with a handle open, if nothing is under way', async () => {
     expect(await program('idle.mjs', [scene.namespace.name])).toEqual({ status: 0, stdout: 'done\n', stderr: '' })
   })
 
@@ -121,7 +133,7 @@ describe('a process of its own', () => {
     expect([status, JSON.parse(stdout)]).toEqual([0, [{ address: '10.10.10.100', port: 80 }]])
   })
 
-  test('that forgets its handles gets descriptors and threads back with the garbage', async () => {
+  test('that drops its handles gets descriptors and threads back at the next garbage collection', async () => {
     const { status, stdout, stderr } = await program('abandoned.mjs', [scene.namespace.name], { flags: ['--expose-gc'] })
     expect([status, stderr]).toEqual([0, ''])
     const { before, opened, after } = JSON.parse(stdout) as Record<'before' | 'opened' | 'after', { descriptors: number, threads: number }>
@@ -130,7 +142,7 @@ describe('a process of its own', () => {
     expect(after.threads).toBeLessThanOrEqual(before.threads)
   })
 
-  test('has handles in worker threads, one of which is ended in the middle of its work', async () => {
+  test('has handles in worker threads, and survives the end of one in the middle of its work', async () => {
     const { status, stdout, stderr } = await program('workers.mjs', [scene.namespace.name])
     expect([status, stderr]).toEqual([0, ''])
     expect(JSON.parse(stdout)).toEqual([1, 2, 3, 4].flatMap(number => [1, 2, 3].map(n => number * 1000 + n)))

@@ -32,7 +32,12 @@ function url(random: Random): string {
 
 function checker(random: Random): string {
   const block = (name: string, lines: readonly string[]): string => `${name} {\n${lines.join('\n')}\n}`
-  const common = [...pace(random, 0.3), ...target(random), ...sometimes(random, 0.1, () => 'alpha'), ...sometimes(random, 0.1, () => 'log_all_failures')]
+  const common = [
+    ...pace(random, 0.3),
+    ...target(random),
+    ...sometimes(random, 0.1, () => 'alpha'),
+    ...sometimes(random, 0.1, () => 'log_all_failures'),
+  ]
   switch (random.integer(0, 6)) {
     case 0: return block('TCP_CHECK', common)
     case 1:
@@ -40,15 +45,25 @@ function checker(random: Random): string {
       // The name that TLS is told may be another one for each url, which makes several checks here.
       const named = random.chance(0.3)
       const lines = [
-        ...common, ...Array.from({ length: named ? 1 : random.integer(1, 3) }, () => url(random)), ...sometimes(random, 0.3, () => `http_protocol ${random.pick(['1.0', '1.0C', '1.1'])}`),
-        ...sometimes(random, 0.3, () => 'virtualhost checker.example.org'), ...named ? ['enable_sni'] : [], ...sometimes(random, 0.3, () => 'fast_recovery'),
+        ...common,
+        ...Array.from({ length: named ? 1 : random.integer(1, 3) }, () => url(random)),
+        ...sometimes(random, 0.3, () => `http_protocol ${random.pick(['1.0', '1.0C', '1.1'])}`),
+        ...sometimes(random, 0.3, () => 'virtualhost checker.example.org'),
+        ...(named ? ['enable_sni'] : []),
+        ...sometimes(random, 0.3, () => 'fast_recovery'),
       ]
       return block(random.pick(['HTTP_GET', 'SSL_GET']), lines)
     }
     case 3: return block('SMTP_CHECK', [...common, ...sometimes(random, 0.5, () => 'helo_name a.example.org')])
     case 4: return block('DNS_CHECK', [...common, ...sometimes(random, 0.5, () => `type ${random.pick(['A', 'mx', 'TXT', 'aaaa'])}`), ...sometimes(random, 0.5, () => 'name a.example.org')])
     case 5: {
-      const program = random.pick(['/bin/true', '"/bin/true a \'b c\'"', '\'/bin/true a "b c"\'', '"/bin/sh -c \'exit 0\'"', '"/bin/true \\x41"'])
+      const program = random.pick([
+        '/bin/true',
+        '"/bin/true a \'b c\'"',
+        '\'/bin/true a "b c"\'',
+        '"/bin/sh -c \'exit 0\'"',
+        '"/bin/true \\x41"',
+      ])
       return block('MISC_CHECK', [`misc_path ${program}`, ...pace(random, 0.3, false), ...sometimes(random, 0.5, () => `misc_timeout ${random.integer(0, 9)}`), ...sometimes(random, 0.5, () => 'misc_dynamic')])
     }
     default: return block('UDP_CHECK', [...common, ...sometimes(random, 0.5, () => 'payload 00 01'), ...sometimes(random, 0.5, () => `require_reply${random.pick(['', ' 0x', ' 00 11'])}`), ...sometimes(random, 0.3, () => 'min_reply_length 2')])
@@ -58,9 +73,19 @@ function checker(random: Random): string {
 /** A keepalived.conf that is about checks. */
 export function randomChecks(random: Random): string {
   const servers = Array.from({ length: random.integer(1, 4) }, (_, index) => {
-    const lines = [...pace(random, 0.2), ...sometimes(random, 0.2, () => 'virtualhost server.example.org'), ...Array.from({ length: random.integer(0, 3) }, () => checker(random))]
+    const lines = [
+      ...pace(random, 0.2),
+      ...sometimes(random, 0.2, () => 'virtualhost server.example.org'),
+      ...Array.from({ length: random.integer(0, 3) }, () => checker(random)),
+    ]
     return `real_server 10.2.0.${index + 1} ${random.pick(['80', '8080'])} {\n${lines.join('\n')}\n}`
   })
-  const head = ['lb_algo rr', 'lb_kind NAT', 'protocol TCP', ...pace(random, 0.3), ...sometimes(random, 0.3, () => 'virtualhost virtual.example.org')]
+  const head = [
+    'lb_algo rr',
+    'lb_kind NAT',
+    'protocol TCP',
+    ...pace(random, 0.3),
+    ...sometimes(random, 0.3, () => 'virtualhost virtual.example.org'),
+  ]
   return `virtual_server 10.1.0.1 80 {\n${[...head, ...servers].join('\n')}\n}\n`
 }

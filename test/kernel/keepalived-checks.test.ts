@@ -38,20 +38,36 @@ function theirChecks(lines: readonly string[]): Told[] {
 }
 
 const methods: Record<CompleteCheck['type'], string> = {
-  tcp: 'TCP_CHECK', http: 'HTTP_GET', smtp: 'SMTP_CHECK', dns: 'DNS_CHECK', script: 'MISC_CHECK', udp: 'UDP_CHECK', ping: 'PING_CHECK', file: 'FILE_CHECK', tls: 'none',
+  tcp: 'TCP_CHECK',
+  http: 'HTTP_GET',
+  smtp: 'SMTP_CHECK',
+  dns: 'DNS_CHECK',
+  script: 'MISC_CHECK',
+  udp: 'UDP_CHECK',
+  ping: 'PING_CHECK',
+  file: 'FILE_CHECK',
+  tls: 'none',
 }
 
 /** The same about ours. */
 function ourCheck(check: CompleteCheck, destination: CompleteDestination): Told {
   const told: Told = {
-    'urls': '', 'method': methods[check.type], 'Alpha': yes(check.startDown), 'Delay loop': microseconds(check.interval), 'Warmup': microseconds(check.warmup), 'Retries': String(check.failures - 1),
-    'Log all failures': yes(check.logEachFailure), ...check.failures > 1 && { 'Delay before retry': microseconds(check.retryInterval) },
+    urls: '',
+    method: methods[check.type],
+    Alpha: yes(check.startDown),
+    'Delay loop': microseconds(check.interval),
+    Warmup: microseconds(check.warmup),
+    Retries: String(check.failures - 1),
+    'Log all failures': yes(check.logEachFailure),
+    ...(check.failures > 1 && { 'Delay before retry': microseconds(check.retryInterval) }),
   }
   if (check.type === 'script') return { ...told, script: check.command.map((word) => `'${word}'`).join(' '), dynamic: check.dynamicWeight === true ? 'YES' : 'NO' }
   if (check.type === 'file' || check.type === 'ping' || check.type === 'tls') return told
   Object.assign(told, {
-    'Dest': endpoint(check.address ?? destination.address, check.port ?? destination.port), 'Timeout': check.timeout.toFixed(6),
-    ...check.bindAddress !== undefined && { 'Bind to': endpoint(check.bindAddress, 0) }, ...check.mark !== undefined && { Mark: String(check.mark) },
+    Dest: endpoint(check.address ?? destination.address, check.port ?? destination.port),
+    Timeout: check.timeout.toFixed(6),
+    ...(check.bindAddress !== undefined && { 'Bind to': endpoint(check.bindAddress, 0) }),
+    ...(check.mark !== undefined && { Mark: String(check.mark) }),
   })
   if (check.type === 'smtp') told.helo = check.hello!
   if (check.type === 'dns') told.Type = check.recordType!

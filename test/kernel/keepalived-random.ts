@@ -53,8 +53,15 @@ function realServer(random: Random, setting: Setting, last: number): string[] {
 
 function body(random: Random, setting: Setting, protocols: readonly string[]): string[] {
   const scheduler = random.pick([...schedulers, 'none', 'RR'])
-  const flags = scheduler === 'sh' ? ['sh-port', 'sh-fallback', 'mh-port'] : scheduler === 'mh' ? ['mh-port', 'mh-fallback', 'sh-port'] : ['flag-1', 'flag-2', 'sh-port']
-  const masks = setting.six ? ['64', '128', '129', '1', 'x'] : ['255.255.255.0', '255.255.0.0', '24', '255.0.255.0', '255.255.255.255', '255.255.255', 'x']
+  const flags =
+    scheduler === 'sh'
+      ? ['sh-port', 'sh-fallback', 'mh-port']
+      : scheduler === 'mh'
+        ? ['mh-port', 'mh-fallback', 'sh-port']
+        : ['flag-1', 'flag-2', 'sh-port']
+  const masks = setting.six
+    ? ['64', '128', '129', '1', 'x']
+    : ['255.255.255.0', '255.255.0.0', '24', '255.0.255.0', '255.255.255.255', '255.255.255', 'x']
   const head = shuffled(random, [
     ...sometimes(random, 0.9, () => `${random.pick(['lb_algo', 'lvs_sched'])} ${scheduler}`),
     ...sometimes(random, 0.85, () => method(random, random.pick(['lb_kind', 'lvs_method']))),
@@ -78,12 +85,19 @@ function body(random: Random, setting: Setting, protocols: readonly string[]): s
   const servers = Array.from({ length: random.integer(0, 4) }, (_, index) => realServer(random, setting, index + 1))
   const split = random.integer(0, head.length)
   // What is said about a method behind a server does not reach it.
-  return [...(random.chance(0.8) ? head : head.slice(0, split)), ...sorry, ...servers.flat(), ...(random.chance(0.8) ? [] : head.slice(split))]
+  return [
+    ...(random.chance(0.8) ? head : head.slice(0, split)),
+    ...sorry,
+    ...servers.flat(),
+    ...(random.chance(0.8) ? [] : head.slice(split)),
+  ]
 }
 
 /** A file with some virtual servers, and one that is always there. */
 export function randomKeepalived(random: Random): string {
-  const blocks: string[][] = [['virtual_server 10.255.255.1 80 {', 'lb_algo rr', 'lb_kind NAT', 'protocol TCP', 'real_server 10.255.255.2 80 {', '}', '}']]
+  const blocks: string[][] = [
+    ['virtual_server 10.255.255.1 80 {', 'lb_algo rr', 'lb_kind NAT', 'protocol TCP', 'real_server 10.255.255.2 80 {', '}', '}'],
+  ]
   const count = random.integer(1, 6)
   for (let index = 1; index <= count; index++) {
     const kind = random.next()

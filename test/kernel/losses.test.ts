@@ -8,7 +8,16 @@ const THIRD: Record<string, number> = { array: 3, iterable: 3, sync: 5 }
 
 interface Told { code: string, message: string }
 /** A batch's result: of lists their lengths. */
-interface Result { total: number, done: number, refused: number, unknown: number, places: number[], notSent: number, lost?: Told, cause?: Told }
+interface Result {
+  total: number
+  done: number
+  refused: number
+  unknown: number
+  places: number[]
+  notSent: number
+  lost?: Told
+  cause?: Told
+}
 
 let scene: Scene
 beforeAll(async () => {
@@ -27,7 +36,7 @@ async function batch(form: string, count: number, fault: string): Promise<Result
 }
 
 describe.each(['array', 'iterable', 'sync'])('a batch of 10,000, %s, some pieces long', form => {
-  test('of which an answer is lost: what was sent is unknown, and nothing is sent after it', async () => {
+  test('that loses an answer reports what was sent as unknown, and sends nothing more', async () => {
     const result = await batch(form, 10_000, 'recvmmsg:error=ENOBUFS:when=1')
     const { total, unknown, notSent } = result
     expect(result).toMatchObject({
@@ -42,7 +51,7 @@ describe.each(['array', 'iterable', 'sync'])('a batch of 10,000, %s, some pieces
     expect(await scene.ipvs.services()).toHaveLength(unknown + 1)
   })
 
-  test('on a socket that takes no more: what was sent is done, the rest is not sent, and why', async () => {
+  test('on a full socket reports what was done, what was not sent, and why', async () => {
     const result = await batch(form, 10_000, `sendto:error=EPERM:when=${THIRD[form]}`)
     expect(result).toMatchObject({ refused: 0, unknown: 0, cause: { code: 'EPERM', message: expect.stringMatching(/not sent.*\(EPERM\)/) as unknown } })
     expect(result.notSent).toBeGreaterThan(0)
@@ -51,7 +60,7 @@ describe.each(['array', 'iterable', 'sync'])('a batch of 10,000, %s, some pieces
   })
 })
 
-test('a message that the kernel has no room for is sent in halves', async () => {
+test('whose message is too large for the kernel is sent in halves', async () => {
   expect(await batch('array', 10_000, `sendto:error=ENOBUFS:when=${THIRD.array}`)).toMatchObject({ total: 10_000, done: 10_000 })
   expect(await scene.ipvs.services()).toHaveLength(10_001)
 })

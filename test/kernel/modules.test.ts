@@ -33,7 +33,9 @@ const unload = async (): Promise<void> => {
   for (const name of loaded()) await must('rmmod', [name])
 }
 
-describe.skipIf(!guest)(guest ? 'without the module' : 'without the module (only in a guest: the machine\'s own modules are not ours to take away)', () => {
+const title = guest ? 'without the module' : 'without the module (only in a guest: the machine\'s own modules are not ours to take away)'
+
+describe.skipIf(!guest)(title, () => {
   let namespace: Namespace
   let modules: string[]
   let loader: string
@@ -61,7 +63,7 @@ describe.skipIf(!guest)(guest ? 'without the module' : 'without the module (only
     }
   })
 
-  test.each(apis)('%s: the kernel loads it by itself where it can, and the library never does', async (_, Api) => {
+  test.each(apis)('%s: the kernel loads it if it can, and the package never does', async (_, Api) => {
     await unload()
     if (loadsByItself) {
       const ipvs = await Api.open({ netns: namespace.name })
@@ -73,7 +75,7 @@ describe.skipIf(!guest)(guest ? 'without the module' : 'without the module (only
     expect(loaded().includes('ip_vs')).toBe(loadsByItself)
   })
 
-  test.each([['Ipvs', Ipvs], ['IpvsSync', IpvsSync]] as const)('a handle of %s lives through an unloading and another loading', async (_, Api) => {
+  test.each([['Ipvs', Ipvs], ['IpvsSync', IpvsSync]] as const)('a handle of %s survives that the module is unloaded and loaded again', async (_, Api) => {
     await must('modprobe', ['ip_vs'])
     const ipvs = await Api.open({ netns: namespace.name })
     await ipvs.addService(web)

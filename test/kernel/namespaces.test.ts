@@ -68,7 +68,7 @@ describe.each(apis)('network namespaces with %s', (label, Api) => {
     await ipvs.close()
   })
 
-  test('by a descriptor, which stays the caller\'s', async () => {
+  test('by a descriptor, which the caller keeps', async () => {
     const fd = openSync(scene.namespace.path, 'r')
     const ipvs = await Api.open({ netns: { fd } })
     expect(await ipvs.services()).toMatchObject([web])
@@ -77,7 +77,7 @@ describe.each(apis)('network namespaces with %s', (label, Api) => {
     closeSync(fd)
   })
 
-  test('by a descriptor that is closed as soon as open was called, its number perhaps another file\'s since', async () => {
+  test('by a descriptor that is closed right after the call of open', async () => {
     const fd = openSync(scene.namespace.path, 'r')
     const opening = Api.open({ netns: { fd } })
     closeSync(fd)
@@ -89,14 +89,14 @@ describe.each(apis)('network namespaces with %s', (label, Api) => {
     await ipvs.close()
   })
 
-  test('a FIFO is no network namespace, and nobody waits for it', async () => {
+  test('a FIFO is refused as no network namespace, without waiting for a writer', async () => {
     const folder = mkdtempSync('/tmp/namespaces-')
     await must('mkfifo', [`${folder}/fifo`])
     expect(await refusal(() => Api.open({ netns: `${folder}/fifo` }))).toMatchObject({ code: 'EINVAL', reason: 'namespace' })
     rmSync(folder, { recursive: true })
   })
 
-  test('without one: that of the process', async () => {
+  test('without a choice, the namespace of the process', async () => {
     const { stdout, stderr } = await program('open.mjs', [label, '{}'], { wrapper: ['nsenter', `--net=${scene.namespace.path}`] })
     expect(stderr).toBe('')
     expect(JSON.parse(stdout)).toMatchObject({ services: [web] })
@@ -119,7 +119,7 @@ describe.each(apis)('network namespaces with %s', (label, Api) => {
     expect(await other.ipvsadm.save()).toEqual(['-A -t 10.10.10.100:81 -s wlc'])
   })
 
-  test('several handles on one table see each other\'s work', async () => {
+  test('several handles on one table see each other\'s changes', async () => {
     const [first, second] = [await Api.open({ netns: scene.namespace.name }), await Api.open({ netns: scene.namespace.name })]
     await first.addService({ ...web, port: 82 })
     expect(await second.getService({ ...web, port: 82 })).toBeDefined()
@@ -141,7 +141,7 @@ describe.each(apis)('network namespaces with %s', (label, Api) => {
     await doomed.ipvs.close()
   })
 
-  test('what is no namespace is told apart from everything else', async () => {
+  test('what is not a namespace has an error of its own', async () => {
     const regular = openSync('/proc/self/status', 'r')
     const ended = Number((await must('sh', ['-c', 'echo $$'])).trim())
     const wrong: [unknown, string, RegExp][] = [

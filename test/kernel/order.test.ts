@@ -20,7 +20,7 @@ test('operations called in one turn travel together', async () => {
   expect(await scene.ipvsadm.save()).toHaveLength(500)
 })
 
-test('so do those that promises add before the microtasks of the turn are done', async () => {
+test('operations that microtasks of the same turn call travel with them', async () => {
   const seen = await watchBatches(() => Promise.all([
     ipvs.addService(service(1)),
     Promise.resolve().then(() => ipvs.addService(service(2))),
@@ -34,10 +34,12 @@ test('so do those that promises add before the microtasks of the turn are done',
   expect(seen.map(({ requests }) => requests)).toEqual([4])
 })
 
-test('those called while a transaction is under way wait for it together', async () => {
+test('operations called during a transaction wait for it together', async () => {
   const seen = await watchBatches(async () => {
     const first = ipvs.addService(service(1))
-    const second = new Promise(resolve => setImmediate(resolve)).then(() => Promise.all(Array.from({ length: 100 }, (_, n) => ipvs.addService(service(n + 2)))))
+    const second = new Promise(resolve => setImmediate(resolve)).then(() =>
+      Promise.all(Array.from({ length: 100 }, (_, n) => ipvs.addService(service(n + 2)))),
+    )
     await Promise.all([first, second])
   })
   expect(seen.length).toBeLessThanOrEqual(2)
@@ -66,7 +68,7 @@ test('reads between writes see what was called before them, and nothing that was
   expect([empty.length, one.length, two.length, none]).toEqual([0, 1, 2, undefined])
 })
 
-test('a single read between writes is answered in its place', async () => {
+test('a single read between writes keeps its place', async () => {
   const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => [
     ipvs.getService(service(n + 1)),
     ipvs.addService({ ...service(n + 1), scheduler: 'rr' }),
@@ -96,7 +98,7 @@ test('each promise settles with its own answer, whatever the others get', async 
   expect((await scene.ipvsadm.save()).map(line => /:(\d+) /.exec(line)![1]).sort()).toEqual(['1', '3', '7'])
 })
 
-test('what is passed may change afterwards: the kernel gets what it was at the call', async () => {
+test('arguments may change after the call: the kernel gets them as they were', async () => {
   const changing: { protocol: 'tcp', address: string, port: number, scheduler: string } = { ...service(1), scheduler: 'rr' }
   const added = ipvs.addService(changing)
   changing.port = 2

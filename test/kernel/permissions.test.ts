@@ -16,7 +16,14 @@ afterAll(async () => {
 })
 
 /** Another user than root, who may start Node wherever it lies, and has no other capability. */
-const ordinaryUser = ['setpriv', '--reuid=65534', '--clear-groups', '--inh-caps=-all,+dac_read_search', '--ambient-caps=-all,+dac_read_search', '--bounding-set=-all,+dac_read_search']
+const ordinaryUser = [
+  'setpriv',
+  '--reuid=65534',
+  '--clear-groups',
+  '--inh-caps=-all,+dac_read_search',
+  '--ambient-caps=-all,+dac_read_search',
+  '--bounding-set=-all,+dac_read_search',
+]
 
 interface Answer { services?: object[], error?: { name: string, code: string, errno: number, reason: string, message: string } }
 
@@ -45,13 +52,13 @@ describe.each(apis)('%s', label => {
     expect(error!.message).toMatch(/CAP_NET_ADMIN.*initial user namespace/)
   })
 
-  test('without CAP_SYS_ADMIN another namespace cannot be entered: an error of its own', async () => {
+  test('without CAP_SYS_ADMIN entering another namespace fails with an error of its own', async () => {
     const { error } = await open(without('sys_admin'), { netns: scene.namespace.name })
     expect(error).toMatchObject({ name: 'IpvsError', code: 'EPERM', errno: -1, reason: 'permission' })
     expect(error!.message).toContain('CAP_SYS_ADMIN')
   })
 
-  test('without CAP_SYS_ADMIN one\'s own namespace is still open', async () => {
+  test('without CAP_SYS_ADMIN one\'s own namespace can be opened', async () => {
     expect(await open(['nsenter', `--net=${scene.namespace.path}`, ...without('sys_admin')])).toEqual({ services: [] })
   })
 
@@ -68,13 +75,18 @@ describe.each(apis)('%s', label => {
     await scene.ipvs.flush()
   })
 
-  test('whoever gives up CAP_SYS_ADMIN cannot enter the namespace of the handle for /proc any more, and is told so', async () => {
+  test('after giving up CAP_SYS_ADMIN, /proc of the handle\'s namespace is out of reach, and the error says so', async () => {
     const { stdout, stderr } = await program('giving-up.mjs', [label, scene.namespace.name])
     expect(stderr).toBe('')
-    expect(JSON.parse(stdout)).toEqual({ services: 0, name: 'IpvsError', code: 'EPERM', message: expect.stringContaining('CAP_SYS_ADMIN') as unknown })
+    expect(JSON.parse(stdout)).toEqual({
+      services: 0,
+      name: 'IpvsError',
+      code: 'EPERM',
+      message: expect.stringContaining('CAP_SYS_ADMIN') as unknown,
+    })
   })
 
-  test('an ordinary user is refused like anyone without the capability', async () => {
+  test('an ordinary user is refused like a process without the capability', async () => {
     const { error } = await open(ordinaryUser)
     expect(error).toMatchObject({ name: 'IpvsError', code: 'EPERM', reason: 'permission' })
   })

@@ -15,7 +15,10 @@ function keepOrder(ipvs: IpvsSync): void {
   }
 }
 
-/** How many rule sets are exchanged; fewer on an emulated processor, where starting ipvsadm is slow. RULE_SETS=3000 for a long look, RULE_SEED for others. */
+/**
+ * How many rule sets are exchanged. An emulated processor exchanges fewer, because starting ipvsadm is slow there. RULE_SETS=3000 exchanges
+ * many, RULE_SEED others.
+ */
 const sets = Number(process.env.RULE_SETS ?? (process.env.IPVS_LAB === 'qemu' ? 5 : 40))
 const firstSeed = Number(process.env.RULE_SEED ?? 1)
 

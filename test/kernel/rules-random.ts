@@ -42,7 +42,7 @@ const address6 = (random: Random): string =>
 const some = <T>(random: Random, from: readonly T[]): T[] => from.filter(() => random.chance(0.5))
 
 /**
- * Commands that add services with destinations, with every option that ipvsadm has for them; all of them are right, and nothing comes twice.
+ * Commands that add services with destinations, with every option that ipvsadm has for them. All are valid, and nothing is added twice.
  */
 export function randomRules(random: Random): string[] {
   const lines: string[] = []
@@ -100,7 +100,9 @@ function randomDestinations(random: Random, service: string, { six, port, endpoi
       const type = random.pick(['ipip', 'gue', 'gre'])
       words.push('--tun-type', type)
       if (type === 'gue') words.push('--tun-port', String(random.integer(1, 65_535)))
-      if (type !== 'ipip' && random.chance(0.7)) words.push(random.pick(type === 'gue' ? ['--tun-nocsum', '--tun-csum', '--tun-remcsum'] : ['--tun-nocsum', '--tun-csum']))
+      if (type !== 'ipip' && random.chance(0.7)) {
+        words.push(random.pick(type === 'gue' ? ['--tun-nocsum', '--tun-csum', '--tun-remcsum'] : ['--tun-nocsum', '--tun-csum']))
+      }
     }
     lines.push(words.join(' '))
   }

@@ -19,25 +19,45 @@ const spellings: Spelling[] = [
   { service: { ...plain, ...web6, protocol: 'sctp' }, ipvsadm: '--sctp-service [fd00::100]:80 -s wlc' },
   { service: { ...plain, fwmark: 7, family: 4 }, ipvsadm: '-f 7 -s wlc' },
   { service: { ...plain, fwmark: 7, family: 6 }, ipvsadm: '-f 7 -6 -s wlc' },
-  ...['rr', 'wrr', 'lc', 'lblc', 'lblcr', 'dh', 'sh', 'sed', 'nq', 'fo', 'ovf', 'mh'].map(scheduler =>
-    ({ service: { ...plain, ...web, scheduler }, ipvsadm: `-t 10.10.10.100:80 -s ${scheduler}` })),
+  ...['rr', 'wrr', 'lc', 'lblc', 'lblcr', 'dh', 'sh', 'sed', 'nq', 'fo', 'ovf', 'mh'].map(scheduler => ({
+    service: { ...plain, ...web, scheduler },
+    ipvsadm: `-t 10.10.10.100:80 -s ${scheduler}`,
+  })),
   { service: { ...plain, ...web, scheduler: 'sh', schedulerFlags: ['sh-fallback'] }, ipvsadm: '-t 10.10.10.100:80 -s sh -b sh-fallback' },
   { service: { ...plain, ...web, scheduler: 'sh', schedulerFlags: ['sh-port'] }, ipvsadm: '-t 10.10.10.100:80 -s sh -b sh-port' },
-  { service: { ...plain, ...web, scheduler: 'sh', schedulerFlags: ['sh-fallback', 'sh-port'] }, ipvsadm: '-t 10.10.10.100:80 -s sh -b sh-fallback,sh-port' },
+  {
+    service: { ...plain, ...web, scheduler: 'sh', schedulerFlags: ['sh-fallback', 'sh-port'] },
+    ipvsadm: '-t 10.10.10.100:80 -s sh -b sh-fallback,sh-port',
+  },
   { service: { ...plain, ...web, scheduler: 'mh', schedulerFlags: ['mh-fallback'] }, ipvsadm: '-t 10.10.10.100:80 -s mh -b mh-fallback' },
   { service: { ...plain, ...web, scheduler: 'mh', schedulerFlags: ['mh-port'] }, ipvsadm: '-t 10.10.10.100:80 -s mh -b mh-port' },
-  { service: { ...plain, ...web, scheduler: 'rr', schedulerFlags: ['flag-1', 'flag-2', 'flag-3'] }, ipvsadm: '-t 10.10.10.100:80 -s rr -b flag-1,flag-2,flag-3' },
+  {
+    service: { ...plain, ...web, scheduler: 'rr', schedulerFlags: ['flag-1', 'flag-2', 'flag-3'] },
+    ipvsadm: '-t 10.10.10.100:80 -s rr -b flag-1,flag-2,flag-3',
+  },
   { service: { ...plain, ...dns, onePacket: true }, ipvsadm: '-u 10.10.10.100:53 -s wlc -o' },
   { service: { ...plain, fwmark: 7, family: 4, onePacket: true }, ipvsadm: '-f 7 -s wlc -o' },
   { service: { ...plain, ...web, persistence: { timeout: 1, prefixLength: 32 } }, ipvsadm: '-t 10.10.10.100:80 -s wlc -p 1' },
   { service: { ...plain, ...web, persistence: { timeout: 2678400, prefixLength: 32 } }, ipvsadm: '-t 10.10.10.100:80 -s wlc -p 2678400' },
-  { service: { ...plain, ...web, persistence: { timeout: 600, prefixLength: 24 } }, ipvsadm: '-t 10.10.10.100:80 -s wlc -p 600 -M 255.255.255.0' },
-  { service: { ...plain, ...web, persistence: { timeout: 600, prefixLength: 1 } }, ipvsadm: '-t 10.10.10.100:80 -s wlc -p 600 -M 128.0.0.0' },
+  {
+    service: { ...plain, ...web, persistence: { timeout: 600, prefixLength: 24 } },
+    ipvsadm: '-t 10.10.10.100:80 -s wlc -p 600 -M 255.255.255.0',
+  },
+  {
+    service: { ...plain, ...web, persistence: { timeout: 600, prefixLength: 1 } },
+    ipvsadm: '-t 10.10.10.100:80 -s wlc -p 600 -M 128.0.0.0',
+  },
   { service: { ...plain, ...web6, persistence: { timeout: 600, prefixLength: 128 } }, ipvsadm: '-t [fd00::100]:80 -s wlc -p 600' },
   { service: { ...plain, ...web6, persistence: { timeout: 600, prefixLength: 64 } }, ipvsadm: '-t [fd00::100]:80 -s wlc -p 600 -M 64' },
-  { service: { ...plain, fwmark: 7, family: 4, persistence: { timeout: 600, prefixLength: 16 } }, ipvsadm: '-f 7 -s wlc -p 600 -M 255.255.0.0' },
+  {
+    service: { ...plain, fwmark: 7, family: 4, persistence: { timeout: 600, prefixLength: 16 } },
+    ipvsadm: '-f 7 -s wlc -p 600 -M 255.255.0.0',
+  },
   { service: { ...plain, fwmark: 7, family: 6, persistence: { timeout: 600, prefixLength: 48 } }, ipvsadm: '-f 7 -6 -s wlc -p 600 -M 48' },
-  { service: { ...plain, ...dns, port: 5060, persistence: { timeout: 30, prefixLength: 32 }, persistenceEngine: 'sip' }, ipvsadm: '-u 10.10.10.100:5060 -s wlc -p 30 --pe sip' },
+  {
+    service: { ...plain, ...dns, port: 5060, persistence: { timeout: 30, prefixLength: 32 }, persistenceEngine: 'sip' },
+    ipvsadm: '-u 10.10.10.100:5060 -s wlc -p 30 --pe sip',
+  },
 ]
 
 /** Each with a port or mark of its own, so that one table holds them all. */
@@ -47,7 +67,9 @@ const all = spellings.map(({ service, ipvsadm }, n): Spelling => 'fwmark' in ser
 const lines = all.map(({ ipvsadm }) => `-A ${ipvsadm}`).sort()
 
 const keyOf = (service: Service): ServiceKey =>
-  'fwmark' in service ? { fwmark: service.fwmark, family: service.family } : { protocol: service.protocol, address: service.address, port: service.port }
+  'fwmark' in service
+    ? { fwmark: service.fwmark, family: service.family }
+    : { protocol: service.protocol, address: service.address, port: service.port }
 
 describe.each(apis)('services with %s', (label, Api) => {
   let scene: Scene<Ipvs | IpvsSync>
@@ -79,7 +101,12 @@ describe.each(apis)('services with %s', (label, Api) => {
 
   test('ipvsadm reads every service that was updated', async () => {
     for (const { service } of all) {
-      await scene.ipvs.addService({ ...keyOf(service), scheduler: 'wrr', schedulerFlags: ['flag-2'], persistence: { timeout: 42, prefixLength: 8 } })
+      await scene.ipvs.addService({
+        ...keyOf(service),
+        scheduler: 'wrr',
+        schedulerFlags: ['flag-2'],
+        persistence: { timeout: 42, prefixLength: 8 },
+      })
       await scene.ipvs.updateService(service)
     }
     expect((await scene.ipvsadm.save()).sort()).toEqual(lines)
@@ -90,13 +117,18 @@ describe.each(apis)('services with %s', (label, Api) => {
       ...all.map(({ ipvsadm }) => `-A ${ipvsadm.replace(/ -s .*/, '')} -s wrr -p 42`),
       ...lines.map(line => line.replace('-A', '-E')),
     ])
-    for (const { service, ipvsadm } of all) expect(await scene.ipvs.getService(keyOf(service)), ipvsadm).toStrictEqual({ ...service, ...uncounted })
+    for (const { service, ipvsadm } of all) {
+      expect(await scene.ipvs.getService(keyOf(service)), ipvsadm).toStrictEqual({ ...service, ...uncounted })
+    }
   })
 
   test.each([
     { service: { ...plain, ...web, port: 65535 }, ipvsadm: '-t 10.10.10.100:65535 -s wlc' },
     { service: { ...plain, ...web, port: 0, persistence: { timeout: 300, prefixLength: 32 } }, ipvsadm: '-t 10.10.10.100:0 -s wlc -p 300' },
-    { service: { ...plain, ...web6, port: 0, persistence: { timeout: 300, prefixLength: 128 } }, ipvsadm: '-t [fd00::100]:0 -s wlc -p 300' },
+    {
+      service: { ...plain, ...web6, port: 0, persistence: { timeout: 300, prefixLength: 128 } },
+      ipvsadm: '-t [fd00::100]:0 -s wlc -p 300',
+    },
     { service: { ...plain, fwmark: 1, family: 6 } as const, ipvsadm: '-f 1 -6 -s wlc' },
     { service: { ...plain, fwmark: 0x7fffffff, family: 4 } as const, ipvsadm: '-f 2147483647 -s wlc' },
   ])('the ends of the ranges go both ways: $ipvsadm', async ({ service, ipvsadm }) => {
@@ -105,7 +137,7 @@ describe.each(apis)('services with %s', (label, Api) => {
     expect(await scene.ipvs.services()).toStrictEqual([{ ...service, ...uncounted }])
   })
 
-  test('an update takes all back: flags, persistence, its mask and its engine, one-packet scheduling', async () => {
+  test('an update resets everything: flags, persistence, its mask and engine, one-packet scheduling', async () => {
     await scene.ipvsadm.run('-A -u 10.10.10.100:5060 -s sh -p 30 -M 255.0.0.0 --pe sip -o -b sh-fallback,sh-port,flag-3')
     await scene.ipvs.updateService({ ...plain, ...dns, port: 5060, scheduler: 'none' })
     expect(await scene.ipvs.services()).toStrictEqual([{ ...plain, ...dns, port: 5060, scheduler: 'none', ...uncounted }])
@@ -113,14 +145,14 @@ describe.each(apis)('services with %s', (label, Api) => {
     expect(await scene.ipvsadm.save()).toEqual(['-A -u 10.10.10.100:5060 -s wlc'])
   })
 
-  test('a listed service can be changed and given back as it is', async () => {
+  test('a listed service can be passed to updateService', async () => {
     await scene.ipvsadm.run('-A -t 10.10.10.100:80 -s sh -p 30 -M 255.0.0.0 -b sh-port')
     const [listed] = await scene.ipvs.services()
     await scene.ipvs.updateService({ ...listed, onePacket: false, persistence: { ...listed.persistence!, timeout: 31 } })
     expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.10.10.100:80 -s sh -p 31 -M 255.0.0.0 -b sh-port'])
   })
 
-  test('a flag that the scheduler has no name for stands beside those that have one', async () => {
+  test('a flag without a name is listed beside those with one', async () => {
     await scene.ipvsadm.run('-A -t 10.10.10.100:80 -s sh -b sh-fallback,flag-3')
     const [listed] = await scene.ipvs.services()
     expect(listed.schedulerFlags).toEqual(['sh-fallback', 'flag-3'])
@@ -158,7 +190,7 @@ describe.each(apis)('services with %s', (label, Api) => {
     expect(configurations[0]).toStrictEqual(configurations[1])
   })
 
-  test('removing takes one service away and leaves the others', async () => {
+  test('removing a service leaves the others', async () => {
     await scene.ipvsadm.restore(['-A -t 10.10.10.100:80', '-A -u 10.10.10.100:80', '-A -f 7', '-A -f 7 -6', '-A -t [fd00::100]:80'])
     await scene.ipvs.removeService(web)
     await scene.ipvs.removeService({ fwmark: 7, family: 6 })
@@ -184,14 +216,18 @@ describe.each(apis)('services with %s', (label, Api) => {
     expect(await scene.ipvs.getService({ ...web6, address: 'fd00:0::0:100' })).toMatchObject({ address: 'fd00::100' })
   })
 
-  test('what is listed is plain data: copied, cloned, compared and serialised like any other', async () => {
+  test('listed entries are plain data: they can be copied, cloned, compared and serialised', async () => {
     await scene.ipvs.addService({ ...web, persistence: {} })
     const [listed] = await scene.ipvs.services()
     expect(structuredClone(listed)).toStrictEqual({ ...listed })
-    expect(JSON.parse(JSON.stringify(listed))).toMatchObject({ ...web, stats: { connections: '0', inBytes: '0' }, rates: { connections: 0 } })
+    expect(JSON.parse(JSON.stringify(listed))).toMatchObject({
+      ...web,
+      stats: { connections: '0', inBytes: '0' },
+      rates: { connections: 0 },
+    })
   })
 
-  test('a thousand services are listed, in one call', async () => {
+  test('one call lists a thousand services', async () => {
     await scene.ipvsadm.restore(Array.from({ length: 1000 }, (_, n) => `-A -t 10.20.${n >> 8}.${n & 255}:80 -s rr`))
     const listed = await scene.ipvs.services()
     expect(new Set(listed.map(service => 'address' in service && service.address)).size).toBe(1000)

@@ -36,7 +36,7 @@ describe.each(apis)('settings of a table with %s', (label, Api) => {
       expect(await scene.ipvsadm.timeouts()).toEqual([11, 12, 13])
     })
 
-    test('are read as ipvsadm has set them', async () => {
+    test('are read as ipvsadm set them', async () => {
       await scene.ipvsadm.run('--set 1000 2000 3000')
       expect(await scene.ipvs.timeouts()).toStrictEqual({ tcp: 1000, tcpFin: 2000, udp: 3000 })
     })
@@ -60,16 +60,38 @@ describe.each(apis)('settings of a table with %s', (label, Api) => {
     })
 
     /** With what the kernel makes of it: it rounds a length up, and takes the interface's own where none is given. */
-    const spellings: { daemon: DaemonInput, ipvsadm: string }[] = [
+    const spellings: { daemon: DaemonInput; ipvsadm: string }[] = [
       { daemon: { role: 'master', interface: 'dummy0' }, ipvsadm: '--start-daemon master --mcast-interface dummy0' },
       { daemon: { role: 'backup', interface: 'dummy0' }, ipvsadm: '--start-daemon backup --mcast-interface dummy0' },
-      { daemon: { role: 'master', interface: 'dummy0', syncId: 255 }, ipvsadm: '--start-daemon master --mcast-interface dummy0 --syncid 255' },
-      { daemon: { role: 'master', interface: 'dummy0', syncId: 7, maxLength: 1000 }, ipvsadm: '--start-daemon master --mcast-interface dummy0 --syncid 7 --sync-maxlen 1000' },
-      { daemon: { role: 'backup', interface: 'dummy0', syncId: 7, maxLength: 9000 }, ipvsadm: '--start-daemon backup --mcast-interface dummy0 --syncid 7 --sync-maxlen 9000' },
-      { daemon: { role: 'master', interface: 'dummy0', group: '224.0.0.82' }, ipvsadm: '--start-daemon master --mcast-interface dummy0 --mcast-group 224.0.0.82' },
-      { daemon: { role: 'backup', interface: 'dummy0', group: 'ff02::82' }, ipvsadm: '--start-daemon backup --mcast-interface dummy0 --mcast-group ff02::82' },
-      { daemon: { role: 'master', interface: 'dummy0', port: 65535, ttl: 255 }, ipvsadm: '--start-daemon master --mcast-interface dummy0 --mcast-port 65535 --mcast-ttl 255' },
-      { daemon: { role: 'master', interface: 'dummy0', syncId: 1, maxLength: 1024, group: 'ff05::1', port: 1, ttl: 9 }, ipvsadm: '--start-daemon master --mcast-interface dummy0 --syncid 1 --sync-maxlen 1024 --mcast-group ff05::1 --mcast-port 1 --mcast-ttl 9' },
+      {
+        daemon: { role: 'master', interface: 'dummy0', syncId: 255 },
+        ipvsadm: '--start-daemon master --mcast-interface dummy0 --syncid 255',
+      },
+      {
+        daemon: { role: 'master', interface: 'dummy0', syncId: 7, maxLength: 1000 },
+        ipvsadm: '--start-daemon master --mcast-interface dummy0 --syncid 7 --sync-maxlen 1000',
+      },
+      {
+        daemon: { role: 'backup', interface: 'dummy0', syncId: 7, maxLength: 9000 },
+        ipvsadm: '--start-daemon backup --mcast-interface dummy0 --syncid 7 --sync-maxlen 9000',
+      },
+      {
+        daemon: { role: 'master', interface: 'dummy0', group: '224.0.0.82' },
+        ipvsadm: '--start-daemon master --mcast-interface dummy0 --mcast-group 224.0.0.82',
+      },
+      {
+        daemon: { role: 'backup', interface: 'dummy0', group: 'ff02::82' },
+        ipvsadm: '--start-daemon backup --mcast-interface dummy0 --mcast-group ff02::82',
+      },
+      {
+        daemon: { role: 'master', interface: 'dummy0', port: 65535, ttl: 255 },
+        ipvsadm: '--start-daemon master --mcast-interface dummy0 --mcast-port 65535 --mcast-ttl 255',
+      },
+      {
+        daemon: { role: 'master', interface: 'dummy0', syncId: 1, maxLength: 1024, group: 'ff05::1', port: 1, ttl: 9 },
+        ipvsadm:
+          '--start-daemon master --mcast-interface dummy0 --syncid 1 --sync-maxlen 1024 --mcast-group ff05::1 --mcast-port 1 --mcast-ttl 9',
+      },
     ]
 
     test('none lists as an empty array', async () => {
@@ -82,7 +104,16 @@ describe.each(apis)('settings of a table with %s', (label, Api) => {
       await scene.ipvsadm.run(`--stop-daemon ${daemon.role}`)
       await scene.ipvs.startDaemon(daemon)
       expect(await scene.ipvsadm.daemons()).toEqual(theirs)
-      expect(theirs).toMatchObject([{ role: daemon.role, interface: 'dummy0', syncId: daemon.syncId ?? 0, group: daemon.group ?? '224.0.0.81', port: daemon.port ?? 8848, ttl: daemon.ttl ?? 1 }])
+      expect(theirs).toMatchObject([
+        {
+          role: daemon.role,
+          interface: 'dummy0',
+          syncId: daemon.syncId ?? 0,
+          group: daemon.group ?? '224.0.0.81',
+          port: daemon.port ?? 8848,
+          ttl: daemon.ttl ?? 1,
+        },
+      ])
     })
 
     test.each(spellings)('what ipvsadm started is listed: $ipvsadm', async ({ ipvsadm }) => {
@@ -101,8 +132,10 @@ describe.each(apis)('settings of a table with %s', (label, Api) => {
       expect(await scene.ipvsadm.daemons()).toEqual([])
     })
 
-    test('a listed daemon can be started again as it is', async () => {
-      await scene.ipvsadm.run('--start-daemon backup --mcast-interface dummy0 --syncid 7 --sync-maxlen 1024 --mcast-group ff02::82 --mcast-port 99 --mcast-ttl 2')
+    test('a listed daemon can be passed to startDaemon', async () => {
+      await scene.ipvsadm.run(
+        '--start-daemon backup --mcast-interface dummy0 --syncid 7 --sync-maxlen 1024 --mcast-group ff02::82 --mcast-port 99 --mcast-ttl 2',
+      )
       const [listed] = await scene.ipvs.daemons()
       await scene.ipvs.stopDaemon(listed)
       await scene.ipvs.startDaemon(listed)

@@ -34,10 +34,17 @@ describe.each(apis)('a snapshot with %s', (_, Api) => {
 
   test('has what the single methods list', async () => {
     await scene.ipvsadm.restore([
-      '-A -t 10.10.10.100:80 -s sh -b sh-port -p 60 -M 255.255.0.0', '-a -t 10.10.10.100:80 -r 10.10.10.2:80 -m -w 5 -x 20 -y 10', '-a -t 10.10.10.100:80 -r 10.10.10.3:80 -g',
-      '-A -u [fd00::100]:53 -o', '-a -u [fd00::100]:53 -r [fd00::2]:53 -i --tun-type gue --tun-port 6080 --tun-csum',
-      '-A -f 7', '-a -f 7 -r 10.10.10.2:0 -i --tun-type gre', '-A -f 7 -6', '-A --sctp-service 10.10.10.100:80',
-      '--set 10 20 30', '--start-daemon master --mcast-interface lo --syncid 5',
+      '-A -t 10.10.10.100:80 -s sh -b sh-port -p 60 -M 255.255.0.0',
+      '-a -t 10.10.10.100:80 -r 10.10.10.2:80 -m -w 5 -x 20 -y 10',
+      '-a -t 10.10.10.100:80 -r 10.10.10.3:80 -g',
+      '-A -u [fd00::100]:53 -o',
+      '-a -u [fd00::100]:53 -r [fd00::2]:53 -i --tun-type gue --tun-port 6080 --tun-csum',
+      '-A -f 7',
+      '-a -f 7 -r 10.10.10.2:0 -i --tun-type gre',
+      '-A -f 7 -6',
+      '-A --sctp-service 10.10.10.100:80',
+      '--set 10 20 30',
+      '--start-daemon master --mcast-interface lo --syncid 5',
     ])
     const snapshot = await ipvs.snapshot()
     const services: ListedTableService[] = []
@@ -56,7 +63,9 @@ describe.each(apis)('a snapshot with %s', (_, Api) => {
     ]))
     for (let again = 0; again < 3; again++) {
       const snapshot = await ipvs.snapshot()
-      const listed = new Map(snapshot.services.map((one) => ['address' in one ? one.address : '', one.destinations.map(({ address }) => address)]))
+      const listed = new Map(
+        snapshot.services.map((one) => ['address' in one ? one.address : '', one.destinations.map(({ address }) => address)]),
+      )
       expect(listed.size).toBe(counts.length)
       counts.forEach((count, s) => expect(new Set(listed.get(service(s).address)).size).toBe(count))
       expect([...listed.values()].flat().length).toBe(counts.reduce((sum, count) => sum + count))
@@ -75,7 +84,7 @@ describe.each(apis)('a snapshot with %s', (_, Api) => {
   })
 })
 
-test('a table that ipvsadm edits meanwhile: what stays is listed whole, and no more of it is skipped than was removed meanwhile', async () => {
+test('of a table that ipvsadm edits meanwhile lists what stays, and skips no more entries than were removed', async () => {
   await scene.ipvs.batch(operations(500, 10))
   const other = (n: number): string => `10.40.${n >> 8}.${n & 255}:80`
   const edits = [
@@ -103,16 +112,21 @@ test('a table that ipvsadm edits meanwhile: what stays is listed whole, and no m
   expect(services.map(({ destinations }) => destinations.length)).toEqual(stays.map(() => 10))
 })
 
-test('destinations that come and go meanwhile are not listed twice', async () => {
+test('lists no destination twice while others come and go', async () => {
   const destination = (d: number) => ({ address: `10.30.${d >> 8}.${d & 255}`, port: 80, forward: 'nat' } as const)
   const [web] = [service(1)]
-  await scene.ipvs.batch([{ type: 'addService', service: web }, ...Array.from({ length: 3000 }, (_, d): Operation => ({ type: 'addDestination', service: web, destination: destination(d) }))])
+  await scene.ipvs.batch([
+    { type: 'addService', service: web },
+    ...Array.from({ length: 3000 }, (_, d): Operation => ({ type: 'addDestination', service: web, destination: destination(d) })),
+  ])
   const editor = await Ipvs.open({ netns: scene.namespace.name })
   let over = false
   function* edits(): Generator<Operation> {
     for (let n = 0; !over; n++) {
       const one = destination(5000 + n % 50)
-      yield n % 100 < 50 ? { type: 'addDestination', service: web, destination: one } : { type: 'removeDestination', service: web, destination: one }
+      yield n % 100 < 50
+        ? { type: 'addDestination', service: web, destination: one }
+        : { type: 'removeDestination', service: web, destination: one }
     }
   }
   const editing = editor.batch(edits())
@@ -127,7 +141,7 @@ test('destinations that come and go meanwhile are not listed twice', async () =>
   await ipvs.close()
 })
 
-test('the event loop goes on while a large table is read', async () => {
+test('of a large table does not hold the event loop', async () => {
   await scene.ipvs.batch(operations(1000, 20))
   let turns = 0
   let reading = true

@@ -54,7 +54,7 @@ test.runIf(isSince('sysctl est_cpulist'))('an empty list of processors is writte
   expect(await file('est_cpulist')).toBe(`${before}\n`)
 })
 
-test('the settings of the schedulers lblc and lblcr are there with them', async () => {
+test('the settings of the schedulers lblc and lblcr exist once these are loaded', async () => {
   await scene.ipvs.addService({ protocol: 'tcp', address: '10.10.10.100', port: 80, scheduler: 'lblc' })
   await scene.ipvs.addService({ protocol: 'tcp', address: '10.10.10.100', port: 81, scheduler: 'lblcr' })
   for (const name of ['lblc_expiration', 'lblcr_expiration'] as const) {
@@ -64,23 +64,40 @@ test('the settings of the schedulers lblc and lblcr are there with them', async 
   }
 })
 
-describe('values that no setting holds are refused, by name', () => {
+describe('values that no setting can have are refused by name', () => {
   test.each([
-    ['conntrack', 2 ** 31], ['conntrack', -(2 ** 31) - 1], ['conntrack', 0.5], ['conntrack', -0], ['conntrack', NaN], ['conntrack', '1'], ['conntrack', 1n],
-    ['sync_qlen_max', -1], ['sync_qlen_max', 2 ** 53], ['sync_threshold', [1, 2 ** 31]], ['est_cpulist', '0\n1'], ['est_cpulist', 0],
+    ['conntrack', 2 ** 31],
+    ['conntrack', -(2 ** 31) - 1],
+    ['conntrack', 0.5],
+    ['conntrack', -0],
+    ['conntrack', NaN],
+    ['conntrack', '1'],
+    ['conntrack', 1n],
+    ['sync_qlen_max', -1],
+    ['sync_qlen_max', 2 ** 53],
+    ['sync_threshold', [1, 2 ** 31]],
+    ['est_cpulist', '0\n1'],
+    ['est_cpulist', 0],
   ] as const)('%s: %o', async (name, value) => {
     const error = await refusal(() => scene.ipvs.sysctl.set(name as never, value as never))
     expect(error.message).toContain('value')
     expect(error).not.toHaveProperty('errno')
   })
 
-  test('and a number that the kernel does not take is its own refusal', async () => {
+  test('a number that the kernel does not accept is refused by the kernel', async () => {
     expect(await refusal(() => scene.ipvs.sysctl.set('sync_version', -1))).toMatchObject({ code: 'EINVAL' })
   })
 })
 
-test('where /proc/sys is read-only, as in a container, it is said what to do', async () => {
-  const readOnly = ['unshare', '--mount', 'sh', '-c', 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"', 'sh']
+test('if /proc/sys is read-only, as in a container, the error says what to do', async () => {
+  const readOnly = [
+    'unshare',
+    '--mount',
+    'sh',
+    '-c',
+    'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"',
+    'sh',
+  ]
   const { stdout, stderr } = await program('set-sysctl.mjs', ['conntrack', '1'], { wrapper: ['nsenter', `--net=${scene.namespace.path}`, ...readOnly] })
   expect(stderr).toBe('')
   const { code, message } = JSON.parse(stdout) as { code: string, message: string }

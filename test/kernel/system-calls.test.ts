@@ -37,7 +37,7 @@ test.each(['Ipvs', 'IpvsSync'])('an operation of %s is one send and one receive'
   expect({ sent: more.sent - few.sent, received: more.received - few.received }).toEqual({ sent: 10, received: 10 })
 })
 
-test('ten thousand operations in one turn are a handful', async () => {
+test('ten thousand operations in one turn take a handful of system calls', async () => {
   const [few, many] = [await calls('together', 1), await calls('together', 10_000)]
   expect(many.sent - few.sent).toBeLessThan(12)
   expect(many.received - few.received).toBeLessThan(12)

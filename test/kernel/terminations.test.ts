@@ -16,6 +16,6 @@ test.each([
   expect(await program('terminations.mjs', ['24', ...netns()])).toEqual({ status: 0, stdout: '24\n', stderr: '' })
 })
 
-test('a worker thread reads what /proc tells without a warning of Node', async () => {
+test('a worker thread reads /proc without a warning from Node', async () => {
   expect(await program('worker-proc.mjs', [])).toEqual({ status: 0, stdout: '2 0\n', stderr: '' })
 })

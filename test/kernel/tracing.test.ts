@@ -47,40 +47,52 @@ describe.each(['start', 'end'] as const)('a subscriber of the tracing channel th
     await scene[Symbol.asyncDispose]()
   })
 
-  test('with promises comes after what was called before', async () => {
+  test('with promises keeps the order of the calls', async () => {
     const { ipvs } = scene
     const listed = await callingAt(event, () => Promise.all([ipvs.removeService(web), ipvs.services()]), () => ipvs.addService(web))
     expect(listed).toEqual([undefined, []])
     expect(await scene.ipvsadm.save()).toEqual([])
   })
 
-  test('changes nothing of what is being sent synchronously', async () => {
+  test('does not change what is being sent synchronously', async () => {
     await callingAt(event, () => sync.addService(dns), () => sync.addService(web))
     expect((await scene.ipvsadm.save()).sort()).toEqual([WEB, DNS])
   })
 
-  test('leaves a refusal its own words', async () => {
+  test('does not change the words of a refusal', async () => {
     sync.addService(web)
     const error = await callingAt(event, () => sync.services(), async () => {
-      expect(await refusal(() => sync.addService(web))).toMatchObject({ code: 'EEXIST', message: 'service tcp 10.10.10.100:80 already exists' })
+      expect(await refusal(() => sync.addService(web))).toMatchObject({
+        code: 'EEXIST',
+        message: 'service tcp 10.10.10.100:80 already exists',
+      })
     })
     expect(error).toMatchObject([web])
   })
 
-  test('leaves listings, snapshots and batches as they are', async () => {
+  test('does not change listings, snapshots and batches', async () => {
     await callingAt(event, () => sync.addService(dns), () => sync.batch(b => {
       b.addService(web)
       b.addDestination(web, near)
     }))
     expect((await scene.ipvsadm.save()).sort()).toEqual([WEB, DNS, '-a -t 10.10.10.100:80 -r 10.10.10.2:80 -g -w 1'].sort())
-    for (const read of [() => sync.destinations(web), () => sync.snapshot().services.find(({ destinations }) => destinations.length > 0)!.destinations]) {
+    for (const read of [
+      () => sync.destinations(web),
+      () => sync.snapshot().services.find(({ destinations }) => destinations.length > 0)!.destinations,
+    ]) {
       let destinations: unknown
-      await callingAt(event, () => sync.info(), () => { destinations = read() })
+      await callingAt(
+        event,
+        () => sync.info(),
+        () => {
+          destinations = read()
+        },
+      )
       expect(destinations).toMatchObject([near])
     }
   })
 
-  test('may close it', async () => {
+  test('may close the handle', async () => {
     const other = IpvsSync.open({ netns: scene.namespace.path })
     const work = async (): Promise<void> => {
       if (event === 'start') expect(await refusal(() => other.addService(web))).toMatchObject({ code: 'ERR_IPVS_CLOSED' })

@@ -9,8 +9,6 @@ export const SINCE = {
   'loading by request': [5, 16],
   'sysctl est_cpulist': [6, 2],
   'sysctl est_nice': [6, 2],
-  /** A ring can be forbidden for the whole machine. */
-  'sysctl kernel.io_uring_disabled': [6, 6],
   'sysctl conn_lfactor': [7, 1],
   'sysctl svc_lfactor': [7, 1],
   /** The connection table is made with the first service of a network namespace. */

@@ -1,5 +1,15 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import { Ipvs, IpvsSync, type DestinationInput, type ListedDestination, type ListedService, type Operation, type BatchResult, type ServiceInput, type ServiceKey } from 'ipvs'
+import {
+  Ipvs,
+  IpvsSync,
+  type DestinationInput,
+  type ListedDestination,
+  type ListedService,
+  type Operation,
+  type BatchResult,
+  type ServiceInput,
+  type ServiceKey,
+} from 'ipvs'
 import { changes } from '../../lib/client/operations.js'
 
 const methods = (of: { prototype: object }) => Object.getOwnPropertyNames(of.prototype).filter((name) => name !== 'constructor').sort()
@@ -7,7 +17,20 @@ const methods = (of: { prototype: object }) => Object.getOwnPropertyNames(of.pro
 describe('the two classes', () => {
   it('have the same methods, but for those that go on over time', () => {
     expect(methods(Ipvs)).toEqual(expect.arrayContaining(methods(IpvsSync)))
-    expect(methods(IpvsSync)).toEqual(expect.arrayContaining([...Object.keys(changes), 'info', 'getService', 'services', 'destinations', 'timeouts', 'daemons', 'batch', 'snapshot', 'close']))
+    expect(methods(IpvsSync)).toEqual(
+      expect.arrayContaining([
+        ...Object.keys(changes),
+        'info',
+        'getService',
+        'services',
+        'destinations',
+        'timeouts',
+        'daemons',
+        'batch',
+        'snapshot',
+        'close',
+      ]),
+    )
   })
 
   it('answer with the same things, once as promises', () => {

@@ -2,24 +2,16 @@ import { addressFamily, parseAddress } from '../../model/address.js'
 import { integer, object, oneOf, refuseUnknown, string, type Known, type Properties } from '../../arguments/validate.js'
 import { invalidValue } from '../../model/errors.js'
 import { DEFAULTS, INTERFACE_NAME_LENGTH, LISTENING_PORT, SYNC_ID, SYNC_MAX_LENGTH, TIME_TO_LIVE } from '../../model/limits.js'
-import { bits, index, records, textLength } from '../layout.js'
+import {
+  GROUP, GROUP_FAMILY, INTERFACE, INTERFACE_LENGTH, MAX_LENGTH, PORT, PRESENT, STATE, SYNC_ID as IDENTIFIER, TTL,
+} from '../fields/daemon.js'
+import { bits, records } from '../layout.js'
 import { AF_INET, AF_INET6, ROLES } from '../../model/vocabulary.js'
 import type { Requests } from './requests.js'
 import { byteLength, writeText } from './text.js'
 
 /** Bytes of a sync daemon in a request. */
 export const DAEMON_SIZE = records.daemon.requestSize
-
-const PRESENT = index('daemon', 'present', 'u32')
-const STATE = index('daemon', 'state', 'u32')
-const IDENTIFIER = index('daemon', 'syncId', 'u32')
-const INTERFACE = index('daemon', 'interface', 'string')
-const MAX_LENGTH = index('daemon', 'maxLength', 'u16')
-const GROUP_FAMILY = index('daemon', 'groupFamily', 'u16')
-const GROUP = index('daemon', 'group', 'bytes')
-const DAEMON_PORT = index('daemon', 'port', 'u16')
-const TTL = index('daemon', 'ttl', 'u8')
-const INTERFACE_LENGTH = textLength('daemon', 'interface')
 
 const KEY = bits('daemon', 'state', 'syncId')
 
@@ -68,7 +60,7 @@ export function writeDaemon(requests: Requests, at: number, value: unknown): voi
     present |= bits('daemon', 'groupFamily', 'group')
   }
   if (port !== undefined) {
-    requests.u16[(at >> 1) + DAEMON_PORT] = integer(port, 'daemon.port', LISTENING_PORT)
+    requests.u16[(at >> 1) + PORT] = integer(port, 'daemon.port', LISTENING_PORT)
     present |= bits('daemon', 'port')
   }
   if (ttl !== undefined) {

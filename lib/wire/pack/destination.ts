@@ -2,25 +2,17 @@ import { parseAddress } from '../../model/address.js'
 import { integer, object, oneOf, onlyKnown, refuseUnknown, string, type Known, type Properties } from '../../arguments/validate.js'
 import { conflict, invalidType, invalidValue, outOfRange } from '../../model/errors.js'
 import { DEFAULTS, LISTENING_PORT, PORT, THRESHOLD, WEIGHT } from '../../model/limits.js'
-import { bits, index, records } from '../layout.js'
+import {
+  ADDRESS, FAMILY, FORWARD, LOWER_THRESHOLD, PORT as DESTINATION_PORT, PRESENT, TUNNEL_FLAGS, TUNNEL_PORT, TUNNEL_TYPE,
+  UPPER_THRESHOLD, WEIGHT as DESTINATION_WEIGHT,
+} from '../fields/destination.js'
+import { bits, records } from '../layout.js'
 import { AF_INET, AF_INET6, CHECKSUMS, CHECKSUMS_OF, FORWARDING_METHODS, TUNNEL_TYPES } from '../../model/vocabulary.js'
 import type { Requests } from './requests.js'
 import { familyAt, portAt, SERVICE_KEY_SIZE, writeServiceKey } from './service.js'
 
 /** Bytes of a service's key and a destination in a request. */
 export const DESTINATION_REQUEST_SIZE = SERVICE_KEY_SIZE + records.destination.requestSize
-
-const PRESENT = index('destination', 'present', 'u32')
-const FAMILY = index('destination', 'family', 'u16')
-const DESTINATION_PORT = index('destination', 'port', 'u16')
-const ADDRESS = index('destination', 'address', 'bytes')
-const FORWARD = index('destination', 'forward', 'u32')
-const DESTINATION_WEIGHT = index('destination', 'weight', 'i32')
-const UPPER_THRESHOLD = index('destination', 'upperThreshold', 'u32')
-const LOWER_THRESHOLD = index('destination', 'lowerThreshold', 'u32')
-const TUNNEL_TYPE = index('destination', 'tunnelType', 'u8')
-const TUNNEL_PORT = index('destination', 'tunnelPort', 'u16')
-const TUNNEL_FLAGS = index('destination', 'tunnelFlags', 'u16')
 
 const KEY = bits('destination', 'family', 'port', 'address')
 const CONFIGURATION = KEY | bits('destination', 'forward', 'weight', 'upperThreshold', 'lowerThreshold')

@@ -7,7 +7,11 @@ import {
   DEFAULTS, FIREWALL_MARK, PERSISTENCE_ENGINE_NAME_LENGTH, PERSISTENCE_TIMEOUT, PORT, PREFIX_LENGTH_4, PREFIX_LENGTH_6,
   SCHEDULER_NAME_LENGTH,
 } from '../../model/limits.js'
-import { bits, index, records, textLength } from '../layout.js'
+import {
+  ADDRESS, ENGINE, ENGINE_LENGTH, FAMILY, FLAGS, FLAGS_MASK, FWMARK, NETMASK, PORT as SERVICE_PORT, PRESENT, PROTOCOL, SCHEDULER,
+  SCHEDULER_LENGTH, TIMEOUT,
+} from '../fields/service.js'
+import { bits, records } from '../layout.js'
 import {
   AF_INET, AF_INET6, CONFIGURABLE_FLAGS, NAMED_SCHEDULER_FLAGS, ONE_PACKET, PERSISTENT, PROTOCOLS, SCHEDULER_FLAGS,
 } from '../../model/vocabulary.js'
@@ -17,21 +21,6 @@ import { writeText } from './text.js'
 /** Bytes of a service's key and of its configuration in a request. */
 export const SERVICE_KEY_SIZE = records.service.keySize
 export const SERVICE_SIZE = records.service.requestSize
-
-const PRESENT = index('service', 'present', 'u32')
-const FAMILY = index('service', 'family', 'u16')
-const PROTOCOL = index('service', 'protocol', 'u16')
-const SERVICE_PORT = index('service', 'port', 'u16')
-const FWMARK = index('service', 'fwmark', 'u32')
-const ADDRESS = index('service', 'address', 'bytes')
-const FLAGS = index('service', 'flags', 'u32')
-const FLAGS_MASK = index('service', 'flagsMask', 'u32')
-const TIMEOUT = index('service', 'timeout', 'u32')
-const NETMASK = index('service', 'netmask', 'u32')
-const SCHEDULER = index('service', 'scheduler', 'string')
-const ENGINE = index('service', 'persistenceEngine', 'string')
-const SCHEDULER_LENGTH = textLength('service', 'scheduler')
-const ENGINE_LENGTH = textLength('service', 'persistenceEngine')
 
 const ADDRESS_KEY = bits('service', 'family', 'protocol', 'port', 'address')
 const FIREWALL_MARK_KEY = bits('service', 'family', 'fwmark')

@@ -1,23 +1,12 @@
 import { formatIPv4, formatIPv6 } from '../../model/address.js'
-import { bits, index, records, textLength } from '../layout.js'
+import { GROUP, GROUP_FAMILY, INTERFACE, INTERFACE_LENGTH, MAX_LENGTH, PORT, PRESENT, STATE, SYNC_ID, TTL } from '../fields/daemon.js'
+import { bits, records } from '../layout.js'
 import type { Daemon, DaemonInput } from '../../model/types.js'
 import { AF_INET6, ROLES } from '../../model/vocabulary.js'
-import type { View } from './reply.js'
-import { readText } from './text.js'
+import { readText, type View } from './reply.js'
 
 /** Bytes of a listed sync daemon. */
 export const LISTED_DAEMON_SIZE = records.daemon.size
-
-const PRESENT = index('daemon', 'present', 'u32')
-const STATE = index('daemon', 'state', 'u32')
-const IDENTIFIER = index('daemon', 'syncId', 'u32')
-const INTERFACE = index('daemon', 'interface', 'string')
-const MAX_LENGTH = index('daemon', 'maxLength', 'u16')
-const GROUP_FAMILY = index('daemon', 'groupFamily', 'u16')
-const GROUP = index('daemon', 'group', 'bytes')
-const PORT = index('daemon', 'port', 'u16')
-const TTL = index('daemon', 'ttl', 'u8')
-const INTERFACE_LENGTH = textLength('daemon', 'interface')
 
 const HAS_GROUP = bits('daemon', 'group')
 
@@ -37,7 +26,7 @@ export function readDaemon(view: View, at: number): Daemon {
   return {
     role: readRole(view, at),
     interface: readInterface(view, at),
-    syncId: u32[(at >>> 2) + IDENTIFIER],
+    syncId: u32[(at >>> 2) + SYNC_ID],
     maxLength: u16[(at >>> 1) + MAX_LENGTH],
     group,
     port: u16[(at >>> 1) + PORT],

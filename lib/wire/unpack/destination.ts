@@ -1,5 +1,9 @@
 import { formatIPv4, formatIPv6 } from '../../model/address.js'
-import { bits, index, records } from '../layout.js'
+import {
+  ACTIVE_CONNECTIONS, ADDRESS, FAMILY, FORWARD, INACTIVE_CONNECTIONS, LOWER_THRESHOLD, PERSISTENT_CONNECTIONS, PORT, PRESENT,
+  TUNNEL_FLAGS, TUNNEL_PORT, TUNNEL_TYPE, UPPER_THRESHOLD, WEIGHT,
+} from '../fields/destination.js'
+import { bits, records } from '../layout.js'
 import type { Destination, DestinationKey, ForwardingMethod, ListedDestination, Tunnel } from '../../model/types.js'
 import { AF_INET, AF_INET6, CHECKSUMS, FORWARDING_METHODS, TUNNEL_TYPES } from '../../model/vocabulary.js'
 import { counterLayout, readRates, readStatistics } from './counters.js'
@@ -8,20 +12,6 @@ import type { Reply, View } from './reply.js'
 /** Bytes of a listed destination. */
 export const LISTED_DESTINATION_SIZE = records.destination.size
 
-const PRESENT = index('destination', 'present', 'u32')
-const FAMILY = index('destination', 'family', 'u16')
-const PORT = index('destination', 'port', 'u16')
-const ADDRESS = index('destination', 'address', 'bytes')
-const FORWARD = index('destination', 'forward', 'u32')
-const WEIGHT = index('destination', 'weight', 'i32')
-const UPPER_THRESHOLD = index('destination', 'upperThreshold', 'u32')
-const LOWER_THRESHOLD = index('destination', 'lowerThreshold', 'u32')
-const TUNNEL_TYPE = index('destination', 'tunnelType', 'u8')
-const TUNNEL_PORT = index('destination', 'tunnelPort', 'u16')
-const TUNNEL_FLAGS = index('destination', 'tunnelFlags', 'u16')
-const ACTIVE = index('destination', 'activeConnections', 'u32')
-const INACTIVE = index('destination', 'inactiveConnections', 'u32')
-const PERSISTENT = index('destination', 'persistentConnections', 'u32')
 const COUNTERS = counterLayout('destination')
 
 const HAS_TUNNEL = bits('destination', 'tunnelType')
@@ -82,9 +72,9 @@ export function readListedDestination(reply: Reply, at: number): ListedDestinati
     upperThreshold: u32[at4 + UPPER_THRESHOLD],
     lowerThreshold: u32[at4 + LOWER_THRESHOLD],
     tunnel: method === TUN ? tunnel(reply, at) : null,
-    activeConnections: u32[at4 + ACTIVE],
-    inactiveConnections: u32[at4 + INACTIVE],
-    persistentConnections: u32[at4 + PERSISTENT],
+    activeConnections: u32[at4 + ACTIVE_CONNECTIONS],
+    inactiveConnections: u32[at4 + INACTIVE_CONNECTIONS],
+    persistentConnections: u32[at4 + PERSISTENT_CONNECTIONS],
     stats: readStatistics(reply, at, COUNTERS),
     rates: readRates(reply, at, COUNTERS),
   }

@@ -22,6 +22,25 @@ const TEXT = FIRST + inEntry('text', 'u32')
 
 const decoder = new TextDecoder()
 
+/** Reads text from at most `length` bytes, up to the NUL. */
+export function readText(bytes: Uint8Array, at: number, length: number): string {
+  let end = at
+  while (end < at + length && bytes[end] !== 0) end++
+  return decoder.decode(bytes.subarray(at, end))
+}
+
+const words = new Map<number, string>()
+
+/** The same for names that repeat. Names of up to four bytes, like those of schedulers, are decoded only once. */
+export function readWord(bytes: Uint8Array, at: number, length: number): string {
+  if (bytes[at + 4] !== 0 && bytes[at + 3] !== 0 && bytes[at + 2] !== 0 && bytes[at + 1] !== 0) return readText(bytes, at, length)
+  let key = 0
+  for (let i = 0; i < 4 && bytes[at + i] !== 0; i++) key = key << 8 | bytes[at + i]
+  let word = words.get(key)
+  if (word === undefined) words.set(key, word = readText(bytes, at, length))
+  return word
+}
+
 /** A packed reply: each request's outcome, records and kernel message. */
 export class Reply implements View {
   readonly u8: Uint8Array
@@ -68,9 +87,27 @@ export class Reply implements View {
   /** The kernel's extended error message, if it sent one. */
   text(request: number): string | undefined {
     const at = this.u32[TEXT + request * ENTRY]
-    return at === 0 ? undefined : decoder.decode(this.u8.subarray(at, this.u8.indexOf(0, at)))
+    return at === 0 ? undefined : readText(this.u8, at, this.u8.length - at)
   }
 }
 
 /** Reads a reply. `undefined` if every request was carried out and there is nothing to read. */
 export const replyOf = (answer: NativeReply): Reply | undefined => answer === null ? undefined : new Reply(answer)
+
+/** Memory of large replies, to be used again: new memory costs many times more. */
+const spareSpaces: ArrayBuffer[] = []
+
+/** The most spaces that are kept: as many as a snapshot uses at the same time. */
+const KEPT_SPACES = 4
+const LARGEST_SPACE = 1 << 20
+
+/** Tells the addon that the buffer it makes will be offered again. */
+const NO_SPACE = new ArrayBuffer(0)
+
+/** A space for a reply. If the reply does not fit, the addon makes another one. */
+export const takeSpace = (): ArrayBuffer => spareSpaces.pop() ?? NO_SPACE
+
+/** Returns the space of a reply that is no longer read. */
+export function returnSpace(space: ArrayBuffer): void {
+  if (spareSpaces.length < KEPT_SPACES && space.byteLength <= LARGEST_SPACE) spareSpaces.push(space)
+}

@@ -1,27 +1,16 @@
 import { formatIPv4, formatIPv6, formatMask, prefixOfMask } from '../../model/address.js'
-import { bits, index, records, textLength } from '../layout.js'
+import {
+  ADDRESS, ENGINE, ENGINE_LENGTH, FAMILY, FLAGS, FWMARK, NETMASK, PORT, PRESENT, PROTOCOL, SCHEDULER, SCHEDULER_LENGTH, TIMEOUT,
+} from '../fields/service.js'
+import { bits, records } from '../layout.js'
 import type { ListedService, Persistence, Protocol, Service, ServiceKey } from '../../model/types.js'
 import { AF_INET, NAMED_SCHEDULER_FLAGS, ONE_PACKET, PERSISTENT, PROTOCOLS, SCHEDULER_FLAGS } from '../../model/vocabulary.js'
 import { counterLayout, readRates, readStatistics } from './counters.js'
-import type { Reply, View } from './reply.js'
-import { readText, readWord } from './text.js'
+import { readText, readWord, type Reply, type View } from './reply.js'
 
 /** Bytes of a listed service. */
 export const LISTED_SERVICE_SIZE = records.service.size
 
-const PRESENT = index('service', 'present', 'u32')
-const FAMILY = index('service', 'family', 'u16')
-const PROTOCOL = index('service', 'protocol', 'u16')
-const PORT = index('service', 'port', 'u16')
-const FWMARK = index('service', 'fwmark', 'u32')
-const ADDRESS = index('service', 'address', 'bytes')
-const FLAGS = index('service', 'flags', 'u32')
-const TIMEOUT = index('service', 'timeout', 'u32')
-const NETMASK = index('service', 'netmask', 'u32')
-const SCHEDULER = index('service', 'scheduler', 'string')
-const ENGINE = index('service', 'persistenceEngine', 'string')
-const SCHEDULER_LENGTH = textLength('service', 'scheduler')
-const ENGINE_LENGTH = textLength('service', 'persistenceEngine')
 const COUNTERS = counterLayout('service')
 
 const HAS_FIREWALL_MARK = bits('service', 'fwmark')

@@ -1,5 +1,6 @@
 /**
- * Applies a desired state, given as JSON, and kills itself after a number of sends: node apply-and-die.mjs NAMESPACE BATCH-SIZE SENDS < state.json
+ * Applies a desired state, given as JSON, and kills itself after a number of sends:
+ * node apply-and-die.mjs NAMESPACE BATCH-SIZE SENDS < state.json
  */
 import { readFileSync } from 'node:fs'
 import { Ipvs } from 'ipvs'

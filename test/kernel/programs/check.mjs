@@ -1,4 +1,5 @@
-// check.mjs CHECK: checks 127.0.0.1 once; prints the answer. With a second argument: starts a checker in the namespace with that path, and prints what became of it.
+// check.mjs CHECK [NAMESPACE]: checks 127.0.0.1 once and prints the answer. With the path of a namespace, it starts a checker there instead
+// and prints the outcome.
 import { openSync } from 'node:fs'
 import { check } from '../../../dist/checks/check.js'
 import { Checker } from '../../../dist/checks/checker.js'

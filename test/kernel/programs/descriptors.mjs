@@ -1,4 +1,5 @@
-// Opens a handle while the process has a number of descriptors left, and reads /proc through it. Arguments: a form, how many. Prints what came of it.
+// Opens a handle while the process has a number of descriptors left, reads /proc through it, and prints the outcome.
+// Arguments: a form, how many.
 import { closeSync, openSync } from 'node:fs'
 import { Ipvs, IpvsSync } from 'ipvs'
 

@@ -1,4 +1,5 @@
-// direct.mjs NAMESPACE [OPTIONS] < configuration.json: a director that prints 'in force' once its table is so, and runs until it is killed, or until SIGTERM.
+// direct.mjs NAMESPACE [OPTIONS] < configuration.json: a director that prints 'in force' once its table is so, and runs until killed or
+// gets SIGTERM.
 import { readFileSync } from 'node:fs'
 import { Ipvs } from 'ipvs'
 import { Director } from 'ipvs/director'

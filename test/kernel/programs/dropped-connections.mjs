@@ -1,5 +1,6 @@
 /**
- * Begins to list connections again and again, drops the lists unfinished, and prints as JSON how many descriptors were open before, at most meanwhile, and at the end.
+ * Begins to list connections again and again, and drops the lists unfinished. Prints as JSON how many descriptors were open before, at most
+ * meanwhile, and at the end.
  * Arguments: the class of the handle. Needs --expose-gc.
  */
 import { readdirSync } from 'node:fs'

@@ -1,4 +1,5 @@
-// Asks for everything that only /proc tells, and makes a plan that drains. Arguments: a form, and perhaps a network namespace. Prints what came of each as JSON.
+// Reads everything that only /proc has, and makes a plan that drains. Prints the outcome of each as JSON.
+// Arguments: a form, and perhaps a network namespace.
 import { Ipvs, IpvsSync } from 'ipvs'
 
 const [form, netns] = process.argv.slice(2)

@@ -1,4 +1,5 @@
-// Opens a handle in another network namespace, becomes an ordinary user, and asks for what only /proc tells. Arguments: a form, a namespace.
+// Opens a handle in another network namespace, becomes an ordinary user, and reads what only /proc has.
+// Arguments: a form, a namespace.
 import { Ipvs, IpvsSync } from 'ipvs'
 
 const [form, netns] = process.argv.slice(2)

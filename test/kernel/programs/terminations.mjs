@@ -1,5 +1,6 @@
-// Worker threads that open handles, ask for this and that, and close them, without end; each ended from outside at another moment: half of them while they import the package,
-// half of them among their handles. Arguments: how many, and perhaps a network namespace. Prints how many were ended.
+// Worker threads that open handles, use them and close them, without end. Each is ended from outside at another moment: half of them while
+// they import the package, half of them while they have handles. Prints how many were ended.
+// Arguments: how many, and perhaps a network namespace.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { setTimeout } from 'node:timers/promises'
 

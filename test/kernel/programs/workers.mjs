@@ -23,7 +23,16 @@ if (isMainThread) {
   const service = port => ({ protocol: 'tcp', address: '10.10.10.100', port })
   if (endless) {
     parentPort.postMessage('busy')
-    for (;;) await Promise.all(Array.from({ length: 100 }, (_, n) => ipvs.addService(service(5000 + n)).then(() => ipvs.removeService(service(5000 + n)), () => undefined)))
+    for (;;) {
+      await Promise.all(
+        Array.from({ length: 100 }, (_, n) =>
+          ipvs.addService(service(5000 + n)).then(
+            () => ipvs.removeService(service(5000 + n)),
+            () => undefined,
+          ),
+        ),
+      )
+    }
   }
   await Promise.all([1, 2, 3].map(n => ipvs.addService(service(number * 1000 + n))))
   await ipvs.close()

@@ -122,9 +122,10 @@ test('users and groups have the numbers that the files say', async () => {
   writeFileSync(passwd, 'root:x:0:0:root:/:/bin/sh\nchecks:x:501:502::/:\n')
   writeFileSync(groups, 'root:x:0:\nweb:x:600:checks\n')
   const of = (user?: string, group?: string) => identityOf(user, group, { passwd, groups })
-  expect([of(), of('checks'), of('501'), of('checks', 'web'), of(undefined, '600'), of('77')]).toEqual([
-    {}, { uid: 501, gid: 502 }, { uid: 501, gid: 502 }, { uid: 501, gid: 600 }, { gid: 600 }, { uid: 77, gid: undefined },
+  expect([of(), of('checks'), of('501'), of('checks', 'web'), of(undefined, '600'), of('77', 'web')]).toEqual([
+    {}, { uid: 501, gid: 502 }, { uid: 501, gid: 502 }, { uid: 501, gid: 600 }, { gid: 600 }, { uid: 77, gid: 600 },
   ])
+  expect((await refusal(() => of('77'))).message).toBe(`user 77 is not in ${passwd}, and so has no group: name one too`)
   expect((await refusal(() => of(undefined, 'db'))).message).toBe(`there is no group 'db' in ${groups}`)
   expect(keepalivedUser({ passwd })).toBeUndefined()
   writeFileSync(passwd, 'root:x:0:0:root:/:/bin/sh\nkeepalived_script:x:501:502::/:\n')

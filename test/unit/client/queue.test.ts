@@ -56,10 +56,16 @@ function setUp() {
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-const operations = (from: number, count: number): Operation[] => Array.from({ length: count }, (_, i) => ({ type: 'addService', service: key(from + i) }))
+const operations = (from: number, count: number): Operation[] =>
+  Array.from({ length: count }, (_, i) => ({ type: 'addService', service: key(from + i) }))
 
 test('a handle closes after a getter of an argument has called anything on it', async () => {
-  for (const call of [(ipvs: Ipvs) => ipvs.snapshot(), (ipvs: Ipvs) => ipvs.services(), (ipvs: Ipvs) => ipvs.batch([]), (ipvs: Ipvs) => ipvs.plan([])]) {
+  for (const call of [
+    (ipvs: Ipvs) => ipvs.snapshot(),
+    (ipvs: Ipvs) => ipvs.services(),
+    (ipvs: Ipvs) => ipvs.batch([]),
+    (ipvs: Ipvs) => ipvs.plan([]),
+  ]) {
     const ipvs = new TestKernel().open()
     const inner: Promise<unknown>[] = []
     await ipvs.addService({
@@ -75,7 +81,7 @@ test('a handle closes after a getter of an argument has called anything on it', 
 })
 
 describe('operations of one turn', () => {
-  it('travel together, those of its microtasks too', async () => {
+  it('travel together, with those of its microtasks', async () => {
     const { kernel, add } = setUp()
     const first = add(1)
     const second = Promise.resolve().then(() => Promise.resolve()).then(() => add(2))
@@ -94,7 +100,9 @@ describe('operations of one turn', () => {
     kernel.answer([{}, { outcome: EEXIST, text: 'taken' }, { outcome: ESRCH }, {}])
     const [one, two, three, four] = await all
     expect(one.status).toBe('fulfilled')
-    expect(two).toMatchObject({ reason: { code: 'EEXIST', errno: EEXIST, text: 'taken', outcome: 'refused', operation: { type: 'addService', service: key(2) } } })
+    expect(two).toMatchObject({
+      reason: { code: 'EEXIST', errno: EEXIST, text: 'taken', outcome: 'refused', operation: { type: 'addService', service: key(2) } },
+    })
     expect(two).toMatchObject({ reason: { message: 'service tcp 10.0.0.1:2 already exists (kernel: taken)' } })
     expect(three).toMatchObject({ status: 'fulfilled', value: undefined })
     expect(four.status).toBe('fulfilled')
@@ -109,7 +117,7 @@ describe('operations of one turn', () => {
     expect((await all)[1]).toMatchObject({ status: 'rejected', reason: { code: 'ERR_OUT_OF_RANGE', field: 'service.port' } })
   })
 
-  it('are told what was asked of the kernel, whatever became of the object since', async () => {
+  it('are refused with the words of the request as it was sent, even if the object has changed', async () => {
     const { kernel, queue } = setUp()
     const service = { protocol: 'tcp', address: '10.0.0.1', port: 1 }
     const refused = queue.change(changes.addService, service, undefined).catch((error: unknown) => error)
@@ -136,7 +144,7 @@ describe('operations called while a transaction is under way', () => {
     await Promise.all(all)
   })
 
-  it('go in pieces where they are many, the next at hand while one is sent', async () => {
+  it('travel in pieces if they are many, with the next one ready while one is sent', async () => {
     const { kernel, add, answerAll } = setUp()
     const all = Array.from({ length: PIECE_REQUESTS * (UNDER_WAY + 1) + 1 }, (_, i) => add(i))
     expect(kernel.transactions.length).toBe(UNDER_WAY)
@@ -160,7 +168,9 @@ describe('a listing', () => {
     const { kernel, add, get, queue, answerAll } = setUp()
     const all = [add(1), queue.list(reads.destinations, key(2)), add(3), queue.list(reads.daemons), get(4)]
     await answerAll()
-    expect(kernel.transactions).toEqual([{ commands: ['newService', 'getService', 'getDest', 'newService', 'getDaemon', 'getService'], ports: [1, 2, 2, 3, 4] }])
+    expect(kernel.transactions).toEqual([
+      { commands: ['newService', 'getService', 'getDest', 'newService', 'getDaemon', 'getService'], ports: [1, 2, 2, 3, 4] },
+    ])
     await Promise.all(all)
   })
 
@@ -170,10 +180,27 @@ describe('a listing', () => {
     changes.addDestination.pack(requests, key(1), { address: '10.0.0.7', port: 1, forward: 'nat' })
     const destination = echo(requests, FIRST + layouts.service.keySize, 'destination')
     const all = Promise.allSettled([
-      queue.list(reads.destinations, key(1)), add(2), queue.list(reads.destinations, key(3)), get(4), queue.list(reads.destinations, key(5)), queue.list(reads.daemons), add(6),
+      queue.list(reads.destinations, key(1)),
+      add(2),
+      queue.list(reads.destinations, key(3)),
+      get(4),
+      queue.list(reads.destinations, key(5)),
+      queue.list(reads.daemons),
+      add(6),
     ])
     await turn()
-    kernel.answer([{}, { records: [destination] }, { outcome: EEXIST }, { outcome: ESRCH }, {}, { outcome: ESRCH }, {}, { records: [destination, destination] }, {}, {}])
+    kernel.answer([
+      {},
+      { records: [destination] },
+      { outcome: EEXIST },
+      { outcome: ESRCH },
+      {},
+      { outcome: ESRCH },
+      {},
+      { records: [destination, destination] },
+      {},
+      {},
+    ])
     expect(await all).toMatchObject([
       { value: [{ address: '10.0.0.7' }] },
       { reason: { code: 'EEXIST', operation: { type: 'addService', service: key(2) } } },
@@ -185,15 +212,17 @@ describe('a listing', () => {
     ])
   })
 
-  it('is one of so many at most in a piece, since their answers are in memory together', async () => {
+  it('shares a piece with a limited number of others, because their answers are in memory together', async () => {
     const { kernel, queue, answerAll } = setUp()
     const all = Promise.all(Array.from({ length: PIECE_DUMPS * 2 + 3 }, (_, port) => queue.list(reads.destinations, key(port))))
     await answerAll(all)
     expect(kernel.transactions.map(({ commands }) => commands.length)).toEqual([PIECE_DUMPS * 2, PIECE_DUMPS * 2, 6])
-    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(Array.from({ length: PIECE_DUMPS * 2 + 3 }, (_, port) => [port, port]).flat())
+    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(
+      Array.from({ length: PIECE_DUMPS * 2 + 3 }, (_, port) => [port, port]).flat(),
+    )
   })
 
-  it('of a service that is missing is refused, although its dump is an empty success', async () => {
+  it('of a missing service is refused, although the kernel answers its dump with an empty success', async () => {
     const { kernel, queue } = setUp()
     const listing = queue.list(reads.destinations, key(3)).catch((error: unknown) => error)
     await turn()
@@ -212,7 +241,7 @@ describe('a list of services with repetitions', () => {
   }]
   const portsOf = (services: ListedService[]) => services.map((service) => 'port' in service ? service.port : 0)
 
-  it('is asked for again, before anything that was called later', async () => {
+  it('is read again before anything that was called later', async () => {
     const { kernel, add, list } = setUp()
     const listed = list()
     const later = add(1)
@@ -227,7 +256,7 @@ describe('a list of services with repetitions', () => {
     await later
   })
 
-  it('is given without them where they stay', async () => {
+  it('is given without them if they stay', async () => {
     const { kernel, list } = setUp()
     const listed = list()
     await turn()
@@ -236,14 +265,14 @@ describe('a list of services with repetitions', () => {
     expect(kernel.unanswered).toBe(0)
   })
 
-  it('is told from one where all are different, however many', () => {
+  it('is told apart from a list of different services of any length', () => {
     const many = Array.from({ length: 3000 }, (_, port) => port)
     expect(repeatedServices(new Reply(packReply(records(...many))), 0)).toBeUndefined()
     expect(repeatedServices(new Reply(packReply(records(...many, 5, 2999))), 0)).toEqual(new Set([3000, 3001]))
     expect(repeatedServices(new Reply(packReply(records())), 0)).toBeUndefined()
   })
 
-  it('of destinations is left out, and not asked for again: what is missing was not there before', async () => {
+  it('is not read again if it is of destinations: only new ones can be missing', async () => {
     const { kernel, queue } = setUp()
     const destinations = queue.list(reads.destinations, key(80))
     await turn()
@@ -268,7 +297,7 @@ describe('a batch', () => {
     await Promise.all(all)
   })
 
-  it('that is long keeps its place too: what is called later waits', async () => {
+  it('that is long keeps its place too, and what is called later waits', async () => {
     const { kernel, add, batch, answerAll } = setUp()
     const many = operations(0, PIECE_REQUESTS * 2 + 5)
     for (const input of [many, new Set(many)]) {
@@ -280,7 +309,7 @@ describe('a batch', () => {
     }
   })
 
-  it('sends nothing of an array or a function with bad input in it', async () => {
+  it('sends nothing of an array or a function with bad input', async () => {
     const { kernel, batch, answerAll } = setUp()
     const ports = [...Array(PIECE_REQUESTS + 1).keys(), -1]
     const fromArray = batch(ports.map((port) => ({ type: 'addService', service: key(port) }))).catch((error: unknown) => error)
@@ -293,10 +322,18 @@ describe('a batch', () => {
 
   it('of an iterable says what had been sent before the bad input', async () => {
     const { kernel, batch, answerAll } = setUp()
-    const error = batch(new Set<Operation>([...operations(0, FIRST_PIECE + 7), { type: 'addService', service: key(-1) }])).catch((error: unknown) => error)
+    const error = batch(new Set<Operation>([...operations(0, FIRST_PIECE + 7), { type: 'addService', service: key(-1) }])).catch(
+      (error: unknown) => error,
+    )
     await answerAll(error)
     expect(await error).toMatchObject({ code: 'ERR_OUT_OF_RANGE', index: FIRST_PIECE + 7, message: expect.stringContaining(`The first ${FIRST_PIECE} operations had been sent`) as string })
-    expect((await error as { result: BatchResult }).result).toEqual({ total: FIRST_PIECE + 7, done: FIRST_PIECE, refused: [], unknown: [], notSent: 7 })
+    expect(((await error) as { result: BatchResult }).result).toEqual({
+      total: FIRST_PIECE + 7,
+      done: FIRST_PIECE,
+      refused: [],
+      unknown: [],
+      notSent: 7,
+    })
     expect(kernel.transactions.flatMap(({ ports }) => ports).length).toBe(FIRST_PIECE)
   })
 
@@ -307,17 +344,24 @@ describe('a batch', () => {
     await turn()
     kernel.answer([{}, { outcome: EEXIST }, {}, { outcome: EEXIST }])
     expect(await failed).toMatchObject({
-      name: 'BatchError', code: 'ERR_IPVS_BATCH',
+      name: 'BatchError',
+      code: 'ERR_IPVS_BATCH',
       message: '2 of 4 operations were not carried out; the first is number 1: service tcp 10.0.0.1:2 already exists',
       result: {
-        total: 4, done: 2, unknown: [], notSent: 0,
-        refused: [{ index: 1, operation: given[1], error: { code: 'EEXIST', operation: given[1] } }, { index: 3, operation: given[3], error: { code: 'EEXIST' } }],
+        total: 4,
+        done: 2,
+        unknown: [],
+        notSent: 0,
+        refused: [
+          { index: 1, operation: given[1], error: { code: 'EEXIST', operation: given[1] } },
+          { index: 3, operation: given[3], error: { code: 'EEXIST' } },
+        ],
       },
     })
     expect(inspect(await failed)).not.toContain('result')
   })
 
-  it('returns the result if asked to, with what was lost as unknown, and why the rest was not sent', async () => {
+  it('returns the result if asked to: what was lost is unknown, and the rest has the reason why it was not sent', async () => {
     const { kernel, batch } = setUp()
     const given = operations(1, 5)
     const outcomes = batch(given, { refusals: 'return' })
@@ -332,7 +376,7 @@ describe('a batch', () => {
     expect(cause).toMatchObject({ code: 'ENOBUFS', outcome: 'not-sent', message: expect.stringContaining('not sent') as string })
   })
 
-  it('of which nothing was sent says why', async () => {
+  it('that could not be sent at all says why', async () => {
     const { kernel, batch } = setUp()
     const failed = batch(operations(1, 2)).catch((error: unknown) => error)
     await turn()
@@ -342,24 +386,58 @@ describe('a batch', () => {
 
   const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
   const near = { address: '10.0.0.2', port: 80 } as const
-  const complete = { schedulerFlags: ['sh-port'], onePacket: true, persistence: { timeout: 300, prefixLength: 24 }, persistenceEngine: 'sip' }
+  const complete = {
+    schedulerFlags: ['sh-port'],
+    onePacket: true,
+    persistence: { timeout: 300, prefixLength: 24 },
+    persistenceEngine: 'sip',
+  }
   const every: Operation[] = [
     { type: 'addService', service: { ...web, scheduler: 'sh', ...complete } },
-    { type: 'updateService', service: { fwmark: 7, family: 6, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null } },
+    {
+      type: 'updateService',
+      service: { fwmark: 7, family: 6, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null },
+    },
     { type: 'removeService', service: { protocol: 'udp', address: '2001:db8::1', port: 53 } },
-    { type: 'addDestination', service: web, destination: { ...near, forward: 'tun', weight: 7, upperThreshold: 9, lowerThreshold: 3, tunnel: { type: 'gue', port: 6080, checksum: 'csum' } } },
-    { type: 'updateDestination', service: { fwmark: 7, family: 4 }, destination: { address: '2001:db8::2', port: 80, forward: 'tun', weight: 0, upperThreshold: 0, lowerThreshold: 0, tunnel: { type: 'ipip', checksum: 'none' } } },
+    {
+      type: 'addDestination',
+      service: web,
+      destination: {
+        ...near,
+        forward: 'tun',
+        weight: 7,
+        upperThreshold: 9,
+        lowerThreshold: 3,
+        tunnel: { type: 'gue', port: 6080, checksum: 'csum' },
+      },
+    },
+    {
+      type: 'updateDestination',
+      service: { fwmark: 7, family: 4 },
+      destination: {
+        address: '2001:db8::2',
+        port: 80,
+        forward: 'tun',
+        weight: 0,
+        upperThreshold: 0,
+        lowerThreshold: 0,
+        tunnel: { type: 'ipip', checksum: 'none' },
+      },
+    },
     { type: 'removeDestination', service: web, destination: near },
     { type: 'zero' },
     { type: 'zero', service: web },
     { type: 'flush' },
     { type: 'setTimeouts', timeouts: { tcpFin: 60 } },
     { type: 'setTimeouts', timeouts: { tcp: 900, tcpFin: 120, udp: 0 } },
-    { type: 'startDaemon', daemon: { role: 'master', interface: 'eth0', syncId: 3, maxLength: 1400, group: 'ff02::1', port: 8849, ttl: 2 } },
+    {
+      type: 'startDaemon',
+      daemon: { role: 'master', interface: 'eth0', syncId: 3, maxLength: 1400, group: 'ff02::1', port: 8849, ttl: 2 },
+    },
     { type: 'startDaemon', daemon: { role: 'backup', interface: 'eth0', syncId: 0 } },
     { type: 'stopDaemon', daemon: { role: 'backup', syncId: 0 } },
   ]
-  it('of an iterable, or a function, has each refused operation as it was sent', async () => {
+  it('of an iterable or a function has each refused operation as it was sent', async () => {
     const { kernel, batch } = setUp()
     const call = (b: BatchBuilder, operation: Operation): void => {
       const { type, ...rest } = operation
@@ -394,7 +472,7 @@ describe('a batch', () => {
     await result
   })
 
-  it('of an async iterable sends what has come when more takes its time, and lets others in between', async () => {
+  it('of an async iterable sends what it has when more takes time, and lets other calls in between', async () => {
     const { kernel, add, batch, answerAll } = setUp()
     let more: (() => void) | undefined
     async function* slowly(): AsyncGenerator<Operation> {
@@ -432,12 +510,14 @@ describe('a batch', () => {
     await answerAll(aborted)
     const error = await aborted
     expect(error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: { message: 'enough' } })
-    expect(error).toMatchObject({ result: { total: 3 * FIRST_PIECE, done: FIRST_PIECE, refused: [], unknown: [], notSent: 2 * FIRST_PIECE } })
+    expect(error).toMatchObject({
+      result: { total: 3 * FIRST_PIECE, done: FIRST_PIECE, refused: [], unknown: [], notSent: 2 * FIRST_PIECE },
+    })
     expect(kernel.transactions.length).toBe(1)
     expect(closed).toBe(true)
   })
 
-  it('ends with its signal while an async iterable has nothing to give', async () => {
+  it('ends with its signal while an async iterable yields nothing', async () => {
     const { kernel, batch, answerAll } = setUp()
     const controller = new AbortController()
     async function* stuck(): AsyncGenerator<Operation> {
@@ -452,21 +532,29 @@ describe('a batch', () => {
     expect(kernel.transactions.length).toBe(1)
   })
 
-  it('with a signal that has come before sends nothing', async () => {
+  it('sends nothing if its signal is already aborted', async () => {
     const { kernel, batch } = setUp()
     await expect(batch(operations(1, 1), { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
     expect(kernel.transactions).toEqual([])
   })
 
   it.each([
-    [undefined, undefined, 'operations'], [null, undefined, 'operations'], ['text', undefined, 'operations'], [{}, undefined, 'operations'],
-    [[], null, 'options'], [[], { refusals: 'ignore' }, 'options.refusals'], [[], { signal: {} }, 'options.signal'], [[], { refusal: 'return' }, 'options.refusal'], [[], new Map(), 'options'], [[], Promise.resolve({}), 'options'],
+    [undefined, undefined, 'operations'],
+    [null, undefined, 'operations'],
+    ['text', undefined, 'operations'],
+    [{}, undefined, 'operations'],
+    [[], null, 'options'],
+    [[], { refusals: 'ignore' }, 'options.refusals'],
+    [[], { signal: {} }, 'options.signal'],
+    [[], { refusal: 'return' }, 'options.refusal'],
+    [[], new Map(), 'options'],
+    [[], Promise.resolve({}), 'options'],
   ])('refuses %o with options %o', async (input, options, field) => {
     const { batch } = setUp()
     await expect(batch(input as never, options as never)).rejects.toMatchObject({ field })
   })
 
-  it('of a function that returns no promise takes a signal all the same', async () => {
+  it('of a function that returns no promise can be aborted too', async () => {
     const { kernel, batch, answerAll } = setUp()
     const { signal } = new AbortController()
     const sent = batch((b) => [1, 2].map((port) => b.addService(key(port))) as never, { signal })
@@ -475,7 +563,7 @@ describe('a batch', () => {
     expect(kernel.transactions).toEqual([{ commands: ['newService', 'newService'], ports: [1, 2] }])
   })
 
-  it('of an async iterable whose next() returns no promise takes a signal all the same', async () => {
+  it('of an async iterable whose next() returns no promise can be aborted too', async () => {
     const { kernel, batch, answerAll } = setUp()
     const { signal } = new AbortController()
     const iterable = { [Symbol.asyncIterator]: () => operations(1, 3)[Symbol.iterator]() } as unknown as AsyncIterable<Operation>
@@ -485,7 +573,7 @@ describe('a batch', () => {
     expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual([1, 2, 3])
   })
 
-  it.each([undefined, null, 7])('of an async iterable whose next() gives %s rejects as `for await` does, and holds nothing up', async (result) => {
+  it.each([undefined, null, 7])('of an async iterable whose next() gives %s rejects as `for await` does, and blocks nothing', async (result) => {
     const { kernel, batch, answerAll } = setUp()
     let asked = 0
     const next = (): Promise<unknown> => {
@@ -503,7 +591,7 @@ describe('a batch', () => {
     }
   })
 
-  it('whose transaction cannot be started sends nothing after it, says what became of each operation, and lets go of its signal', async () => {
+  it('whose transaction cannot be started sends nothing after it, reports each operation, and stops listening to its signal', async () => {
     const { kernel, batch, answerAll } = setUp()
     const { signal } = new AbortController()
     const many = operations(0, PIECE_REQUESTS * 3)
@@ -521,7 +609,7 @@ describe('a batch', () => {
     expect(kernel.transactions.length).toBe(2)
   })
 
-  it('is one of any number with the same signal, which is let go of after them', async () => {
+  it('can share its signal with any number of others, and none listens to it afterwards', async () => {
     const { batch, answerAll } = setUp()
     const { signal } = new AbortController()
     const warnings: Error[] = []
@@ -540,11 +628,17 @@ describe('a batch', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
-  it('gives an error of another realm, and one that takes no property, the result too', async () => {
+  it('adds the result to an error of another realm, and to one that takes no property', async () => {
     const { batch, answerAll } = setUp()
     const foreign = runInNewContext('new RangeError("from elsewhere")') as Error
     const frozen = Object.freeze(new Error('frozen'))
-    const ofAnother = new BatchError({ total: 1, done: 0, refused: [{ index: 0, operation: { type: 'flush' }, error: new IpvsError('no', { errno: -1, operation: { type: 'flush' } }) }], unknown: [], notSent: 0 })
+    const ofAnother = new BatchError({
+      total: 1,
+      done: 0,
+      refused: [{ index: 0, operation: { type: 'flush' }, error: new IpvsError('no', { errno: -1, operation: { type: 'flush' } }) }],
+      unknown: [],
+      notSent: 0,
+    })
     const failing = function* (error: unknown): Generator<Operation> {
       yield* operations(0, FIRST_PIECE)
       throw error
@@ -575,7 +669,7 @@ describe('a batch', () => {
 })
 
 describe('closing', () => {
-  it('finishes what was called before, refuses what is called after, and can be done again', async () => {
+  it('finishes what was called before, refuses what is called later, and can be repeated', async () => {
     const { kernel, queue, add, batch, answerAll } = setUp()
     const before = [add(1), batch(operations(10, PIECE_REQUESTS + 1))]
     const closed = queue.close()
@@ -593,12 +687,19 @@ describe('closing', () => {
   })
 })
 
-describe('memory of what waits', () => {
-  it('is no more than a small multiple of what was packed, however many wait', async () => {
+describe('memory of waiting operations', () => {
+  it('is a small multiple of what was packed, for any number of them', async () => {
     const { kernel, queue, batch, answerAll } = setUp()
     const before = process.memoryUsage().arrayBuffers
     const all: Promise<unknown>[] = []
-    for (let port = 0; port < 1000; port++) all.push(queue.list(reads.destinations, key(port)), batch(operations(port, 1)), batch((b) => b.addService(key(port))), batch(new Set(operations(port, 1))))
+    for (let port = 0; port < 1000; port++) {
+      all.push(
+        queue.list(reads.destinations, key(port)),
+        batch(operations(port, 1)),
+        batch((b) => b.addService(key(port))),
+        batch(new Set(operations(port, 1))),
+      )
+    }
     for (let microtasks = 0; microtasks < 20; microtasks++) await Promise.resolve()
     expect((process.memoryUsage().arrayBuffers - before) / all.length).toBeLessThan(8192)
     await answerAll(Promise.all(all))
@@ -607,7 +708,7 @@ describe('memory of what waits', () => {
 })
 
 describe('a refusal', () => {
-  it('is told where Error is frozen', async () => {
+  it('reaches the caller even if Error is frozen', async () => {
     const { kernel, add } = setUp()
     const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')!
     Object.defineProperty(Error, 'stackTraceLimit', { writable: false })
@@ -643,7 +744,7 @@ describe('the tracing channel', () => {
     }
   }
 
-  it.each(events)('lets a subscriber of %s use the handle: what it calls comes after what was called before', async (event) => {
+  it.each(events)('lets a subscriber of %s use the handle, in the order of the calls', async (event) => {
     const { kernel, add, list, queue, answerAll, batch } = setUp()
     const inner: Promise<unknown>[] = []
     await calling(event, () => inner.push(add(50), list(), batch(operations(51, 1))), async () => {
@@ -655,10 +756,12 @@ describe('the tracing channel', () => {
     await Promise.all(inner)
     expect(inner.length).toBe(3)
     // A list of services is sent when it is called, so that it starts before the next call.
-    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(event.startsWith('async') ? [1, 2, 2, 3, 4, 50, 51] : [1, 2, 2, 3, 50, 51, 4])
+    expect(kernel.transactions.flatMap(({ ports }) => ports)).toEqual(
+      event.startsWith('async') ? [1, 2, 2, 3, 4, 50, 51] : [1, 2, 2, 3, 50, 51, 4],
+    )
   })
 
-  it('lets a subscriber list while a list that has to be asked for again was called before', async () => {
+  it('lets a subscriber list while an earlier list must be read again', async () => {
     const { kernel, add, list, answerAll } = setUp()
     const inner: Promise<unknown>[] = []
     await calling('asyncStart', () => inner.push(add(50), list()), async () => {
@@ -675,7 +778,7 @@ describe('the tracing channel', () => {
     expect(inner.length).toBe(2)
   })
 
-  it('lets a subscriber close the handle: what was called before is finished', async () => {
+  it('lets a subscriber close the handle, and finishes what was called before', async () => {
     const { kernel, queue, add, answerAll } = setUp()
     let closed: Promise<void> | undefined
     await calling('start', () => { closed = queue.close() }, async () => {
@@ -691,7 +794,9 @@ describe('the tracing channel', () => {
   it('tells about each transaction', async () => {
     const { kernel, add } = setUp()
     const events: [string, BatchTrace][] = []
-    const subscriber = Object.fromEntries(['start', 'end', 'asyncStart', 'asyncEnd', 'error'].map((name) => [name, (trace: BatchTrace) => events.push([name, { ...trace }])]))
+    const subscriber = Object.fromEntries(
+      ['start', 'end', 'asyncStart', 'asyncEnd', 'error'].map((name) => [name, (trace: BatchTrace) => events.push([name, { ...trace }])]),
+    )
     batchChannel.subscribe(subscriber as never)
     try {
       const all = Promise.allSettled([add(1), add(2)])

@@ -33,7 +33,7 @@ test('the story has every type of operation', () => {
   expect(new Set(story.map(({ type }) => type))).toEqual(new Set(Object.keys(changes)))
 })
 
-test('run() asks the kernel for what a batch asks it for', async () => {
+test('run() sends the same requests as a batch', async () => {
   const batched = new TestKernel()
   batched.openSync().batch(story)
   const [promised, synchronous] = [new TestKernel(), new TestKernel()]
@@ -46,13 +46,21 @@ test('run() asks the kernel for what a batch asks it for', async () => {
     expect(kernel.asked).toEqual(batched.asked)
     expect(kernel.table()).toEqual(batched.table())
   }
-  expect(batched.table()).toMatchObject({ services: [{ ...web, ...complete, destinations: [{ ...near, ...configured }] }], timeouts: { udp: 60 }, daemons: [{ role: 'master' }] })
+  expect(batched.table()).toMatchObject({
+    services: [{ ...web, ...complete, destinations: [{ ...near, ...configured }] }],
+    timeouts: { udp: 60 },
+    daemons: [{ role: 'master' }],
+  })
 })
 
-test('operations of run() and other methods take place in the order of the calls, and travel together', async () => {
+test('operations of run() and other methods keep the order of the calls, and travel together', async () => {
   const kernel = new TestKernel()
   const ipvs = kernel.open()
-  await Promise.all([ipvs.run({ type: 'addService', service: web }), ipvs.addDestination(web, near), ipvs.run({ type: 'removeService', service: web })])
+  await Promise.all([
+    ipvs.run({ type: 'addService', service: web }),
+    ipvs.addDestination(web, near),
+    ipvs.run({ type: 'removeService', service: web }),
+  ])
   expect(kernel.asked).toEqual(['newService', 'newDest', 'delService'])
 })
 
@@ -60,7 +68,11 @@ describe('what cannot be carried out', () => {
   const bad: [what: string, operation: unknown, error: object][] = [
     ['no operation', undefined, { code: 'ERR_INVALID_ARG_TYPE', field: 'operation' }],
     ['a type that does not exist', { type: 'constructor' }, { code: 'ERR_INVALID_ARG_TYPE', field: 'operation.type' }],
-    ['a bad value', { type: 'addDestination', service: web, destination: { ...near, weight: -1 } }, { code: 'ERR_OUT_OF_RANGE', field: 'destination.weight' }],
+    [
+      'a bad value',
+      { type: 'addDestination', service: web, destination: { ...near, weight: -1 } },
+      { code: 'ERR_OUT_OF_RANGE', field: 'destination.weight' },
+    ],
     ['a missing argument', { type: 'removeService' }, { code: 'ERR_INVALID_ARG_TYPE', field: 'service' }],
     ['a refusal', { type: 'removeService', service: web }, { code: 'ESRCH', operation: { type: 'removeService', service: web } }],
   ]
@@ -71,7 +83,7 @@ describe('what cannot be carried out', () => {
     expect(() => { ipvs.run(operation as Operation) }).toThrow(expect.objectContaining(error) as Error)
   })
 
-  test('anything, on a closed handle', async () => {
+  test('everything, on a closed handle', async () => {
     const ipvs = new TestKernel().open()
     await ipvs.close()
     await expect(ipvs.run({ type: 'flush' })).rejects.toMatchObject({ code: 'ERR_IPVS_CLOSED' })

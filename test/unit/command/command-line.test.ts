@@ -58,8 +58,14 @@ test.each([
   ['-a -t 10.0.0.1:80 -r 10.0.0.2 -y 5', '-y must be at most -x, which is 0. Received 5'],
   ['-A -t 10.0.0.1:80 -s r\u00e9', "-s must be a name of visible ASCII characters, without spaces. Received 'r\u00e9'"],
   ['-A -t 10.0.0.1:80 --pe a\x1bb', "--pe must be a name of visible ASCII characters, without spaces. Received 'a\x1bb'"],
-  ['#ipvs: -a -t 10.0.0.1:80 -r 10.0.0.2:81 -g', "the port of -r must be the service's port 80 with -g, which leaves ports as they are. Received 81"],
-  ['--start-daemon backup --mcast-interface a/b', "--mcast-interface must be the name of a network interface, at most 15 bytes. Received 'a/b'"],
+  [
+    '#ipvs: -a -t 10.0.0.1:80 -r 10.0.0.2:81 -g',
+    "the port of -r must be the service's port 80 with -g, which leaves ports as they are. Received 81",
+  ],
+  [
+    '--start-daemon backup --mcast-interface a/b',
+    "--mcast-interface must be the name of a network interface, at most 15 bytes. Received 'a/b'",
+  ],
 ])('%s: what the package refuses is told with the options of the command line', (line, words) => {
   const [operation] = parseCommands(line, { names: 'refuse' })
   const pack = (): void => packOperation(new Requests(1024), operation)
@@ -72,5 +78,7 @@ test.each([
 })
 
 test('a daemon of a kernel before 4.3 has an interface and an identifier only', () => {
-  expect(formatDaemons([{ role: 'backup', interface: 'eth0', syncId: 7, maxLength: 0, group: '', port: 0, ttl: 0 }])).toBe('backup sync daemon (mcast=eth0, syncid=7)\n')
+  expect(formatDaemons([{ role: 'backup', interface: 'eth0', syncId: 7, maxLength: 0, group: '', port: 0, ttl: 0 }])).toBe(
+    'backup sync daemon (mcast=eth0, syncid=7)\n',
+  )
 })

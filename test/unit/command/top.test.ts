@@ -12,15 +12,30 @@ const plain = { scheduler: 'rr', schedulerFlags: [], onePacket: false, persisten
 /** A busy service with two destinations and an idle one. The kernel's average is that of something whose first two seconds these are. */
 function tableOf(inBytes: bigint, connections = 0n): ListedTable {
   const destination = (address: string, bytes: bigint) => ({
-    address, port: 80, forward: 'nat' as const, weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: null, rates: { ...noRates, inBytes: Number(bytes) / 8 },
-    activeConnections: 3, inactiveConnections: 1, persistentConnections: 0, stats: { ...none, inBytes: bytes },
+    address,
+    port: 80,
+    forward: 'nat' as const,
+    weight: 1,
+    upperThreshold: 0,
+    lowerThreshold: 0,
+    tunnel: null,
+    rates: { ...noRates, inBytes: Number(bytes) / 8 },
+    activeConnections: 3,
+    inactiveConnections: 1,
+    persistentConnections: 0,
+    stats: { ...none, inBytes: bytes },
   })
   return {
     services: [
       { fwmark: 7, family: 4, ...plain, stats: none, destinations: [] },
       {
-        protocol: 'tcp', address: '10.0.0.1', port: 80, ...plain, rates: { ...noRates, inBytes: Number(inBytes) / 8, connections: Number(connections) / 8 },
-        stats: { ...none, inBytes, connections }, destinations: [destination('10.0.0.2', inBytes / 4n), destination('10.0.0.3', (inBytes * 3n) / 4n)],
+        protocol: 'tcp',
+        address: '10.0.0.1',
+        port: 80,
+        ...plain,
+        rates: { ...noRates, inBytes: Number(inBytes) / 8, connections: Number(connections) / 8 },
+        stats: { ...none, inBytes, connections },
+        destinations: [destination('10.0.0.2', inBytes / 4n), destination('10.0.0.3', (inBytes * 3n) / 4n)],
       },
     ],
     timeouts: { tcp: 900, tcpFin: 120, udp: 300 },
@@ -38,14 +53,14 @@ function looks(...tables: ListedTable[]): TopService[][] {
 }
 
 describe('the table', () => {
-  test('has the rates of the last two seconds that the kernel has added up, for services and destinations', () => {
+  test('has the rates of the last two seconds that the kernel has counted, for services and destinations', () => {
     const [, [, busy], [, held]] = looks(tableOf(0n), tableOf(8000n, 40n), tableOf(8000n, 40n))
     expect(busy).toMatchObject({ name: 'TCP 10.0.0.1:80', rates: { inBytes: 4000, connections: 20 }, active: 6, inactive: 2 })
     expect(busy.destinations.map(({ rates }) => rates.inBytes)).toEqual([1000, 3000])
     expect(held.rates).toEqual(busy.rates)
   })
 
-  test('has the kernel\'s average of what is new', () => {
+  test('has the kernel\'s average for new entries', () => {
     expect(looks(tableOf(8000n))[0][1].rates.inBytes).toBe(1000)
   })
 })
@@ -54,10 +69,28 @@ test('names are in the order of their numbers', () => {
   const table = tableOf(0n)
   const [mark, web] = table.services
   const at = (address: string, port = 80): object => ({ ...web, address, port, destinations: [] })
-  const services = [at('10.5.0.19'), at('10.5.0.1', 443), at('10.5.0.1'), at('2001:db8::10'), at('2001:db8::a'), at('9.0.0.1'), { ...mark, fwmark: 10 }, { ...mark, fwmark: 9 }, { ...at('1.1.1.1'), protocol: 'udp' }]
+  const services = [
+    at('10.5.0.19'),
+    at('10.5.0.1', 443),
+    at('10.5.0.1'),
+    at('2001:db8::10'),
+    at('2001:db8::a'),
+    at('9.0.0.1'),
+    { ...mark, fwmark: 10 },
+    { ...mark, fwmark: 9 },
+    { ...at('1.1.1.1'), protocol: 'udp' },
+  ]
   const [rows] = looks(inAddressOrder({ ...table, services: services as never }))
   expect(tableLines(rows, 'name', 100).map((line) => line.split(' rr')[0])).toEqual([
-    'FWM 9', 'FWM 10', 'TCP 9.0.0.1:80', 'TCP 10.5.0.1:80', 'TCP 10.5.0.1:443', 'TCP 10.5.0.19:80', 'TCP [2001:db8::a]:80', 'TCP [2001:db8::10]:80', 'UDP 1.1.1.1:80',
+    'FWM 9',
+    'FWM 10',
+    'TCP 9.0.0.1:80',
+    'TCP 10.5.0.1:80',
+    'TCP 10.5.0.1:443',
+    'TCP 10.5.0.19:80',
+    'TCP [2001:db8::a]:80',
+    'TCP [2001:db8::10]:80',
+    'UDP 1.1.1.1:80',
   ])
 })
 

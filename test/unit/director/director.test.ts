@@ -575,6 +575,8 @@ describe('programs to notify', () => {
   test('a program of a user or a group that is not there refuses the configuration', () => {
     const of = (account: object): DirectorConfiguration => service([real(0, { onUp: { ...echo('up'), ...account } })])
     expect(() => direct({ configuration: of({ user: 'nobody-of-that-name' }) })).toThrow(`services[0].destinations[0].onUp.user is refused: there is no user 'nobody-of-that-name' in /etc/passwd`)
+    expect(() => direct({ configuration: of({ user: '12345678' }) })).toThrow('services[0].destinations[0].onUp.user is refused: user 12345678 is not in /etc/passwd, and so has no group: name one too')
+    direct({ configuration: of({ user: '12345678', group: '0' }) })
     expect(() => direct({ configuration: of({ group: 'none-of-that-name' }) })).toThrow(`services[0].destinations[0].onUp.group is refused: there is no group 'none-of-that-name' in /etc/group`)
   })
 

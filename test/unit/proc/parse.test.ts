@@ -17,7 +17,8 @@ test('an IPv4 connection', () => {
 })
 
 test('an IPv6 connection to an IPv4 destination, with the data of a persistence engine', () => {
-  const line = 'UDP 2001:0db8:0000:0000:0000:0000:0000:0005 13C4 2001:0db8:0000:0000:0000:0000:0000:0001 13C4 0A000002 13C4 UDP             299 sip 2012345@10.0.0.5'
+  const line = 'UDP 2001:0db8:0000:0000:0000:0000:0000:0005 13C4 2001:0db8:0000:0000:0000:0000:0000:0001 13C4 0A000002 13C4 '
+    + 'UDP             299 sip 2012345@10.0.0.5'
   expect(connectionOf(words(line), 'sync')).toMatchObject({
     client: { address: '2001:db8::5', port: 5060 },
     virtual: { address: '2001:db8::1' },

@@ -5,9 +5,41 @@ import { optionSpellings } from '../../../lib/rules/language.js'
 import { Random, randomRules } from '../../kernel/rules-random.js'
 
 const spellings = optionSpellings.flatMap(({ long, short }) => [`--${long}`, ...(short ? [`-${short}`] : [])])
-const values = ['10.0.0.1:80', '[::1]:80', '10.0.0.1', '0', '-1', '65536', '4294967296', 'sh', 'mh-port', ',', '', '[', ']:', ':', '-', '--', '=', '#', '#ipvs:', 'ipvsadm', '__proto__', 'constructor', '1e3', '0x', 'ff02::1', '\t', '\r']
+const values = [
+  '10.0.0.1:80',
+  '[::1]:80',
+  '10.0.0.1',
+  '0',
+  '-1',
+  '65536',
+  '4294967296',
+  'sh',
+  'mh-port',
+  ',',
+  '',
+  '[',
+  ']:',
+  ':',
+  '-',
+  '--',
+  '=',
+  '#',
+  '#ipvs:',
+  'ipvsadm',
+  '__proto__',
+  'constructor',
+  '1e3',
+  '0x',
+  'ff02::1',
+  '\t',
+  '\r',
+]
 
-const word = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...spellings) }, { weight: 3, arbitrary: fc.constantFrom(...values) }, fc.string())
+const word = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom(...spellings) },
+  { weight: 3, arbitrary: fc.constantFrom(...values) },
+  fc.string(),
+)
 const glued = fc.tuple(fc.constantFrom(...spellings), fc.constantFrom('', '='), word).map((parts) => parts.join(''))
 const line = fc.array(fc.oneof(word, glued), { maxLength: 12 }).map((words) => words.join(' '))
 const text = fc.oneof(fc.array(line, { maxLength: 6 }).map((lines) => lines.join('\n')), fc.string({ unit: 'binary' }))

@@ -17,25 +17,60 @@ describe('a command becomes an operation', () => {
     ['--add-service --tcp-service=10.0.0.1:80 --scheduler rr', { type: 'addService', service: { ...service, scheduler: 'rr' } }],
     ['-At 10.0.0.1:80 -srr', { type: 'addService', service: { ...service, scheduler: 'rr' } }],
     ['-A -o -u 10.0.0.1:53', { type: 'addService', service: { ...service, protocol: 'udp', port: 53, onePacket: true } }],
-    ['-E -s sh -b sh-port,flag-1 --sctp-service 10.0.0.1:80', { type: 'updateService', service: { ...service, protocol: 'sctp', scheduler: 'sh', schedulerFlags: ['sh-fallback', 'sh-port'] } }],
-    ['-A -f 7 -6 -p 60 -M 64 --pe sip', { type: 'addService', service: { ...service, protocol: undefined, address: undefined, port: undefined, fwmark: 7, family: 6, persistence: { timeout: 60, prefixLength: 64 }, persistenceEngine: 'sip' } }],
+    [
+      '-E -s sh -b sh-port,flag-1 --sctp-service 10.0.0.1:80',
+      { type: 'updateService', service: { ...service, protocol: 'sctp', scheduler: 'sh', schedulerFlags: ['sh-fallback', 'sh-port'] } },
+    ],
+    [
+      '-A -f 7 -6 -p 60 -M 64 --pe sip',
+      {
+        type: 'addService',
+        service: {
+          ...service,
+          protocol: undefined,
+          address: undefined,
+          port: undefined,
+          fwmark: 7,
+          family: 6,
+          persistence: { timeout: 60, prefixLength: 64 },
+          persistenceEngine: 'sip',
+        },
+      },
+    ],
     ['-D -t 10.0.0.1:80', { type: 'removeService', service: web }],
     ['-a -t 10.0.0.1:80 -r 10.0.0.2', { type: 'addDestination', service: web, destination }],
     ['-a -t 10.0.0.1:80 -r 10.0.0.2:8080 -g -w 5', { type: 'addDestination', service: web, destination: { ...destination, weight: 5 } }],
-    ['-e -t 10.0.0.1:80 -r 10.0.0.2:8080 -m -x 9 -y 4', { type: 'updateDestination', service: web, destination: { ...destination, port: 8080, forward: 'nat', upperThreshold: 9, lowerThreshold: 4 } }],
-    ['-a -t 10.0.0.1:80 -r [2001:db8::2]:80 -i --tun-type gue --tun-port 6080 --tun-remcsum', { type: 'addDestination', service: web, destination: { ...destination, address: '2001:db8::2', forward: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'remcsum' } } }],
+    [
+      '-e -t 10.0.0.1:80 -r 10.0.0.2:8080 -m -x 9 -y 4',
+      {
+        type: 'updateDestination',
+        service: web,
+        destination: { ...destination, port: 8080, forward: 'nat', upperThreshold: 9, lowerThreshold: 4 },
+      },
+    ],
+    [
+      '-a -t 10.0.0.1:80 -r [2001:db8::2]:80 -i --tun-type gue --tun-port 6080 --tun-remcsum',
+      {
+        type: 'addDestination',
+        service: web,
+        destination: { ...destination, address: '2001:db8::2', forward: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'remcsum' } },
+      },
+    ],
     ['-d -t 10.0.0.1:80 -r 10.0.0.2:8080', { type: 'removeDestination', service: web, destination: { address: '10.0.0.2', port: 8080 } }],
     ['-C', { type: 'flush' }],
     ['-Z', { type: 'zero' }],
     ['-Z -t 10.0.0.1:80', { type: 'zero', service: web }],
     ['--set 900 0 300', { type: 'setTimeouts', timeouts: { tcp: 900, tcpFin: 0, udp: 300 } }],
-    ['--start-daemon master --syncid 4 --mcast-group ff02::1', { type: 'startDaemon', daemon: { role: 'master', interface: 'eth0', syncId: 4, group: 'ff02::1' } }],
+    [
+      '--start-daemon master --syncid 4 --mcast-group ff02::1',
+      { type: 'startDaemon', daemon: { role: 'master', interface: 'eth0', syncId: 4, group: 'ff02::1' } },
+    ],
     ['--stop-daemon=backup', { type: 'stopDaemon', daemon: { role: 'backup', syncId: 0 } }],
   ])('%s', (line, operation) => {
     expect(read(line)).toEqual(operation)
   })
 
-  test('persistence without a value lasts 360 seconds: the program has it so, whatever its manual says', () => {
+  test('persistence without a value lasts 360 seconds, as in the program, not as in its manual', () => {
     expect(read('-A -t 10.0.0.1:80 -p')).toMatchObject({ service: { persistence: { timeout: 360, prefixLength: 32 } } })
     expect(read('-A -p -t 10.0.0.1:80')).toMatchObject({ service: { persistence: { timeout: 360 } } })
     expect(read('-A -p 90 -t 10.0.0.1:80')).toMatchObject({ service: { persistence: { timeout: 90 } } })
@@ -75,7 +110,7 @@ describe('a command becomes an operation', () => {
   })
 })
 
-describe('a mistake is told with its place and what was expected', () => {
+describe('a mistake is reported with its place and what was expected', () => {
   test.each([
     ['-A -t 10.0.0.1:80 -w 1', 19, /'add-service' command/, /-t, -u/, 2],
     ['-A', 1, /service-address/, /-t, -u, --sctp-service, -f/, 2],
@@ -134,7 +169,7 @@ describe('a mistake is told with its place and what was expected', () => {
     expect((error as RulesError).message).toBe(`line 2, column ${column}: ${told}; expected ${wanted}`)
   })
 
-  test('all lines with mistakes are told at once', () => {
+  test('all lines with mistakes are reported at once', () => {
     try {
       parseCommands('-A -t x:y:z\n-C\n-Q\n')
       expect.unreachable()
@@ -146,7 +181,8 @@ describe('a mistake is told with its place and what was expected', () => {
 
 describe('a text is read as ipvsadm -R reads it', () => {
   test('lines, columns, comments, white space and the word ipvsadm', () => {
-    const text = '# saved\n\n  ipvsadm -C  \r\n-A\t-t 10.0.0.1:80\n#ipvs: -a -t 10.0.0.1:80 -r 10.0.0.2 --local -w 70000\n--stop-daemon master'
+    const text =
+      '# saved\n\n  ipvsadm -C  \r\n-A\t-t 10.0.0.1:80\n#ipvs: -a -t 10.0.0.1:80 -r 10.0.0.2 --local -w 70000\n--stop-daemon master'
     expect(parseCommands(text).map(({ type, line, column }) => [type, line, column])).toEqual([
       ['flush', 3, 11], ['addService', 4, 1], ['addDestination', 5, 8], ['stopDaemon', 6, 1],
     ])

@@ -21,7 +21,7 @@ describe('rules make a table, and a table makes rules', () => {
     expect(formatRules(parseRules(saved, { names: 'refuse' }))).toBe(saved)
   })
 
-  test('the sort is that of ipvsadm, whose differences overflow: 192.168.0.1 before 10.0.0.1', () => {
+  test('the order is ipvsadm\'s, whose comparison overflows: 192.168.0.1 comes before 10.0.0.1', () => {
     const text = '-A -t 10.0.0.1:80 -s wlc\n-A -t 192.168.0.1:80 -s wlc\n'
     expect(formatRules(parseRules(text, { names: 'refuse' }))).toBe('-A -t 192.168.0.1:80 -s wlc\n-A -t 10.0.0.1:80 -s wlc\n')
   })
@@ -39,7 +39,7 @@ describe('rules make a table, and a table makes rules', () => {
     '',
   ].join('\n')
 
-  test('a full save keeps thresholds, timeouts, daemons and what ipvsadm has no words for', () => {
+  test('a full save keeps thresholds, timeouts, daemons and what ipvsadm\'s language lacks', () => {
     expect(formatRules(parseRules(rich, { names: 'refuse' }), { full: true })).toBe(rich)
   })
 
@@ -53,7 +53,10 @@ describe('rules make a table, and a table makes rules', () => {
   })
 
   test('names can stand for addresses and ports', () => {
-    const names = { host: (address: string) => (address === '10.0.0.1' ? 'web' : undefined), service: (port: number) => (port === 80 ? 'http' : undefined) }
+    const names = {
+      host: (address: string) => (address === '10.0.0.1' ? 'web' : undefined),
+      service: (port: number) => (port === 80 ? 'http' : undefined),
+    }
     expect(formatRules(parseRules('-A -t 10.0.0.1:80\n-a -t 10.0.0.1:80 -r 10.0.0.2:8080 -m', { names: 'refuse' }), { names }))
       .toBe('-A -t web:http -s wlc\n-a -t web:http -r 10.0.0.2:8080 -m -w 1\n')
   })
@@ -73,7 +76,9 @@ describe('rules make a table, and a table makes rules', () => {
 --start-daemon backup --mcast-group ff02::1
 --stop-daemon master
 `)
-    expect(table.services).toMatchObject([{ port: 80, scheduler: 'rr', destinations: [{ address: '10.0.0.2', weight: 1, upperThreshold: 0 }] }])
+    expect(table.services).toMatchObject([
+      { port: 80, scheduler: 'rr', destinations: [{ address: '10.0.0.2', weight: 1, upperThreshold: 0 }] },
+    ])
     expect(table.timeouts).toEqual({ tcp: 100, tcpFin: 120, udp: 300 })
     expect(table.daemons).toEqual([{ role: 'backup', interface: 'eth0', syncId: 0, maxLength: 1452, group: 'ff02::1', port: 8848, ttl: 1 }])
   })
@@ -97,25 +102,63 @@ describe('rules make a table, and a table makes rules', () => {
   })
 })
 
-test('a firewall mark that is undefined is left out, in every place that asks for it', () => {
+test('an undefined firewall mark counts as none everywhere', () => {
   const service = { protocol: 'tcp', address: '10.0.0.1', port: 80, fwmark: undefined } as const
   const destination = { address: '10.0.0.2', port: 8080, forward: 'dr' } as const
-  expect(formatCommands([{ type: 'addService', service }, { type: 'addDestination', service, destination }, { type: 'removeService', service }])).toBe([
-    '-A -t 10.0.0.1:80 -s wlc',
-    '#ipvs: -a -t 10.0.0.1:80 -r 10.0.0.2:8080 -g -w 1',
-    '-D -t 10.0.0.1:80',
-    '',
-  ].join('\n'))
-  const persistent = { ...service, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: { timeout: 300, prefixLength: 24 }, persistenceEngine: null }
-  expect(formatRules({ services: [{ ...persistent, persistence: null, protocol: undefined, address: undefined, port: undefined, fwmark: 7, family: 4, destinations: [] }, { ...persistent, destinations: [] }] })).toBe('-A -t 10.0.0.1:80 -s rr -p 300 -M 255.255.255.0\n-A -f 7 -s rr\n')
+  expect(
+    formatCommands([
+      { type: 'addService', service },
+      { type: 'addDestination', service, destination },
+      { type: 'removeService', service },
+    ]),
+  ).toBe(['-A -t 10.0.0.1:80 -s wlc', '#ipvs: -a -t 10.0.0.1:80 -r 10.0.0.2:8080 -g -w 1', '-D -t 10.0.0.1:80', ''].join('\n'))
+  const persistent = {
+    ...service,
+    scheduler: 'rr',
+    schedulerFlags: [],
+    onePacket: false,
+    persistence: { timeout: 300, prefixLength: 24 },
+    persistenceEngine: null,
+  }
+  expect(
+    formatRules({
+      services: [
+        {
+          ...persistent,
+          persistence: null,
+          protocol: undefined,
+          address: undefined,
+          port: undefined,
+          fwmark: 7,
+          family: 4,
+          destinations: [],
+        },
+        { ...persistent, destinations: [] },
+      ],
+    }),
+  ).toBe('-A -t 10.0.0.1:80 -s rr -p 300 -M 255.255.255.0\n-A -f 7 -s rr\n')
 })
 
-test('what the kernel knows and this library does not is written down, not made up', () => {
-  const service = { protocol: 47 as unknown as 'tcp', address: '10.0.0.1', port: 80, scheduler: 'rr', schedulerFlags: [], onePacket: false, persistence: null, persistenceEngine: null }
+test('values unknown to this library are written as numbers, not guessed', () => {
+  const service = {
+    protocol: 47 as unknown as 'tcp',
+    address: '10.0.0.1',
+    port: 80,
+    scheduler: 'rr',
+    schedulerFlags: [],
+    onePacket: false,
+    persistence: null,
+    persistenceEngine: null,
+  }
   const destination = { address: '10.0.0.2', port: 80, weight: 1, upperThreshold: 0, lowerThreshold: 0 }
   const unknown = [
     { ...destination, forward: 6 as unknown as 'nat', tunnel: null },
-    { ...destination, address: '10.0.0.3', forward: 'tun' as const, tunnel: { type: 7 as unknown as 'gue', checksum: 3 as unknown as 'csum' } },
+    {
+      ...destination,
+      address: '10.0.0.3',
+      forward: 'tun' as const,
+      tunnel: { type: 7 as unknown as 'gue', checksum: 3 as unknown as 'csum' },
+    },
   ]
   expect(formatRules({ services: [{ ...service, destinations: unknown }] })).toBe([
     '-A --xxx-service 10.0.0.1:80 -s rr',
@@ -150,7 +193,9 @@ test('operations are written as the commands that make them', () => {
 
 describe('names become numbers', () => {
   test('in a text, before it is parsed', async () => {
-    await expect(resolveNames('# localhost:http stays\n  -a -t localhost:http -r localhost:8080 -m\n')).resolves.toBe('# localhost:http stays\n  -a -t 127.0.0.1:80 -r 127.0.0.1:8080 -m\n')
+    await expect(resolveNames('# localhost:http stays\n  -a -t localhost:http -r localhost:8080 -m\n')).resolves.toBe(
+      '# localhost:http stays\n  -a -t 127.0.0.1:80 -r 127.0.0.1:8080 -m\n',
+    )
   })
 
   test('in operations, after', async () => {
@@ -165,14 +210,14 @@ describe('names become numbers', () => {
     })
   })
 
-  test('names that do not exist are told with their place', async () => {
+  test('unknown names are reported with their place', async () => {
     const text = '-D -t 10.0.0.1:nosuchservice'
     const message = /line 1, column 16: service 'nosuchservice' is not known/
     await expect(resolveNames(text)).rejects.toThrow(message)
     await expect(resolveNames(parseCommands(text))).rejects.toThrow(RulesError)
   })
 
-  test('the services database goes by protocol', () => {
+  test('the services database is searched by protocol', () => {
     const database = parseServices('# comment\nhttp 80/tcp www # web\nsyslog\t514/udp\nshell 514/tcp cmd\nbroken\nx 99999999/tcp\n')
     expect(database.port('www', 'tcp')).toBe(80)
     expect(database.port('http', 'udp')).toBeUndefined()

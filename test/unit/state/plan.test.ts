@@ -286,6 +286,20 @@ describe('draining', () => {
     expect(warnings.map(({ code }) => code)).toEqual(warns ? ['refuses-clients'] : [])
   })
 
+  test('sends what brings it about before the settings are read that a warning is about', async () => {
+    const model = await modelOf([{ ...web, destinations: [a, b] }])
+    let lowered!: () => void
+    const gate = new Promise<void>((resolve) => {
+      lowered = resolve
+    })
+    model.kernel.after = ({ command }) => {
+      if (command === 'setDest') lowered()
+    }
+    Object.assign(model.ipvs.sysctl, { get: () => gate.then(() => 0) })
+    const { plan } = await model.ipvs.apply([{ ...web, destinations: [b] }], { prune: 'all', drain: { interval: 0.001 } })
+    expect(plan.warnings.map(({ code }) => code)).toContain('sysctl')
+  })
+
   test('names the settings of the kernel that matter', async () => {
     const model = await modelOf([{ ...web, persistence: {}, destinations: [a, b] }])
     Object.assign(model.kernel.sysctls, { expire_quiescent_template: 0, expire_nodest_conn: 0, conn_reuse_mode: 1 })

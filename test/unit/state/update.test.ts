@@ -176,6 +176,23 @@ describe('update', () => {
     expect(capacity()).toEqual({ 80: 1 })
   })
 
+  test('nor its own services from being looked at again, a few at a time', async () => {
+    await keep([at(80, a)], { interval: 1000 })
+    const looks: number[] = []
+    model.kernel.before = ({ command }) => {
+      if (command === 'getService') looks.push(model.kernel.asked.filter((asked) => asked === 'getService').length)
+    }
+    for (let i = 0; i < 40; i++) {
+      await reconciler.update({ services: [at(100 + i, a)] })
+      model.other.removeService(at(100 + i))
+      await pass(0.02)
+    }
+    await pass(0.1)
+    expect(model.capacity().size).toBe(41)
+    // Each service once before it is added, and a few times until it is as desired.
+    expect(looks.length).toBeLessThan(40 * 6)
+  })
+
   test('there is nothing to update before a state was set, nor where the only one has a mistake', async () => {
     await keep(undefined)
     await expect(reconciler.update({ services: [at(80, a)] })).rejects.toMatchObject({ code: 'ERR_IPVS_NO_STATE' })

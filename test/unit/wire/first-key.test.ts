@@ -7,7 +7,7 @@ import { SERVICE_KEY_SIZE, writeServiceKey } from '../../../lib/wire/pack/servic
 
 const FWMARK = index('service', 'fwmark', 'u32')
 
-test('the first key that a process packs may be a firewall mark\'s, or a bad one, with as many properties as an address key has', () => {
+test('the first key of a process may be a firewall mark or a bad key with as many properties as an address key', () => {
   const requests = new Requests(records.service.requestSize * 2)
   const pack = (key: object): number => {
     const at = requests.reserve(SERVICE_KEY_SIZE)

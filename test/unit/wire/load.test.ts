@@ -24,15 +24,18 @@ describe.skipIf(!existsSync(join(root, 'dist/wire/load.js')))('the native addon 
   afterEach(() => rmSync(folder, { recursive: true }))
 
   const outcome = (...options: string[]): string => {
-    const { stdout, stderr } = spawnSync(process.execPath, [...options, '-e', program(join(folder, 'dist/wire/load.js'))], { encoding: 'utf8' })
+    const args = [...options, '-e', program(join(folder, 'dist/wire/load.js'))]
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
     return stdout + stderr
   }
 
   test('where addons are forbidden', () => {
     mkdirSync(join(folder, 'build/Release'), { recursive: true })
     writeFileSync(join(folder, 'build/Release/ipvs.node'), 'never read')
-    expect(outcome('--no-addons')).toBe('ERR_IPVS_ADDON ipvs: the native addon could not be loaded. Node was started without permission to load native '
-      + 'addons: start it without --no-addons, and with --allow-addons if with --permission\n')
+    expect(outcome('--no-addons')).toBe(
+      'ERR_IPVS_ADDON ipvs: the native addon could not be loaded. Node was started without permission to load native '
+        + 'addons: start it without --no-addons, and with --allow-addons if with --permission\n',
+    )
   })
 
   test('where there is none: the folders that were looked into, and how to compile it', () => {

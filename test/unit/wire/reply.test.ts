@@ -32,7 +32,13 @@ describe('a reply', () => {
     for (let n = 0; n < count; n++) reply.u8.set(record, at + n * record.length)
     expect(reply.recordsOf(0)).toBe(at)
     expect(readDestinationKey(reply, at)).toEqual({ address: '10.0.0.2', port: 8080 })
-    expect(reads.destinations.read(reply, at)).toMatchObject({ address: '10.0.0.2', port: 8080, forward: 'nat', weight: 7, rates: { inBytes: 5 } })
+    expect(reads.destinations.read(reply, at)).toMatchObject({
+      address: '10.0.0.2',
+      port: 8080,
+      forward: 'nat',
+      weight: 7,
+      rates: { inBytes: 5 },
+    })
     expect(repeatedDestinations(reply, 0)).toEqual(new Set([1, 2, 3, 4, 5, 6, 7, 8]))
   })
 })

@@ -84,9 +84,15 @@ describe('defaults are ipvsadm\'s', () => {
 
   it('of a destination', () => {
     const { forward, weight, upperThreshold, lowerThreshold, tunnel } = listedDestination(web, { address: '10.0.0.1', port: 80 })
-    assert.deepEqual({ forward, weight, upperThreshold, lowerThreshold, tunnel }, { forward: 'dr', weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: null })
+    assert.deepEqual(
+      { forward, weight, upperThreshold, lowerThreshold, tunnel },
+      { forward: 'dr', weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: null },
+    )
     for (const given of [undefined, null, {}]) {
-      assert.deepEqual(listedDestination(web, { address: '10.0.0.1', port: 80, forward: 'tun', tunnel: given }).tunnel, { type: 'ipip', checksum: 'none' })
+      assert.deepEqual(listedDestination(web, { address: '10.0.0.1', port: 80, forward: 'tun', tunnel: given }).tunnel, {
+        type: 'ipip',
+        checksum: 'none',
+      })
     }
   })
 })
@@ -130,7 +136,8 @@ describe('what is listed', () => {
 
   it('becomes JSON, with counters as decimal text', () => {
     assert.deepEqual(JSON.parse(JSON.stringify({ ...counted() })), {
-      ...expected, stats: { connections: '18446744073709551615', inPackets: '2', outPackets: '4294967296', inBytes: '9007199254740993', outBytes: '5' },
+      ...expected,
+      stats: { connections: '18446744073709551615', inPackets: '2', outPackets: '4294967296', inBytes: '9007199254740993', outBytes: '5' },
     })
   })
 
@@ -158,7 +165,14 @@ describe('what is listed', () => {
 
 describe('a service key', () => {
   it('is written the same from memory as anew', () => {
-    const keys = [web, { ...web, port: 81 }, { ...web, protocol: 'udp' }, { ...web, address: '10.10.10.101' }, { fwmark: 3, family: 4 }, { ...web, address: '::1' }]
+    const keys = [
+      web,
+      { ...web, port: 81 },
+      { ...web, protocol: 'udp' },
+      { ...web, address: '10.10.10.101' },
+      { fwmark: 3, family: 4 },
+      { ...web, address: '::1' },
+    ]
     const once = keys.map((key) => {
       const requests = new Requests(1024)
       changes.removeService.pack(requests, { ...key, address: 'address' in key ? key.address : undefined }, undefined)

@@ -1,0 +1,208 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { headers, nodeGyp } from '../setup/addon.js'
+import { checkout } from '../setup/checkout.js'
+import { fetchedPackage } from '../setup/fetched.js'
+import { nodeReleases } from '../setup/node.js'
+import { must, run } from '../setup/run.js'
+import { bun, bunOnMusl, deno, node, nodeOnArm64, nodeOnBullseye } from './runtimes.js'
+import { available, packagesOf, sizeOf, type Report, type Workplace } from './workplace.js'
+
+/** A way to install the package and use it. */
+export interface Combination {
+  name: string
+  what: string
+  /** Returns what was seen, in a few words. Throws if it does not work; `Unavailable` if it cannot be tried here. */
+  run: (place: Workplace) => Promise<string>
+}
+
+const own = `prebuilds/linux-${process.arch}/ipvs.node`
+
+/** What the program saw, if it loaded the addon that the package came with. */
+function seen({ runtime, addon, open }: Report, prebuilt = own): string {
+  if (addon !== undefined && !addon.endsWith(prebuilt)) throw new Error(`loaded ${addon}, not the ${prebuilt} that the package came with`)
+  return `${runtime}, ${addon === undefined ? 'require()' : prebuilt}, open: ${open}`
+}
+
+/** Runs the ESM and the CommonJS program by a command. */
+async function works(place: Workplace, folder: string, command: string[], prebuilt = own): Promise<string> {
+  const report = await place.report(folder, [...command, 'works.mjs'])
+  await place.report(folder, [...command, 'works.cjs'])
+  return `${seen(report, prebuilt)}, ESM and CommonJS`
+}
+
+/** What installing must not exceed: packages in node_modules, and bytes of the tarball. */
+const goals = { packages: 6, bytes: 800_000, seconds: 5 }
+
+const registry = async (): Promise<string> => (await must('npm', ['config', 'get', 'registry'])).trim()
+
+/** Installs by a package manager from npm, and runs the programs. */
+function manager(
+  name: string, what: string, { from, version, program, files = {}, args, start = ['node'] }: {
+    from: string, version: string, program: string, files?: Record<string, string>, args: string[], start?: string[]
+  },
+): Combination {
+  return {
+    name, what,
+    async run(place) {
+      const tool = join(await available(from, () => fetchedPackage(from, version)), program)
+      const site = await registry()
+      const folder = await place.installed(name, async folder => {
+        for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
+        const env = {
+          ...place.environment, YARN_NPM_REGISTRY_SERVER: site, npm_config_registry: site, YARN_ENABLE_GLOBAL_CACHE: 'false',
+          YARN_ENABLE_TELEMETRY: 'false', YARN_ENABLE_IMMUTABLE_INSTALLS: 'false', HOME: folder,
+        }
+        const words = args.map(word => word.replace('TARBALL', place.tarball))
+        await must(process.execPath, [tool, ...words], { cwd: folder, env })
+      })
+      const command = start.map(word => word === 'TOOL' ? tool : word)
+      return await works(place, folder, command)
+    },
+  }
+}
+
+const pnp = 'nodeLinker: pnp\nenableScripts: true\n'
+
+/** Compiles the program against the types of the package in every way of resolving modules, with `skipLibCheck: false`. */
+function typescript(version: string, types: string | undefined, prometheus: boolean): Combination {
+  const name = `typescript@${version}/types-${types ?? 'none'}${prometheus ? '/prom-client' : ''}`
+  return {
+    name,
+    what: `TypeScript ${version}, strict, nodenext, bundler and node16, `
+      + (types === undefined ? 'without @types/node' : `@types/node ${types}`)
+      + (prometheus ? ', with prom-client' : ''),
+    async run(place) {
+      const compiler = join(await available(`TypeScript ${version}`, () => fetchedPackage('typescript', version)), 'bin/tsc')
+      const extra = [...types === undefined ? [] : [`@types/node@${types}`], ...prometheus ? ['prom-client@15'] : []]
+      const folder = await place.installed(`typescript-${types ?? 'none'}${prometheus ? '-prom' : ''}`, folder => available(
+        extra.join(', '), () => place.npm(folder, ['install', place.tarball, ...extra]),
+      ))
+      const kinds = { nodenext: 'nodenext', bundler: 'esnext', node16: 'node16' }
+      for (const [resolution, module] of Object.entries(kinds)) {
+        const options = [
+          '--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2022', '--module', module, '--moduleResolution', resolution,
+          ...types === undefined ? [] : ['--types', 'node'],
+        ]
+        const files = ['types.mts', 'metrics-types.mts']
+        const { status, stdout } = await run(process.execPath, [compiler, ...options, ...files], { cwd: folder })
+        if (types === undefined) {
+          if (status === 0 || !stdout.includes('TS2688: Cannot find type definition file for \'node\'')) {
+            throw new Error(`${resolution}: it does not say what is missing:\n${stdout}`)
+          }
+        } else if (status !== 0) throw new Error(`${resolution}:\n${stdout}`)
+      }
+      return types === undefined ? 'says that @types/node is missing (TS2688)' : `${Object.keys(kinds).join(', ')}: no error`
+    },
+  }
+}
+
+/** Every combination, the quick ones first. */
+export const combinations: Combination[] = [
+  {
+    name: 'npm', what: 'npm install of the tarball, without a compiler: time, packages, bytes',
+    async run(place) {
+      const folder = place.project('npm-timed')
+      const start = performance.now()
+      await place.npm(folder, ['install', place.tarball])
+      const seconds = (performance.now() - start) / 1000
+      const [packages, bytes] = [packagesOf(folder), sizeOf(place.tarball)]
+      if (packages > goals.packages) throw new Error(`${packages} packages, and the goal is ${goals.packages}`)
+      if (bytes > goals.bytes) throw new Error(`${bytes} bytes packed, and the goal is ${goals.bytes}`)
+      return `${seconds.toFixed(1)} s (goal ${goals.seconds}), ${packages} packages (goal ${goals.packages}), `
+        + `${(bytes / 1000).toFixed(0)} kB packed (goal ${goals.bytes / 1000})`
+    },
+  },
+  ...nodeReleases.map((release): Combination => ({
+    name: `node@${release}`, what: `Node ${release}, ESM and CommonJS, from the project of npm`,
+    run: async place => await works(place, await place.npmProject(), [await node(release)]),
+  })),
+  {
+    name: 'npm-ignore-scripts', what: 'npm install --ignore-scripts',
+    async run(place) {
+      const folder = await place.installed(
+        'npm-ignore-scripts', folder => place.npm(folder, ['install', '--ignore-scripts', place.tarball]),
+      )
+      return await works(place, folder, ['node'])
+    },
+  },
+  {
+    name: 'command', what: 'the command by npx, and linked as ipvsadm',
+    async run(place) {
+      const folder = await place.npmProject()
+      const { stdout, status, stderr } = await run('npx', ['ipvs', '--help'], { cwd: folder, env: place.environment })
+      if (status !== 0 || !/ipvs/i.test(stdout)) throw new Error(`npx ipvs --help ended with status ${status}\n${stdout}${stderr}`)
+      return stdout.trim().split('\n')[0]
+    },
+  },
+  {
+    name: 'no-addons', what: 'node --no-addons: one clear sentence, and the exports that need no addon',
+    async run(place) {
+      const folder = await place.npmProject()
+      const program = 'import("ipvs/rules").then(() => import("ipvs")).catch(({ code, message }) => console.log(code, message))'
+      const { stdout } = await run('node', ['--no-addons', '-e', program], { cwd: folder, env: place.environment })
+      if (!/^ERR_IPVS_ADDON .* Node was started without permission to load native addons: .*\n$/.test(stdout)) throw new Error(stdout)
+      return stdout.trim()
+    },
+  },
+  {
+    name: 'compiled', what: 'the fallback: no prebuilt addon, and node-gyp in node_modules/ipvs/native',
+    async run(place) {
+      const folder = place.project('compiled')
+      await place.npm(folder, ['install', place.tarball])
+      const installed = join(folder, 'node_modules/ipvs')
+      await must('rm', ['-r', join(installed, 'prebuilds')])
+      const nodeFolder = headers()
+      const command = [nodeGyp(), 'rebuild', ...nodeFolder === undefined ? [] : [`--nodedir=${nodeFolder}`]]
+      await must(process.execPath, command, { cwd: join(installed, 'native') })
+      return await works(place, folder, ['node'], 'native/build/Release/ipvs.node')
+    },
+  },
+  {
+    name: 'kernel', what: 'the installed package on a kernel with IPVS, in the lab',
+    async run(place) {
+      const folder = await place.npmProject()
+      const lab = [join(checkout, 'scripts/bootstrap.mjs'), 'lab', '--timeout', '300', '--', process.execPath, join(folder, 'kernel.mjs')]
+      const { status, stdout, stderr } = await run(process.execPath, lab, { cwd: checkout })
+      const line = stdout.trim().split('\n').findLast(line => line.startsWith('{'))
+      if (status !== 0 || line === undefined) throw new Error(`${stdout}${stderr}`)
+      return seen(JSON.parse(line) as Report)
+    },
+  },
+  manager('pnpm', 'pnpm', { from: 'pnpm', version: 'latest', program: 'bin/pnpm.mjs', args: ['add', 'TARBALL'] }),
+  manager('yarn1', 'yarn 1, which compiles what has a binding.gyp', {
+    from: 'yarn', version: '1', program: 'bin/yarn.js', args: ['add', 'TARBALL'],
+  }),
+  manager('yarn4', 'yarn 4 with node_modules, scripts permitted', {
+    from: '@yarnpkg/cli-dist', version: '4', program: 'bin/yarn.js', args: ['add', 'ipvs@file:TARBALL'],
+    files: { '.yarnrc.yml': 'nodeLinker: node-modules\nenableScripts: true\n', 'yarn.lock': '' },
+  }),
+  manager('yarn4-pnp', 'yarn 4 with Plug\'n\'Play', {
+    from: '@yarnpkg/cli-dist', version: '4', program: 'bin/yarn.js', args: ['add', 'ipvs@file:TARBALL'],
+    start: [process.execPath, 'TOOL', 'node'], files: { '.yarnrc.yml': pnp, 'yarn.lock': '' },
+  }),
+  {
+    name: 'bun', what: 'Bun on glibc',
+    run: async place => await works(place, await place.npmProject(), [await bun('glibc')]),
+  },
+  {
+    name: 'bun-musl', what: 'Bun on musl: the addon by musl\'s own loader',
+    run: async place => seen(await place.report(await place.npmProject(), [...await bunOnMusl(), 'works.mjs'])),
+  },
+  {
+    name: 'deno', what: 'Deno, with node_modules',
+    run: async place => seen(await place.report(
+      await place.npmProject(), [await deno(), 'run', '--quiet', '--allow-all', '--node-modules-dir=manual', 'works.mjs'],
+    )),
+  },
+  ...nodeReleases.map((release): Combination => ({
+    name: `glibc-2.31/node@${release}`, what: `Node ${release} on Debian 11's C library`,
+    run: async place => await works(place, await place.npmProject(), await nodeOnBullseye(release)),
+  })),
+  ...(['20', '24', 'newest'] as const).map((release): Combination => ({
+    name: `arm64/node@${release}`, what: `Node ${release} for arm64, in an emulator of its processor`,
+    run: async place => await works(place, await place.npmProject(), await nodeOnArm64(release), 'prebuilds/linux-arm64/ipvs.node'),
+  })),
+  ...['5.9', 'latest'].flatMap(version => [undefined, '20', '22', '24', 'latest'].map(types => typescript(version, types, false))),
+  typescript('5.9', '24', true),
+]

@@ -1,0 +1,29 @@
+// Compiled, never run: every export, with its types, as a user's program has them.
+import { Ipvs, IpvsError, IpvsSync, formatPlan, type BatchResult, type ListedService, type Plan, type ServiceKey } from 'ipvs'
+import { measure, type Measurement } from 'ipvs/bench'
+import { Director, type DirectorConfiguration } from 'ipvs/director'
+import { parseKeepalived } from 'ipvs/keepalived'
+import { formatRules, parseRules } from 'ipvs/rules'
+
+const web: ServiceKey = { protocol: 'tcp', address: '192.0.2.1', port: 80 }
+
+export async function main(signal: AbortSignal): Promise<string> {
+  const ipvs: Ipvs = await Ipvs.open()
+  const listed: ListedService | undefined = await ipvs.getService(web)
+  const bytes: bigint | undefined = listed?.stats.inBytes
+  const result: BatchResult = await ipvs.batch((b) => b.addService({ ...web, scheduler: 'rr' }), { signal })
+  const plan: Plan = await ipvs.plan(parseRules('-A -t 192.0.2.1:80\n', { names: 'refuse' }))
+  const configuration: DirectorConfiguration = parseKeepalived('').configuration ?? { services: [] }
+  const director = new Director({ ipvs, configuration })
+  director.on('up', ({ weight }) => weight.toFixed())
+  const measured: Measurement = await measure(() => ipvs.info())
+  try {
+    IpvsSync.open().close()
+  } catch (error) {
+    if (error instanceof IpvsError) return error.code
+  }
+  return `${bytes} ${result.done} ${formatPlan(plan)} ${formatRules(await ipvs.snapshot())} ${JSON.stringify(measured)}`
+}
+
+// @ts-expect-error a port is a number
+export const wrong: ServiceKey = { protocol: 'tcp', address: '192.0.2.1', port: '80' }

@@ -1,0 +1,37 @@
+// Uses every export of the installed package as far as that goes without IPVS. Prints a line; what does not work is an exception.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { IpvsError, Ipvs, IpvsSync, BatchError, formatPlan } from 'ipvs'
+import { measureSync } from 'ipvs/bench'
+import { check, ConfigurationError, Director } from 'ipvs/director'
+import { parseKeepalived } from 'ipvs/keepalived'
+import { IpvsCollector, MetricsWriter } from 'ipvs/metrics'
+import { formatRules, parseRules } from 'ipvs/rules'
+
+for (const value of [Ipvs, IpvsSync, BatchError, formatPlan, measureSync, ConfigurationError, Director, MetricsWriter, IpvsCollector]) {
+  assert.equal(typeof value, 'function')
+}
+const rules = '-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 1\n'
+assert.equal(formatRules(parseRules(rules)), rules)
+assert.equal(parseKeepalived('virtual_server 192.0.2.1 80 {\n  real_server 192.0.2.2 80 {\n  }\n}\n').configuration.services.length, 1)
+assert.equal((await check({ address: '127.0.0.1', port: 1 }, { type: 'tcp' })).outcome, 'bad')
+
+// The addon's thread talks to the kernel, which has IPVS or not, and permits it or not.
+const tried = async (open) => {
+  try {
+    const handle = await open()
+    await handle.close()
+    return 'opens'
+  } catch (error) {
+    assert.ok(error instanceof IpvsError, error.stack)
+    return error.code
+  }
+}
+const outcomes = [await tried(() => Ipvs.open()), await tried(() => IpvsSync.open())]
+assert.equal(outcomes[0], outcomes[1])
+await assert.rejects(Ipvs.open({ netns: '/nowhere' }), { name: 'IpvsError' })
+
+const addon = /\S*\/ipvs\.node$/m.exec(readFileSync('/proc/self/maps', 'utf8'))?.[0]
+const { bun, deno, node } = process.versions
+const runtime = bun !== undefined ? `Bun ${bun}` : deno !== undefined ? `Deno ${deno}` : `Node ${node}`
+console.log(JSON.stringify({ runtime, addon, open: outcomes[0] }))
