@@ -25,17 +25,12 @@ function importRule(folder, floor) {
   }
 }
 
-<<<<<<< HEAD
-/** Folders whose lines are kept within 140 columns. The others follow as they become clean. */
-const wrapped = ['lib/wire', 'lib/proc', 'lib/metrics', 'lib/bench', 'lib/configuration', 'lib/sources/etcd', 'examples', 'scripts', 'test/traffic']
-=======
 /** What still has lines of more than 140 columns. */
 const notWrapped = [
   'lib/state/', 'lib/director/', 'lib/checks/', 'lib/keepalived/', 'test/lab/', 'test/support/', 'test/kernel/director*',
   'test/kernel/state-*', 'test/unit/prebuild/', 'test/unit/release.test.ts',
   ...['bench', 'checks', 'configuration', 'director', 'keepalived', 'lab', 'metrics', 'state'].map((folder) => `test/unit/${folder}/`),
 ]
->>>>>>> main
 
 /** Exempt from the limit: addresses, regular expressions, templates and the titles of tests, which a break makes harder to read or find. */
 const maxLength = {

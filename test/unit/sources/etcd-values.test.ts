@@ -19,8 +19,10 @@ async function services(values: Record<string, unknown>, scripts?: string): Prom
   return made
 }
 
-const addresses = (services: Services): unknown[] => services.configuration().services.map((one) => 'address' in one ? one.address : one.fwmark)
-const problems = (services: Services): Record<string, string> => Object.fromEntries(services.problems().map(({ key, message }) => [key, message]))
+const addresses = (services: Services): unknown[] =>
+  services.configuration().services.map((one) => 'address' in one ? one.address : one.fwmark)
+const problems = (services: Services): Record<string, string> =>
+  Object.fromEntries(services.problems().map(({ key, message }) => [key, message]))
 
 test('a service has its own destinations and those that registered themselves, in the same order on every director', async () => {
   const found = await services({
@@ -39,7 +41,9 @@ test('a service has its own destinations and those that registered themselves, i
 
 test('a bad value is told by its key and leaves its service as it was, while others change', async () => {
   const found = await services({ a: service('192.0.2.1'), b: service('192.0.2.2') })
-  await take(found, { a: service('192.0.2.1', { port: 70000, quorum: 0 }), b: service('192.0.2.3'), c: '{"protocol":', d: '[]', e: Buffer.from([0xff]).toString('latin1') })
+  await take(found, {
+    a: service('192.0.2.1', { port: 70000, quorum: 0 }), b: service('192.0.2.3'), c: '{"protocol":', d: '[]', e: Buffer.from([0xff]).toString('latin1'),
+  })
   expect(addresses(found)).toEqual(['192.0.2.1', '192.0.2.3'])
   expect(problems(found)).toEqual({
     [`${below}a`]: 'port must be an integer from 0 to 65535. Received 70000; quorum must be an integer from 1 to 2147483647. Received 0',
@@ -55,7 +59,10 @@ test('a bad value is told by its key and leaves its service as it was, while oth
 
 test('a bad value of a registered destination leaves that destination as it was, and nothing else', async () => {
   const found = await services({ 'web': service('192.0.2.1'), 'web/destinations/a': destination('10.0.0.1', { weight: 5 }) })
-  await take(found, { 'web/destinations/a': destination('10.0.0.1', { weight: -1 }), 'web/destinations/b': destination('fd00::1'), 'web/destinations/c': destination('10.0.0.3') })
+  await take(found, {
+    'web/destinations/a': destination('10.0.0.1', { weight: -1 }), 'web/destinations/b': destination('fd00::1'),
+    'web/destinations/c': destination('10.0.0.3'),
+  })
   expect(found.configuration().services[0].destinations).toEqual([destination('10.0.0.1', { weight: 5 }), destination('10.0.0.3')])
   expect(problems(found)).toEqual({
     [`${below}web/destinations/a`]: 'weight must be an integer from 0 to 2147483647. Received -1',
@@ -64,7 +71,9 @@ test('a bad value of a registered destination leaves that destination as it was,
 })
 
 test('a destination that registers twice is there once, for as long as one of its keys is', async () => {
-  const found = await services({ 'web': service('192.0.2.1'), 'web/destinations/old': destination('10.0.0.1'), 'web/destinations/new': destination('10.0.0.1') })
+  const found = await services({
+    'web': service('192.0.2.1'), 'web/destinations/old': destination('10.0.0.1'), 'web/destinations/new': destination('10.0.0.1'),
+  })
   expect(found.configuration().services[0].destinations).toEqual([destination('10.0.0.1')])
   expect(Object.keys(problems(found))).toEqual([`${below}web/destinations/old`])
   await take(found, { 'web/destinations/new': undefined })

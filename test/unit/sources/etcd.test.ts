@@ -84,7 +84,9 @@ describe('one member', () => {
     const key = `${at}/v1/services/a`
     await follower.close()
     expect(told.map(([name]) => name)).toEqual(['listed', 'back', 'problem', 'solved', 'closed'])
-    expect(told[2][1]).toMatchObject({ key, message: 'port must be an integer from 0 to 65535. Received 70000', mistakes: [{ field: 'services[0].port' }] })
+    expect(told[2][1]).toMatchObject({
+      key, message: 'port must be an integer from 0 to 65535. Received 70000', mistakes: [{ field: 'services[0].port' }],
+    })
     expect(told[3][1]).toEqual({ key })
   })
 
@@ -201,7 +203,7 @@ describe('one member', () => {
     await watched.until('192.0.2.1:80')
     expect(given).toEqual(['secret'])
 
-    // A new password ends the tokens that the old one was good for. A watch that runs is not asked for its token again, so it has to end too.
+    // A new password ends the tokens that the old one was good for. A watch that runs is not asked for its token again: it has to end too.
     await cluster.setPassword('fleet', password = 'new')
     await member.kill()
     member.start()
