@@ -42,7 +42,8 @@ test('a service has its own destinations and those that registered themselves, i
 test('a bad value is told by its key and leaves its service as it was, while others change', async () => {
   const found = await services({ a: service('192.0.2.1'), b: service('192.0.2.2') })
   await take(found, {
-    a: service('192.0.2.1', { port: 70000, quorum: 0 }), b: service('192.0.2.3'), c: '{"protocol":', d: '[]', e: Buffer.from([0xff]).toString('latin1'),
+    a: service('192.0.2.1', { port: 70000, quorum: 0 }), b: service('192.0.2.3'), c: '{"protocol":', d: '[]',
+    e: Buffer.from([0xff]).toString('latin1'),
   })
   expect(addresses(found)).toEqual(['192.0.2.1', '192.0.2.3'])
   expect(problems(found)).toEqual({
