@@ -47,6 +47,7 @@ export default defineConfig([
       'director': 'dist/director/index.js',
       'network': 'dist/network/index.js',
       'doctor': 'dist/host/index.js',
+      'etcd': 'dist/sources/etcd/index.js',
       'checks-worker': 'dist/checks/worker.js',
       'configuration-worker': 'dist/sources/worker.js',
     },

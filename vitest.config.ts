@@ -10,6 +10,7 @@ const patient = { testTimeout: 300_000, hookTimeout: 300_000 }
 export default defineConfig({
   resolve: {
     alias: [
+      { find: /^ipvs\/etcd$/, replacement: at('lib/sources/etcd/index.ts') },
       { find: /^ipvs$/, replacement: at('lib/index.ts') },
       { find: /^ipvs\/doctor$/, replacement: at('lib/host/index.ts') },
       { find: /^ipvs\/(.+)$/, replacement: at('lib/$1/index.ts') },

@@ -1,0 +1,207 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { ensure } from '../../scripts/setup/programs.js'
+import { must } from '../../scripts/setup/run.js'
+
+/** Certificates for a cluster and its clients, from an authority of their own. */
+export interface Certificates {
+  authorities: string
+  certificate: string
+  key: string
+}
+
+/** Makes an authority, and one certificate that is good for servers at these addresses and for clients. */
+async function makeCertificates(folder: string, name: string, addresses: readonly string[]): Promise<Certificates> {
+  await ensure('openssl')
+  const at = (end: string): string => join(folder, `${name}-${end}.pem`)
+  const [authority, authorityKey, certificate, key, extensions] = ['authority', 'authority-key', 'certificate', 'key', 'extensions'].map(at)
+  const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+  await must('openssl', ['req', '-x509', ...ec, '-keyout', authorityKey, '-out', authority, '-days', '2', '-subj', '/CN=authority of a test'])
+  // etcd's gateway shows its member the member's own certificate, which therefore is a client's too. A name in it would be taken for a user's.
+  await writeFile(extensions, `extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=${addresses.map((one) => `IP:${one}`).join(',')}\n`)
+  const request = at('request')
+  await must('openssl', ['req', '-new', ...ec, '-keyout', key, '-out', request, '-subj', '/O=test'])
+  await must('openssl', [
+    'x509', '-req', '-in', request, '-CA', authority, '-CAkey', authorityKey, '-CAcreateserial', '-days', '2', '-extfile', extensions, '-out', certificate,
+  ])
+  return { authorities: authority, certificate, key }
+}
+
+/** A member of a cluster: a process of etcd. */
+export class Member {
+  #child: ChildProcess | undefined
+  #log = ''
+  #isNew = true
+  #isFrozen = false
+
+  constructor(readonly name: string, readonly address: string, private readonly cluster: EtcdCluster) {}
+
+  get url(): string {
+    return `${this.cluster.certificates === undefined ? 'http' : 'https'}://${this.address}:2379`
+  }
+
+  get peerUrl(): string {
+    return `http://${this.address}:2380`
+  }
+
+  get dataFolder(): string {
+    return join(this.cluster.folder, this.name)
+  }
+
+  /** Starts it, without waiting until it answers. */
+  start(): void {
+    const { certificates: tls, members, options } = this.cluster
+    const given: Record<string, string> = {
+      'name': this.name, 'data-dir': this.dataFolder,
+      'listen-client-urls': this.url, 'advertise-client-urls': this.url,
+      'listen-peer-urls': this.peerUrl, 'initial-advertise-peer-urls': this.peerUrl,
+      'initial-cluster': members.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(','),
+      'initial-cluster-state': this.#isNew ? 'new' : 'existing',
+      'logger': 'zap', 'log-level': 'warn',
+      ...tls !== undefined && { 'cert-file': tls.certificate, 'key-file': tls.key, 'trusted-ca-file': tls.authorities, 'client-cert-auth': 'true' },
+      ...options,
+    }
+    this.#isNew = false
+    this.#isFrozen = false
+    const child = spawn('etcd', Object.entries(given).map(([name, value]) => `--${name}=${value}`), { stdio: ['ignore', 'ignore', 'pipe'] })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => { this.#log += text })
+    this.#child = child
+    process.once('exit', () => child.kill('SIGKILL'))
+  }
+
+  get log(): string {
+    return this.#log
+  }
+
+  /** Whether its process runs. */
+  get runs(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Whether it can answer. */
+  get answers(): boolean {
+    return this.runs && !this.#isFrozen
+  }
+
+  /** Stops its process where it stands. Its connections stay open. */
+  freeze(): void {
+    this.#isFrozen = true
+    this.#child!.kill('SIGSTOP')
+  }
+
+  /** Lets its process go on. */
+  thaw(): void {
+    this.#isFrozen = false
+    this.#child!.kill('SIGCONT')
+  }
+
+  /** Ends it at once, as a crash does. */
+  async kill(): Promise<void> {
+    if (!this.runs) return
+    const ended = once(this.#child!, 'exit')
+    this.#child!.kill('SIGKILL')
+    await ended
+  }
+
+  /** Ends it and forgets what it stores: what starts after that is a new member. */
+  async wipe(): Promise<void> {
+    await this.kill()
+    await rm(this.dataFolder, { recursive: true, force: true })
+    this.#isNew = true
+  }
+}
+
+/**
+ * A cluster of etcd in processes of its own, on loopback addresses of its own, so that ports are never taken. Everything is gone afterwards.
+ */
+export class EtcdCluster implements AsyncDisposable {
+  readonly members: Member[] = []
+  certificates: Certificates | undefined
+  /** Who etcdctl is, as 'NAME:PASSWORD'. */
+  user = ''
+
+  private constructor(readonly folder: string, readonly options: Record<string, string>) {}
+
+  /** @param options more of etcd's own, without the dashes before their names */
+  static async start({ members = 1, tls = false, options = {} }: { members?: number, tls?: boolean, options?: Record<string, string> } = {}): Promise<EtcdCluster> {
+    await ensure('etcd', 'etcdctl')
+    const cluster = new EtcdCluster(await mkdtemp(join(tmpdir(), 'etcd-')), options)
+    const [second, third] = [randomInt(1, 255), randomInt(1, 255)]
+    for (let index = 1; index <= members; index++) cluster.members.push(new Member(`m${index}`, `127.${second}.${third}.${index}`, cluster))
+    try {
+      if (tls) cluster.certificates = await makeCertificates(cluster.folder, 'cluster', cluster.members.map(({ address }) => address))
+      for (const member of cluster.members) member.start()
+      await cluster.answers()
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]()
+      throw error
+    }
+    return cluster
+  }
+
+  get endpoints(): string[] {
+    return this.members.map(({ url }) => url)
+  }
+
+  /** Makes certificates of another authority, which the cluster does not know. */
+  strangersCertificates(): Promise<Certificates> {
+    return makeCertificates(this.folder, 'stranger', ['127.0.0.1'])
+  }
+
+  #options(patience = 30): string[] {
+    const tls = this.certificates
+    const endpoints = this.members.filter(({ answers }) => answers).map(({ url }) => url)
+    return [
+      `--endpoints=${endpoints.join(',')}`, `--command-timeout=${patience}s`,
+      ...this.user === '' ? [] : [`--user=${this.user}`],
+      ...tls === undefined ? [] : [`--cacert=${tls.authorities}`, `--cert=${tls.certificate}`, `--key=${tls.key}`],
+    ]
+  }
+
+  /** etcd's own client, as the independent witness. */
+  ctl(...args: string[]): Promise<string> {
+    return must('etcdctl', [...this.#options(), ...args], { env: { ETCDCTL_API: '3' } })
+  }
+
+  /** Gives a user another password. */
+  async setPassword(user: string, password: string): Promise<void> {
+    await must('etcdctl', [...this.#options(), 'user', 'passwd', user, '--interactive=false'], { env: { ETCDCTL_API: '3' }, input: `${password}\n` })
+  }
+
+  /** Puts a value. JSON is made of objects. */
+  async put(key: string, value: unknown): Promise<void> {
+    await this.ctl('put', '--', key, typeof value === 'string' ? value : JSON.stringify(value))
+  }
+
+  /** Waits until the members that run agree on something. */
+  async answers(): Promise<void> {
+    for (const end = Date.now() + 120_000; ;) {
+      const dead = this.members.find(({ runs, log }) => !runs && log !== '')
+      try {
+        await must('etcdctl', [...this.#options(2), 'get', 'nothing'], { env: { ETCDCTL_API: '3' } })
+        return
+      } catch (error) {
+        if (Date.now() > end) throw error
+        if (this.members.every(({ runs }) => !runs)) throw new Error(`etcd ended: ${dead?.log}`, { cause: error })
+      }
+      await wait(50)
+    }
+  }
+
+  /** The member that leads, by what etcdctl says. */
+  async leader(): Promise<Member> {
+    const status = JSON.parse(await this.ctl('endpoint', 'status', '-w', 'json')) as { Endpoint: string, Status: { header: { member_id: number }, leader: number } }[]
+    const { Endpoint } = status.find(({ Status }) => Status.leader === Status.header.member_id)!
+    return this.members.find(({ url }) => url === Endpoint)!
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const member of this.members) await member.kill()
+    await rm(this.folder, { recursive: true, force: true })
+  }
+}
