@@ -21,13 +21,40 @@ async function makeCertificates(folder: string, name: string, addresses: readonl
   const at = (end: string): string => join(folder, `${name}-${end}.pem`)
   const [authority, authorityKey, certificate, key, extensions] = ['authority', 'authority-key', 'certificate', 'key', 'extensions'].map(at)
   const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-  await must('openssl', ['req', '-x509', ...ec, '-keyout', authorityKey, '-out', authority, '-days', '2', '-subj', '/CN=authority of a test'])
-  // etcd's gateway shows its member the member's own certificate, which therefore is a client's too. A name in it would be taken for a user's.
+  await must('openssl', [
+    'req',
+    '-x509',
+    ...ec,
+    '-keyout',
+    authorityKey,
+    '-out',
+    authority,
+    '-days',
+    '2',
+    '-subj',
+    '/CN=authority of a test',
+  ])
+  // etcd's gateway shows its member the member's own certificate, which therefore is a client's too. A name in it would be taken for a
+  // user's.
   await writeFile(extensions, `extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=${addresses.map((one) => `IP:${one}`).join(',')}\n`)
   const request = at('request')
   await must('openssl', ['req', '-new', ...ec, '-keyout', key, '-out', request, '-subj', '/O=test'])
   await must('openssl', [
-    'x509', '-req', '-in', request, '-CA', authority, '-CAkey', authorityKey, '-CAcreateserial', '-days', '2', '-extfile', extensions, '-out', certificate,
+    'x509',
+    '-req',
+    '-in',
+    request,
+    '-CA',
+    authority,
+    '-CAkey',
+    authorityKey,
+    '-CAcreateserial',
+    '-days',
+    '2',
+    '-extfile',
+    extensions,
+    '-out',
+    certificate,
   ])
   return { authorities: authority, certificate, key }
 }
@@ -57,13 +84,22 @@ export class Member {
   start(): void {
     const { certificates: tls, members, options } = this.cluster
     const given: Record<string, string> = {
-      'name': this.name, 'data-dir': this.dataFolder,
-      'listen-client-urls': this.url, 'advertise-client-urls': this.url,
-      'listen-peer-urls': this.peerUrl, 'initial-advertise-peer-urls': this.peerUrl,
+      name: this.name,
+      'data-dir': this.dataFolder,
+      'listen-client-urls': this.url,
+      'advertise-client-urls': this.url,
+      'listen-peer-urls': this.peerUrl,
+      'initial-advertise-peer-urls': this.peerUrl,
       'initial-cluster': members.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(','),
       'initial-cluster-state': this.#isNew ? 'new' : 'existing',
-      'logger': 'zap', 'log-level': 'warn',
-      ...tls !== undefined && { 'cert-file': tls.certificate, 'key-file': tls.key, 'trusted-ca-file': tls.authorities, 'client-cert-auth': 'true' },
+      logger: 'zap',
+      'log-level': 'warn',
+      ...(tls !== undefined && {
+        'cert-file': tls.certificate,
+        'key-file': tls.key,
+        'trusted-ca-file': tls.authorities,
+        'client-cert-auth': 'true',
+      }),
       ...options,
     }
     this.#isNew = false
@@ -117,7 +153,8 @@ export class Member {
 }
 
 /**
- * A cluster of etcd in processes of its own, on loopback addresses of its own, so that ports are never taken. Everything is gone afterwards.
+ * A cluster of etcd in processes of its own, on loopback addresses of its own, so that ports are never taken. Everything is gone
+ * afterwards.
  */
 export class EtcdCluster implements AsyncDisposable {
   readonly members: Member[] = []
@@ -125,16 +162,28 @@ export class EtcdCluster implements AsyncDisposable {
   /** Who etcdctl is, as 'NAME:PASSWORD'. */
   user = ''
 
-  private constructor(readonly folder: string, readonly options: Record<string, string>) {}
+  private constructor(
+    readonly folder: string,
+    readonly options: Record<string, string>,
+  ) {}
 
   /** @param options more of etcd's own, without the dashes before their names */
-  static async start({ members = 1, tls = false, options = {} }: { members?: number, tls?: boolean, options?: Record<string, string> } = {}): Promise<EtcdCluster> {
+  static async start({
+    members = 1,
+    tls = false,
+    options = {},
+  }: { members?: number; tls?: boolean; options?: Record<string, string> } = {}): Promise<EtcdCluster> {
     await ensure('etcd', 'etcdctl')
     const cluster = new EtcdCluster(await mkdtemp(join(tmpdir(), 'etcd-')), options)
     const [second, third] = [randomInt(1, 255), randomInt(1, 255)]
     for (let index = 1; index <= members; index++) cluster.members.push(new Member(`m${index}`, `127.${second}.${third}.${index}`, cluster))
     try {
-      if (tls) cluster.certificates = await makeCertificates(cluster.folder, 'cluster', cluster.members.map(({ address }) => address))
+      if (tls)
+        cluster.certificates = await makeCertificates(
+          cluster.folder,
+          'cluster',
+          cluster.members.map(({ address }) => address),
+        )
       for (const member of cluster.members) member.start()
       await cluster.answers()
     } catch (error) {
@@ -157,9 +206,10 @@ export class EtcdCluster implements AsyncDisposable {
     const tls = this.certificates
     const endpoints = this.members.filter(({ answers }) => answers).map(({ url }) => url)
     return [
-      `--endpoints=${endpoints.join(',')}`, `--command-timeout=${patience}s`,
-      ...this.user === '' ? [] : [`--user=${this.user}`],
-      ...tls === undefined ? [] : [`--cacert=${tls.authorities}`, `--cert=${tls.certificate}`, `--key=${tls.key}`],
+      `--endpoints=${endpoints.join(',')}`,
+      `--command-timeout=${patience}s`,
+      ...(this.user === '' ? [] : [`--user=${this.user}`]),
+      ...(tls === undefined ? [] : [`--cacert=${tls.authorities}`, `--cert=${tls.certificate}`, `--key=${tls.key}`]),
     ]
   }
 
@@ -170,7 +220,10 @@ export class EtcdCluster implements AsyncDisposable {
 
   /** Gives a user another password. */
   async setPassword(user: string, password: string): Promise<void> {
-    await must('etcdctl', [...this.#options(), 'user', 'passwd', user, '--interactive=false'], { env: { ETCDCTL_API: '3' }, input: `${password}\n` })
+    await must('etcdctl', [...this.#options(), 'user', 'passwd', user, '--interactive=false'], {
+      env: { ETCDCTL_API: '3' },
+      input: `${password}\n`,
+    })
   }
 
   /** Puts a value. JSON is made of objects. */
@@ -195,7 +248,10 @@ export class EtcdCluster implements AsyncDisposable {
 
   /** The member that leads, by what etcdctl says. */
   async leader(): Promise<Member> {
-    const status = JSON.parse(await this.ctl('endpoint', 'status', '-w', 'json')) as { Endpoint: string, Status: { header: { member_id: number }, leader: number } }[]
+    const status = JSON.parse(await this.ctl('endpoint', 'status', '-w', 'json')) as {
+      Endpoint: string
+      Status: { header: { member_id: number }; leader: number }
+    }[]
     const { Endpoint } = status.find(({ Status }) => Status.leader === Status.header.member_id)!
     return this.members.find(({ url }) => url === Endpoint)!
   }
