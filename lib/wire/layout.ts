@@ -9,7 +9,7 @@ const SIZE: Record<FieldType, number> = { u8: 1, u16: 2, u32: 4, i32: 4, u64: 8,
 function checked<Found extends Member>(found: Found | undefined, type: FieldType, name: string, place: string): Found {
   if (found?.type !== type || found.offset % SIZE[type] !== 0) {
     throw new Error(`ipvs: the native addon has no ${type} field "${name}" in its ${place}: `
-      + 'it is of another version than the JavaScript part. Run: npm run build')
+      + 'it is of another version than the JavaScript part. Install the package again, or run npm run compile in a checkout')
   }
   return found
 }

@@ -42,7 +42,8 @@ NamespaceResult runInNamespace(const NamespaceChoice& choice, const std::functio
       }
       number = opened.number();
     }
-    if (setns(number, CLONE_NEWNET) != 0) {
+    // setns() needs CAP_SYS_ADMIN even for the namespace where the thread is.
+    if (!isCurrentNamespace(number) && setns(number, CLONE_NEWNET) != 0) {
       visit.result = {NamespaceResult::enter, -errno};
       return nullptr;
     }
@@ -61,11 +62,11 @@ int currentNamespace(Descriptor& current) {
   return exhausted ? -errno : 0;
 }
 
-bool isCurrentNamespace(const Descriptor& networkNamespace) {
+bool isCurrentNamespace(int descriptor) {
   // The system call itself: before 2.33, glibc has no stat or fstat that a shared library could find.
   struct statx own, other;
   return syscall(SYS_statx, AT_FDCWD, ownNamespace, 0, STATX_INO, &own) == 0 &&
-         syscall(SYS_statx, networkNamespace.number(), "", AT_EMPTY_PATH, STATX_INO, &other) == 0 &&
+         syscall(SYS_statx, descriptor, "", AT_EMPTY_PATH, STATX_INO, &other) == 0 &&
          own.stx_ino == other.stx_ino && own.stx_dev_major == other.stx_dev_major &&
          own.stx_dev_minor == other.stx_dev_minor;
 }
@@ -77,8 +78,8 @@ int openInNamespace(const Descriptor& networkNamespace, const char* path, int fl
   };
   // No descriptor: /proc was not mounted when it should have been opened.
   if (!networkNamespace) return -ENOENT;
-  // Avoids setns(), which needs CAP_SYS_ADMIN even for the thread's own namespace.
-  if (isCurrentNamespace(networkNamespace)) return open();
+  // Saves the thread.
+  if (isCurrentNamespace(networkNamespace.number())) return open();
   int opened = 0;
   auto visited = runInNamespace({{}, networkNamespace.number()}, [&] { opened = open(); });
   return visited.error ? visited.error : opened;

@@ -22,7 +22,7 @@ struct NamespaceResult {
 };
 
 /// Runs `inside` on a new thread in the chosen namespace and waits for it to end. Without a path or
-/// descriptor it runs on the calling thread. Entering a namespace needs CAP_SYS_ADMIN.
+/// descriptor it runs on the calling thread. Entering another namespace needs CAP_SYS_ADMIN.
 NamespaceResult runInNamespace(const NamespaceChoice& choice, const std::function<void()>& inside);
 
 /// Opens a descriptor of the calling thread's network namespace; leaves it empty if /proc is not mounted or
@@ -31,7 +31,7 @@ NamespaceResult runInNamespace(const NamespaceChoice& choice, const std::functio
 int currentNamespace(Descriptor& current);
 
 /// Whether this is the calling thread's own namespace. Needs no capability.
-bool isCurrentNamespace(const Descriptor& networkNamespace);
+bool isCurrentNamespace(int descriptor);
 
 /// Opens a file as a thread inside the namespace would, which matters for files of /proc. Needs CAP_SYS_ADMIN
 /// unless that is the calling thread's own namespace. Returns a descriptor, which the caller closes, or a

@@ -33,9 +33,7 @@ Napi::Value openArpSocket(const Napi::CallbackInfo& info) {
   netlink::Descriptor chosen(fcntl(info[0].As<Napi::Number>().Int32Value(), F_DUPFD_CLOEXEC, 0));
   int interface = info[1].As<Napi::Number>().Int32Value();
   int opened = -EBADF;
-  if (chosen && netlink::isCurrentNamespace(chosen)) {
-    opened = openHere(interface);
-  } else if (chosen) {
+  if (chosen) {
     auto visited = netlink::runInNamespace({{}, chosen.number()}, [&] { opened = openHere(interface); });
     if (visited.error) opened = visited.error;
   }

@@ -501,11 +501,11 @@ describe('ipvs doctor', () => {
     ).toMatchObject({ status: 0, stderr: '' })
   })
 
-  test('without CAP_NET_RAW says what was not looked at', async () => {
+  test('needs no CAP_SYS_ADMIN in its own namespace, and says what was not looked at without CAP_NET_RAW', async () => {
     await table()
     const { status, stdout } = await workshop.director.namespace.run('setpriv', [
-      '--bounding-set=-net_raw',
-      '--inh-caps=-net_raw',
+      '--bounding-set=-net_raw,-sys_admin',
+      '--inh-caps=-net_raw,-sys_admin',
       process.execPath,
       ipvsCommand,
       'doctor',

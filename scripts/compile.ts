@@ -1,2 +1,2 @@
 // Empty, because dist/ and build/Release/ipvs.node are built before every task.
-process.stdout.write('built: dist/ and build/Release/ipvs.node\n')
+process.stdout.write('compiled: dist/ and build/Release/ipvs.node\n')
