@@ -6,7 +6,7 @@ import { getSystemErrorMap } from 'node:util'
 import { configurationMistakes } from '../configuration/index.js'
 import type { DirectorConfiguration } from '../configuration/index.js'
 import { parseKeepalived } from '../keepalived/index.js'
-import type { Diagnostic, IncludedFile } from '../keepalived/index.js'
+import type { Diagnostic, IncludedFile, PlacedProgram } from '../keepalived/index.js'
 import { glob } from './glob.js'
 import { jsonFault, jsonPlaces } from './json-places.js'
 
@@ -14,6 +14,8 @@ import { jsonFault, jsonPlaces } from './json-places.js'
 export interface FileSource {
   type: 'keepalived' | 'json'
   file: string
+  /** The user that runs programs for which keepalived.conf names none. */
+  scriptUser?: string
 }
 
 /** What a file says. */
@@ -21,6 +23,8 @@ export interface Reading {
   /** `undefined` where a diagnostic is an error. */
   configuration: DirectorConfiguration | undefined
   diagnostics: Diagnostic[]
+  /** Where keepalived.conf names programs. */
+  programs: PlacedProgram[]
   /** Short text that is the same for the same configuration. */
   digest: string
   /** Whether there is nothing at all in the file. */
@@ -68,7 +72,9 @@ function always(
   return { configuration: { ...configuration, services }, diagnostics }
 }
 
-function readKeepalived(file: string, text: string, paths: Set<string>): Pick<Reading, 'configuration' | 'diagnostics'> {
+type Read = Pick<Reading, 'configuration' | 'diagnostics' | 'programs'>
+
+function readKeepalived({ file, scriptUser }: FileSource, text: string, paths: Set<string>): Read {
   const texts = new Map([[file, text]])
   const include = (pattern: string, from: string): IncludedFile[] => {
     const whole = isAbsolute(pattern) ? pattern : join(dirname(from), pattern)
@@ -85,8 +91,9 @@ function readKeepalived(file: string, text: string, paths: Set<string>): Pick<Re
       }
     })
   }
-  const { configuration, diagnostics } = parseKeepalived(text, { file, include, id: hostname().split('.')[0], environment: process.env })
-  if (configuration === undefined) return { configuration, diagnostics }
+  const options = { file, include, id: hostname().split('.')[0], environment: process.env, scriptUser }
+  const { configuration, diagnostics, programs } = parseKeepalived(text, options)
+  if (configuration === undefined) return { configuration, diagnostics, programs }
   const taken = always(configuration, texts)
   const mistakes = configurationMistakes(taken.configuration)
   // The reader has said everything that it knows of; this is for what it does not.
@@ -94,37 +101,42 @@ function readKeepalived(file: string, text: string, paths: Set<string>): Pick<Re
   return {
     configuration: mistakes.length === 0 ? taken.configuration : undefined,
     diagnostics: [...diagnostics, ...taken.diagnostics, ...more],
+    programs,
   }
 }
 
-function readJson(file: string, text: string): Pick<Reading, 'configuration' | 'diagnostics'> {
+function readJson(file: string, text: string): Read {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (error) {
     const { line, column, message } = jsonFault(text) ?? { line: 1, column: 1, message: (error as Error).message }
-    return { configuration: undefined, diagnostics: [{ file, line, column, severity: 'error', message: `The file ${message}`, advice: '' }] }
+    const diagnostics: Diagnostic[] = [{ file, line, column, severity: 'error', message: `The file ${message}`, advice: '' }]
+    return { configuration: undefined, diagnostics, programs: [] }
   }
   const mistakes = configurationMistakes(value)
-  if (mistakes.length === 0) return { configuration: value as DirectorConfiguration, diagnostics: [] }
+  if (mistakes.length === 0) return { configuration: value as DirectorConfiguration, diagnostics: [], programs: [] }
   const places = jsonPlaces(text, mistakes.map(({ field }) => field))
   return {
     configuration: undefined,
     diagnostics: mistakes.map(({ message }, index): Diagnostic => ({ file, ...places[index], severity: 'error', message, advice: '' })),
+    programs: [],
   }
 }
 
 /** Reads a configuration, with all that it includes. Whatever is wrong is in the diagnostics. */
-export function readSource({ type, file }: FileSource): Reading {
+export function readSource(source: FileSource): Reading {
+  const { type, file } = source
   const paths = new Set([file])
   let text: string
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    return { configuration: undefined, diagnostics: [placed(file, `The file cannot be read: ${words(error)}`, '')], digest: '', isEmpty: false, paths: [...paths] }
+    const diagnostics = [placed(file, `The file cannot be read: ${words(error)}`, '')]
+    return { configuration: undefined, diagnostics, programs: [], digest: '', isEmpty: false, paths: [...paths] }
   }
   // An editor's mark of UTF-8 is no part of the text.
-  const read = type === 'keepalived' ? readKeepalived(file, text, paths) : readJson(file, text.replace(/^\ufeff/, ''))
+  const read = type === 'keepalived' ? readKeepalived(source, text, paths) : readJson(file, text.replace(/^\ufeff/, ''))
   const digest = createHash('sha256').update(JSON.stringify(read.configuration ?? null)).digest('base64')
   return { ...read, digest, isEmpty: text.trim() === '', paths: [...paths] }
 }

@@ -80,6 +80,9 @@ describe('ipvs director', () => {
     const { address } = await director.logged(({ event }) => event === 'listening') as unknown as { address: string }
     expect(address).toMatch(/^127\.0\.0\.1:\d+$/)
     expect(await table()).toBe(`10.0.0.1>${A} 10.0.0.1>${B}`)
+    // A server that never gave a good answer is down after one bad answer.
+    const good = /director_check_good_total\{.*\} [1-9]/g
+    await until(() => get(address, '/metrics'), ({ body }) => [...body.matchAll(good)].length === 2, 60)
     await servers.stop(A, 8080)
     await becomes(`10.0.0.1>${B}`)
     const down = await director.logged(({ event }) => event === 'down')
@@ -94,8 +97,8 @@ describe('ipvs director', () => {
     expect(rest).toMatchObject({ healthy: true, inForce: true })
     expect(services).toEqual([{
       service: 'tcp 10.0.0.1:80', quorum: true, fallback: false, draining: [], destinations: [
-        { destination: `${A}:8080`, up: false, since: expect.any(String) as string, check: 'GET /', words: expect.stringContaining('refused') as string },
-        { destination: `${B}:8080`, up: true, weight: 1, since: expect.any(String) as string },
+        { destination: `${A}:8080`, up: false, ups: 0, downs: 1, since: expect.any(String) as string, check: 'GET /', words: expect.stringContaining('refused') as string },
+        { destination: `${B}:8080`, up: true, ups: 0, downs: 0, weight: 1, since: expect.any(String) as string },
       ],
     }])
     expect((await get(address, '/metrics')).body).toContain(`node_ipvs_backend_weight{local_address="10.0.0.1",local_port="80",remote_address="${B}",remote_port="8080",proto="TCP",local_mark=""} 1`)

@@ -3,6 +3,7 @@ import { sep } from 'node:path'
 import { programsOf, type DirectorConfiguration } from '../../configuration/index.js'
 import { programMistakes } from '../../director/program-mistakes.js'
 import type { Diagnostic } from '../../keepalived/index.js'
+import type { Reading } from '../../sources/reading.js'
 
 /** Where a file names something first, outside of comments that take the whole line. */
 function placeOf(word: string, files: readonly string[]): Pick<Diagnostic, 'file' | 'line' | 'column'> {
@@ -39,7 +40,7 @@ function* outside(configuration: DirectorConfiguration, folder: string): Generat
 export function programDiagnostics(
   configuration: DirectorConfiguration,
   folder: string | undefined,
-  files: readonly string[],
+  { programs, paths }: Pick<Reading, 'programs' | 'paths'>,
 ): Diagnostic[] {
   const commands = new Map([...programsOf(configuration)].map(({ field, command }) => [field, command[0]]))
   const found = [
@@ -55,6 +56,7 @@ export function programDiagnostics(
     const id = `${path} ${message.replace(/^\S+/, '')}`
     if (told.has(id)) return []
     told.add(id)
-    return [{ ...placeOf(path, files), severity: 'error', message, advice: '' }]
+    const { file, line, column } = programs.find(({ command }) => command[0] === path) ?? placeOf(path, paths)
+    return [{ file, line, column, severity: 'error', message, advice: '' }]
   })
 }

@@ -1,13 +1,14 @@
 import type { Reading } from '../../sources/reading.js'
+import { keepalivedUser } from '../../director/index.js'
 import { readInThread } from '../../sources/thread.js'
 import type { DirectorCommand } from './options.js'
 import { programDiagnostics } from './programs.js'
 
 /** Reads the configuration, off the main thread. What this machine or the command line forbids is refused too. */
 export async function readConfiguration({ source, scripts }: Pick<DirectorCommand, 'source' | 'scripts'>): Promise<Reading> {
-  const reading = await readInThread(source)
-  const { configuration, diagnostics, paths } = reading
-  const found = configuration === undefined ? [] : programDiagnostics(configuration, scripts, paths)
+  const reading = await readInThread({ ...source, scriptUser: keepalivedUser() })
+  const { configuration, diagnostics } = reading
+  const found = configuration === undefined ? [] : programDiagnostics(configuration, scripts, reading)
   return found.length === 0 ? reading : { ...reading, configuration: undefined, diagnostics: [...diagnostics, ...found] }
 }
 

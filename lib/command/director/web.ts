@@ -80,7 +80,7 @@ function pageOf(path: string, served: Served): Page {
   switch (path) {
     case '/status.json': return { status: 200, type: 'application/json; charset=utf-8', body: () => statusPieces(served) }
     case '/metrics': {
-      const writer = new MetricsWriter({ ipvs: served.ipvs })
+      const writer = new MetricsWriter({ ipvs: served.ipvs, director: served.director })
       return { status: 200, type: writer.contentType, body: () => writer.pieces() }
     }
     case '/healthz': {

@@ -23,6 +23,17 @@ const addresses = (path: string): unknown[] | undefined =>
   )
 
 describe('reading a keepalived.conf', () => {
+  test('runs programs for which the file names no user as the user that is given, and tells where the file names them', () => {
+    const path = file('keepalived.conf', [
+      'virtual_server 10.0.0.1 80 {', '  protocol TCP', '  lb_algo rr', '  lb_kind NAT', '  real_server 10.0.0.2 80 {',
+      '    MISC_CHECK {', '      misc_path /usr/bin/true', '    }', '  }', '}', '',
+    ].join('\n'))
+    const { programs, diagnostics } = readSource({ type: 'keepalived', file: path, scriptUser: 'keepalived_script' })
+    expect(programs).toMatchObject([{ command: ['/usr/bin/true'], user: 'keepalived_script', file: path, line: 7 }])
+    expect(diagnostics).toEqual([])
+    expect(readSource({ type: 'keepalived', file: path }).diagnostics).toMatchObject([{ severity: 'warning' }])
+  })
+
   test('follows includes from the folder of the file that has them', () => {
     mkdirSync(join(folder, 'conf.d'))
     mkdirSync(join(folder, 'conf.d/folder.conf'))
