@@ -102,7 +102,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** What is directed, by what tells services apart. */
   readonly #services = new Map<string, Directed>()
   /** Destinations by what their checks are called by. */
-  readonly #known = new Map<string, { directed: Directed; known: Known }>()
+  readonly #known = new Map<string, { directed: Directed, known: Known }>()
   /**
    * Services that a configuration has named since the director began, and those that are remembered from before, by what tells services
    * apart.
@@ -246,7 +246,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
    */
   async checks(): Promise<
     CheckerStatus['counts'] & {
-      destinations: { service: ServiceKey; destination: DestinationKey; checks: CheckerStatus['destinations'][number]['checks'] }[]
+      destinations: { service: ServiceKey, destination: DestinationKey, checks: CheckerStatus['destinations'][number]['checks'] }[]
     }
   > {
     const found: Awaited<ReturnType<Director['checks']>>['destinations'] = []

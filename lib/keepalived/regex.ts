@@ -50,7 +50,7 @@ function translated(pattern: string, flags: ReadonlySet<string>): string {
 export function javascriptPattern(
   given: string,
   options: Iterable<string>,
-): { pattern: string; patternFlags?: string } | { problem: string } {
+): { pattern: string, patternFlags?: string } | { problem: string } {
   const flags = new Set(options)
   const leading = /^\(\?([ims]+)\)/.exec(given)
   for (const flag of leading?.[1] ?? '') flags.add(flag)

@@ -19,7 +19,7 @@ function readEndpoint(
   statement: Statement,
   index: number,
   { diagnostics }: Context,
-): { address: string; family: 4 | 6; port: number } | undefined {
+): { address: string, family: 4 | 6, port: number } | undefined {
   const word = statement.need(index, 'an address')
   if (word === undefined) return undefined
   const cut = /^([^/-]*)[/-]/.exec(word)

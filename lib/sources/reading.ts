@@ -53,7 +53,7 @@ const placed = (file: string, message: string, advice: string): Diagnostic => ({
 function always(
   configuration: DirectorConfiguration,
   texts: ReadonlyMap<string, string>,
-): { configuration: DirectorConfiguration; diagnostics: Diagnostic[] } {
+): { configuration: DirectorConfiguration, diagnostics: Diagnostic[] } {
   if (!configuration.services.some(({ onlyWhileHeld }) => onlyWhileHeld === true)) return { configuration, diagnostics: [] }
   const services = configuration.services.map((service) => {
     const rest = { ...service }

@@ -55,7 +55,7 @@ type Settings = Record<'expire_quiescent_template' | 'expire_nodest_conn' | 'con
  * Settings that decide what draining means to clients: when to speak of them, and what to say. A setting that the kernel does not have is
  * `undefined`.
  */
-const SYSCTLS: { about?: keyof DrainingServices; matters: (settings: Settings) => boolean; message: string }[] = [
+const SYSCTLS: { about?: keyof DrainingServices, matters: (settings: Settings) => boolean, message: string }[] = [
   {
     about: 'affinity',
     matters: (settings) => settings.expire_quiescent_template === 0,

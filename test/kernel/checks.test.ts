@@ -146,7 +146,7 @@ describe('ping', () => {
   test('needs a capability, or a group in ping_group_range', async () => {
     const inside = { wrapper: ['nsenter', `--net=${namespace.path}`, 'setpriv', '--bounding-set=-all', '--inh-caps=-all', '--reuid=65534', '--regid=65534', '--clear-groups'] }
     const ping = async () =>
-      JSON.parse((await program('check.mjs', ['{"type":"ping"}'], inside)).stdout) as { outcome: string; words: string }
+      JSON.parse((await program('check.mjs', ['{"type":"ping"}'], inside)).stdout) as { outcome: string, words: string }
     expect(await ping()).toMatchObject({ outcome: 'untried', words: expect.stringMatching(/not permitted here .*\(EACCES\)$/) as string })
     await namespace.must('sh', ['-c', 'echo "0 2147483647" > /proc/sys/net/ipv4/ping_group_range'])
     expect(await ping()).toMatchObject({ outcome: 'good' })

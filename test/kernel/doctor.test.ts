@@ -99,7 +99,7 @@ async function broken({
   mend: () => Promise<unknown>
   vips?: string[]
   family?: 4 | 6
-}): Promise<{ director: string[]; server: string[]; findings: Finding[]; clients: string[] }> {
+}): Promise<{ director: string[], server: string[], findings: Finding[], clients: string[] }> {
   await hurt()
   const asked: Promise<string>[] = []
   const come = (): void => {

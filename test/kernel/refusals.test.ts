@@ -15,7 +15,7 @@ const destination = { forward: 'nat', weight: 1, upperThreshold: 0, lowerThresho
 type Handle = Ipvs | IpvsSync
 
 /** What the kernel refuses, with what is already there: service web with destination near, and a master sync daemon. */
-const refusals: { what: string; act: (ipvs: Handle) => unknown; code: string; errno: number; says: RegExp; operation: object }[] = [
+const refusals: { what: string, act: (ipvs: Handle) => unknown, code: string, errno: number, says: RegExp, operation: object }[] = [
   {
     what: 'a service that exists',
     act: (ipvs) => ipvs.addService(web),

@@ -60,7 +60,7 @@ describe.each(apis)('settings of a table with %s', (label, Api) => {
     })
 
     /** With what the kernel makes of it: it rounds a length up, and takes the interface's own where none is given. */
-    const spellings: { daemon: DaemonInput; ipvsadm: string }[] = [
+    const spellings: { daemon: DaemonInput, ipvsadm: string }[] = [
       { daemon: { role: 'master', interface: 'dummy0' }, ipvsadm: '--start-daemon master --mcast-interface dummy0' },
       { daemon: { role: 'backup', interface: 'dummy0' }, ipvsadm: '--start-daemon backup --mcast-interface dummy0' },
       {

@@ -29,7 +29,7 @@ const start = (args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess =>
 async function lab(
   args: string[],
   env?: NodeJS.ProcessEnv,
-): Promise<{ status: number | null; signal: string | null; stdout: Buffer; stderr: string }> {
+): Promise<{ status: number | null, signal: string | null, stdout: Buffer, stderr: string }> {
   const child = start(args, env)
   const [stdout, stderr, [status, signal]] = await Promise.all([
     buffer(child.stdout!),

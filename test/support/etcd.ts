@@ -172,7 +172,7 @@ export class EtcdCluster implements AsyncDisposable {
     members = 1,
     tls = false,
     options = {},
-  }: { members?: number; tls?: boolean; options?: Record<string, string> } = {}): Promise<EtcdCluster> {
+  }: { members?: number, tls?: boolean, options?: Record<string, string> } = {}): Promise<EtcdCluster> {
     await ensure('etcd', 'etcdctl')
     const cluster = new EtcdCluster(await mkdtemp(join(tmpdir(), 'etcd-')), options)
     const [second, third] = [randomInt(1, 255), randomInt(1, 255)]
@@ -250,7 +250,7 @@ export class EtcdCluster implements AsyncDisposable {
   async leader(): Promise<Member> {
     const status = JSON.parse(await this.ctl('endpoint', 'status', '-w', 'json')) as {
       Endpoint: string
-      Status: { header: { member_id: number }; leader: number }
+      Status: { header: { member_id: number }, leader: number }
     }[]
     const { Endpoint } = status.find(({ Status }) => Status.leader === Status.header.member_id)!
     return this.members.find(({ url }) => url === Endpoint)!

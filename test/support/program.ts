@@ -14,7 +14,7 @@ const own = fileURLToPath(new URL('../..', import.meta.url))
 export function program(
   name: string,
   args: readonly string[] = [],
-  { wrapper = [], flags = [], checkout = own }: { wrapper?: string[]; flags?: string[]; checkout?: string } = {},
+  { wrapper = [], flags = [], checkout = own }: { wrapper?: string[], flags?: string[], checkout?: string } = {},
 ): Promise<Ended> {
   const [first, ...rest] = [...wrapper, process.execPath, ...flags, join(checkout, 'test/kernel/programs', name), ...args]
   return run(first, rest)

@@ -28,7 +28,7 @@ const withoutQueries = (words: string): string => words.replace(/\?[^\s,]*/g, '?
 export function illness(
   { inForce, looked }: Pick<DirectorStatus, 'inForce' | 'looked'>,
   interval: number,
-  failure?: { message: string; at: number },
+  failure?: { message: string, at: number },
 ): string | undefined {
   const why = failure === undefined ? '' : `: ${failure.message}`
   if (!inForce || looked === undefined) return `no configuration is in force yet${why}`

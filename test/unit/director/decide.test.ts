@@ -14,7 +14,7 @@ const sorry = { address: '10.0.0.200', port: 80, forward: 'nat' } as const
 
 const complete = (
   destinations: DirectedDestination[],
-  directions: ServiceDirections & { scheduler?: string; schedulerFlags?: string[] } = {},
+  directions: ServiceDirections & { scheduler?: string, schedulerFlags?: string[] } = {},
 ): CompleteService => completeConfiguration({ services: [{ ...web, ...directions, destinations }] }).services[0]
 
 const up = (weight = 1, extra: Partial<Health> = {}): Health => ({ up: true, weight, ...extra })

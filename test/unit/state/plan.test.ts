@@ -618,7 +618,7 @@ describe('apply', () => {
 
   test('applies what was desired when it was called', async () => {
     const model = new TestTable()
-    const lists: DesiredTable & { services: DesiredService[]; timeouts: { tcp: number }; daemons: DaemonInput[] } = {
+    const lists: DesiredTable & { services: DesiredService[], timeouts: { tcp: number }, daemons: DaemonInput[] } = {
       services: [{ ...web, destinations: [a, b] }],
       timeouts: { tcp: 1000 },
       daemons: [{ role: 'master', interface: 'lo' }],

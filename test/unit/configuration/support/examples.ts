@@ -1,7 +1,7 @@
 import type { DirectorConfiguration } from '../../../../lib/configuration/index.js'
 
 /** Configurations as people would write them. Each is good. */
-export const examples: readonly { name: string; configuration: DirectorConfiguration }[] = [
+export const examples: readonly { name: string, configuration: DirectorConfiguration }[] = [
   { name: 'no service', configuration: { services: [] } },
   {
     name: 'a table without checks',
