@@ -280,6 +280,12 @@ export class Directed {
     return fallsBack(this.configuration, this.#standing)
   }
 
+  /** Whether that is its fallback, and not a destination of its own. */
+  isFallback(id: string): boolean {
+    const { fallback } = this.configuration
+    return fallback !== undefined && endpointId(fallback) === id && !this.known.some(({ endpoint }) => endpointId(endpoint) === id)
+  }
+
   get livingWeight(): number {
     return livingWeight(this.known)
   }

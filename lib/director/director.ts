@@ -25,6 +25,8 @@ import type { DestinationChange, Drained, DirectorEvents, DirectorOptions, Direc
 const [AGAIN, LATEST] = [0.5, 60]
 /** How connections are waited for that were there before the director began, where `drain` is false. */
 const PATIENCE = { until: 'all', timeout: 300, interval: 0.25 } as const
+/** Seconds that connections of the fallback of a persistent service are waited for, at most. */
+const FALLBACK_PATIENCE = 5
 
 type Listed = ListedTable['services'][number]
 
@@ -601,10 +603,14 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         if (!waiting.has(id)) continue
         const found = there.get(id)
         const waited = performance.now() - since
+        // Persistence sends clients to the fallback for as long as it is there, whatever its weight: they are to have their servers back.
+        const isLeft = persistence !== null && leaves && directed.isFallback(id)
+        const gone = found !== undefined && (isLeft ? connectionsGone(found, 'established', null) : connectionsGone(found, until, persistence))
+        const limit = isLeft ? Math.min(timeout, FALLBACK_PATIENCE) : timeout
         // Until it has weight 0 in the table, new connections come. One whose handshake is under way does not count as active yet: it has
         // an interval for that.
-        const mayHaveSome = waited < interval * 1000 || found?.weight !== 0 || !connectionsGone(found, until, persistence)
-        if (found !== undefined && waited < timeout * 1000 && mayHaveSome) continue
+        const mayHaveSome = waited < interval * 1000 || found?.weight !== 0 || !gone
+        if (found !== undefined && waited < limit * 1000 && mayHaveSome) continue
         directed.release(id)
         released = true
         if (leaves && found !== undefined)

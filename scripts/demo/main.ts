@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { Ipvs, type Destination } from 'ipvs'
 import { Workshop, type Backend } from '../network/workshop.js'
 import { checkout } from '../setup/checkout.js'
+import { directorChapters } from './director.js'
 
 const print = (...lines: string[]): void => { process.stdout.write(lines.map(line => `${line}\n`).join('')) }
 const indented = (lines: readonly string[]): string[] => lines.map(line => line === '' ? '' : `    ${line}`)
@@ -26,12 +27,13 @@ print(
   '    client     10.10.20.1 ────────┐',
   '    director   10.10.20.100:80 ───┤   the virtual service, programmed by this package',
   '    alpha      10.10.10.1:80 ─────┤   two web servers that answer with their names',
-  '    beta       10.10.10.2:80 ─────┘',
+  '    beta       10.10.10.2:80 ─────┤',
+  '    sorry      10.10.10.3:80 ─────┘   a third one, for when both are dead',
   '',
   'Each line is a network namespace of that kernel; one bridge joins them.',
 )
 
-await using workshop = await Workshop.create(['alpha', 'beta'])
+await using workshop = await Workshop.create(['alpha', 'beta', 'sorry'])
 const { client, director, backends: [alpha, beta] } = workshop
 await workshop.openTunnels()
 const serve = async ({ name, host, address }: Backend): Promise<void> => {
@@ -68,10 +70,10 @@ function verdict(good: boolean, words: string, otherwise: string): void {
 }
 
 /** Sends requests, each over a new connection, and returns who answered. A failed request counts as an error. */
-async function ask(times: number): Promise<string[]> {
+async function ask(times: number, from: string = question.from): Promise<string[]> {
   asked += times
   try {
-    return await client.ask(question, times)
+    return await client.ask({ ...question, from }, times)
   } catch (error) {
     verdict(false, '', `a request failed: ${(error as Error).message}`)
     return []
@@ -206,6 +208,9 @@ verdict(going, 'no request failed or waited for a server that was gone', 'reques
 going = false
 await stream
 print('', ...indented(await listed()))
+
+await ipvs.flush()
+await directorChapters(workshop, ipvs, { print, chapter, verdict, ask, listed })
 
 durations.sort((a, b) => a - b)
 print('', '', `${durations.length} rules, each in force after ${durations[durations.length >> 1].toFixed(2)} ms (median; ${durations[0].toFixed(2)} to ${durations.at(-1)!.toFixed(2)} ms). `

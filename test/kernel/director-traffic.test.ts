@@ -143,3 +143,24 @@ test('the packets of connections to a destination that is down and removed are l
   await ended
   await held[names.indexOf('alpha')].end()
 })
+
+test('persistent clients have their server back when it returns, although the fallback could drain for longer', async () => {
+  const service = stage.fresh('tcp', 4)
+  await using director = new Director({
+    ipvs: stage.ipvs,
+    drain: { until: 'all', timeout: 300, interval: 0.1 },
+    configuration: {
+      services: [{
+        ...service, scheduler: 'rr', persistence: { timeout: 120 }, checks: [check], fallback: destination(gamma), destinations: [destination(alpha)],
+      }],
+    },
+  })
+  await director.inForce()
+  const serving = async (): Promise<string> => (await stage.ipvs.destinations(service)).map(({ address }) => address).join(' ')
+  await sayIll(alpha)
+  await until(serving, (now) => now === gamma.address[4])
+  expect(await stage.ask(service, 2)).toEqual(['gamma', 'gamma'])
+  await sayWell(alpha)
+  await until(serving, (now) => now === alpha.address[4])
+  expect(await stage.ask(service, 2)).toEqual(['alpha', 'alpha'])
+})
