@@ -251,7 +251,10 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     clearTimeout(this.#timer)
     this.#timer = undefined
     if (this.#closing !== undefined || this.#isIdle) return Promise.resolve()
-    return this.#running = this.#cycle()
+    const look = this.#next()
+    if (look !== undefined) return this.#running = this.#cycle(look)
+    this.#arm()
+    return Promise.resolve()
   }
 
   /** What is pending comes first: the table is not to be brought back to what was before. */
@@ -274,14 +277,11 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   }
 
   /** One look at the table, and what follows from it. Never rejects. */
-  async #cycle(): Promise<void> {
-    const look = this.#next()
-    if (look !== undefined) await this.#look(look)
+  async #cycle(look: Look): Promise<void> {
+    await this.#look(look)
     this.#running = undefined
-    if (look !== undefined) {
-      this.#seen = Math.max(this.#seen, look.generation)
-      this.#looked()
-    }
+    this.#seen = Math.max(this.#seen, look.generation)
+    this.#looked()
     this.#arm()
   }
 

@@ -51,6 +51,21 @@ test('what others change is repaired after an interval', async () => {
   await reconciler.close()
 })
 
+test('a timer that fires a moment early is not the last one', async () => {
+  const exact = globalThis.setTimeout
+  const early = vi.spyOn(globalThis, 'setTimeout').mockImplementation(
+    ((act: () => void, delay: number) => exact(act, delay - 0.5)) as typeof setTimeout,
+  )
+  const table = new TestTable()
+  const reconciler = table.ipvs.reconcile([{ ...web, destinations: [a] }], { ...steady, interval: 10 })
+  await pass(0.2)
+  table.other.removeDestination(web, a)
+  await pass(11)
+  expect(table.kernel.table().services).toMatchObject([{ destinations: [{ address: a.address }] }])
+  await reconciler.close()
+  early.mockRestore()
+})
+
 test('what becomes of the list that was given is nothing until it is given again', async () => {
   const table = new TestTable()
   const desired = [{ ...web, destinations: [a, b] }]
