@@ -116,7 +116,7 @@ export async function directorChapters(workshop: Workshop, ipvs: Ipvs, { print, 
   }
 
   // Programs that a director runs may be changed by root only, and so may the folders above them.
-  const folder = await mkdtemp('/root/ipvs-demo-')
+  const folder = await mkdtemp('/run/ipvs-demo-')
   try {
     const script = join(folder, 'ldap-answers')
     const file = join(folder, 'keepalived.conf')

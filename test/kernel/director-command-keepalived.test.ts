@@ -23,7 +23,7 @@ beforeAll(async () => {
   theirs = await Namespace.create('theirs')
   here = new WebServers(ours)
   there = new WebServers(theirs)
-  folder = await mkdtemp('/root/director-')
+  folder = await mkdtemp('/run/director-')
   await writeFile(join(folder, 'weight'), '#!/bin/sh\nexit $(cat "$0.status")\n')
   await chmod(join(folder, 'weight'), 0o755)
   await writeFile(join(folder, 'weight.status'), '0')
