@@ -2,6 +2,12 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 
 /**
+ * Bytes of a name in the kernel's address, beside the NUL that makes it abstract. Names of different length are different names, and Node
+ * before 22 fills each up to this length with NULs.
+ */
+const LONGEST_NAME = 107
+
+/**
  * Takes a name that one process of a network namespace can have at a time, until the server is closed or the process ends: that of an
  * abstract Unix socket, which belongs to the calling thread's network namespace and which nothing leaves behind. Nobody is answered.
  *
@@ -12,7 +18,7 @@ export function takeName(name: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(error.code === 'EADDRINUSE' ? taken(name, error) : error))
     // A worker of a cluster would share the socket with the others otherwise.
-    server.listen({ path: `\0${name}`, exclusive: true }, () => resolve(server))
+    server.listen({ path: `\0${name.padEnd(LONGEST_NAME, '\0')}`, exclusive: true }, () => resolve(server))
   })
 }
 
@@ -35,7 +41,7 @@ function holderOf(name: string): { pid: number, program: string } | undefined {
 
 function inodeOf(name: string): string | undefined {
   const lines = readFileSync('/proc/thread-self/net/unix', 'latin1').split('\n')
-  // The kernel shows each NUL of the name as '@'. Node pads the name with them.
+  // The kernel shows each NUL of the name as '@'. Names are filled up with them.
   const found = lines.map((line) => line.trim().split(/\s+/)).find(([, , , , , , , path]) => path?.replace(/@+$/, '') === `@${name}`)
   return found?.[6]
 }
@@ -60,7 +66,7 @@ function linkOf(path: string): string | undefined {
 /** The command line of a process, cut where it is long. */
 function programOf(pid: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '').replaceAll('\0', ' ').slice(0, 100)
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '').replaceAll('\0', ' ').slice(0, 200)
   } catch {
     return ''
   }

@@ -108,7 +108,7 @@ test('a second director in the namespace is refused, until the first one has end
     await using second = new Director({ ipvs: scene.ipvs, configuration: { services: [] } })
     const refused = {
       code: 'ERR_IPVS_DIRECTOR_RUNS',
-      message: expect.stringMatching(new RegExp(`^Another director runs here, and two would undo each other's work: process ${first.pid} \\(.*direct\\.mjs.*\\) has the name @ipvs-director`)) as string,
+      message: expect.stringMatching(new RegExp(`^Another director runs here, and two would undo each other's work: process ${first.pid} \\(.*node.*\\) has the name @ipvs-director`)) as string,
     }
     expect(await refusal(() => second.inForce())).toMatchObject(refused)
     expect(await refusal(() => second.set({ services: [] }))).toMatchObject(refused)
