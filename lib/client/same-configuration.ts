@@ -1,5 +1,11 @@
 import { CONFIGURABLE_FLAGS, FORWARDING_METHODS, PERSISTENT, TUNNEL_TYPES } from '../model/vocabulary.js'
-import { bits, index, records } from '../wire/layout.js'
+import {
+  FORWARD, LOWER_THRESHOLD, TUNNEL_FLAGS, TUNNEL_PORT, TUNNEL_TYPE, UPPER_THRESHOLD, WEIGHT,
+} from '../wire/fields/destination.js'
+import {
+  ENGINE as ENGINE_BYTE, ENGINE_LENGTH, FLAGS, NETMASK, PRESENT, SCHEDULER as SCHEDULER_BYTE, SCHEDULER_LENGTH, TIMEOUT,
+} from '../wire/fields/service.js'
+import { bits } from '../wire/layout.js'
 import type { View } from '../wire/unpack/reply.js'
 
 /**
@@ -7,16 +13,10 @@ import type { View } from '../wire/unpack/reply.js'
  * request: the bytes are compared, without those that say nothing. Their keys are not looked at.
  */
 
-const { fields } = records.service
-
-const SERVICE_PRESENT = index('service', 'present', 'u32')
-const FLAGS = index('service', 'flags', 'u32')
-const TIMEOUT = index('service', 'timeout', 'u32')
-const NETMASK = index('service', 'netmask', 'u32')
-const SCHEDULER = fields.scheduler.offset / 4
-const SCHEDULER_WORDS = fields.scheduler.length / 4
-const ENGINE = fields.persistenceEngine.offset / 4
-const ENGINE_WORDS = fields.persistenceEngine.length / 4
+const SCHEDULER = SCHEDULER_BYTE / 4
+const SCHEDULER_WORDS = SCHEDULER_LENGTH / 4
+const ENGINE = ENGINE_BYTE / 4
+const ENGINE_WORDS = ENGINE_LENGTH / 4
 const HAS_ENGINE = bits('service', 'persistenceEngine')
 
 function sameWords(a: Uint32Array, aAt: number, b: Uint32Array, bAt: number, count: number): boolean {
@@ -34,18 +34,10 @@ export function sameServiceConfiguration({ u32: a }: View, aAt: number, { u32: b
   // Without persistence there is no use for a timeout and a mask, and other programs leave anything there.
   if (flags & PERSISTENT && (a[one + TIMEOUT] !== b[other + TIMEOUT] || a[one + NETMASK] !== b[other + NETMASK])) return false
   if (!sameWords(a, one + SCHEDULER, b, other + SCHEDULER, SCHEDULER_WORDS)) return false
-  const hasEngine = a[one + SERVICE_PRESENT] & HAS_ENGINE
-  if (hasEngine !== (b[other + SERVICE_PRESENT] & HAS_ENGINE)) return false
+  const hasEngine = a[one + PRESENT] & HAS_ENGINE
+  if (hasEngine !== (b[other + PRESENT] & HAS_ENGINE)) return false
   return !hasEngine || sameWords(a, one + ENGINE, b, other + ENGINE, ENGINE_WORDS)
 }
-
-const FORWARD = index('destination', 'forward', 'u32')
-const WEIGHT = index('destination', 'weight', 'i32')
-const UPPER_THRESHOLD = index('destination', 'upperThreshold', 'u32')
-const LOWER_THRESHOLD = index('destination', 'lowerThreshold', 'u32')
-const TUNNEL_TYPE = index('destination', 'tunnelType', 'u8')
-const TUNNEL_PORT = index('destination', 'tunnelPort', 'u16')
-const TUNNEL_FLAGS = index('destination', 'tunnelFlags', 'u16')
 
 /** The forwarding method's part of IP_VS_CONN_F flags. */
 const METHOD_MASK = 7
