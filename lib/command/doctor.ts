@@ -3,6 +3,8 @@ import { examineDirector, examineRealServer, type Broken, type Finding, type Rep
 import { Ipvs } from '../ipvs.js'
 import { isArgumentError } from '../model/errors.js'
 import { endpointWords, serviceWords } from '../model/keys.js'
+import { UsageError } from './new-options.js'
+import { newStatus } from './new-status.js'
 import { complain, json, print } from './output.js'
 
 const OPTIONS = {
@@ -12,9 +14,6 @@ const OPTIONS = {
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
-
-/** Exit statuses. */
-const status = { ready: 0, fault: 1, misused: 2, unreachable: 3, warnings: 4 } as const
 
 const help = `Usage: ipvs doctor [--on director|real-server] [--vip ADDRESS]… [--netns NAME] [--json]
 Says what a machine lacks for load balancing, whom that breaks, what the client sees, and what mends it. Changes nothing. Takes some seconds.
@@ -27,8 +26,6 @@ Says what a machine lacks for load balancing, whom that breaks, what the client 
 
 Exit status: 0 nothing is missing, 1 something is, 4 there are only warnings, 2 the command line is wrong, 3 no IPVS or no permission.
 `
-
-class UsageError extends Error {}
 
 type Given = ReturnType<typeof readOptions>
 
@@ -50,20 +47,20 @@ export async function doctor(args: readonly string[]): Promise<number> {
     const given = readOptions(args)
     if (given.help) {
       print(help)
-      return status.ready
+      return newStatus.done
     }
     const report = await examine(given)
     print(given.json ? json(report) : report.findings.map(wordsOf).join('\n') + endOf(report))
-    if (report.findings.some(({ severity }) => severity === 'fault')) return status.fault
-    return report.findings.length > 0 ? status.warnings : status.ready
+    if (report.findings.some(({ severity }) => severity === 'fault')) return newStatus.no
+    return report.findings.length > 0 ? newStatus.warnings : newStatus.done
   } catch (error) {
     if (error instanceof UsageError) {
       complain(`ipvs doctor: ${error.message}\nTry \`ipvs doctor --help' for more information.`)
-      return status.misused
+      return newStatus.misused
     }
     if (!('code' in (error as object))) throw error
     complain(`ipvs doctor: ${(error as Error).message}`)
-    return status.unreachable
+    return newStatus.unreachable
   }
 }
 
