@@ -19,30 +19,7 @@ export type {
   WeightWord,
 } from '../checks/index.js'
 export { checkConfiguration, ConfigurationError } from '../configuration/index.js'
-export type {
-  Check,
-  CheckCommon,
-  CheckTarget,
-  DestinationDirections,
-  DirectedDestination,
-  DirectedService,
-  DirectorConfiguration,
-  DnsCheck,
-  Fallback,
-  FileCheck,
-  HttpCheck,
-  PingCheck,
-  Program,
-  ScriptCheck,
-  ServiceDirections,
-  SmtpCheck,
-  TcpCheck,
-  TlsCheck,
-  TlsOptions,
-  UdpCheck,
-  Url,
-  WhenDown,
-} from '../configuration/index.js'
+export type * from '../configuration/types.js'
 export { Director } from './director.js'
 export { keepalivedUser } from '../checks/users.js'
 export { programFault } from './trust.js'

@@ -19,27 +19,4 @@ export type {
   VrrpInstance,
   VrrpProgram,
 } from './types.js'
-export type {
-  Check,
-  CheckCommon,
-  CheckTarget,
-  DestinationDirections,
-  DirectedDestination,
-  DirectedService,
-  DirectorConfiguration,
-  DnsCheck,
-  Fallback,
-  FileCheck,
-  HttpCheck,
-  PingCheck,
-  Program,
-  ScriptCheck,
-  ServiceDirections,
-  SmtpCheck,
-  TcpCheck,
-  TlsCheck,
-  TlsOptions,
-  UdpCheck,
-  Url,
-  WhenDown,
-} from '../configuration/index.js'
+export type * from '../configuration/types.js'
