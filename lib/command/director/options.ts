@@ -1,6 +1,7 @@
 import { addressFamily } from '../../model/address.js'
 import type { FileSource } from '../../sources/reading.js'
 import type { ServiceRange } from '../../state/types.js'
+import { syncOf, type Sync } from './machine.js'
 import { portOf, readOptions, secondsOf, UsageError, type NewOptions } from '../new-options.js'
 
 const OPTIONS = {
@@ -18,6 +19,8 @@ const OPTIONS = {
   'remove-on-exit': { argument: 'none' },
   log: { argument: 'text' },
   scripts: { argument: 'text' },
+  sync: { argument: 'text' },
+  fifo: { argument: 'text' },
 } as const satisfies NewOptions
 
 /** What `ipvs director` was told. */
@@ -36,6 +39,9 @@ export interface DirectorCommand {
   log: 'text' | 'json'
   /** The folder that programs have to be in. */
   scripts?: string
+  sync?: Sync
+  /** Path of keepalived's FIFO. */
+  fifo?: string
 }
 
 /** `[ADDRESS:]PORT`; an IPv6 address stands in brackets. */
@@ -90,7 +96,7 @@ export function readDirectorCommand(args: readonly string[]): DirectorCommand {
   if (given.check === undefined) {
     for (const name of ['strict', 'json'] as const) if (given[name] !== undefined) throw new UsageError(`--${name} goes with --check`)
   } else {
-    const running = ['follow', 'listen', 'prune', 'own', 'drain', 'remove-on-exit', 'log', 'netns'] as const
+    const running = ['follow', 'listen', 'prune', 'own', 'drain', 'remove-on-exit', 'log', 'netns', 'sync', 'fifo'] as const
     const other = running.find((name) => given[name] !== undefined)
     if (other !== undefined) throw new UsageError(`--${other} does not go with --check, which reads the configuration and does nothing else`)
   }
@@ -98,6 +104,7 @@ export function readDirectorCommand(args: readonly string[]): DirectorCommand {
     throw new UsageError("--prune says that the whole table is the director's, and --own which part of it: give one of them")
   if (given.log !== undefined && given.log !== 'text' && given.log !== 'json') throw new UsageError(`--log '${given.log}'; expected text or json`)
   if (given.scripts !== undefined && !given.scripts.startsWith('/')) throw new UsageError(`--scripts '${given.scripts}'; expected the absolute path of a folder`)
+  if (given.fifo !== undefined && !given.fifo.startsWith('/')) throw new UsageError(`--fifo '${given.fifo}'; expected the absolute path of keepalived's FIFO`)
   return {
     source: keepalived !== undefined ? { type: 'keepalived', file: keepalived } : { type: 'json', file: config! },
     ...given.check !== undefined && { check: { strict: given.strict === true, json: given.json === true } },
@@ -110,6 +117,8 @@ export function readDirectorCommand(args: readonly string[]): DirectorCommand {
     removeOnExit: given['remove-on-exit'] === true,
     log: given.log ?? 'text',
     ...given.scripts !== undefined && { scripts: given.scripts },
+    ...given.sync !== undefined && { sync: syncOf(given.sync) },
+    ...given.fifo !== undefined && { fifo: given.fifo },
   }
 }
 
@@ -134,6 +143,11 @@ Table
   --drain SECONDS      how long connections of a destination that is taken out of the configuration are waited for
                        (default: 300); 0 does not wait
   --remove-on-exit     remove the services at the end. Without it they stay, for the next start or another director
+
+Two directors
+  --sync INTERFACE[,id=N]
+                       run the sync daemons of both roles there, so that connections outlive this machine
+  --fifo PATH          read the states that keepalived writes into its vrrp_notify_fifo; it is made if it is missing
 
 Telling
   --log text|json      one line for each event, on the standard error (default: text)

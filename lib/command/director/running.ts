@@ -5,9 +5,12 @@ import { FileWatcher, momentOf } from '../../sources/watcher.js'
 import { newStatus } from '../new-status.js'
 import { systemWords } from '../output.js'
 import { refusal } from '../refusals.js'
+import type { Vrrp } from '../../keepalived/index.js'
+import { makeFifo } from '../../director/vrrp-fifo.js'
 import { logDiagnostics } from './diagnostics.js'
 import { logEvents } from './events.js'
 import type { Log } from './log.js'
+import { movingAddresses, withSync } from './machine.js'
 import type { DirectorCommand } from './options.js'
 import { readConfiguration, sizeWords } from './read.js'
 import { Web } from './web.js'
@@ -33,6 +36,8 @@ export class Running implements AsyncDisposable {
   #director: Director | undefined
   /** Paths that the last reading depended on. */
   #paths: readonly string[]
+  /** What keepalived.conf says about VRRP. */
+  #vrrp: Vrrp | undefined
   /** The configuration that was taken last, as text. */
   #taken = ''
   #reading: Promise<void> | undefined
@@ -75,6 +80,7 @@ export class Running implements AsyncDisposable {
       }
       this.#log({ level: 'info', event: 'listening', message: `serves http://${this.#web.place}/status.json, /metrics and /healthz`, address: this.#web.place })
     }
+    this.#makeFifo()
     const ipvs = this.#ipvs = await this.#open()
     const director = this.#director = this.#direct(ipvs, configuration)
     this.#web?.serve({ director, ipvs, interval: INTERVAL, failure: () => this.#failure })
@@ -96,6 +102,15 @@ export class Running implements AsyncDisposable {
     return new Ended(status)
   }
 
+  #makeFifo(): void {
+    const { fifo } = this.#command
+    try {
+      if (fifo !== undefined) makeFifo(fifo)
+    } catch (error) {
+      throw this.#ended(newStatus.unreachable, (error as Error).message)
+    }
+  }
+
   async #open(): Promise<Ipvs> {
     const { netns } = this.#command
     try {
@@ -106,11 +121,13 @@ export class Running implements AsyncDisposable {
   }
 
   #direct(ipvs: Ipvs, configuration: DirectorConfiguration): Director {
-    const { prune, owns, drain } = this.#command
+    const { prune, owns, drain, fifo } = this.#command
+    const addresses = movingAddresses(this.#vrrp)
     let director: Director
     try {
       director = new Director({
         ipvs, configuration, prune, interval: INTERVAL, remember: true,
+        ...addresses !== undefined && { addresses }, ...fifo !== undefined && { fifo },
         ...owns !== undefined && { owns }, ...drain !== undefined && { drain: drain === 0 ? false : { timeout: drain } },
       })
     } catch (error) {
@@ -145,7 +162,7 @@ export class Running implements AsyncDisposable {
   async #read(request: { why: string, isFollowed: boolean } = { why: '', isFollowed: false }): Promise<DirectorConfiguration | undefined> {
     const { file } = this.#command.source
     const before = momentOf(this.#paths)
-    const { configuration, diagnostics, isEmpty, paths, digest } = await readConfiguration(this.#command)
+    const { configuration, diagnostics, isEmpty, paths, digest, vrrp } = await readConfiguration(this.#command)
     this.#paths = paths
     if (this.#command.follow) this.#watcher.follow(paths, before)
     const { why, isFollowed } = request
@@ -160,7 +177,11 @@ export class Running implements AsyncDisposable {
     logDiagnostics(diagnostics, this.#log)
     if (configuration !== undefined) this.#taken = digest
     else if (why !== '') this.#log({ level: 'error', event: 'configuration', message: `${why}: ${file} is refused, and the configuration stays as it is`, file })
-    return configuration
+    if (configuration === undefined) return undefined
+    this.#vrrp = vrrp
+    const synced = withSync(configuration, this.#command.sync, vrrp)
+    if (synced.words !== undefined) this.#log({ level: 'warning', event: 'sync', message: synced.words })
+    return synced.configuration
   }
 
   #follow(): void {
@@ -198,6 +219,7 @@ export class Running implements AsyncDisposable {
     const configuration = await this.#read(request)
     if (configuration === undefined || this.#stop.signal.aborted) return
     const { file } = this.#command.source
+    this.#director!.watchAddresses(movingAddresses(this.#vrrp))
     // What is wrong with it is told by the event 'failed' too.
     this.#director!.set(configuration).then(
       () => this.#log({ level: 'info', event: 'configuration', message: `${request.why}: directs ${sizeWords(configuration)} of ${file}`, file }),
