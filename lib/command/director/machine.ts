@@ -26,6 +26,11 @@ export function movingAddresses(vrrp: Vrrp | undefined): string[] | undefined {
   return addresses.size === 0 ? undefined : [...addresses]
 }
 
+/** The addresses of {@link movingAddresses}, and the interface that each is put on. */
+export const movingPlaces = (vrrp: Vrrp | undefined): { address: string, interface?: string }[] =>
+  vrrp?.instances.flatMap((instance) => instance.addresses.map(({ address, interface: own = instance.interface }) =>
+    ({ address, ...own !== undefined && { interface: own } }))) ?? []
+
 /**
  * The configuration with the daemons of `--sync`: both roles on each machine, since one does not hear itself, so that whoever dies and
  * comes back learns what the other has. With words where something else is done than what was asked for.

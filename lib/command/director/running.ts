@@ -6,12 +6,15 @@ import { newStatus } from '../new-status.js'
 import { systemWords } from '../output.js'
 import { refusal } from '../refusals.js'
 import type { Vrrp } from '../../keepalived/index.js'
+import { Returning } from '../../director/returning.js'
+import { FAULT, TrackFile } from '../../director/track-file.js'
 import { makeFifo } from '../../director/vrrp-fifo.js'
+import { Network } from '../../network/index.js'
 import { logDiagnostics } from './diagnostics.js'
 import { logEvents } from './events.js'
 import { FleetMember } from './fleet-member.js'
 import type { Log } from './log.js'
-import { movingAddresses, withSync } from './machine.js'
+import { movingAddresses, movingPlaces, withSync } from './machine.js'
 import type { DirectorCommand } from './options.js'
 import { readConfiguration, sizeWords } from './read.js'
 import { Web } from './web.js'
@@ -36,6 +39,10 @@ export class Running implements AsyncDisposable {
   #member: FleetMember | undefined
   #ipvs: Ipvs | undefined
   #director: Director | undefined
+  #network: Network | undefined
+  #returning: Returning | undefined
+  #staysOut = false
+  #waiting: Promise<void> | undefined
   /** Paths that the last reading depended on. */
   #paths: readonly string[]
   /** What keepalived.conf says about VRRP. */
@@ -86,6 +93,7 @@ export class Running implements AsyncDisposable {
     }
     this.#makeFifo()
     const ipvs = this.#ipvs = await this.#open()
+    await this.#stayOut(ipvs, given)
     const director = this.#director = this.#direct(ipvs, given)
     this.#web?.serve({ director, ipvs, interval: INTERVAL, failure: () => this.#failure })
     let configuration = given
@@ -107,6 +115,40 @@ export class Running implements AsyncDisposable {
     this.#log({ level: 'info', event: 'running', message: `directs ${sizeWords(configuration)} of ${place}`, ...source.type === 'etcd' ? { prefix: place } : { file: place } })
     if (this.#command.follow) this.#follow()
     this.#goOn()
+    if (this.#returning !== undefined) {
+      this.#waiting = this.#takePart().catch((error: unknown) => {
+        this.#log({ level: 'error', event: 'returning', message: `VRRP is left as it is: ${(error as Error).message}` })
+      })
+    }
+  }
+
+  /** Stays out of VRRP where the table of connections is empty beside another director's: before the sync daemons run. */
+  async #stayOut(ipvs: Ipvs, configuration: DirectorConfiguration | undefined): Promise<void> {
+    const { trackFile, netns } = this.#command
+    if (trackFile === undefined) return
+    const network = this.#network = await Network.open(netns === undefined ? {} : { netns })
+    const moving = movingPlaces(this.#vrrp)
+    const own = configuration?.services.flatMap((service) => 'address' in service ? { address: service.address } : []) ?? []
+    const file = new TrackFile(trackFile.path)
+    const places = moving.length > 0 ? moving : own
+    this.#returning = new Returning({ ipvs, network, file, places, after: trackFile.after })
+    try {
+      const why = await this.#returning.begin()
+      this.#staysOut = why !== undefined
+      if (why !== undefined) this.#log({ level: 'info', event: 'returning', message: `stays out of VRRP, ${file.path} says ${FAULT}: ${why}`, file: file.path })
+    } catch (error) {
+      throw this.#ended(newStatus.unreachable, (error as Error).message)
+    }
+  }
+
+  /** Takes part in VRRP: the table is there. Where it stays out, as soon as what the other director knows is here too. */
+  async #takePart(): Promise<void> {
+    const { trackFile } = this.#command
+    const why = this.#staysOut ? await this.#returning!.ready() : ''
+    if (why === undefined) return
+    this.#returning!.takePart()
+    this.#returning = undefined
+    if (why !== '') this.#log({ level: 'info', event: 'returned', message: `takes part in VRRP, ${trackFile!.path} says 0: ${why}`, file: trackFile!.path })
   }
 
   /** Tells why it ends. */
@@ -268,6 +310,9 @@ export class Running implements AsyncDisposable {
     this.#web = undefined
     await this.#member?.[Symbol.asyncDispose]()
     await this.#reading
+    this.#returning?.close()
+    await this.#waiting
+    await this.#network?.close()
     await this.#director?.close()
     await this.#ipvs?.close()
     process.off('SIGHUP', this.#hangUp)
