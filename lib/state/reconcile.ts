@@ -3,6 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { isArgumentError } from '../model/errors.js'
 import { keyOf, serviceId } from '../model/keys.js'
 import type { ServiceKey } from '../model/types.js'
+import { Work } from './apply.js'
 import { readDesired, type DesiredState } from './desired.js'
 import { DrainClock } from './drain-clock.js'
 import type { TableHandle } from './handle.js'
@@ -11,7 +12,6 @@ import { pace, PACE_NAMES, type Pace, type ReconcileOptions } from './pace.js'
 import type { ApplyResult, Desired, DesiredUpdate } from './types.js'
 import { KeptState, merged, readUpdate, stateOf, type Changes } from './update.js'
 import { Pending, WantedState, WantedUpdate, type InForce, type Wanted } from './wanted.js'
-import { Work } from './work.js'
 
 /**
  * Events of a {@link Reconciler} and their arguments. `generation` is the number of the state that it is about: each state that is set,
