@@ -48,7 +48,7 @@ async function* tables() {
 
 const reconciler = ipvs.reconcile(tables(), { prune: 'all', drain: true, interval: 5, signal: stop.signal })
 reconciler.on('applied', ({ plan }) => console.log(formatPlan(plan)))
-reconciler.on('settled', () => console.log('the table is as the file says'))
+reconciler.on('converged', () => console.log('the table is as the file says'))
 reconciler.on('failed', ({ error, result, retryIn }) => {
   console.error(`trying again in ${retryIn} seconds:`, error?.message ?? result.refused.map((refusal) => refusal.error.message))
 })

@@ -56,7 +56,7 @@ export abstract class Attempt {
   protected abstract close(): void
 
   /** Gives the answer, unless there is one already. */
-  protected settle(answer: Answer): void {
+  protected answer(answer: Answer): void {
     if (this.#over) return
     this.#over = true
     this.close()
@@ -65,7 +65,7 @@ export abstract class Attempt {
 
   /** The time is over. */
   expire(): void {
-    this.settle(this.afterTime())
+    this.answer(this.afterTime())
   }
 
   /** The answer when the time is over. */

@@ -128,7 +128,7 @@ function make(target: Target, given: Check): Probe {
 class Untried extends Attempt {
   constructor(clock: RunningClock, asker: Asker, why: unknown) {
     super(clock, asker, 0)
-    this.settle(untried(`it could not be tried: ${systemWords(why)}`))
+    this.answer(untried(`it could not be tried: ${systemWords(why)}`))
   }
 
   protected override missing(): string {

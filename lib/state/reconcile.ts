@@ -21,7 +21,7 @@ export interface ReconcilerEvents {
   /** Something was done, or refused: what, and why. Of work that an error or `close()` ended too. */
   applied: [result: ApplyResult & { generation: number }]
   /** The table is as desired, and nothing drains. */
-  settled: [state: { generation: number }]
+  converged: [state: { generation: number }]
   /**
    * It did not work: the error, or the refusals; the next attempt comes after so many seconds. `Infinity`: the state has a mistake and is
    * refused whole, or the async iterable of states has failed; the last good state stays in force. It has no consequences if nobody
@@ -398,7 +398,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     // A steady stream of updates is no reason to wait for ever.
     this.#due.some = look.updates === undefined ? some : Math.min(this.#due.some, some)
     if (complete && operations === 0 && this.#isWhole && this.#draining.isEmpty && this.#changed.size === 0)
-      this.#tell('settled', { generation })
+      this.#tell('converged', { generation })
   }
 
   /** Seconds as milliseconds, somewhat different each time. */

@@ -50,7 +50,7 @@ class FileAttempt extends Attempt {
     // What turns out to be a FIFO is not waited for.
     open(options.path, constants.O_RDONLY | constants.O_NONBLOCK, (error, descriptor) => {
       if (error === null) this.#read(descriptor)
-      else if (error.code === 'ENOENT' || error.code === 'ENOTDIR') this.settle(judge('', options))
+      else if (error.code === 'ENOENT' || error.code === 'ENOTDIR') this.answer(judge('', options))
       else this.#unreadable(error)
     })
   }
@@ -58,13 +58,13 @@ class FileAttempt extends Attempt {
   #read(descriptor: number): void {
     read(descriptor, Buffer.alloc(BYTES), 0, BYTES, null, (error, length, bytes) => {
       close(descriptor, () => undefined)
-      if (error === null) this.settle(judge(bytes.toString('latin1', 0, length), this.#options))
+      if (error === null) this.answer(judge(bytes.toString('latin1', 0, length), this.#options))
       else this.#unreadable(error)
     })
   }
 
   #unreadable(error: Error): void {
-    this.settle(untried(`${this.#options.path} could not be read: ${systemWords(error)}`))
+    this.answer(untried(`${this.#options.path} could not be read: ${systemWords(error)}`))
   }
 
   protected override missing(): string {

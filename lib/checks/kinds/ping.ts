@@ -173,16 +173,16 @@ class PingAttempt extends Attempt {
       this.#sequence = socket.send(this, address)
       this.#socket = socket
     } catch (error) {
-      this.settle(notBegun('the echo request', error))
+      this.answer(notBegun('the echo request', error))
     }
   }
 
   replied(): void {
-    this.settle(REPLIED)
+    this.answer(REPLIED)
   }
 
   unreachable(): void {
-    this.settle(UNREACHABLE)
+    this.answer(UNREACHABLE)
   }
 
   protected override missing(): string {

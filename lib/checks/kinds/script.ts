@@ -61,7 +61,7 @@ class ScriptAttempt extends Attempt {
 
   #notStarted(error: unknown): void {
     const words = `${this.#options.command[0]} could not be started: ${systemWords(error)}`
-    this.settle(LACKING.has((error as NodeJS.ErrnoException).code ?? '') ? untried(words) : bad(words))
+    this.answer(LACKING.has((error as NodeJS.ErrnoException).code ?? '') ? untried(words) : bad(words))
   }
 
   /** The program has ended; what it started ends with it. Then what was printed is complete. */
@@ -70,7 +70,7 @@ class ScriptAttempt extends Attempt {
     this.#killGroup('SIGKILL')
     // From now on the number may become another's.
     this.#group = undefined
-    child.on('close', () => this.settle(judge()))
+    child.on('close', () => this.answer(judge()))
     this.#timer = setTimeout(() => {
       child.stdout!.destroy()
       child.stderr!.destroy()

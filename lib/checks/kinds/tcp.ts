@@ -74,11 +74,11 @@ export abstract class Connecting extends Attempt {
   protected abstract established(): void
 
   notBegun(error: Error): void {
-    this.settle(notBegun(CONNECTION, error))
+    this.answer(notBegun(CONNECTION, error))
   }
 
   broken(error: Error): void {
-    if (!this.over) this.settle(failed(CONNECTION, error))
+    if (!this.over) this.answer(failed(CONNECTION, error))
   }
 
   protected missing(): string {
@@ -104,7 +104,7 @@ class TcpAttempt extends Connecting {
   }
 
   protected established(): void {
-    this.settle(CONNECTED)
+    this.answer(CONNECTED)
   }
 }
 

@@ -80,15 +80,15 @@ class TlsAttempt extends Connecting {
     secured.on('secureConnect', () => {
       // A server that is hung up on in the middle of its part of the handshake complains in its log.
       secured.destroySoon()
-      this.settle(good(`the TLS handshake was done with ${secured.getProtocol()}`))
+      this.answer(good(`the TLS handshake was done with ${secured.getProtocol()}`))
     })
-    secured.on('error', (error: Error) => this.settle(handshakeFailure(error)))
-    secured.on('close', () => this.settle(CLOSED))
+    secured.on('error', (error: Error) => this.answer(handshakeFailure(error)))
+    secured.on('close', () => this.answer(CLOSED))
   }
 
   override broken(error: Error): void {
     if (this.#secured === undefined) super.broken(error)
-    else this.settle(handshakeFailure(error))
+    else this.answer(handshakeFailure(error))
   }
 
   protected override missing(): string {
