@@ -23,9 +23,8 @@ export interface Probe {
 }
 
 /**
- * One question to one target, from its start to its answer. It answers exactly once, or never when it is stopped before; everything that
- * it opened is closed by then.
- * Whoever started it watches the time, and calls `expire` when it is over.
+ * One question to one target, from its start to its answer. It answers exactly once, or never when it is stopped before; everything that it
+ * opened is closed by then. Whoever started it watches the time, and calls `expire` when it is over.
  */
 export abstract class Attempt {
   /** When it began. */

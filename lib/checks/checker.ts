@@ -21,8 +21,8 @@ import type {
 /** Options of a {@link Checker}. */
 export interface CheckerOptions {
   /**
-   * Descriptor of the network namespace to check from; it stays the caller's, who may close it once the checker has started. By default
-   * the namespace of the process.
+   * Descriptor of the network namespace to check from; it stays the caller's, who may close it once the checker has started. By default the
+   * namespace of the process.
    */
   netns?: number
   /** A name that one checker of a network namespace can have at a time: a second one does not start. None by default. */

@@ -6,8 +6,7 @@ export const SLACK = 20
  * machine held it up.
  *
  * A deadline measured by it is no deadline of the checker: a server that answered in time, and whose answer waited in the kernel because
- * nobody came
- * to fetch it, is not late. What it cannot see is lateness of less than {@link SLACK} milliseconds.
+ * nobody came to fetch it, is not late. What it cannot see is lateness of less than {@link SLACK} milliseconds.
  */
 export class RunningClock {
   #lost = 0

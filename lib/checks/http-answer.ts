@@ -29,9 +29,8 @@ function shown(text: string): string {
 const enum Part { header, length, untilEnd, chunkSize, chunk, chunkEnd, trailer, done, broken }
 
 /**
- * Reads the answer to one HTTP request (RFC 9112), piece by piece, as strictly as it is safe: what two readers could understand
- * differently is an
- * error. Interim answers (1xx) are passed over. It copies nothing that it does not have to.
+ * Reads the answer to one HTTP request (RFC 9112), piece by piece, as strictly as it is safe: what two readers could understand differently
+ * is an error. Interim answers (1xx) are passed over. It copies nothing that it does not have to.
  */
 export class HttpAnswer {
   #part = Part.header

@@ -154,8 +154,8 @@ const NAMES: Readonly<Record<Check['type'], string>> = {
 }
 
 /**
- * Makes a check of a target ready. Where something that it names cannot be read now (the file of a certificate, a user), it answers that
- * it could not be tried, and looks again each time.
+ * Makes a check of a target ready. Where something that it names cannot be read now (the file of a certificate, a user), it answers that it
+ * could not be tried, and looks again each time.
  */
 export function prepare(target: Target, check: Check): Probe {
   try {

@@ -15,8 +15,7 @@ export interface CheckedDestination extends Target {
   checks: Check[]
   /**
    * What was known last: 'up' and 'down' hold until enough answers in a row say otherwise. 'new' (the default) is up until the first
-   * answer, or down with `startDown`. It counts only
-   * when the destination is first told of: afterwards its checks know better.
+   * answer, or down with `startDown`. It counts only when the destination is first told of: afterwards its checks know better.
    */
   initially?: Health | 'new'
   /** A new destination is down until it was good. False by default; a check's own `startDown` counts before it. */

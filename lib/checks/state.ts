@@ -12,8 +12,7 @@ export type Health = 'up' | 'down'
  * What a row of answers says of a target.
  *
  * It is undecided until there were enough answers of one kind in a row; who asks knows what to think until then. A question that could not
- * be asked is no
- * answer: it neither counts nor interrupts a row.
+ * be asked is no answer: it neither counts nor interrupts a row.
  */
 export class Verdict {
   health: Health | undefined

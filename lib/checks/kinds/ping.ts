@@ -52,8 +52,8 @@ function bytesOf(address: string): Uint8Array {
 
 /**
  * A socket for echo requests: raw where that is permitted (CAP_NET_RAW), otherwise the kernel's own for ping, which the groups of
- * net.ipv4.ping_group_range may open.
- * Node has no handle for either, so it is looked at while answers are outstanding, and closed when none is.
+ * net.ipv4.ping_group_range may open. Node has no handle for either, so it is looked at while answers are outstanding, and closed when none
+ * is.
  */
 class EchoSocket {
   readonly #family: Family

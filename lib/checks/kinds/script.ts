@@ -100,8 +100,8 @@ class ScriptAttempt extends Attempt {
   }
 
   /**
-   * The time is over: the program is asked to end, and made to end where it does not. The answer comes when it has ended, so that never
-   * two run at once.
+   * The time is over: the program is asked to end, and made to end where it does not. The answer comes when it has ended, so that never two
+   * run at once.
    */
   override expire(): void {
     if (this.#isLate || this.over) return
