@@ -45,7 +45,7 @@ class DnsAttempt extends Exchange {
 
   protected override received(bytes: Buffer): void {
     if (bytes.length < HEADER) this.answer(bad(`an answer of ${bytes.length} bytes came, which is too short for DNS`))
-    // A late answer to an earlier question of somebody else is passed over.
+    // A late answer to somebody else's question is ignored.
     else if (bytes.readUInt16BE(0) !== this.#number || (bytes[2] & IS_ANSWER) === 0) return
     else {
       const code = bytes[3] & 15

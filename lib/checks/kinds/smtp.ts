@@ -19,7 +19,7 @@ interface Step {
 const stepsOf = (hello: string): readonly Step[] => [
   { name: 'the greeting', code: '220' },
   { say: `HELO ${hello}\r\n`, name: 'HELO', code: '250' },
-  // A server that says good-bye in its own way is well.
+  // However a server says good-bye, it is healthy.
   { say: 'QUIT\r\n', name: 'QUIT' },
 ]
 

@@ -21,8 +21,7 @@ function onError(this: Socket, error: Error): void {
 const CONNECTION = 'the connection'
 
 /**
- * Node connects in a tick of its own; this comes right after it. An error that is there before anything can have come back is this
- * machine's.
+ * Node connects in a tick of its own, and this runs right after it. An error that comes before any packet can return is this machine's.
  */
 function afterConnect(attempt: Connecting, socket: Socket): void {
   if (socket.errored !== null && socket.errored !== undefined) attempt.notBegun(socket.errored)

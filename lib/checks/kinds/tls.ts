@@ -78,7 +78,7 @@ class TlsAttempt extends Connecting {
     const secured = secure(this.socket!, this.#endpoint.address, this.#context, this.#security)
     this.#secured = secured
     secured.on('secureConnect', () => {
-      // A server that is hung up on in the middle of its part of the handshake complains in its log.
+      // A server that is cut off in the middle of a handshake complains in its log.
       secured.destroySoon()
       this.answer(good(`the TLS handshake was done with ${secured.getProtocol()}`))
     })

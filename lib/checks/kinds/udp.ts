@@ -63,7 +63,7 @@ export interface Expected {
 
 export interface UdpOptions {
   payload: Uint8Array
-  /** Without it an answer is not needed: good is when nothing says within the timeout that the port is closed. */
+  /** Without it no answer is needed: the target is good unless it says within the timeout that the port is closed. */
   expected?: Expected
   timeout: number
 }
