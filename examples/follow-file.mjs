@@ -8,8 +8,9 @@
  *
  * A file that is unreadable or invalid changes nothing: the last good state stays in force.
  */
-import { existsSync } from 'node:fs'
-import { readFile, watch } from 'node:fs/promises'
+import { on } from 'node:events'
+import { existsSync, watch } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { formatPlan, Ipvs } from 'ipvs'
 
@@ -25,8 +26,9 @@ for (const name of ['SIGTERM', 'SIGINT']) process.once(name, () => stop.abort())
 const ipvs = await Ipvs.open()
 
 async function* tables() {
-  // Watches before reading, so that no change is missed. Watches the folder, because editors replace the file.
-  const events = watch(dirname(file), { signal: stop.signal })
+  // Watches before reading, so that no change is missed: the watch() of node:fs/promises would begin only when it is iterated.
+  // Watches the folder, because editors replace the file.
+  const changes = on(watch(dirname(file), { signal: stop.signal }), 'change', { signal: stop.signal })
   const read = async () => {
     try {
       const table = JSON.parse(await readFile(file, 'utf8'))
@@ -40,7 +42,7 @@ async function* tables() {
   }
   yield* await read()
   try {
-    for await (const { filename } of events) if (filename === basename(file)) yield* await read()
+    for await (const [, name] of changes) if (name === basename(file)) yield* await read()
   } catch (error) {
     if (error.name !== 'AbortError') throw error
   }
