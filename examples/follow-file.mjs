@@ -26,9 +26,10 @@ for (const name of ['SIGTERM', 'SIGINT']) process.once(name, () => stop.abort())
 const ipvs = await Ipvs.open()
 
 async function* tables() {
-  // Watches before reading, so that no change is missed: the watch() of node:fs/promises would begin only when it is iterated.
-  // Watches the folder, because editors replace the file.
-  const changes = on(watch(dirname(file), { signal: stop.signal }), 'change', { signal: stop.signal })
+  // Watches before reading, so that no change is missed: `watch` of node:fs/promises would begin when its first event is awaited. Watches
+  // the folder, because editors replace the file.
+  const { signal } = stop
+  const changes = on(watch(dirname(file), { signal }), 'change', { signal })
   const read = async () => {
     try {
       const table = JSON.parse(await readFile(file, 'utf8'))
@@ -42,7 +43,7 @@ async function* tables() {
   }
   yield* await read()
   try {
-    for await (const [, name] of changes) if (name === basename(file)) yield* await read()
+    for await (const [, filename] of changes) if (filename === basename(file)) yield* await read()
   } catch (error) {
     if (error.name !== 'AbortError') throw error
   }
@@ -50,7 +51,7 @@ async function* tables() {
 
 const reconciler = ipvs.reconcile(tables(), { prune: 'all', drain: true, interval: 5, signal: stop.signal })
 reconciler.on('applied', ({ plan }) => console.log(formatPlan(plan)))
-reconciler.on('settled', () => console.log('the table is as the file says'))
+reconciler.on('converged', () => console.log('the table is as the file says'))
 reconciler.on('failed', ({ error, result, retryIn }) => {
   console.error(`trying again in ${retryIn} seconds:`, error?.message ?? result.refused.map((refusal) => refusal.error.message))
 })
