@@ -299,6 +299,7 @@ ${servers.map((server) => `  real_server ${own(server)} ${port} {
 
 vrrp_track_file director {
   file ${machine.trackFile}
+  init_file -254
 }
 
 vrrp_sync_group lvs {

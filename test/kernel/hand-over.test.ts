@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ADDRESSES, TwoDirectors, type DirectorMachine } from '../../scripts/network/two-directors.js'
 import { until } from '../support/until.js'
@@ -66,10 +66,13 @@ test('a command line that is not understood, and a file that is not there, chang
 
 test('a director with an empty table stays out beside one that holds the addresses, and takes part when that has nothing more to tell', async () => {
   for (const machine of [one, two]) await machine.settings({ sync_refresh_period: '2' })
-  await writeFile(one.trackFile, '-254\n')
+  // keepalived makes the file where it is missing, and takes nothing before a director has said that the table is there.
+  await rm(one.trackFile)
+  await one.startKeepalived()
+  expect(await track(one)).toBe('-254')
+  expect(await scene.holders()).toEqual([])
   await one.startDirector()
   await until(() => track(one), (now) => now === '0')
-  await one.startKeepalived()
   await scene.heldBy('d1')
   await two.startDirector()
   await two.director!.printed(/stays out of VRRP, .* -254: another director holds the addresses, and this machine knows none of its connections/)

@@ -144,3 +144,53 @@ virtual_server ${VIRTUAL} 80 {
     await rm(folder, { recursive: true })
   }
 })
+
+const daemons = async (): Promise<string> => (await scene.namespace.must('ipvsadm', ['-l', '--daemon'])).trim().split('\n').sort().join('; ')
+const RUNNING = 'backup sync daemon (mcast=front, syncid=7); master sync daemon (mcast=front, syncid=7)'
+
+test('ipvs director --sync runs the daemons of both roles after the table is there, and again when they vanish', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sync-'))
+  try {
+    const file = join(folder, 'director.json')
+    await writeFile(file, JSON.stringify(configuration(false)))
+    await using director = await DirectorProcess.start(['--config', file, '--netns', scene.namespace.name, '--sync', 'front,id=7'])
+    const { message } = await director.logged(({ event }) => event === 'applied')
+    expect(message).toBe('5 changes in the table: 1 × addService, 2 × addDestination, 2 × startDaemon')
+    expect(await daemons()).toBe(RUNNING)
+    await scene.namespace.must('ipvsadm', ['--stop-daemon', 'master'])
+    await until(daemons, (now) => now === RUNNING)
+    expect(await director.end()).toBe(0)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
+
+test('ipvs director leaves the daemons alone that keepalived.conf gives to VRRP', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sync-'))
+  try {
+    const file = join(folder, 'keepalived.conf')
+    await writeFile(file, `
+global_defs {
+  lvs_sync_daemon front VI_1 id 7
+}
+vrrp_instance VI_1 {
+  interface front
+  virtual_router_id 51
+}
+virtual_server ${VIRTUAL} 80 {
+  lb_algo rr
+  lb_kind NAT
+  protocol TCP
+  real_server ${A} 8080 {
+    TCP_CHECK {
+    }
+  }
+}
+`)
+    await using director = await DirectorProcess.start(['--keepalived', file, '--netns', scene.namespace.name, '--sync', 'front'])
+    expect(director.log).toContainEqual(expect.objectContaining({ level: 'warning', event: 'sync', message: expect.stringContaining('VRRP instance VI_1') as string }))
+    expect(await daemons()).toBe('')
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})

@@ -1,5 +1,7 @@
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import type { Conversation } from '../../scripts/network/host.js'
+import { Program } from '../../scripts/network/program.js'
 import { ADDRESSES, SYNC_SETTINGS, TwoDirectors, type DirectorMachine } from '../../scripts/network/two-directors.js'
 import { until } from '../support/until.js'
 
@@ -90,4 +92,54 @@ test('every connection survives the death of a director and its return, with NAT
   expect(there).toMatchObject({ status: 0, stderr: '' })
   await scene.heldBy('d1')
   expect(await answered(held)).toEqual(everybody)
+})
+
+/** How often each director is cut off; more give a better median. */
+const RUNS = Number(process.env.IPVS_FAILOVER_RUNS ?? 1)
+/** Seconds between advertisements. */
+const ADVERTISEMENTS = Number(process.env.IPVS_FAILOVER_ADVERTISEMENTS ?? 1)
+const traffic = fileURLToPath(new URL('../../scripts/network/traffic.mjs', import.meta.url))
+
+test('new connections are served after the death of either director; the gap is told beside that of keepalived alone with a static table', async () => {
+  await using scene = await TwoDirectors.create({ advertisements: ADVERTISEMENTS })
+  const { client, directors } = scene
+  for (const machine of directors) {
+    await machine.startDirector('--return-after', '0')
+    await machine.startKeepalived()
+    if (machine === directors[0]) await scene.heldBy('d1')
+  }
+  await directors[1].keepalived!.printed(/entering BACKUP STATE/i)
+  await using requests = new Program(client.namespace, process.execPath, [traffic, 'requests', '80', ...Object.values(services)])
+  const report = async (): Promise<Record<string, { good: number, gap: number }>> => {
+    const from = requests.lines.length
+    requests.write('')
+    return JSON.parse(await requests.printed(/^\{/, { from })) as Record<string, { good: number, gap: number }>
+  }
+
+  const gaps: Record<string, number[]> = {}
+  for (const what of ['ipvs director', 'static table']) {
+    if (what === 'static table') for (const { director } of directors) await director!.end('SIGKILL')
+    for (let run = 0; run < RUNS; run++) {
+      for (const [dies, lives] of [[directors[0], directors[1]], [directors[1], directors[0]]]) {
+        await report()
+        const from = dies.keepalived!.lines.length
+        await dies.link('down')
+        await scene.heldBy(lives.name)
+        const seen: Record<string, number> = {}
+        const note = (now: Awaited<ReturnType<typeof report>>): boolean => {
+          for (const [service, address] of Object.entries(services)) seen[service] = Math.max(seen[service] ?? 0, now[address].gap)
+          return Object.values(services).every((address) => now[address].good > 0)
+        }
+        // What was answered before the cut is in the first report.
+        note(await report())
+        await until(report, note)
+        for (const [service, gap] of Object.entries(seen)) (gaps[`${what}, ${service}`] ??= []).push(gap)
+        await dies.link('up')
+        await dies.keepalived!.printed(/entering BACKUP STATE/i, { from })
+      }
+    }
+  }
+  const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]
+  const words = Object.entries(gaps).map(([what, values]) => `${what}: median of ${values.length} ${median(values)} ms (${values[0]} to ${values.at(-1)})`)
+  console.log(`gap of new connections, advert_int ${ADVERTISEMENTS}\n  ${words.join('\n  ')}`)
 })

@@ -31,6 +31,12 @@ export const movingPlaces = (vrrp: Vrrp | undefined): { address: string, interfa
   vrrp?.instances.flatMap((instance) => instance.addresses.map(({ address, interface: own = instance.interface }) =>
     ({ address, ...own !== undefined && { interface: own } }))) ?? []
 
+/** Why a track file will have no effect, as far as keepalived.conf tells; `undefined` where it will, or where there is no such file. */
+export function trackFault(path: string, vrrp: Vrrp | undefined): string | undefined {
+  if (vrrp === undefined || vrrp.trackFiles.some(({ file }) => file === path)) return undefined
+  return `keepalived.conf names no vrrp_track_file ${path}, so keepalived does not follow it. Name it there, and in the track_file of the vrrp_instances with weight 1`
+}
+
 /**
  * The configuration with the daemons of `--sync`: both roles on each machine, since one does not hear itself, so that whoever dies and
  * comes back learns what the other has. With words where something else is done than what was asked for.

@@ -14,7 +14,7 @@ import { logDiagnostics } from './diagnostics.js'
 import { logEvents } from './events.js'
 import { FleetMember } from './fleet-member.js'
 import type { Log } from './log.js'
-import { movingAddresses, movingPlaces, withSync } from './machine.js'
+import { movingAddresses, movingPlaces, trackFault, withSync } from './machine.js'
 import type { DirectorCommand } from './options.js'
 import { readConfiguration, sizeWords } from './read.js'
 import { Web } from './web.js'
@@ -127,6 +127,8 @@ export class Running implements AsyncDisposable {
     const { trackFile, netns } = this.#command
     if (trackFile === undefined) return
     const network = this.#network = await Network.open(netns === undefined ? {} : { netns })
+    const fault = trackFault(trackFile.path, this.#vrrp)
+    if (fault !== undefined) this.#log({ level: 'warning', event: 'returning', message: fault, file: trackFile.path })
     const moving = movingPlaces(this.#vrrp)
     const own = configuration?.services.flatMap((service) => 'address' in service ? { address: service.address } : []) ?? []
     const file = new TrackFile(trackFile.path)
