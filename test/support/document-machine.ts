@@ -62,6 +62,7 @@ export class DocumentMachine implements AsyncDisposable {
   static async create({ etcd }: { etcd: boolean }): Promise<DocumentMachine> {
     const folder = await mkdtemp(join(tmpdir(), 'ipvs-document-'))
     const namespace = await Namespace.create('document')
+    await namespace.ip('link add eth0 type dummy', 'link set eth0 up')
     await namespace.ip(...NETWORKS.map((network) => `route add local ${network} dev lo`))
     await namespace.ip6(...NETWORKS6.map((network) => `route add local ${network} dev lo`))
     await Promise.all(['bin', 'node_modules', 'real'].map((name) => mkdir(join(folder, name))))

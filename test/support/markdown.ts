@@ -98,4 +98,8 @@ export const documentFiles = (): string[] => [
 
 export const documents = (): Document[] => documentFiles().map((file) => readDocument(file, readFileSync(join(checkout, file), 'utf8')))
 
+/** The examples in the comments of a module. */
+export const examplesIn = (file: string): Block[] =>
+  blocksOf(readDocument(file, readFileSync(join(checkout, file), 'utf8').replace(/^ *\* ?/gm, '')))
+
 export const blocksOf = ({ parts }: Document): Block[] => parts.filter((part) => 'text' in part)
