@@ -60,7 +60,7 @@ Listing
   * ipvs completion            a script that completes this command line in bash, zsh or fish
 
 A load balancer that runs by itself
-  * ipvs director              checks real servers and keeps the table right, from a keepalived.conf; ipvs director --help
+  * ipvs director              checks real servers and keeps the table right, from a keepalived.conf or etcd; ipvs director --help
   * ipvs digest                the digest of a page, for HTTP_GET; ipvs digest --help
 
 The whole table
