@@ -43,6 +43,7 @@ describe.each(documents().filter((document) => blocksOf(document).some(isRun)))(
     if ('heading' in part) endsHere()
     if ('heading' in part || !isRun(part)) continue
     const { line, language, text, note } = part
+    if (note.endless) endsHere()
     goesOn ||= note.endless === true
     test(`line ${line}, ${note.path ?? language}`, async () => {
       if (language === 'json') expect(() => void JSON.parse(text)).not.toThrow()

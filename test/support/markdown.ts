@@ -21,7 +21,7 @@ export interface Note {
   notRun?: string
   /** It is written to this file, which the text names. */
   path?: string
-  /** It goes on until SIGTERM, which it gets at the next heading. */
+  /** It goes on until SIGTERM, which it gets at the next heading, or before the next one that goes on. */
   endless?: boolean
   /** It has begun when this has been said. Without it, when it has come to its end. */
   says?: string
