@@ -218,7 +218,9 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    *
    * @example
    * ```js
-   * for await (const { client, destination, state } of ipvs.connections({ service: web })) console.log(client.address, destination.address, state)
+   * for await (const { client, destination, state } of ipvs.connections({ service: web })) {
+   *   console.log(client.address, destination.address, state)
+   * }
    * ```
    */
   connections(filter?: ConnectionFilter): AsyncGenerator<Connection, void, undefined> { return connections(() => this.#open(), filter) }

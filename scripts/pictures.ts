@@ -1,4 +1,6 @@
-/** `npm run pictures`: makes the pictures of README from what the demo and `ipvs top` print on a kernel. Nothing in them is drawn by hand. */
+/**
+ * `npm run pictures`: makes the pictures of README from what the demo and `ipvs top` print on a kernel. Nothing in them is drawn by hand.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'

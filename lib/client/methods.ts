@@ -9,8 +9,8 @@ import type {
  * Each validates its arguments in full before anything is sent, and throws a `TypeError` or `RangeError` that names the field. What the
  * kernel refuses is an `IpvsError`.
  *
- * In all examples `ipvs` is an open handle, and `web` is `{ protocol: 'tcp', address: '10.10.10.100', port: 80 }`. The methods of `IpvsSync`
- * need no `await`.
+ * In all examples `ipvs` is an open handle, and `web` is `{ protocol: 'tcp', address: '10.10.10.100', port: 80 }`. The methods of
+ * `IpvsSync` need no `await`.
  */
 export interface ChangeMethods {
   /**

@@ -70,6 +70,7 @@ export function readTopOptions(args: readonly string[], hasScreen: boolean): Top
   const count = given.count === undefined ? (isLive ? Infinity : 1) : /^\d+$/.test(given.count) ? Number(given.count) : NaN
   if (!(count >= 1)) throw new UsageError(`--count '${given.count}'; expected a number from 1 on`)
   return {
-    interval: seconds, order: sort as SortOrder, filter, busy: given.busy === true, count, json: given.json === true, ...netns !== undefined && { netns },
+    interval: seconds, order: sort as SortOrder, filter, busy: given.busy === true, count, json: given.json === true,
+    ...netns !== undefined && { netns },
   }
 }

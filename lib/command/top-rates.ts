@@ -47,7 +47,8 @@ export function measured({ services }: ListedTable, meter: RateMeter): TopServic
 
 /** The rates and connections of all of them. */
 export function totalOf(services: readonly TopService[]): Omit<TopRow, 'name'> {
-  const rates = Object.fromEntries(COUNTERS.map((name) => [name, services.reduce((sum, service) => sum + service.rates[name], 0)])) as unknown as Rates
+  const sums = COUNTERS.map((name) => [name, services.reduce((total, service) => total + service.rates[name], 0)])
+  const rates = Object.fromEntries(sums) as unknown as Rates
   const sum = (of: 'active' | 'inactive'): number => services.reduce((total, service) => total + service[of], 0)
   return { rates, active: sum('active'), inactive: sum('inactive') }
 }

@@ -14,7 +14,8 @@ const categories = {
   'Errors': [/Error/, 'Failure', 'OpenReason'],
 }
 
-const categoryOf = name => Object.entries(categories).find(([, names]) => names.some(one => one instanceof RegExp ? one.test(name) : one === name))?.[0]
+const fits = (name, one) => one instanceof RegExp ? one.test(name) : one === name
+const categoryOf = name => Object.entries(categories).find(([, names]) => names.some(one => fits(name, one)))?.[0]
 
 /** @param {import('typedoc').Application} app */
 export function load(app) {

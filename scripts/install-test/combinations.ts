@@ -99,7 +99,9 @@ function typescript(version: string, types: string | undefined, prometheus: bool
 
 /** Bundlers: their program, and how they are told to leave the package out, as README says. */
 const bundlers: Record<string, {
-  tool: () => Promise<string>, config?: (from: string, to: string, format: string) => string, args: (from: string, to: string, format: string) => string[]
+  tool: () => Promise<string>
+  config?: (from: string, to: string, format: string) => string
+  args: (from: string, to: string, format: string) => string[]
 }> = {
   esbuild: {
     tool: async () => join(await available('esbuild', () => fetchedPackage('esbuild', 'latest')), 'bin/esbuild'),
