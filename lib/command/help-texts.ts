@@ -7,5 +7,5 @@ export const helpTexts: Readonly<Record<string, () => Promise<string>>> = {
   director: async () => (await import('./director/options.js')).directorHelp,
   doctor: async () => (await import('./doctor.js')).doctorHelp,
   digest: async () => (await import('./digest.js')).digestHelp,
-  completion: async () => (await import('./completion.js')).completionHelp,
+  completion: async () => (await import('./completion-help.js')).completionHelp,
 }
