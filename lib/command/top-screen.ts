@@ -128,7 +128,7 @@ export function screen(services: readonly TopService[], all: readonly TopService
   const rest = lines.length > room ? `, lines ${scroll + 1}-${scroll + shown.length} of ${lines.length}: arrows` : ''
   const keys = Object.entries(sortOrders).map(([name, { key }]) => `${key} ${name}`).join('  ')
   const filter = view.filter === '' ? '' : `  filter: ${view.filter}`
-  const last = view.isTyping ? `/${view.filter}_   Enter keeps it, Escape removes it` : `q quit  ? keys  sort: ${keys}${filter}`
+  const last = view.isTyping ? `/${view.filter}_   Enter keeps it, Escape removes it` : `q quit  ? keys${filter}  sort: ${keys}`
   const empty = new Array<string>(Math.max(room - shown.length, 0)).fill('')
   const top = [fit(heading + rest, columns), titleLine(order, columns), totalLine(services, order, columns)]
   // On a screen that is too low for all, the keys go first, then the sum.
