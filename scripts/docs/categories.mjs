@@ -1,5 +1,5 @@
 // A plugin of TypeDoc: sorts what the package exports into categories, in the order in which one needs them.
-import { Comment, Converter } from 'typedoc'
+import { Comment, CommentTag, Converter } from 'typedoc'
 
 /** Categories of typedoc.json, and what is in each. What is in none is in the default category. */
 const categories = {
@@ -27,7 +27,7 @@ export function load(app) {
       // A function's comment is that of its signatures.
       for (const one of reflection.signatures ?? [reflection]) {
         one.comment ??= new Comment()
-        one.comment.blockTags.push({ tag: '@category', content: [{ kind: 'text', text: category }], skipRendering: true })
+        one.comment.blockTags.push(new CommentTag('@category', [{ kind: 'text', text: category }]))
       }
     }
   })
