@@ -1,13 +1,15 @@
 import { EventEmitter } from 'node:events'
 import { fstatSync, statSync, type Stats } from 'node:fs'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { Checker, type CheckerOptions, type CheckerStatus, type CheckTrouble, type HealthChange } from '../checks/index.js'
 import { ConfigurationError } from '../configuration/error.js'
-import { completeConfiguration, type CompleteConfiguration, type CompleteProgram } from '../configuration/complete.js'
+import { completeConfiguration, type CompleteConfiguration, type CompleteProgram, type CompleteService } from '../configuration/complete.js'
+import { programsOf } from '../configuration/programs.js'
 import type { DirectorConfiguration } from '../configuration/types.js'
 import { checkConfiguration } from '../configuration/validate.js'
 import type { Ipvs } from '../ipvs.js'
-import { closedError, conflict } from '../model/errors.js'
+import { closedError, conflict, type ArgumentError } from '../model/errors.js'
 import type { DestinationKey, ListedTable, Persistence, ServiceKey } from '../model/types.js'
 import { keyOf, serviceId } from '../model/keys.js'
 import { connectionsGone } from '../state/draining.js'
@@ -69,6 +71,24 @@ async function startChecker(options: CheckerOptions): Promise<Checker> {
   }
 }
 
+/** What would otherwise be ignored without a word, because the director does not know who holds an address. */
+const impossible = ({ services }: DirectorConfiguration): ArgumentError[] =>
+  services.flatMap(({ onlyWhileHeld }, number) =>
+    onlyWhileHeld === true
+      ? [
+          conflict(
+            `services[${number}].onlyWhileHeld`,
+            'cannot be true: the director does not look at who holds the address. Leave it out, and checks run all the time',
+          ),
+        ]
+      : [],
+  )
+
+/** @throws ConfigurationError where there are mistakes */
+function refuse(mistakes: ArgumentError[]): void {
+  if (mistakes.length > 0) throw new ConfigurationError(mistakes)
+}
+
 /** A configuration on its way. */
 interface Accepted {
   /** Fulfilled when the director does as it says. */
@@ -111,6 +131,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
    */
   readonly #named = new Map<string, ServiceKey>()
   readonly #memory: Memory | undefined
+  readonly #ids = new WeakMap<CompleteService, string>()
   #rest: Pick<CompleteConfiguration, 'timeouts' | 'daemons'> = {}
   #checker: Checker | undefined
   /** Configurations are taken one after another. */
@@ -186,9 +207,26 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
    * came before. Nobody has to wait for it: a mistake is a 'failed' event too.
    */
   set(configuration: DirectorConfiguration): Promise<InForce> {
+    return this.#direct(() => this.#complete(configuration))
+  }
+
+  /**
+   * `set()` for a configuration that was checked elsewhere, its programs too, and that has all defaults. What is the same object as in the
+   * configuration before costs nothing.
+   *
+   * @internal
+   */
+  take(configuration: CompleteConfiguration): Promise<InForce> {
+    return this.#direct(() => {
+      refuse(impossible(configuration))
+      return configuration
+    })
+  }
+
+  #direct(read: () => CompleteConfiguration): Promise<InForce> {
     if (this.#closing !== undefined) return quiet(Promise.reject(closedError()))
     try {
-      return this.#accept(this.#complete(configuration)).inForce
+      return this.#accept(read()).inForce
     } catch (error) {
       this.#tellFailure({ error, retryIn: Infinity })
       return quiet(Promise.reject(error as Error))
@@ -266,24 +304,10 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     }
   }
 
-  /**
-   * Refuses what would otherwise be ignored without a word, because the director does not know who holds an address, and programs that it
-   * does not run.
-   */
+  /** A configuration with its defaults. Refuses programs that the director does not run, too. */
   #complete(configuration: DirectorConfiguration): CompleteConfiguration {
     const checked = structuredClone(checkConfiguration(configuration))
-    const mistakes = checked.services.flatMap(({ onlyWhileHeld }, number) =>
-      onlyWhileHeld === true
-        ? [
-            conflict(
-              `services[${number}].onlyWhileHeld`,
-              'cannot be true: the director does not look at who holds the address. Leave it out, and checks run all the time',
-            ),
-          ]
-        : [],
-    )
-    mistakes.push(...programMistakes(checked))
-    if (mistakes.length > 0) throw new ConfigurationError(mistakes)
+    refuse([...impossible(checked), ...programMistakes(programsOf(checked))])
     return completeConfiguration(checked)
   }
 
@@ -343,15 +367,18 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   async #take(configuration: CompleteConfiguration): Promise<() => Promise<InForce>> {
     this.#stop.signal.throwIfAborted()
     this.#checker ??= await this.#startChecker()
-    const ids = configuration.services.map((service) => serviceId(canonicalKey(service)))
+    const ids = configuration.services.map((service) => this.#idOf(service))
     const isNew = (id: string): boolean => !this.#services.has(id)
     const table = !this.#begun || ids.some(isNew) ? await this.#read() : []
-    await this.#remember(configuration.services, table)
+    await this.#remember(configuration.services.filter((_, number) => !this.#named.has(ids[number])), table)
     this.#stop.signal.throwIfAborted()
     // From here on nothing waits: a configuration is taken whole.
     const listed = new Map(table.map((service) => [serviceId(service), service]))
     const wanted = new Set(ids)
     const fresh = new Set<Directed>()
+    // Those that are to be otherwise than before.
+    const changed = new Set<Directed>()
+    const before: string[] = []
     const groups = new Set<string>()
     const { drain } = this.#settings
     for (const [number, service] of configuration.services.entries()) {
@@ -361,17 +388,29 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         directed = new Directed(service, listed.get(id), drain !== undefined)
         this.#services.set(id, directed)
         fresh.add(directed)
-      } else directed.reconfigure(service)
+        changed.add(directed)
+      } else if (directed.isGone || directed.configuration !== service) {
+        before.push(...directed.known.map((known) => known.id))
+        directed.reconfigure(service)
+        changed.add(directed)
+      }
       directed.leads = service.group === undefined || !groups.has(service.group)
       if (service.group !== undefined) groups.add(service.group)
     }
-    for (const [id, directed] of this.#services) if (!wanted.has(id) && !directed.isGone) directed.abandon()
-    if (!this.#begun) this.#begin(table)
-    this.#rest = { timeouts: configuration.timeouts, daemons: configuration.daemons }
-    this.#known.clear()
-    for (const directed of this.#services.values()) for (const known of directed.known) this.#known.set(known.id, { directed, known })
-    this.#checker.replace([...this.#services.values()].flatMap((directed) => directed.checked()))
-    for (const directed of this.#services.values()) {
+    for (const [id, directed] of this.#services) {
+      if (wanted.has(id) || directed.isGone) continue
+      before.push(...directed.known.map((known) => known.id))
+      directed.abandon()
+      changed.add(directed)
+    }
+    if (!this.#begun) for (const leftOver of this.#begin(table)) changed.add(leftOver)
+    const rest = { timeouts: configuration.timeouts, daemons: configuration.daemons }
+    const isWhole = !this.#begun || !isDeepStrictEqual(rest, this.#rest)
+    this.#rest = rest
+    for (const id of before) this.#known.delete(id)
+    for (const directed of changed) for (const known of directed.known) this.#known.set(known.id, { directed, known })
+    this.#checker.replace([...changed].flatMap((directed) => directed.checked()), before)
+    for (const directed of changed) {
       for (const known of directed.unchecked()) this.#announce('up', directed, known, {})
       this.#update(directed)
       if (!this.#begun && fresh.has(directed) && directed.configuration.notifyAtStart) {
@@ -379,10 +418,17 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       }
     }
     this.#begun = true
-    const inForce = this.#set()
+    const inForce = isWhole ? this.#set() : this.#handOver(changed)
     this.#watchGrowing()
     this.#watchDraining()
     return () => inForce
+  }
+
+  /** What tells a service apart. A service that is the same object as before is the same service. */
+  #idOf(service: CompleteService): string {
+    let id = this.#ids.get(service)
+    if (id === undefined) this.#ids.set(service, id = serviceId(canonicalKey(service)))
+    return id
   }
 
   /** Notes which services the director has named, before anything is done about them. What is not in the table any more is forgotten. */
@@ -408,11 +454,12 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     await memory?.write(this.#named.values()).catch(tell('written'))
   }
 
-  /** What of the table is not in the first configuration. */
-  #begin(table: readonly Listed[]): void {
+  /** What of the table is not in the first configuration. Returns the services of it that go. */
+  #begin(table: readonly Listed[]): Directed[] {
     const { prune, owns, drain } = this.#settings
     this.#began = performance.now()
     const foreign: ServiceKey[] = []
+    const leftOvers: Directed[] = []
     for (const listed of table) {
       const key = keyOf(listed)
       const id = serviceId(key)
@@ -420,10 +467,13 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       if (!prune && !owns(key) && !this.#named.has(id)) foreign.push(key)
       else if (drain !== undefined) {
         const directed = Directed.leftOver(listed, true)
-        if (directed !== undefined) this.#services.set(id, directed)
+        if (directed === undefined) continue
+        this.#services.set(id, directed)
+        leftOvers.push(directed)
       }
     }
     if (foreign.length > 0) this.#tell('foreign', foreign)
+    return leftOvers
   }
 
   async #startChecker(): Promise<Checker> {

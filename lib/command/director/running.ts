@@ -1,5 +1,5 @@
-import { Director } from '../../director/index.js'
-import type { DirectorConfiguration } from '../../director/index.js'
+import type { CompleteConfiguration } from '../../configuration/index.js'
+import { ConfigurationError, Director } from '../../director/index.js'
 import { Ipvs } from '../../ipvs.js'
 import { FileWatcher, momentOf } from '../../sources/watcher.js'
 import { newStatus } from '../new-status.js'
@@ -9,7 +9,7 @@ import { logDiagnostics } from './diagnostics.js'
 import { logEvents } from './events.js'
 import type { Log } from './log.js'
 import type { DirectorCommand } from './options.js'
-import { readConfiguration, sizeWords } from './read.js'
+import { configurationReader, sizeWords } from './read.js'
 import { Web } from './web.js'
 
 /** Seconds between two looks at the table. */
@@ -26,6 +26,7 @@ class Ended extends Error {
 export class Running implements AsyncDisposable {
   readonly #command: DirectorCommand
   readonly #log: Log
+  readonly #readAgain: ReturnType<typeof configurationReader>
   readonly #stop = new AbortController()
   readonly #watcher = new FileWatcher(() => this.#again('the file has changed', true))
   #web: Web | undefined
@@ -42,6 +43,7 @@ export class Running implements AsyncDisposable {
   constructor(command: DirectorCommand, log: Log) {
     this.#command = command
     this.#log = log
+    this.#readAgain = configurationReader(command)
     this.#paths = [command.source.file]
     process.on('SIGHUP', this.#hangUp)
     process.on('SIGTERM', this.#terminate)
@@ -76,11 +78,12 @@ export class Running implements AsyncDisposable {
       this.#log({ level: 'info', event: 'listening', message: `serves http://${this.#web.place}/status.json, /metrics and /healthz`, address: this.#web.place })
     }
     const ipvs = this.#ipvs = await this.#open()
-    const director = this.#director = this.#direct(ipvs, configuration)
+    const director = this.#director = this.#direct(ipvs)
     this.#web?.serve({ director, ipvs, interval: INTERVAL, failure: () => this.#failure })
     try {
-      await this.#untilStopped(director.inForce())
+      await this.#untilStopped(director.take(configuration))
     } catch (error) {
+      if (error instanceof ConfigurationError) throw this.#ended(newStatus.refused, `${file} is refused, and there is no configuration before it`)
       // Its words are in the log already.
       throw this.#ended(newStatus.unreachable, `the director cannot begin: ${(error as Error).message}`)
     }
@@ -105,18 +108,12 @@ export class Running implements AsyncDisposable {
     }
   }
 
-  #direct(ipvs: Ipvs, configuration: DirectorConfiguration): Director {
+  #direct(ipvs: Ipvs): Director {
     const { prune, owns, drain } = this.#command
-    let director: Director
-    try {
-      director = new Director({
-        ipvs, configuration, prune, interval: INTERVAL, remember: true,
-        ...owns !== undefined && { owns }, ...drain !== undefined && { drain: drain === 0 ? false : { timeout: drain } },
-      })
-    } catch (error) {
-      if (!('code' in (error as object))) throw error
-      throw this.#ended(newStatus.refused, `the configuration is refused: ${(error as Error).message}`)
-    }
+    const director = new Director({
+      ipvs, prune, interval: INTERVAL, remember: true,
+      ...owns !== undefined && { owns }, ...drain !== undefined && { drain: drain === 0 ? false : { timeout: drain } },
+    })
     logEvents(director, this.#log)
     director.on('failed', ({ error, result }) => {
       this.#failure = { message: error === undefined ? `the kernel refused ${result!.refused.length} changes` : (error as Error).message, at: Date.now() }
@@ -142,10 +139,10 @@ export class Running implements AsyncDisposable {
   }
 
   /** Reads the configuration, and tells what is wrong with it. `undefined` where it is refused, or as before. */
-  async #read(request: { why: string, isFollowed: boolean } = { why: '', isFollowed: false }): Promise<DirectorConfiguration | undefined> {
+  async #read(request: { why: string, isFollowed: boolean } = { why: '', isFollowed: false }): Promise<CompleteConfiguration | undefined> {
     const { file } = this.#command.source
     const before = momentOf(this.#paths)
-    const { configuration, diagnostics, isEmpty, paths, digest } = await readConfiguration(this.#command)
+    const { configuration, diagnostics, isEmpty, paths, digest } = await this.#readAgain()
     this.#paths = paths
     if (this.#command.follow) this.#watcher.follow(paths, before)
     const { why, isFollowed } = request
@@ -199,7 +196,7 @@ export class Running implements AsyncDisposable {
     if (configuration === undefined || this.#stop.signal.aborted) return
     const { file } = this.#command.source
     // What is wrong with it is told by the event 'failed' too.
-    this.#director!.set(configuration).then(
+    this.#director!.take(configuration).then(
       () => this.#log({ level: 'info', event: 'configuration', message: `${request.why}: directs ${sizeWords(configuration)} of ${file}`, file }),
       () => {},
     )
