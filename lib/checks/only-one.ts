@@ -9,11 +9,12 @@ const LONGEST_NAME = 107
 
 /**
  * Takes a name that one process of a network namespace can have at a time, until the server is closed or the process ends: that of an
- * abstract Unix socket, which belongs to the calling thread's network namespace and which nothing leaves behind. Nobody is answered.
+ * abstract Unix socket, which belongs to the calling thread's network namespace and which leaves nothing behind. Connections are not
+ * answered.
  *
- * Any user of the network namespace can take it first, and thereby keep others from starting. A file that only root can lock would not help:
- * a container with the host's network need not have the host's files, so a name that is taken would still have to count. Who holds it is no
- * way to tell either: to look at processes of others takes CAP_SYS_PTRACE, which a director does without.
+ * Any user of the network namespace can take it first, and thereby keep others from starting. A file that only root can lock would not
+ * help: a container with the host's network need not have the host's files, so a name that is taken would still have to count. Who holds it
+ * is no way to tell either: to look at processes of others takes CAP_SYS_PTRACE, which a director does without.
  *
  * @throws Error with the code 'EADDRINUSE' where the name is taken; its message says by which process, where that can be seen
  */
@@ -21,7 +22,7 @@ export function takeName(name: string): Promise<Server> {
   const server = createServer((socket) => socket.destroy())
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(error.code === 'EADDRINUSE' ? taken(name, error) : error))
-    // A worker of a cluster would share the socket with the others otherwise.
+    // Otherwise workers of a cluster would share the socket.
     server.listen({ path: `\0${name.padEnd(LONGEST_NAME, '\0')}`, exclusive: true }, () => resolve(server))
   })
 }
@@ -54,7 +55,7 @@ function hasOpen(pid: string, target: string): boolean {
   try {
     return readdirSync(`/proc/${pid}/fd`).some((descriptor) => linkOf(`/proc/${pid}/fd/${descriptor}`) === target)
   } catch {
-    // It has ended, or it is not ours to look at.
+    // The process has ended, or may not be inspected.
     return false
   }
 }

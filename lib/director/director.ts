@@ -5,7 +5,6 @@ import { isDeepStrictEqual } from 'node:util'
 import { Checker, type CheckerOptions, type CheckerStatus, type CheckTrouble, type HealthChange } from '../checks/index.js'
 import { ConfigurationError } from '../configuration/error.js'
 import { completeConfiguration, type CompleteConfiguration, type CompleteProgram, type CompleteService } from '../configuration/complete.js'
-import { programsOf } from '../configuration/programs.js'
 import type { DirectorConfiguration } from '../configuration/types.js'
 import { checkConfiguration } from '../configuration/validate.js'
 import type { Ipvs } from '../ipvs.js'
@@ -186,9 +185,9 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       this.#counts.refused += result.refused.length
       this.#tell('applied', result)
     })
-    this.#reconciler.on('settled', (state) => {
+    this.#reconciler.on('converged', (state) => {
       this.#looked = Date.now()
-      this.#tell('settled', state)
+      this.#tell('converged', state)
     })
     this.#reconciler.on('failed', ({ error, result, retryIn }) =>
       this.#tellFailure({ ...(error !== undefined && { error }), ...(result !== undefined && { result }), retryIn }),
@@ -307,7 +306,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** A configuration with its defaults. Refuses programs that the director does not run, too. */
   #complete(configuration: DirectorConfiguration): CompleteConfiguration {
     const checked = structuredClone(checkConfiguration(configuration))
-    refuse([...impossible(checked), ...programMistakes(programsOf(checked))])
+    refuse([...impossible(checked), ...programMistakes(checked)])
     return completeConfiguration(checked)
   }
 

@@ -1,5 +1,5 @@
 import { identityOf } from '../checks/users.js'
-import type { NamedProgram } from '../configuration/index.js'
+import { programsOf, type DirectorConfiguration, type NamedProgram } from '../configuration/index.js'
 import { conflict, type ArgumentError } from '../model/errors.js'
 import { programFault } from './trust.js'
 
@@ -22,10 +22,10 @@ function accountFault(user: string | undefined, group: string | undefined): stri
 }
 
 /**
- * The mistakes of programs that a configuration names: those that are not there, those that others than root could change, and
+ * The mistakes of programs: those that are not there, those that others than root could change, and
  * accounts that are not there.
  */
-export function programMistakes(programs: Iterable<NamedProgram>): ArgumentError[] {
+export function mistakesOf(programs: Iterable<NamedProgram>): ArgumentError[] {
   const faultOf = once(programFault)
   const groupFault = once((group) => accountFault(undefined, group))
   const userFault = once((user) => accountFault(user, undefined))
@@ -41,3 +41,6 @@ export function programMistakes(programs: Iterable<NamedProgram>): ArgumentError
   }
   return mistakes
 }
+
+/** The mistakes of the programs that a configuration names. */
+export const programMistakes = (configuration: DirectorConfiguration): ArgumentError[] => mistakesOf(programsOf(configuration))

@@ -1,7 +1,7 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { sep } from 'node:path'
 import type { NamedProgram } from '../../configuration/index.js'
-import { programMistakes } from '../../director/program-mistakes.js'
+import { mistakesOf } from '../../director/program-mistakes.js'
 import type { Diagnostic } from '../../keepalived/index.js'
 import type { Reading } from '../../sources/reading.js'
 
@@ -60,7 +60,7 @@ const adviceFor = (words: string): string =>
 /** What is wrong on this machine with programs and accounts. */
 function* mistaken(named: readonly NamedProgram[]): Generator<Fault> {
   const commands = new Map(named.map(({ field, command }) => [field, command[0]]))
-  for (const { field, message } of programMistakes(named)) {
+  for (const { field, message } of mistakesOf(named)) {
     const words = message.slice(`${field} is refused: `.length)
     yield { field, path: commands.get(field.replace(/\.(command\[0\]|user|group)$/, '')) ?? '', words, advice: adviceFor(words) }
   }

@@ -2,12 +2,15 @@ import { programsOf } from '../../configuration/index.js'
 import type { NamedProgram } from '../../configuration/index.js'
 import { keepalivedUser } from '../../director/index.js'
 import type { CompleteReading } from '../../sources/abridged.js'
-import type { Reading } from '../../sources/reading.js'
+import type { FileSource, Reading } from '../../sources/reading.js'
 import { ConfigurationReader, readInThread } from '../../sources/thread.js'
-import type { DirectorCommand } from './options.js'
 import { programDiagnostics } from './programs.js'
 
-type Asked = Pick<DirectorCommand, 'source' | 'scripts'>
+/** What is read, and the folder that programs have to be in. */
+interface Asked {
+  source: FileSource
+  scripts?: string
+}
 
 /** Refuses a configuration with programs that this machine or the command line forbids. */
 function judged<Some extends Reading | CompleteReading>(reading: Some, named: readonly NamedProgram[], { scripts }: Asked): Some {

@@ -1,5 +1,5 @@
 import type { CompleteConfiguration } from '../../configuration/index.js'
-import { ConfigurationError, Director } from '../../director/index.js'
+import { ConfigurationError, Director, type DirectorConfiguration } from '../../director/index.js'
 import { Ipvs } from '../../ipvs.js'
 import { FileWatcher, momentOf } from '../../sources/watcher.js'
 import { newStatus } from '../new-status.js'
@@ -7,6 +7,7 @@ import { systemWords } from '../output.js'
 import { refusal } from '../refusals.js'
 import { logDiagnostics } from './diagnostics.js'
 import { logEvents } from './events.js'
+import { FleetMember } from './fleet-member.js'
 import type { Log } from './log.js'
 import type { DirectorCommand } from './options.js'
 import { configurationReader, sizeWords } from './read.js'
@@ -26,10 +27,12 @@ class Ended extends Error {
 export class Running implements AsyncDisposable {
   readonly #command: DirectorCommand
   readonly #log: Log
-  readonly #readAgain: ReturnType<typeof configurationReader>
+  /** Reads the file; missing where the configuration comes from elsewhere. */
+  readonly #readAgain: ReturnType<typeof configurationReader> | undefined
   readonly #stop = new AbortController()
   readonly #watcher = new FileWatcher(() => this.#again('the file has changed', true))
   #web: Web | undefined
+  #member: FleetMember | undefined
   #ipvs: Ipvs | undefined
   #director: Director | undefined
   /** Paths that the last reading depended on. */
@@ -43,8 +46,9 @@ export class Running implements AsyncDisposable {
   constructor(command: DirectorCommand, log: Log) {
     this.#command = command
     this.#log = log
-    this.#readAgain = configurationReader(command)
-    this.#paths = [command.source.file]
+    const { source, scripts } = command
+    if (source.type !== 'etcd') this.#readAgain = configurationReader({ source, scripts })
+    this.#paths = source.type === 'etcd' ? [] : [source.file]
     process.on('SIGHUP', this.#hangUp)
     process.on('SIGTERM', this.#terminate)
     process.on('SIGINT', this.#terminate)
@@ -66,9 +70,11 @@ export class Running implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { listen, source: { file } } = this.#command
-    const configuration = await this.#read()
-    if (configuration === undefined) throw this.#ended(newStatus.refused, `${file} is refused, and there is no configuration before it`)
+    const { listen, source, scripts } = this.#command
+    const given = source.type === 'etcd' ? undefined : await this.#read()
+    if (given === undefined && source.type !== 'etcd') {
+      throw this.#ended(newStatus.refused, `${source.file} is refused, and there is no configuration before it`)
+    }
     if (listen !== undefined) {
       try {
         this.#web = await Web.listen(listen.host, listen.port)
@@ -80,15 +86,23 @@ export class Running implements AsyncDisposable {
     const ipvs = this.#ipvs = await this.#open()
     const director = this.#director = this.#direct(ipvs)
     this.#web?.serve({ director, ipvs, interval: INTERVAL, failure: () => this.#failure })
+    let configuration: CompleteConfiguration | DirectorConfiguration | undefined = given
     try {
-      await this.#untilStopped(director.take(configuration))
+      if (source.type === 'etcd') {
+        const member = this.#member = new FleetMember(source, scripts, this.#log)
+        await this.#untilStopped(member.lead(director).then((first) => {
+          configuration = first
+        }))
+      } else await this.#untilStopped(director.take(given!))
     } catch (error) {
-      if (error instanceof ConfigurationError) throw this.#ended(newStatus.refused, `${file} is refused, and there is no configuration before it`)
+      if (source.type !== 'etcd' && error instanceof ConfigurationError)
+        throw this.#ended(newStatus.refused, `${source.file} is refused, and there is no configuration before it`)
       // Its words are in the log already.
       throw this.#ended(newStatus.unreachable, `the director cannot begin: ${(error as Error).message}`)
     }
-    if (this.#stop.signal.aborted) return
-    this.#log({ level: 'info', event: 'running', message: `directs ${sizeWords(configuration)} of ${file}`, file })
+    if (this.#stop.signal.aborted || configuration === undefined) return
+    const place = source.type === 'etcd' ? source.prefix : source.file
+    this.#log({ level: 'info', event: 'running', message: `directs ${sizeWords(configuration)} of ${place}`, ...source.type === 'etcd' ? { prefix: place } : { file: place } })
     if (this.#command.follow) this.#follow()
     this.#goOn()
   }
@@ -118,7 +132,7 @@ export class Running implements AsyncDisposable {
     director.on('failed', ({ error, result }) => {
       this.#failure = { message: error === undefined ? `the kernel refused ${result!.refused.length} changes` : (error as Error).message, at: Date.now() }
     })
-    director.on('settled', () => {
+    director.on('converged', () => {
       this.#failure = undefined
     })
     return director
@@ -140,7 +154,9 @@ export class Running implements AsyncDisposable {
 
   /** Reads the configuration, and tells what is wrong with it. `undefined` where it is refused, or as before. */
   async #read(request: { why: string, isFollowed: boolean } = { why: '', isFollowed: false }): Promise<CompleteConfiguration | undefined> {
-    const { file } = this.#command.source
+    const { source } = this.#command
+    if (source.type === 'etcd' || this.#readAgain === undefined) return undefined
+    const { file } = source
     const before = momentOf(this.#paths)
     const { configuration, diagnostics, isEmpty, paths, digest } = await this.#readAgain()
     this.#paths = paths
@@ -192,9 +208,14 @@ export class Running implements AsyncDisposable {
   }
 
   async #take(request: { why: string, isFollowed: boolean }): Promise<void> {
+    const { source } = this.#command
+    if (source.type === 'etcd') {
+      this.#log({ level: 'info', event: 'configuration', message: `${request.why}: nothing is read again, because what is in etcd is always followed` })
+      return
+    }
     const configuration = await this.#read(request)
     if (configuration === undefined || this.#stop.signal.aborted) return
-    const { file } = this.#command.source
+    const { file } = source
     // What is wrong with it is told by the event 'failed' too.
     this.#director!.take(configuration).then(
       () => this.#log({ level: 'info', event: 'configuration', message: `${request.why}: directs ${sizeWords(configuration)} of ${file}`, file }),
@@ -206,6 +227,7 @@ export class Running implements AsyncDisposable {
   async #end(): Promise<void> {
     const director = this.#director
     if (director === undefined) return
+    await this.#member?.[Symbol.asyncDispose]()
     const { removeOnExit } = this.#command
     try {
       await director.close({ remove: removeOnExit })
@@ -220,6 +242,7 @@ export class Running implements AsyncDisposable {
     this.#watcher.close()
     await this.#web?.close()
     this.#web = undefined
+    await this.#member?.[Symbol.asyncDispose]()
     await this.#reading
     await this.#director?.close()
     await this.#ipvs?.close()

@@ -24,7 +24,7 @@ const ipvs = await Ipvs.open()
 const director = new Director({ ipvs, configuration: { services: [...table, decided] } })
 await director.inForce()
 // The table is looked at once more after it was made.
-await once(director, 'settled')
+await once(director, 'converged')
 const gone: number[] = []
 const there: number[] = []
 for (let round = 0; round < rounds; round++) {
@@ -33,7 +33,7 @@ for (let round = 0; round < rounds; round++) {
     server.become(mood)
     moments.push(await applied)
     // The look that sees whether all is as it should be is not to meet the next decision.
-    await once(director, 'settled')
+    await once(director, 'converged')
     await sleep(20)
   }
 }

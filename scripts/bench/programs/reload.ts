@@ -24,7 +24,7 @@ const { configuration } = await reader.read()
 const ipvs = await Ipvs.open()
 const director = new Director({ ipvs })
 await director.take(configuration!)
-await once(director, 'settled')
+await once(director, 'converged')
 const before = await director.checks()
 const [reading, taking, held]: [number[], number[], number[]] = [[], [], []]
 for (let round = 0; round < Number(rounds); round++) {

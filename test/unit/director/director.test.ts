@@ -145,7 +145,7 @@ describe('a director', () => {
       drain: false,
     })
     await director.inForce()
-    await once(director, 'settled')
+    await once(director, 'converged')
     const listed: boolean[] = []
     kernel.before = ({ command, dump }) => {
       if (command === 'getService') listed.push(dump)
@@ -250,7 +250,8 @@ describe('at the start', () => {
     expect({ ups, downs, quorums }).toEqual({
       ups: [], downs: [], quorums: [expect.objectContaining({ reached: true, weight: 2 })],
     })
-    expect(director.status().services[0].destinations.map(({ up, ups }) => ({ up, ups }))).toEqual([{ up: true, ups: 0 }, { up: true, ups: 0 }])
+    const { destinations } = director.status().services[0]
+    expect(destinations.map(({ up, ups }) => ({ up, ups }))).toEqual([{ up: true, ups: 0 }, { up: true, ups: 0 }])
   })
 
   test('a fallback that serves goes on until the quorum is there', async () => {
@@ -383,7 +384,7 @@ describe('another configuration', () => {
     const first = completeConfiguration({ services: [...service([real(0), real(1)]).services, ...others] })
     const director = direct({ interval: 1000, drain: false })
     await director.take(first)
-    await once(director, 'settled')
+    await once(director, 'converged')
     await answers(director, 4)
     const { since } = director.status().services[0].destinations[0]
     const listed: boolean[] = []
