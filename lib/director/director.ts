@@ -8,16 +8,17 @@ import { completeConfiguration, type CompleteConfiguration, type CompleteProgram
 import type { DirectorConfiguration } from '../configuration/types.js'
 import { checkConfiguration } from '../configuration/validate.js'
 import type { Ipvs } from '../ipvs.js'
-import { closedError, conflict, type ArgumentError } from '../model/errors.js'
+import { closedError } from '../model/errors.js'
 import type { DestinationKey, ListedTable, Persistence, ServiceKey } from '../model/types.js'
-import { keyOf, serviceId } from '../model/keys.js'
+import { hasMark, keyOf, serviceId } from '../model/keys.js'
 import { connectionsGone } from '../state/draining.js'
 import type { Reconciler } from '../state/reconcile.js'
 import type { InForce } from '../state/wanted.js'
 import { Directed, type Known } from './directed.js'
 import { canonicalKey, endpointId } from './keys.js'
 import { programMistakes } from './program-mistakes.js'
-import { directorSettings, type DirectorSettings } from './options.js'
+import { Holder } from './holder.js'
+import { directorSettings, heldAddresses, type DirectorSettings } from './options.js'
 import { Memory, memoryFile } from './memory.js'
 import { Programs } from './programs.js'
 import type { DestinationChange, Drained, DirectorEvents, DirectorOptions, DirectorStatus } from './types.js'
@@ -70,24 +71,6 @@ async function startChecker(options: CheckerOptions): Promise<Checker> {
   }
 }
 
-/** What would otherwise be ignored without a word, because the director does not know who holds an address. */
-const impossible = ({ services }: DirectorConfiguration): ArgumentError[] =>
-  services.flatMap(({ onlyWhileHeld }, number) =>
-    onlyWhileHeld === true
-      ? [
-          conflict(
-            `services[${number}].onlyWhileHeld`,
-            'cannot be true: the director does not look at who holds the address. Leave it out, and checks run all the time',
-          ),
-        ]
-      : [],
-  )
-
-/** @throws ConfigurationError where there are mistakes */
-function refuse(mistakes: ArgumentError[]): void {
-  if (mistakes.length > 0) throw new ConfigurationError(mistakes)
-}
-
 /** A configuration on its way. */
 interface Accepted {
   /** Fulfilled when the director does as it says. */
@@ -131,6 +114,9 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   readonly #named = new Map<string, ServiceKey>()
   readonly #memory: Memory | undefined
   readonly #ids = new WeakMap<CompleteService, string>()
+  readonly #holder: Holder
+  /** Addresses that move between directors, where they are others than the services'. */
+  #addresses: readonly string[] | undefined
   #rest: Pick<CompleteConfiguration, 'timeouts' | 'daemons'> = {}
   #checker: Checker | undefined
   /** Configurations are taken one after another. */
@@ -172,6 +158,8 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       const { there } = namespacesOf(ipvs)
       this.#memory = new Memory(remember === true ? memoryFile(there) : remember, there)
     }
+    this.#addresses = this.#settings.addresses
+    this.#holder = this.#watchHolding()
     this.#reconciler = ipvs.reconcile(undefined, {
       interval,
       jitter,
@@ -216,10 +204,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
    * @internal
    */
   take(configuration: CompleteConfiguration): Promise<InForce> {
-    return this.#direct(() => {
-      refuse(impossible(configuration))
-      return configuration
-    })
+    return this.#direct(() => configuration)
   }
 
   #direct(read: () => CompleteConfiguration): Promise<InForce> {
@@ -239,9 +224,22 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     return this.#inForce ?? Promise.reject(new Error('the director has no configuration yet'))
   }
 
+  /**
+   * Looks for these addresses from now on, which move between directors; `undefined`: for those of the services. As the option
+   * `addresses`, for a configuration that names others.
+   *
+   * @throws ArgumentError naming the address that is wrong
+   */
+  watchAddresses(addresses: readonly string[] | undefined): void {
+    this.#addresses = heldAddresses(addresses, 'addresses')
+    if (this.#begun) this.#holder.watch(this.#moving())
+  }
+
   /** How everything stands, as far as it is known without asking anybody. */
   status(): DirectorStatus {
+    const holding = this.#holder.status()
     return {
+      ...(holding !== undefined && { holding }),
       services: [...this.#services.values()].map((directed) => {
         const weights = new Map(directed.desired.destinations.map((input) => [endpointId(input), input.weight!]))
         const {
@@ -270,6 +268,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
             }
           }),
           draining: [...leaving.values()].map(({ endpoint }) => endpoint),
+          ...(directed.rests && { resting: true as const }),
         }
       }),
       inForce: this.#isInForce,
@@ -303,10 +302,13 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     }
   }
 
-  /** A configuration with its defaults. Refuses programs that the director does not run, too. */
+  /**
+   * Refuses what is wrong with a configuration, and programs that the director does not run.
+   */
   #complete(configuration: DirectorConfiguration): CompleteConfiguration {
     const checked = structuredClone(checkConfiguration(configuration))
-    refuse([...impossible(checked), ...programMistakes(checked)])
+    const mistakes = programMistakes(checked)
+    if (mistakes.length > 0) throw new ConfigurationError(mistakes)
     return completeConfiguration(checked)
   }
 
@@ -366,6 +368,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   async #take(configuration: CompleteConfiguration): Promise<() => Promise<InForce>> {
     this.#stop.signal.throwIfAborted()
     this.#checker ??= await this.#startChecker()
+    await this.#holder.start()
     const ids = configuration.services.map((service) => this.#idOf(service))
     const isNew = (id: string): boolean => !this.#services.has(id)
     const table = !this.#begun || ids.some(isNew) ? await this.#read() : []
@@ -385,13 +388,18 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       let directed = this.#services.get(id)
       if (directed === undefined) {
         directed = new Directed(service, listed.get(id), drain !== undefined)
+        directed.rests = this.#isToRest(directed)
         this.#services.set(id, directed)
         fresh.add(directed)
         changed.add(directed)
-      } else if (directed.isGone || directed.configuration !== service) {
-        before.push(...directed.known.map((known) => known.id))
-        directed.reconfigure(service)
-        changed.add(directed)
+      } else {
+        const known = directed.known.map(({ id }) => id)
+        const isOther = directed.isGone || directed.configuration !== service
+        if (isOther) directed.reconfigure(service)
+        if (directed.rest(this.#isToRest(directed)) || isOther) {
+          before.push(...known)
+          changed.add(directed)
+        }
       }
       directed.leads = service.group === undefined || !groups.has(service.group)
       if (service.group !== undefined) groups.add(service.group)
@@ -417,6 +425,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       }
     }
     this.#begun = true
+    this.#holder.watch(this.#moving())
     const inForce = isWhole ? this.#set() : this.#handOver(changed)
     this.#watchGrowing()
     this.#watchDraining()
@@ -508,6 +517,43 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         await wait(pause * 1000, undefined, { signal })
       }
     }
+  }
+
+  #check(): void {
+    this.#checker?.replace([...this.#services.values()].flatMap((directed) => directed.checked()))
+  }
+
+  #watchHolding(): Holder {
+    const holder = new Holder(otherNamespace(this.#ipvs), this.#settings.fifo)
+    holder.on('change', (change) => {
+      if (this.#closing !== undefined) return
+      this.#turnChecks()
+      this.#tell('holding', change)
+    })
+    holder.on('vrrp', (state) => this.#tell('vrrp', state))
+    holder.on('vrrpGone', () => this.#tell('vrrpGone', { held: holder.status()?.held ?? 'none' }))
+    holder.on('shared', (shared) => this.#tell('shared', shared))
+    holder.on('failed', (failure) => this.#tellFailure(failure))
+    return holder
+  }
+
+  /** The addresses of which it is told whether this machine has them. */
+  #moving(): readonly string[] {
+    return this.#addresses ?? [...this.#services.values()].flatMap(({ key, isGone }) => isGone || hasMark(key) ? [] : key.address)
+  }
+
+  /** Whether the checks of a service rest. They do not while it is unknown who holds its address. */
+  #isToRest({ key, configuration: { onlyWhileHeld } }: Directed): boolean {
+    return onlyWhileHeld && !hasMark(key) && this.#holder.has(key.address) === false
+  }
+
+  /** Lets checks rest, and go on, as this machine has the addresses of their services. */
+  #turnChecks(): void {
+    const turned = [...this.#services.values()].filter((directed) => directed.rest(this.#isToRest(directed)))
+    if (turned.length === 0) return
+    this.#check()
+    for (const directed of turned) this.#update(directed)
+    void this.#handOver(turned)
   }
 
   #hear(changes: readonly HealthChange[]): void {
@@ -693,6 +739,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       const leave = async (): Promise<unknown> => this.#iterator?.return?.()
       leave().catch(() => {})
       await this.#taking
+      await this.#holder.close()
       this.#checker?.replace([])
       await this.#looking
       await this.#reconciler.close()
