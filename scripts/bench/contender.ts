@@ -1,6 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** What the kernel tells of a process; nothing of one that has ended. */
+function statusOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'latin1')
+  } catch {
+    return ''
+  }
+}
 
 /** A program that runs beside what is measured until it is disposed of: `ipvs director`, or keepalived. */
 export class Contender implements AsyncDisposable {
@@ -33,14 +42,12 @@ export class Contender implements AsyncDisposable {
     return this.child.pid!
   }
 
-  /** Bytes of memory that it has at present, of all its processes. */
+  /** Bytes of memory that it has at present, of it and of the processes that it has started. */
   get memory(): number {
-    const own = (pid: number): number => {
-      const found = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))
-      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter((text) => text !== '')
-      return Number(found?.[1] ?? 0) * 1024 + children.reduce((sum, child) => sum + own(Number(child)), 0)
-    }
-    return own(this.pid)
+    const statuses = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(statusOf)
+    const number = (status: string, name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0)
+    const own = statuses.filter((status) => [number(status, 'Pid'), number(status, 'PPid')].includes(this.pid))
+    return own.reduce((sum, status) => sum + number(status, 'VmRSS') * 1024, 0)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

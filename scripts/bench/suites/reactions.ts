@@ -132,7 +132,7 @@ const reloadRows = (shape: Shape): Promise<Row[]> => inFolder(async (folder) => 
       found.taken.push(...await hangUps(namespace, contender, files[2], texts, changed))
       found.memory.push(contender.memory)
     }
-    if (name === 'director') own = JSON.parse((await namespace.run(...ownProgram('reload', [10, files[2], files[0]]))).output) as typeof own
+    if (name === 'director') own = JSON.parse((await namespace.run(...ownProgram('reload', [10, files[2], files[1]]))).output) as typeof own
     await letProgramGo(pid)
   }
   const size = formatShape(shape)
