@@ -93,9 +93,12 @@ const converse = {
       const lines = createInterface({ input: socket })
       resolve({
         say: payload => timed(`${address} ${port} was asked`, (heard, failed) => {
-          lines.once('line', heard)
-          socket.once('error', failed)
-          socket.once('close', () => failed(Object.assign(new Error('closed'), { code: 'ECONNRESET' })))
+          const closed = () => failed(Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
+          lines.once('line', line => {
+            socket.off('error', failed).off('close', closed)
+            heard(line)
+          })
+          socket.once('error', failed).once('close', closed)
           socket.write(`${payload}\n`)
         }),
         end: () => timed(`${address} ${port} was told that the connection ends`, ended => {
