@@ -55,7 +55,7 @@ Listing
   * ipvs doctor                what this machine lacks for load balancing; ipvs doctor --help
 
 A load balancer that runs by itself
-  * ipvs director              checks real servers and keeps the table right, from a keepalived.conf; ipvs director --help
+  * ipvs director              checks real servers and keeps the table right, from a keepalived.conf or etcd; ipvs director --help
   * ipvs digest                the digest of a page, for HTTP_GET; ipvs digest --help
 
 The whole table

@@ -5,10 +5,11 @@ import type { DirectorCommand } from './options.js'
 import { readConfiguration, sizeWords } from './read.js'
 
 /** `ipvs director --check`: reads the configuration and tells what is wrong with it. Returns the exit status. */
-export async function check(command: DirectorCommand, { strict, json: wantsJson }: NonNullable<DirectorCommand['check']>): Promise<number> {
-  const { configuration, diagnostics } = await readConfiguration(command)
+export async function check({ source, scripts }: DirectorCommand, { strict, json: wantsJson }: NonNullable<DirectorCommand['check']>): Promise<number> {
+  if (source.type === 'etcd') return (await import('./check-etcd.js')).checkEtcd(source, scripts, wantsJson)
+  const { configuration, diagnostics } = await readConfiguration({ source, scripts })
   for (const diagnostic of diagnostics) complain(diagnosticLine(diagnostic))
-  const { file } = command.source
+  const { file } = source
   if (configuration === undefined) {
     const errors = diagnostics.filter(({ severity }) => severity === 'error').length
     complain(`${file} is refused: ${errors} error${errors === 1 ? '' : 's'}`)

@@ -1,11 +1,14 @@
 import { addressFamily } from '../../model/address.js'
 import type { FileSource } from '../../sources/reading.js'
 import type { ServiceRange } from '../../state/types.js'
-import { portOf, readOptions, secondsOf, UsageError, type NewOptions } from '../new-options.js'
+import { ETCD_OPTIONS, etcdHelp, etcdPlace, type EtcdPlace } from '../etcd-options.js'
+import { portOf, readOptions, secondsOf, UsageError, type NewOptions, type Values } from '../new-options.js'
 
 const OPTIONS = {
   keepalived: { argument: 'text' },
   config: { argument: 'text' },
+  ...ETCD_OPTIONS,
+  copy: { argument: 'text' },
   check: { argument: 'none' },
   strict: { argument: 'none' },
   json: { argument: 'none' },
@@ -20,9 +23,16 @@ const OPTIONS = {
   scripts: { argument: 'text' },
 } as const satisfies NewOptions
 
+/** A configuration in etcd, which is always followed. */
+export interface EtcdSource extends EtcdPlace {
+  type: 'etcd'
+  /** File that keeps the last configuration. */
+  copy?: string
+}
+
 /** What `ipvs director` was told. */
 export interface DirectorCommand {
-  source: FileSource
+  source: FileSource | EtcdSource
   /** Only reads the file: whether warnings count, and whether the configuration is printed. */
   check?: { strict: boolean, json: boolean }
   follow: boolean
@@ -79,14 +89,25 @@ function rangeOf(text: string): ServiceRange {
   return { address, ...protocol !== undefined && { protocol: protocol as 'tcp' }, ...port !== undefined && { port } }
 }
 
+function sourceOf(given: Values<typeof OPTIONS>): FileSource | EtcdSource {
+  const sources = (['keepalived', 'config', 'etcd'] as const).filter((name) => given[name] !== undefined)
+  if (sources.length === 0) throw new UsageError('which configuration? Give --keepalived FILE, --config FILE.json or --etcd URL --prefix PREFIX')
+  if (sources.length > 1) throw new UsageError(`--${sources[0]} and --${sources[1]} are two configurations: give one of them`)
+  const { keepalived, config, copy } = given
+  if (sources[0] === 'etcd') {
+    if (given.follow !== undefined) throw new UsageError('--follow is for files: what is in etcd is always followed')
+    if (copy?.startsWith('/') === false) throw new UsageError(`--copy '${copy}'; expected the absolute path of a file`)
+    return { type: 'etcd', ...etcdPlace(given), ...copy !== undefined && { copy } }
+  }
+  const other = [...Object.keys(ETCD_OPTIONS), 'copy'].find((name) => Object.hasOwn(given, name))
+  if (other !== undefined) throw new UsageError(`--${other} goes with --etcd`)
+  return keepalived !== undefined ? { type: 'keepalived', file: keepalived } : { type: 'json', file: config! }
+}
+
 /** @throws UsageError */
 export function readDirectorCommand(args: readonly string[]): DirectorCommand {
   const given = readOptions(args, OPTIONS)
-  const { keepalived, config } = given
-  if (keepalived === undefined && config === undefined)
-    throw new UsageError('which configuration? Give --keepalived FILE or --config FILE.json')
-  if (keepalived !== undefined && config !== undefined)
-    throw new UsageError('--keepalived and --config are two configurations: give one of them')
+  const source = sourceOf(given)
   if (given.check === undefined) {
     for (const name of ['strict', 'json'] as const) if (given[name] !== undefined) throw new UsageError(`--${name} goes with --check`)
   } else {
@@ -99,7 +120,7 @@ export function readDirectorCommand(args: readonly string[]): DirectorCommand {
   if (given.log !== undefined && given.log !== 'text' && given.log !== 'json') throw new UsageError(`--log '${given.log}'; expected text or json`)
   if (given.scripts !== undefined && !given.scripts.startsWith('/')) throw new UsageError(`--scripts '${given.scripts}'; expected the absolute path of a folder`)
   return {
-    source: keepalived !== undefined ? { type: 'keepalived', file: keepalived } : { type: 'json', file: config! },
+    source,
     ...given.check !== undefined && { check: { strict: given.strict === true, json: given.json === true } },
     follow: given.follow === true,
     ...given.listen !== undefined && { listen: listenOf(given.listen) },
@@ -113,7 +134,7 @@ export function readDirectorCommand(args: readonly string[]): DirectorCommand {
   }
 }
 
-export const directorHelp = `Usage: ipvs director (--keepalived FILE | --config FILE.json) [options]
+export const directorHelp = `Usage: ipvs director (--keepalived FILE | --config FILE.json | --etcd URL[,URL…] --prefix PREFIX) [options]
 
 Checks the real servers of a configuration and keeps the kernel's table right for it, until it is told to end.
 
@@ -124,7 +145,11 @@ Configuration
     --strict           warnings count: exit status 4
     --json             print the configuration in the package's own format
   --follow             read the file again whenever it changes. Without it SIGHUP does that
-  --scripts DIRECTORY  only programs in this folder may be run; a configuration with others is refused
+  --scripts DIRECTORY  only programs in this folder may be run; a configuration with others is refused. From etcd none may
+                       without it
+
+A configuration in etcd, for a fleet of directors (docs/fleet.md)
+${etcdHelp}  --copy FILE          keep the last configuration in this file, for a start while etcd is away
 
 Table
   --netns NAME         direct and check in another network namespace: a name of \`ip netns\` or a path

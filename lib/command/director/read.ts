@@ -1,11 +1,11 @@
 import type { Reading } from '../../sources/reading.js'
 import { keepalivedUser } from '../../director/index.js'
 import { readInThread } from '../../sources/thread.js'
-import type { DirectorCommand } from './options.js'
+import type { FileSource } from '../../sources/reading.js'
 import { programDiagnostics } from './programs.js'
 
 /** Reads the configuration, off the main thread. What this machine or the command line forbids is refused too. */
-export async function readConfiguration({ source, scripts }: Pick<DirectorCommand, 'source' | 'scripts'>): Promise<Reading> {
+export async function readConfiguration({ source, scripts }: { source: FileSource, scripts?: string }): Promise<Reading> {
   const reading = await readInThread({ ...source, scriptUser: keepalivedUser() })
   const { configuration, diagnostics } = reading
   const found = configuration === undefined ? [] : programDiagnostics(configuration, scripts, reading)

@@ -7,6 +7,7 @@ import { systemWords } from '../output.js'
 import { refusal } from '../refusals.js'
 import { logDiagnostics } from './diagnostics.js'
 import { logEvents } from './events.js'
+import { FleetMember } from './fleet-member.js'
 import type { Log } from './log.js'
 import type { DirectorCommand } from './options.js'
 import { readConfiguration, sizeWords } from './read.js'
@@ -29,6 +30,7 @@ export class Running implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #watcher = new FileWatcher(() => this.#again('the file has changed', true))
   #web: Web | undefined
+  #member: FleetMember | undefined
   #ipvs: Ipvs | undefined
   #director: Director | undefined
   /** Paths that the last reading depended on. */
@@ -42,7 +44,7 @@ export class Running implements AsyncDisposable {
   constructor(command: DirectorCommand, log: Log) {
     this.#command = command
     this.#log = log
-    this.#paths = [command.source.file]
+    this.#paths = command.source.type === 'etcd' ? [] : [command.source.file]
     process.on('SIGHUP', this.#hangUp)
     process.on('SIGTERM', this.#terminate)
     process.on('SIGINT', this.#terminate)
@@ -64,9 +66,11 @@ export class Running implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { listen, source: { file } } = this.#command
-    const configuration = await this.#read()
-    if (configuration === undefined) throw this.#ended(newStatus.refused, `${file} is refused, and there is no configuration before it`)
+    const { listen, source, scripts } = this.#command
+    const given = source.type === 'etcd' ? undefined : await this.#read()
+    if (given === undefined && source.type !== 'etcd') {
+      throw this.#ended(newStatus.refused, `${source.file} is refused, and there is no configuration before it`)
+    }
     if (listen !== undefined) {
       try {
         this.#web = await Web.listen(listen.host, listen.port)
@@ -76,16 +80,23 @@ export class Running implements AsyncDisposable {
       this.#log({ level: 'info', event: 'listening', message: `serves http://${this.#web.place}/status.json, /metrics and /healthz`, address: this.#web.place })
     }
     const ipvs = this.#ipvs = await this.#open()
-    const director = this.#director = this.#direct(ipvs, configuration)
+    const director = this.#director = this.#direct(ipvs, given)
     this.#web?.serve({ director, ipvs, interval: INTERVAL, failure: () => this.#failure })
+    let configuration = given
     try {
-      await this.#untilStopped(director.inForce())
+      if (source.type === 'etcd') {
+        const member = this.#member = new FleetMember(source, scripts, this.#log)
+        await this.#untilStopped(member.lead(director).then((first) => {
+          configuration = first
+        }))
+      } else await this.#untilStopped(director.inForce())
     } catch (error) {
       // Its words are in the log already.
       throw this.#ended(newStatus.unreachable, `the director cannot begin: ${(error as Error).message}`)
     }
-    if (this.#stop.signal.aborted) return
-    this.#log({ level: 'info', event: 'running', message: `directs ${sizeWords(configuration)} of ${file}`, file })
+    if (this.#stop.signal.aborted || configuration === undefined) return
+    const place = source.type === 'etcd' ? source.prefix : source.file
+    this.#log({ level: 'info', event: 'running', message: `directs ${sizeWords(configuration)} of ${place}`, ...source.type === 'etcd' ? { prefix: place } : { file: place } })
     if (this.#command.follow) this.#follow()
     this.#goOn()
   }
@@ -105,12 +116,12 @@ export class Running implements AsyncDisposable {
     }
   }
 
-  #direct(ipvs: Ipvs, configuration: DirectorConfiguration): Director {
+  #direct(ipvs: Ipvs, configuration: DirectorConfiguration | undefined): Director {
     const { prune, owns, drain } = this.#command
     let director: Director
     try {
       director = new Director({
-        ipvs, configuration, prune, interval: INTERVAL, remember: true,
+        ipvs, prune, ...configuration !== undefined && { configuration }, interval: INTERVAL, remember: true,
         ...owns !== undefined && { owns }, ...drain !== undefined && { drain: drain === 0 ? false : { timeout: drain } },
       })
     } catch (error) {
@@ -143,9 +154,11 @@ export class Running implements AsyncDisposable {
 
   /** Reads the configuration, and tells what is wrong with it. `undefined` where it is refused, or as before. */
   async #read(request: { why: string, isFollowed: boolean } = { why: '', isFollowed: false }): Promise<DirectorConfiguration | undefined> {
-    const { file } = this.#command.source
+    const { source, scripts } = this.#command
+    if (source.type === 'etcd') return undefined
+    const { file } = source
     const before = momentOf(this.#paths)
-    const { configuration, diagnostics, isEmpty, paths, digest } = await readConfiguration(this.#command)
+    const { configuration, diagnostics, isEmpty, paths, digest } = await readConfiguration({ source, scripts })
     this.#paths = paths
     if (this.#command.follow) this.#watcher.follow(paths, before)
     const { why, isFollowed } = request
@@ -195,9 +208,14 @@ export class Running implements AsyncDisposable {
   }
 
   async #take(request: { why: string, isFollowed: boolean }): Promise<void> {
+    const { source } = this.#command
+    if (source.type === 'etcd') {
+      this.#log({ level: 'info', event: 'configuration', message: `${request.why}: nothing is read again, because what is in etcd is always followed` })
+      return
+    }
     const configuration = await this.#read(request)
     if (configuration === undefined || this.#stop.signal.aborted) return
-    const { file } = this.#command.source
+    const { file } = source
     // What is wrong with it is told by the event 'failed' too.
     this.#director!.set(configuration).then(
       () => this.#log({ level: 'info', event: 'configuration', message: `${request.why}: directs ${sizeWords(configuration)} of ${file}`, file }),
@@ -209,6 +227,7 @@ export class Running implements AsyncDisposable {
   async #end(): Promise<void> {
     const director = this.#director
     if (director === undefined) return
+    await this.#member?.[Symbol.asyncDispose]()
     const { removeOnExit } = this.#command
     try {
       await director.close({ remove: removeOnExit })
@@ -223,6 +242,7 @@ export class Running implements AsyncDisposable {
     this.#watcher.close()
     await this.#web?.close()
     this.#web = undefined
+    await this.#member?.[Symbol.asyncDispose]()
     await this.#reading
     await this.#director?.close()
     await this.#ipvs?.close()

@@ -53,6 +53,7 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
   readonly #reasons = new Set<string>()
   readonly #toldProblems = new Map<string, string>()
   #latest: DirectorConfiguration | undefined
+  readonly #revisions = new WeakMap<DirectorConfiguration, number>()
   #count = 0
   /** Called at the next configuration, or at the end. */
   #waiting: (() => void)[] = []
@@ -62,12 +63,12 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
   /** @throws ArgumentError naming the option that is wrong */
   constructor(options: FollowOptions) {
     super()
-    const settings = etcdSettings(options, 'the options of followEtcd', ['prefix', 'scripts', 'copy', 'signal'])
+    const settings = etcdSettings(options, 'the options of followEtcd', ['prefix', 'scripts', 'objections', 'copy', 'signal'])
     const file = path(options.copy, 'options.copy')
     this.#prefix = keyPrefix(options.prefix)
     this.#below = servicesBelow(this.#prefix)
     this.#range = keysBelow(this.#below)
-    this.#services = new Services(this.#below, path(options.scripts, 'options.scripts'))
+    this.#services = new Services(this.#below, { scripts: path(options.scripts, 'options.scripts'), objections: options.objections })
     this.#copy = file === undefined ? undefined : { file, isDue: false }
     this.#client = new EtcdClient(settings)
     const { signal } = options
@@ -85,8 +86,13 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
     }
   }
 
+  /** The revision of etcd that a configuration is of; `undefined` for one that is not from here. */
+  revisionOf(configuration: DirectorConfiguration): number | undefined {
+    return this.#revisions.get(configuration)
+  }
+
   /** The newest configuration first, then each that follows, until it is closed. */
-  [Symbol.asyncIterator](): AsyncIterator<DirectorConfiguration> {
+  [Symbol.asyncIterator](): AsyncIterator<DirectorConfiguration, undefined> {
     let seen = 0
     let isLeft = false
     this.#iterators++
@@ -249,6 +255,7 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
       this.#tell('problem', problem)
     }
     this.#latest = this.#services.configuration()
+    this.#revisions.set(this.#latest, this.#moment!.revision)
     this.#count++
     this.#wake()
     this.#keepCopy()

@@ -4,7 +4,7 @@ import { canonicalAddress, parseAddress } from '../../model/address.js'
 import { endpointWords, hasMark, serviceWords } from '../../model/keys.js'
 import { subjectOf } from './keys.js'
 import type { KeyProblem } from './types.js'
-import { readDestination, readService, whyNotIn, type Judged, type Refused } from './value.js'
+import { readDestination, readService, whyNotIn, type Judged, type Judgement, type Refused } from './value.js'
 
 /** A key's new value; `undefined` for a key that is gone. */
 export interface Change {
@@ -71,7 +71,7 @@ const hold = <Type>({ good, refused }: Judged<Type>, before: Held<Type> | undefi
  */
 export class Services {
   readonly #prefix: string
-  readonly #scripts: string | undefined
+  readonly #judgement: Judgement
   readonly #names = new Map<string, Named>()
   /** Which name has a service, by what tells services apart. */
   readonly #holders = new Map<string, string>()
@@ -84,11 +84,11 @@ export class Services {
 
   /**
    * @param prefix what all keys of services begin with
-   * @param scripts directory of the programs that values may name
+   * @param judgement what values are judged by
    */
-  constructor(prefix: string, scripts: string | undefined) {
+  constructor(prefix: string, judgement: Judgement) {
     this.#prefix = prefix
-    this.#scripts = scripts
+    this.#judgement = judgement
   }
 
   /** All keys that there are. */
@@ -168,8 +168,8 @@ export class Services {
       this.#problem(key, undefined)
       if (id === undefined) named.base = undefined
       else named.registered.delete(id)
-    } else if (id === undefined) named.base = hold(readService(value, this.#scripts), named.base)
-    else named.registered.set(id, hold(readDestination(value, this.#scripts), named.registered.get(id)))
+    } else if (id === undefined) named.base = hold(readService(value, this.#judgement), named.base)
+    else named.registered.set(id, hold(readDestination(value, this.#judgement), named.registered.get(id)))
     return name
   }
 
@@ -226,7 +226,7 @@ export class Services {
     const there = new Map(destinations.map((one) => [endpointOf(one), `the service's own list`]))
     for (const [id, { good, refused }] of [...registered].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const key = `${name}/destinations/${id}`
-      const why = good === undefined ? refused : whyNotIn(service, good)
+      const why = good === undefined ? refused : whyNotIn(service, good, this.#judgement)
       const at = good === undefined ? '' : endpointOf(good)
       const before = there.get(at)
       if (good !== undefined && why === undefined && before === undefined) {

@@ -1,3 +1,4 @@
+import type { DirectorConfiguration } from '../../configuration/index.js'
 import type { ArgumentError } from '../../model/errors.js'
 
 /** TLS to etcd. Files are read when an endpoint comes into use, so renewed ones count from the next connection after a failure. */
@@ -44,6 +45,11 @@ export interface FollowOptions extends EtcdOptions {
    * whoever may write to etcd could run anything on every director.
    */
   scripts?: string
+  /**
+   * What else there is to object to in a configuration of one service: what this machine cannot do, for one. It is asked of each new value,
+   * and refuses that value alone. Mistakes name their field: 'services[0].checks[0]'.
+   */
+  objections?: (configuration: DirectorConfiguration) => readonly ArgumentError[]
   /** File that keeps the last configuration for the next start, as an absolute path, in case etcd is away then. None by default. */
   copy?: string
   /** Ends it. */

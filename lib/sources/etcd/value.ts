@@ -1,4 +1,4 @@
-import { configurationMistakes, shapeMistakes, type DirectedDestination, type DirectedService } from '../../configuration/index.js'
+import { configurationMistakes, shapeMistakes, type DirectedDestination, type DirectedService, type DirectorConfiguration } from '../../configuration/index.js'
 import { conflict, type ArgumentError } from '../../model/errors.js'
 import { tameDestination, tameService } from './scripts.js'
 
@@ -34,8 +34,16 @@ function parse(bytes: Uint8Array): Judged<unknown> {
 const heldMistakes = ({ onlyWhileHeld }: DirectedService): ArgumentError[] =>
   onlyWhileHeld === true ? [conflict('onlyWhileHeld', 'cannot be true in a fleet, where all directors hold the address: leave it out')] : []
 
+/** What values are judged by, besides what they say. */
+export interface Judgement {
+  /** Directory of the programs that values may name. */
+  scripts?: string
+  /** What else there is to object to. */
+  objections?: (configuration: DirectorConfiguration) => readonly ArgumentError[]
+}
+
 /** Reads the value of a service's key. Programs that it names are put into the directory of scripts. */
-export function readService(bytes: Uint8Array, scripts: string | undefined): Judged<DirectedService> {
+export function readService(bytes: Uint8Array, { scripts, objections }: Judgement): Judged<DirectedService> {
   const { good: value, refused } = parse(bytes)
   if (refused !== undefined) return { refused }
   const within = 'services[0]'
@@ -44,6 +52,7 @@ export function readService(bytes: Uint8Array, scripts: string | undefined): Jud
   const service = value as DirectedService
   const mistakes = [...tameService(service, scripts), ...heldMistakes(service)]
   if (mistakes.length === 0) mistakes.push(...configurationMistakes({ services: [service] }))
+  if (mistakes.length === 0) mistakes.push(...objections?.({ services: [service] }) ?? [])
   return mistakes.length === 0 ? { good: service } : { refused: refuse(mistakes, within) }
 }
 
@@ -51,7 +60,7 @@ export function readService(bytes: Uint8Array, scripts: string | undefined): Jud
  * Reads the value of a destination's key. Programs that it names are put into the directory of scripts. Whether it goes with its service is
  * another question.
  */
-export function readDestination(bytes: Uint8Array, scripts: string | undefined): Judged<DirectedDestination> {
+export function readDestination(bytes: Uint8Array, { scripts }: Judgement): Judged<DirectedDestination> {
   const { good: value, refused } = parse(bytes)
   if (refused !== undefined) return { refused }
   // Any service will do: the shape of a destination does not depend on it.
@@ -62,7 +71,9 @@ export function readDestination(bytes: Uint8Array, scripts: string | undefined):
 }
 
 /** Why a destination does not go with a service, which is good without it; `undefined` if it does. */
-export function whyNotIn(service: DirectedService, destination: DirectedDestination): Refused | undefined {
-  const mistakes = configurationMistakes({ services: [{ ...service, destinations: [destination] }] })
+export function whyNotIn(service: DirectedService, destination: DirectedDestination, { objections }: Judgement): Refused | undefined {
+  const configuration = { services: [{ ...service, destinations: [destination] }] }
+  const found = configurationMistakes(configuration)
+  const mistakes = found.length > 0 ? found : objections?.(configuration) ?? []
   return mistakes.length === 0 ? undefined : refuse(mistakes, DESTINATION)
 }

@@ -14,7 +14,7 @@ async function take(services: Services, values: Record<string, unknown>): Promis
 }
 
 async function services(values: Record<string, unknown>, scripts?: string): Promise<Services> {
-  const made = new Services(below, scripts)
+  const made = new Services(below, { scripts })
   await take(made, values)
   return made
 }
