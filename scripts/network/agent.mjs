@@ -94,6 +94,8 @@ const converse = {
     socket.on('error', reject)
     socket.once('connect', () => {
       const lines = createInterface({ input: socket })
+      // It hears of the socket's errors too, which those who wait are told of.
+      lines.on('error', () => undefined)
       resolve({
         say: payload => timed(`${address} ${port} was asked`, (heard, failed) => {
           lines.once('line', heard)
