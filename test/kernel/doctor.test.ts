@@ -207,8 +207,9 @@ describe.concurrent('answers that do not return', () => {
     const ports = await m.table()
     const found = await m.broken({
       ports: [ports.nat],
-      hurt: m.onServer.on('route replace default via 10.10.10.2'),
-      mend: m.onServer.on(`route replace default via ${m.workshop.directorAddress[4]}`),
+      // A router that takes packets, and loses them.
+      hurt: m.onServer.on('neigh add 10.10.10.2 lladdr 02:00:00:00:00:99 dev eth0 nud permanent', 'route replace default via 10.10.10.2'),
+      mend: m.onServer.on(`route replace default via ${m.workshop.directorAddress[4]}`, 'neigh del 10.10.10.2 dev eth0'),
     })
     expect(found).toMatchObject({
       director: [`answers-nat, certain: ${m.destination(ports.nat)}`], server: [`answers-lost, likely: ${m.server.address[4]}`],
@@ -301,7 +302,7 @@ describe.concurrent('answers that do not return', () => {
       hurt: m.onServer.on(...links.map((name) => `link set ${name} down`)), mend: m.onServer.on(...links.map((name) => `link set ${name} up`)),
     })
     expect(found.server).toEqual([`tunnel-end-down, likely: ${VIP}`])
-    expect(new Set(found.clients)).toEqual(new Set(['ECONNREFUSED']))
+    expect(found.clients).toContain('ECONNREFUSED')
   })
 })
 
