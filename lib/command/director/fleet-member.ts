@@ -47,7 +47,7 @@ export class FleetMember implements AsyncDisposable {
    *
    * @throws Error where the director cannot begin
    */
-  async lead(director: Director): Promise<DirectorConfiguration | undefined> {
+  async lead(director: Pick<Director, 'set'>): Promise<DirectorConfiguration | undefined> {
     const iterator = this.#follower[Symbol.asyncIterator]()
     const { done, value } = await iterator.next()
     if (done === true) return undefined
@@ -56,7 +56,7 @@ export class FleetMember implements AsyncDisposable {
     return value
   }
 
-  async #follow(director: Director, iterator: AsyncIterator<DirectorConfiguration, undefined>): Promise<void> {
+  async #follow(director: Pick<Director, 'set'>, iterator: AsyncIterator<DirectorConfiguration, undefined>): Promise<void> {
     for (;;) {
       const { done, value } = await iterator.next()
       if (done === true) return
