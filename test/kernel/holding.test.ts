@@ -145,7 +145,8 @@ virtual_server ${VIRTUAL} 80 {
   }
 })
 
-const daemons = async (): Promise<string> => (await scene.namespace.must('ipvsadm', ['-l', '--daemon'])).trim().split('\n').sort().join('; ')
+const daemons = async (): Promise<string> =>
+  (await scene.namespace.must('ipvsadm', ['-l', '--daemon'])).replace(/, maxlen=[^)]*/g, '').trim().split('\n').sort().join('; ')
 const RUNNING = 'backup sync daemon (mcast=front, syncid=7); master sync daemon (mcast=front, syncid=7)'
 
 test('ipvs director --sync runs the daemons of both roles after the table is there, and again when they vanish', async () => {
