@@ -56,6 +56,7 @@ Listing
 
 A load balancer that runs by itself
   * ipvs director              checks real servers and keeps the table right, from a keepalived.conf or etcd; ipvs director --help
+  * ipvs register              puts a server into a service of a fleet, for as long as it lives; ipvs register --help
   * ipvs digest                the digest of a page, for HTTP_GET; ipvs digest --help
 
 The whole table
