@@ -3,11 +3,12 @@ import { invalidType, invalidValue } from '../model/errors.js'
 import { applySettings } from '../state/options.js'
 import { ownership, type Owns } from '../state/ownership.js'
 import type { DrainOptions } from '../state/types.js'
+import { Agreement } from './agreement.js'
 import type { DirectorOptions } from './types.js'
 
 const NAMES: Known = {
   what: 'the options of a director',
-  names: new Set(['ipvs', 'configuration', 'drain', 'prune', 'owns', 'sockets', 'programs', 'interval', 'jitter', 'backOff', 'remember']),
+  names: new Set(['ipvs', 'configuration', 'drain', 'prune', 'owns', 'sockets', 'programs', 'interval', 'jitter', 'backOff', 'remember', 'agreement']),
 }
 const MANY = { min: 1, max: 2 ** 31 - 1 }
 
@@ -20,6 +21,7 @@ export interface DirectorSettings {
   remember: boolean | string
   sockets: number | undefined
   programs: number | undefined
+  agreement: Agreement | undefined
 }
 
 function path(value: string): string {
@@ -32,15 +34,19 @@ function path(value: string): string {
 export function directorSettings(options: DirectorOptions): DirectorSettings {
   const given = object(options, 'options') as unknown as DirectorOptions
   refuseUnknown(given as unknown as Record<string, unknown>, 'options', NAMES)
-  const { ipvs, drain = true, prune, owns, remember = false, sockets, programs } = given
+  const { ipvs, drain = true, prune, owns, remember = false, sockets, programs, agreement } = given
   if (typeof (ipvs as { reconcile?: unknown } | undefined)?.reconcile !== 'function')
     throw invalidType('options.ipvs', 'an open handle of the class Ipvs', ipvs)
+  if (agreement !== undefined && !(agreement instanceof Agreement)) {
+    throw invalidType('options.agreement', 'an object of the class Agreement', agreement)
+  }
   return {
     drain: applySettings({ drain }).drain,
     prune: prune === undefined ? false : boolean(prune, 'options.prune'),
     owns: owns === undefined ? () => false : ownership(owns),
     remember: typeof remember === 'string' ? path(remember) : boolean(remember, 'options.remember'),
     sockets: sockets === undefined ? undefined : integer(sockets, 'options.sockets', MANY),
+    agreement,
     programs: programs === undefined ? undefined : integer(programs, 'options.programs', MANY),
   }
 }

@@ -1,9 +1,14 @@
-import type { Director, DirectorConfiguration } from '../../director/index.js'
+import type { Agreement, Director, DirectorConfiguration } from '../../director/index.js'
+import { canonicalKey } from '../../director/keys.js'
 import { programMistakes } from '../../director/program-mistakes.js'
+import type { Ipvs } from '../../ipvs.js'
+import { serviceId } from '../../model/keys.js'
 import { followEtcd, type EtcdFollower } from '../../sources/etcd/index.js'
+import { FleetHealth } from './fleet-health.js'
 import type { Log } from './log.js'
 import type { EtcdSource } from './options.js'
 import { sizeWords } from './read.js'
+import { digestOf } from './table-digest.js'
 
 /** Milliseconds that a configuration is waited for to be in force, before the next one is taken: by then a fault keeps it from that. */
 const PATIENCE = 5_000
@@ -25,12 +30,21 @@ function logFollower(follower: EtcdFollower, log: Log): void {
   follower.on('uncopied', ({ file, error }) => log({ level: 'error', event: 'uncopied', message: `${file}: ${error.message}`, file }))
 }
 
-/** A director that takes its configuration from etcd, as all of its fleet do. */
+/** Milliseconds after a change until the table is summed up for others, and how many times as long as that takes itself. */
+const [GATHER, SHARE] = [500, 20]
+
+/** A director that takes its configuration from etcd, as all of its fleet do, and agrees with them on which destinations are up. */
 export class FleetMember implements AsyncDisposable {
   readonly #follower: EtcdFollower
+  readonly #health: FleetHealth
   readonly #log: Log
   readonly #source: EtcdSource
   #following: Promise<void> = Promise.resolve()
+  #inForce: { revision: number, ids: ReadonlySet<string> } | undefined
+  #summing: NodeJS.Timeout | undefined
+  /** Milliseconds that it took last to sum the table up. */
+  #took = 0
+  #isEnded = false
 
   constructor(source: EtcdSource, scripts: string | undefined, log: Log) {
     this.#source = source
@@ -40,18 +54,31 @@ export class FleetMember implements AsyncDisposable {
       ...cluster, prefix, objections: programMistakes, ...copy !== undefined && { copy }, ...scripts !== undefined && { scripts },
     })
     logFollower(this.#follower, log)
+    this.#health = new FleetHealth(source, source, log)
+  }
+
+  /** What the director has to know of the others. */
+  get agreement(): Agreement {
+    return this.#health.agreement
   }
 
   /**
-   * Has a director do as etcd says. Fulfilled when the first configuration is in force, and what it is.
+   * Has a director do as etcd says. Fulfilled when the first configuration is in force, with what it is.
    *
    * @throws Error where the director cannot begin
    */
-  async lead(director: Director): Promise<DirectorConfiguration | undefined> {
+  async lead(director: Director, ipvs: Ipvs): Promise<DirectorConfiguration | undefined> {
     const iterator = this.#follower[Symbol.asyncIterator]()
     const { done, value } = await iterator.next()
     if (done === true) return undefined
+    await this.#health.heard
+    if (this.#isEnded) return undefined
     await director.set(value)
+    this.#has(value)
+    this.#health.vote(director)
+    const sumUp = (): void => this.#sumUp(ipvs)
+    director.on('applied', sumUp).on('settled', sumUp)
+    sumUp()
     this.#following = this.#follow(director, iterator)
     return value
   }
@@ -62,7 +89,10 @@ export class FleetMember implements AsyncDisposable {
       if (done === true) return
       const revision = this.#follower.revisionOf(value)!
       const inForce = director.set(value).then(
-        () => this.#log({ level: 'info', event: 'configuration', message: `directs ${sizeWords(value)} of ${this.#source.prefix}, as of revision ${revision}`, revision }),
+        () => {
+          this.#has(value)
+          this.#log({ level: 'info', event: 'configuration', message: `directs ${sizeWords(value)} of ${this.#source.prefix}, as of revision ${revision}`, revision })
+        },
         // What is wrong is told by the event 'failed'.
         () => {},
       )
@@ -76,7 +106,31 @@ export class FleetMember implements AsyncDisposable {
     }
   }
 
+  #has(configuration: DirectorConfiguration): void {
+    const ids = new Set(configuration.services.map((service) => serviceId(canonicalKey(service))))
+    this.#inForce = { revision: this.#follower.revisionOf(configuration)!, ids }
+  }
+
+  /** Tells the others what the table is like, soon after it has changed last. */
+  #sumUp(ipvs: Ipvs): void {
+    if (this.#isEnded || this.#summing !== undefined) return
+    this.#summing = setTimeout(() => {
+      this.#summing = undefined
+      const { revision, ids } = this.#inForce!
+      const begun = performance.now()
+      void (async () => {
+        const digest = await digestOf(await ipvs.snapshot(), (id) => ids.has(id))
+        this.#took = performance.now() - begun
+        if (!this.#isEnded) this.#health.tell({ revision, ...digest })
+        // Where the table cannot be read, the director tells that.
+      })().catch(() => {})
+    }, Math.max(GATHER, SHARE * this.#took))
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isEnded = true
+    clearTimeout(this.#summing)
+    await this.#health[Symbol.asyncDispose]()
     await this.#follower.close()
     await this.#following
   }

@@ -1,3 +1,5 @@
+import { hostname } from 'node:os'
+import { AGREEMENT_RULES, type AgreementRule } from '../../director/agreement.js'
 import { addressFamily } from '../../model/address.js'
 import type { FileSource } from '../../sources/reading.js'
 import type { ServiceRange } from '../../state/types.js'
@@ -9,6 +11,8 @@ const OPTIONS = {
   config: { argument: 'text' },
   ...ETCD_OPTIONS,
   copy: { argument: 'text' },
+  id: { argument: 'text' },
+  agree: { argument: 'text' },
   check: { argument: 'none' },
   strict: { argument: 'none' },
   json: { argument: 'none' },
@@ -28,6 +32,10 @@ export interface EtcdSource extends EtcdPlace {
   type: 'etcd'
   /** File that keeps the last configuration. */
   copy?: string
+  /** What this director is called among those of its fleet. */
+  id: string
+  /** When a destination counts as down. */
+  rule: AgreementRule
 }
 
 /** What `ipvs director` was told. */
@@ -89,6 +97,8 @@ function rangeOf(text: string): ServiceRange {
   return { address, ...protocol !== undefined && { protocol: protocol as 'tcp' }, ...port !== undefined && { port } }
 }
 
+const isRule = (text: string): text is AgreementRule => (AGREEMENT_RULES as readonly string[]).includes(text)
+
 function sourceOf(given: Values<typeof OPTIONS>): FileSource | EtcdSource {
   const sources = (['keepalived', 'config', 'etcd'] as const).filter((name) => given[name] !== undefined)
   if (sources.length === 0) throw new UsageError('which configuration? Give --keepalived FILE, --config FILE.json or --etcd URL --prefix PREFIX')
@@ -97,9 +107,12 @@ function sourceOf(given: Values<typeof OPTIONS>): FileSource | EtcdSource {
   if (sources[0] === 'etcd') {
     if (given.follow !== undefined) throw new UsageError('--follow is for files: what is in etcd is always followed')
     if (copy?.startsWith('/') === false) throw new UsageError(`--copy '${copy}'; expected the absolute path of a file`)
-    return { type: 'etcd', ...etcdPlace(given), ...copy !== undefined && { copy } }
+    const { id = hostname(), agree: rule = 'majority' } = given
+    if (id.includes('/')) throw new UsageError(`--id '${id}'; expected a name without a slash`)
+    if (!isRule(rule)) throw new UsageError(`--agree '${rule}'; expected one of ${AGREEMENT_RULES.join(', ')}`)
+    return { type: 'etcd', ...etcdPlace(given), id, rule, ...copy !== undefined && { copy } }
   }
-  const other = [...Object.keys(ETCD_OPTIONS), 'copy'].find((name) => Object.hasOwn(given, name))
+  const other = [...Object.keys(ETCD_OPTIONS), 'copy', 'id', 'agree'].find((name) => Object.hasOwn(given, name))
   if (other !== undefined) throw new UsageError(`--${other} goes with --etcd`)
   return keepalived !== undefined ? { type: 'keepalived', file: keepalived } : { type: 'json', file: config! }
 }
@@ -149,7 +162,10 @@ Configuration
                        without it
 
 A configuration in etcd, for a fleet of directors (docs/fleet.md)
-${etcdHelp}  --copy FILE          keep the last configuration in this file, for a start while etcd is away
+${etcdHelp}  --id NAME            what this director is called among those of its fleet (default: the name of the machine)
+  --agree RULE         when a server counts as down: majority (the default): more than half of the living directors see it down;
+                       any: one does; all: all do; own: this one does, whatever others see
+  --copy FILE          keep the last configuration in this file, for a start while etcd is away
 
 Table
   --netns NAME         direct and check in another network namespace: a name of \`ip netns\` or a path

@@ -80,13 +80,13 @@ export class Running implements AsyncDisposable {
       this.#log({ level: 'info', event: 'listening', message: `serves http://${this.#web.place}/status.json, /metrics and /healthz`, address: this.#web.place })
     }
     const ipvs = this.#ipvs = await this.#open()
+    const member = this.#member = source.type === 'etcd' ? new FleetMember(source, scripts, this.#log) : undefined
     const director = this.#director = this.#direct(ipvs, given)
     this.#web?.serve({ director, ipvs, interval: INTERVAL, failure: () => this.#failure })
     let configuration = given
     try {
-      if (source.type === 'etcd') {
-        const member = this.#member = new FleetMember(source, scripts, this.#log)
-        await this.#untilStopped(member.lead(director).then((first) => {
+      if (member !== undefined) {
+        await this.#untilStopped(member.lead(director, ipvs).then((first) => {
           configuration = first
         }))
       } else await this.#untilStopped(director.inForce())
@@ -121,7 +121,8 @@ export class Running implements AsyncDisposable {
     let director: Director
     try {
       director = new Director({
-        ipvs, prune, ...configuration !== undefined && { configuration }, interval: INTERVAL, remember: true,
+        ipvs, prune, ...configuration !== undefined && { configuration },
+        ...this.#member !== undefined && { agreement: this.#member.agreement }, interval: INTERVAL, remember: true,
         ...owns !== undefined && { owns }, ...drain !== undefined && { drain: drain === 0 ? false : { timeout: drain } },
       })
     } catch (error) {
