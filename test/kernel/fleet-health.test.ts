@@ -8,7 +8,10 @@ import { WebServers } from '../support/web-servers.js'
 
 const A = '127.0.1.1'
 const B = '127.0.1.2'
-const PREFIX = '/fleet'
+
+/** The tests' prefixes: votes of directors that were killed go on for some seconds. */
+let number = 0
+let prefix = ''
 
 /**
  * A director in a namespace of its own, with servers of its own at the same addresses as everywhere: a server that is stopped in one
@@ -27,7 +30,8 @@ class Place {
   }
 
   async start(...more: string[]): Promise<void> {
-    this.director = new DirectorProcess(['--etcd', cluster.endpoints.join(','), '--prefix', PREFIX, '--id', this.id, '--netns', this.scene.namespace.name, ...more])
+    const etcd = ['--etcd', cluster.endpoints.join(','), '--prefix', prefix, '--id', this.id]
+    this.director = new DirectorProcess([...etcd, '--netns', this.scene.namespace.name, ...more])
     await this.director.logged(({ event }) => event === 'running')
   }
 
@@ -51,11 +55,12 @@ class Place {
 let cluster: EtcdCluster
 
 /** What a director tells the others, as etcdctl sees it; '' while it tells nothing. */
-const told = async (id: string): Promise<string> => (await cluster.ctl('get', `${PREFIX}/v1/health/${id}`, '--print-value-only')).trim()
+const told = async (id: string): Promise<string> => (await cluster.ctl('get', `${prefix}/v1/health/${id}`, '--print-value-only')).trim()
 
 /** Three directors of one fleet, each of which has a vote. */
 async function fleet(...more: string[]): Promise<Place[]> {
-  await cluster.put(`${PREFIX}/v1/services/web`, {
+  prefix = `/fleet-${++number}`
+  await cluster.put(`${prefix}/v1/services/web`, {
     protocol: 'tcp', address: '192.0.2.1', port: 80, scheduler: 'mh',
     checks: [{ type: 'tcp', interval: 0.2, retryInterval: 0.1, failures: 2, timeout: 30 }],
     destinations: [A, B].map((address) => ({ address, port: 8080, forward: 'nat' })),

@@ -88,7 +88,7 @@ describe('ipvs register', () => {
   })
 
   test.each([
-    [['--service', 'web'], 'which etcd?'],
+    [['--service', 'web', '--destination', '10.0.0.2:80'], 'which etcd?'],
     [['--etcd', 'http://127.0.0.1:9'], 'which service?'],
     [['--etcd', 'http://127.0.0.1:9', '--service', 'web'], 'which server?'],
     [['--etcd', 'http://127.0.0.1:9', '--service', 'web', '--destination', '10.0.0.2:80'], 'which fleet?'],
