@@ -14,6 +14,7 @@ const packages = {
   'clang++': ['clang', 'libclang-rt-dev'],
   'cmake': ['cmake'],
   'conntrack': ['conntrack'],
+  'curl': ['curl'],
   'etcd': ['etcd-server'],
   'etcdctl': ['etcd-client'],
   'ip': ['iproute2'],

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { DocumentMachine } from '../support/document-machine.js'
+import { programsOf } from '../support/document-programs.js'
+import { blocksOf, documents, type Block } from '../support/markdown.js'
+
+/** What a session in a block shows: commands, and what each prints. */
+function sessionOf(text: string): { command: string, printed: string }[] {
+  const steps: { command: string, printed: string[] }[] = []
+  let goesOn = false
+  for (const line of text.split('\n')) {
+    if (goesOn) steps.at(-1)!.command += `\n${line}`
+    else if (line.startsWith('$ ')) steps.push({ command: line.slice(2), printed: [] })
+    else steps.at(-1)!.printed.push(line)
+    goesOn = (goesOn || line.startsWith('$ ')) && line.endsWith('\\')
+  }
+  return steps.map(({ command, printed }) => ({ command, printed: printed.join('\n').trimEnd() }))
+}
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+
+/** What was printed is what is written, with anything in place of `…`. */
+const matches = (printed: string, written: string): boolean =>
+  new RegExp(`^${written.split('…').map(escaped).join('[^]*')}$`).test(printed)
+
+const isRun = ({ language, note }: Block): boolean => note.notRun === undefined && (note.path !== undefined || language !== 'text')
+
+/** What a reader does who follows it to the letter, from the top to the bottom, on one machine. */
+describe.each(documents().filter((document) => blocksOf(document).some(isRun)))('$file', (document) => {
+  const { parts } = document
+  const programs = programsOf(blocksOf(document).filter((block) => isRun(block) && block.note.path === undefined && /^[jt]s$/.test(block.language)))
+  let machine: DocumentMachine
+  beforeAll(async () => {
+    machine = await DocumentMachine.create({ etcd: blocksOf(document).some((block) => isRun(block) && /\betcd/.test(block.text)) })
+  })
+  afterAll(() => machine[Symbol.asyncDispose]())
+
+  let goesOn = false
+  const endsHere = (): void => {
+    if (goesOn) test('what goes on ends when it is told to', () => machine.endAll())
+    goesOn = false
+  }
+  for (const part of parts) {
+    if ('heading' in part) endsHere()
+    if ('heading' in part || !isRun(part)) continue
+    const { line, language, text, note } = part
+    goesOn ||= note.endless === true
+    test(`line ${line}, ${note.path ?? language}`, async () => {
+      if (language === 'json') expect(() => void JSON.parse(text)).not.toThrow()
+      if (note.path !== undefined) return await machine.write(note.path, text)
+      switch (language) {
+        case 'js':
+        case 'ts':
+          return await machine.step(programs.find(({ blocks }) => blocks.includes(part))!, part)
+        case 'sh': {
+          if (note.endless) return await machine.background(part)
+          const { status, stdout, stderr } = await machine.shell(text)
+          expect(status, stdout + stderr).toBe(0)
+          return
+        }
+        case 'console':
+          for (const { command, printed } of sessionOf(text)) {
+            const { stdout, stderr } = await machine.shell(command)
+            if (!matches((stdout + stderr).trimEnd(), printed)) expect((stdout + stderr).trimEnd(), command).toBe(printed)
+          }
+      }
+    })
+  }
+  endsHere()
+})
