@@ -8,8 +8,9 @@
  *
  * A file that is unreadable or invalid changes nothing: the last good state stays in force.
  */
-import { existsSync } from 'node:fs'
-import { readFile, watch } from 'node:fs/promises'
+import { on } from 'node:events'
+import { existsSync, watch } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { formatPlan, Ipvs } from 'ipvs'
 
@@ -25,8 +26,10 @@ for (const name of ['SIGTERM', 'SIGINT']) process.once(name, () => stop.abort())
 const ipvs = await Ipvs.open()
 
 async function* tables() {
-  // Watches before reading, so that no change is missed. Watches the folder, because editors replace the file.
-  const events = watch(dirname(file), { signal: stop.signal })
+  // Watches before reading, so that no change is missed: `watch` of node:fs/promises would begin when its first event is awaited. Watches
+  // the folder, because editors replace the file.
+  const { signal } = stop
+  const changes = on(watch(dirname(file), { signal }), 'change', { signal })
   const read = async () => {
     try {
       const table = JSON.parse(await readFile(file, 'utf8'))
@@ -40,7 +43,7 @@ async function* tables() {
   }
   yield* await read()
   try {
-    for await (const { filename } of events) if (filename === basename(file)) yield* await read()
+    for await (const [, filename] of changes) if (filename === basename(file)) yield* await read()
   } catch (error) {
     if (error.name !== 'AbortError') throw error
   }
@@ -48,7 +51,7 @@ async function* tables() {
 
 const reconciler = ipvs.reconcile(tables(), { prune: 'all', drain: true, interval: 5, signal: stop.signal })
 reconciler.on('applied', ({ plan }) => console.log(formatPlan(plan)))
-reconciler.on('settled', () => console.log('the table is as the file says'))
+reconciler.on('converged', () => console.log('the table is as the file says'))
 reconciler.on('failed', ({ error, result, retryIn }) => {
   console.error(`trying again in ${retryIn} seconds:`, error?.message ?? result.refused.map((refusal) => refusal.error.message))
 })

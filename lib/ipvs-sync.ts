@@ -1,4 +1,4 @@
-import type { BatchInput } from './client/batch-input.js'
+import type { BatchInput } from './client/batch.js'
 import { batchSync } from './client/batch-sync.js'
 import type { BatchOptions, BatchResult } from './model/batch.js'
 import { closedError, IpvsError } from './model/errors.js'

@@ -1,5 +1,4 @@
-import { batch } from './client/batch.js'
-import type { AsyncBatchInput } from './client/batch-input.js'
+import { batch, type AsyncBatchInput } from './client/batch.js'
 import type { ChangeMethods, Promised, ReadMethods } from './client/methods.js'
 import type { NativeHandle } from './wire/addon.js'
 import { addon } from './wire/load.js'

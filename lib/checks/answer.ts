@@ -6,15 +6,14 @@ export type Outcome = 'good' | 'bad' | 'untried'
  *
  * - `'good'`: the target does what was asked of it.
  * - `'bad'`: it does not.
- * - `'untried'`: nothing can be said, because the question could not even be asked: there is no descriptor left, no local address, no
- * route, no permission.
- *   It is never a reason to take a server for dead.
+ * - `'untried'`: the question could not be asked, for want of a descriptor, a local address, a route or a permission. It says nothing about
+ *   the server, so it never counts against it.
  */
 export interface Answer {
   outcome: Outcome
-  /** What was found, in words that go on from the name of the check: 'GET /service.txt answered 503'. */
+  /** What was found, in words that follow the name of the check: 'GET /service.txt answered 503'. */
   words: string
-  /** For how the weight follows from the check, where the check says something about it. Only of good answers. */
+  /** What the check says about the weight, if it says anything. Only good answers have it. */
   weight?: WeightWord
 }
 

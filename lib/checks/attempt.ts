@@ -1,15 +1,15 @@
 import { bad, type Answer } from './answer.js'
 import type { RunningClock } from './clock.js'
 
-/** Who asked, and is told the answer. */
+/** Receives the answer. */
 export interface Asker {
   answered(answer: Answer, attempt: Attempt): void
 }
 
-/** What an attempt takes up while it lasts: there are limits on how many of them at once. */
+/** What an attempt uses while it lasts. There is a limit on how many run at once. */
 export type Resource = 'socket' | 'program'
 
-/** A check of a target, made ready once: everything that can be worked out beforehand is. */
+/** A check of a target, prepared once: whatever can be worked out in advance has been. */
 export interface Probe {
   readonly uses: Resource
   /** Milliseconds from the start of an attempt to its end, at most. */
@@ -18,19 +18,18 @@ export interface Probe {
   readonly what: string
   /** Asks once. The answer can come before this returns. */
   start(clock: RunningClock, asker: Asker): Attempt
-  /** Calls back whenever the answer may have become another, where that can be noticed. Returns what ends it. */
+  /** Calls back when the answer may have changed, if the check can notice that. Returns a function that ends the watch. */
   watch?(changed: () => void): () => void
 }
 
 /**
- * One question to one target, from its start to its answer. It answers exactly once, or never when it is stopped before; everything that
- * it opened is closed by then.
- * Whoever started it watches the time, and calls `expire` when it is over.
+ * One question to one target, from its start to its answer. It answers once, or never if it is stopped first. Everything it opened is
+ * closed by then. Its starter watches the time and calls `expire` when the time is over.
  */
 export abstract class Attempt {
   /** When it began. */
   readonly began: number
-  /** From when on its time counts: an attempt that asks several questions has the whole time for each. */
+  /** When its time began to count. An attempt that asks several questions has the whole time for each. */
   started: number
   #over = false
 
@@ -49,14 +48,14 @@ export abstract class Attempt {
     return this.#over
   }
 
-  /** What has not happened yet, for the words of an answer that took too long: 'no connection'. */
+  /** What has not happened yet, for the message of an attempt that took too long: 'no connection'. */
   protected abstract missing(): string
 
   /** Closes everything that is open. Called once. */
   protected abstract close(): void
 
   /** Gives the answer, unless there is one already. */
-  protected settle(answer: Answer): void {
+  protected answer(answer: Answer): void {
     if (this.#over) return
     this.#over = true
     this.close()
@@ -65,7 +64,7 @@ export abstract class Attempt {
 
   /** The time is over. */
   expire(): void {
-    this.settle(this.afterTime())
+    this.answer(this.afterTime())
   }
 
   /** The answer when the time is over. */

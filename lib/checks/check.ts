@@ -28,8 +28,8 @@ export interface CheckAnswer {
  *
  *     await check({ address: '192.0.2.1', port: 80 }, { type: 'http', urls: [{ path: '/' }] })
  *
- * What was found is in the answer, and never rejects. How often a check runs, and how many answers decide (`interval`, `failures`, …), has
- * no meaning here.
+ * A bad answer does not reject: it is in the result. Options about how often a check runs and how many answers decide (`interval`,
+ * `failures`, …) have no meaning here.
  *
  * @throws ArgumentError naming the field of the target, or of the check, that is wrong; the signal's reason
  */

@@ -21,26 +21,26 @@ import type {
 /** Options of a {@link Checker}. */
 export interface CheckerOptions {
   /**
-   * Descriptor of the network namespace to check from; it stays the caller's, who may close it once the checker has started. By default
-   * the namespace of the process.
+   * Descriptor of the network namespace to check from. The caller keeps it, and may close it once the checker has started. By default
+   * checks run in the process's own namespace.
    */
   netns?: number
-  /** A name that one checker of a network namespace can have at a time: a second one does not start. None by default. */
+  /** A name that only one checker in a network namespace can hold: a second one does not start. None by default. */
   onlyOne?: string
-  /** Sockets that are open at once, at most; what is due beyond that waits. 2,000 by default. */
+  /** The most sockets open at once. Further checks wait. 2,000 by default. */
   sockets?: number
-  /** Programs that run at once, at most; what is due beyond that waits. 32 by default. */
+  /** The most programs running at once. Further checks wait. 32 by default. */
   programs?: number
 }
 
 interface CheckerEvents {
-  /** Destinations came up, went down, or have another weight: everything of one turn of the checker's event loop together. */
+  /** Destinations came up, went down, or changed weight. Changes of one turn of the checker's event loop come together. */
   changes: [HealthChange[]]
-  /** Checks could not be tried, or can be tried again. */
+  /** Checks cannot be tried, or can be tried again. */
   troubles: [CheckTrouble[]]
   /** Bad answers to checks with `logEachFailure` that decided nothing. */
   failures: [CheckFailure[]]
-  /** The checker's thread ended by itself, which is a fault of this package. It is started again, and goes on from what was known. */
+  /** The checker's thread ended by itself, which is a bug in this package. It is started again and continues from the last known state. */
   restarted: [Error]
 }
 
@@ -49,7 +49,7 @@ interface Known {
   destination: CheckedDestination
   /** Number of the update that it came with. */
   since: number
-  /** Whether it was up when it was heard of last. */
+  /** Whether it was up at the last report. */
   up?: boolean
 }
 
@@ -75,12 +75,12 @@ function workerFile(): string {
   return files.find((path) => existsSync(path)) ?? files[0]
 }
 
-/** A descriptor of the same namespace, of one's own. */
+/** Another descriptor of the same namespace. */
 const keep = (descriptor: number): number => openSync(`/proc/self/fd/${descriptor}`, 'r')
 
 /**
  * Runs checks in a thread of its own, in a network namespace of choice, so that thousands of them neither hold up the program nor wait for
- * it. It tells of changes only.
+ * it. It reports changes only.
  *
  *     const checker = await Checker.start({ netns: descriptor })
  *     checker.on('changes', (changes) => …)
@@ -125,7 +125,7 @@ export class Checker extends EventEmitter<CheckerEvents> {
 
   #begin(): Promise<void> {
     const workerData: WorkerOptions = { ...this.#options, netns: this.#netns }
-    // Flags of the process are about its own program: `--input-type` would be refused.
+    // The process's own flags do not apply to the thread: `--input-type` would be refused.
     const worker = new Worker(workerFile(), {
       workerData,
       name: 'ipvs-checks',
@@ -168,7 +168,7 @@ export class Checker extends EventEmitter<CheckerEvents> {
       return
     }
     const { failures, troubles } = message
-    // What was under way when a destination was removed is nobody's business any more, and says nothing of another with its name.
+    // An answer that was under way when its destination was removed says nothing about a new destination with the same name.
     const changes = message.changes.filter(({ id }) => (this.#destinations.get(id)?.since ?? Infinity) <= message.update)
     for (const { id, up } of changes) this.#destinations.get(id)!.up = up
     if (changes.length > 0) this.emit('changes', changes)
@@ -194,13 +194,13 @@ export class Checker extends EventEmitter<CheckerEvents> {
     if (this.#isReady) this.#worker?.postMessage(message)
   }
 
-  /** Everything that waits for an answer of the thread gets none. */
+  /** Fails everything that waits for an answer of the thread. */
   #fail(reason: Error): void {
     for (const { reject } of this.#questions.values()) reject(reason)
     this.#questions.clear()
   }
 
-  /** Checks these destinations too, or otherwise than before, and those no longer. Everything else goes on. */
+  /** Starts or changes the checks of some destinations and ends those of others. The rest continue. */
   update(update: CheckUpdate): void {
     for (const id of update.removed ?? []) this.#destinations.delete(id)
     const number = ++this.#updates
@@ -212,7 +212,7 @@ export class Checker extends EventEmitter<CheckerEvents> {
     this.#send({ type: 'update', number, set: update.set, removed: update.removed })
   }
 
-  /** Checks these destinations and no others. Only what is different from before is told to the thread. */
+  /** Checks these destinations and no others. Only differences are sent to the thread. */
   replace(destinations: Iterable<CheckedDestination>): void {
     const set: CheckedDestination[] = []
     const gone = new Set(this.#destinations.keys())
@@ -224,7 +224,7 @@ export class Checker extends EventEmitter<CheckerEvents> {
   }
 
   /**
-   * How everything stands, or the destinations with these names.
+   * The state of all destinations, or of those with these names.
    *
    * @throws Error while the thread is being started again, and of a closed checker
    */
@@ -253,7 +253,7 @@ export class Checker extends EventEmitter<CheckerEvents> {
     })
   }
 
-  /** Ends all checks, the programs among them too, and the thread. */
+  /** Ends all checks, including running programs, and the thread. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing

@@ -1,13 +1,11 @@
-/** Milliseconds that a timer may be late before it counts as lateness of the event loop. Deadlines are that inexact too. */
+/** How many milliseconds late a timer may fire before the event loop counts as late. Deadlines are no more exact than this. */
 export const SLACK = 20
 
 /**
- * A clock that stands still while its event loop does not come to its work, because another piece of work, another process or a paused
- * machine held it up.
+ * A clock that stops while its event loop is held up, by other work, another process or a paused machine.
  *
- * A deadline measured by it is no deadline of the checker: a server that answered in time, and whose answer waited in the kernel because
- * nobody came
- * to fetch it, is not late. What it cannot see is lateness of less than {@link SLACK} milliseconds.
+ * Deadlines by this clock are about the server, not about the checker: a server that answered in time is not late because its answer waited
+ * in the kernel. Delays of less than {@link SLACK} milliseconds go unnoticed.
  */
 export class RunningClock {
   #lost = 0
@@ -22,7 +20,7 @@ export class RunningClock {
   /** Milliseconds in which the event loop has been running, from an arbitrary moment on. */
   now(): number {
     const time = this.#read()
-    // Beyond this the loop is late, and it will only be seen how late it is when the timer fires.
+    // Past this moment the loop is late. How late is known when the timer fires.
     return Math.min(time, this.#expected + SLACK) - this.#lost
   }
 
@@ -31,13 +29,13 @@ export class RunningClock {
     return this.#lost
   }
 
-  /** Tells when the loop is to come by next: in so many milliseconds. */
+  /** Says when the loop is expected next, in milliseconds from now. */
   expect(delay: number): void {
     this.arrive()
     this.#expected = this.#read() + delay
   }
 
-  /** Tells that the loop has come by: called first thing by the timer that `expect` was about. Harmless otherwise. */
+  /** Says that the loop has come by. The timer that `expect` announced calls it first; other calls are harmless. */
   arrive(): void {
     const late = this.#read() - this.#expected
     if (late > SLACK) this.#lost += late - SLACK

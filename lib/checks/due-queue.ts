@@ -2,11 +2,11 @@
 export interface Due {
   /** In milliseconds of whatever clock is used. */
   due: number
-  /** Where it stands in the queue, -1 while it is in none. Belongs to the queue. */
+  /** Its place in the queue, -1 if it is in none. Only the queue sets it. */
   place: number
 }
 
-/** What is due next comes first: a binary heap whose entries know their place, so that any of them can be taken out. */
+/** A binary heap, earliest first. Entries know their place, so any of them can be removed. */
 export class DueQueue<Entry extends Due> {
   readonly #heap: Entry[] = []
 
@@ -22,7 +22,7 @@ export class DueQueue<Entry extends Due> {
     this.#up(entry, this.#heap.push(entry) - 1)
   }
 
-  /** Takes an entry out; harmless where it is not in. */
+  /** Removes an entry. Harmless if it is not there. */
   remove(entry: Entry): void {
     const place = entry.place
     if (place < 0) return

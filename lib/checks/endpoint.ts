@@ -15,10 +15,10 @@ export interface Endpoint {
   mark?: number
 }
 
-/** Whether it needs a socket that Node cannot make by itself. */
+/** Whether it needs a socket that Node cannot make. */
 export const isNative = ({ device, mark }: Endpoint): boolean => device !== undefined || mark !== undefined
 
-/** The address with its interface, where it means nothing without it. */
+/** The address, with its interface where it means nothing without one. */
 export const scoped = ({ address, device }: Endpoint): string => device !== undefined && /^fe[89ab]/i.test(address) ? `${address}%${device}` : address
 
 /**

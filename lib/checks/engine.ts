@@ -6,10 +6,10 @@ import { Run } from './run.js'
 
 /** Milliseconds between two looks at the deadlines of what is under way. */
 const LOOK = 25
-/** Milliseconds that starting is put off at most, so that what is due close together starts together. */
+/** How long a start may be delayed, in milliseconds, so that checks due close together start together. */
 const GATHER = 5
 
-/** Milliseconds between two attempts of a check, at least, even where none are wanted. */
+/** The shortest pause between two attempts of a check, in milliseconds, whatever its interval is. */
 const BREATH = 10
 
 /** How many attempts are under way at once, at most. */
@@ -34,7 +34,7 @@ export type Heard = (run: Run, answer: Answer, changed: boolean) => void
 /**
  * Decides when each check runs, and ends attempts whose time is over: with one timer for all of them, because there are thousands.
  *
- * Times are those of a clock that stands still while the event loop is late, so that no server is taken for dead because nobody listened.
+ * Times are those of a clock that stops while the event loop is late. Otherwise a busy checker would take healthy servers for dead.
  */
 export class Engine {
   readonly #clock: RunningClock
@@ -62,9 +62,9 @@ export class Engine {
     return { ...this.#counts, underWay: this.#underWay.size, waiting, late: Math.round(this.#clock.lost) }
   }
 
-  /** Takes a check in. Its first time is somewhere in the warm-up: one after the other they lie as far apart as they can. */
+  /** Adds a check. First runs are spread over the warm-up as evenly as possible. */
   add(run: Run): void {
-    // Multiples of the golden ratio fill an interval evenly, however many there are.
+    // Multiples of the golden ratio fill an interval evenly, whatever their number.
     this.#spread = (this.#spread + 0.618_033_988_749_894_9) % 1
     run.due = this.#clock.now() + run.pace.warmup * this.#spread
     run.unwatch = run.probe.watch?.(() => this.#soon(run))
@@ -72,14 +72,14 @@ export class Engine {
     this.#arm()
   }
 
-  /** Takes a check in that begins at once. */
+  /** Adds a check that begins at once. */
   ask(run: Run): void {
     run.due = this.#clock.now()
     this.#due.add(run)
     this.#arm()
   }
 
-  /** Takes a check out, and ends the attempt that is under way. */
+  /** Removes a check and ends its attempt. */
   remove(run: Run): void {
     run.ended = true
     run.unwatch?.()
@@ -99,7 +99,7 @@ export class Engine {
     this.#underWay.clear()
   }
 
-  /** Runs a check now, or once more when it is through. */
+  /** Runs a check now, or again when the current attempt ends. */
   #soon(run: Run): void {
     if (this.#closed || run.ended || run.waits) return
     if (run.attempt !== undefined) run.again = true
@@ -151,7 +151,7 @@ export class Engine {
     run.waits = false
     const attempt = run.probe.start(this.#clock, run)
     if (attempt.over) {
-      // The answer was there at once.
+      // The attempt answered at once.
       this.#free[run.probe.uses]++
       return
     }
@@ -172,7 +172,7 @@ export class Engine {
     this.#arm()
   }
 
-  /** An attempt is over: its place is another's. */
+  /** An attempt has ended: another takes its place. */
   #leave(run: Run, attempt: Attempt): void {
     this.#underWay.delete(attempt)
     const { uses } = run.probe
@@ -189,7 +189,7 @@ export class Engine {
     const now = this.#clock.now()
     for (const attempt of this.#underWay) {
       if (attempt.started + attempt.timeout > now) continue
-      // What the sockets have to tell is heard first: the answer may be among it.
+      // Sockets are read first: the answer may be waiting there.
       this.#looking = true
       setImmediate(this.#endLate)
       return

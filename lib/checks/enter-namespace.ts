@@ -9,10 +9,9 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 /**
  * Moves the calling worker thread, and no other, into a network namespace: sockets that it opens and programs that it starts from then on
- * are there. The threads that
- * `fs` and `dns.lookup` use stay where they were.
+ * are there. The threads that `fs` and `dns.lookup` use stay where they were.
  *
- * @param descriptor Of the namespace; it stays the caller's, who may close it afterwards.
+ * @param descriptor Of the namespace. The caller keeps it, and may close it afterwards.
  * @throws Error on the main thread, and where the kernel refuses (`code`, `errno`)
  */
 export function enterNamespace(descriptor: number): void {

@@ -12,7 +12,7 @@ const END_OF_HEADER = Buffer.from('\r\n\r\n')
 const LF = 10
 const CR = 13
 
-/** Where the body is. A function is handed bytes that are another answer's afterwards: it copies what it keeps. */
+/** Receives the body. The bytes belong to the next answer afterwards, so copy what you keep. */
 export interface BodySink {
   /** Bytes of the body as they are on the wire, the sizes of chunks included. */
   raw?: (bytes: Buffer) => void
@@ -20,7 +20,7 @@ export interface BodySink {
   content?: (bytes: Buffer) => void
 }
 
-/** A piece of what a server sent, for words: printable, and not long. */
+/** A piece of what a server sent, for messages: printable and short. */
 function shown(text: string): string {
   const printable = text.replace(/[^\x20-\x7e]/g, '.')
   return `'${printable.length > 60 ? `${printable.slice(0, 60)}…` : printable}'`
@@ -29,9 +29,8 @@ function shown(text: string): string {
 const enum Part { header, length, untilEnd, chunkSize, chunk, chunkEnd, trailer, done, broken }
 
 /**
- * Reads the answer to one HTTP request (RFC 9112), piece by piece, as strictly as it is safe: what two readers could understand
- * differently is an
- * error. Interim answers (1xx) are passed over. It copies nothing that it does not have to.
+ * Reads the answer to one HTTP request (RFC 9112), piece by piece, as strictly as safety asks: whatever two readers could understand
+ * differently is an error. Interim answers (1xx) are skipped. It copies no more than it must.
  */
 export class HttpAnswer {
   #part = Part.header
@@ -68,7 +67,7 @@ export class HttpAnswer {
     return this.#problem
   }
 
-  /** What is still missing, for words. */
+  /** What is still missing, for messages. */
   get missing(): string {
     if (this.#size === 0) return 'no answer'
     return this.#part === Part.header ? 'no complete header' : 'no complete answer'
@@ -116,7 +115,7 @@ export class HttpAnswer {
       this.#understand(whole.toString('latin1', 0, end))
       return whole.subarray(end + END_OF_HEADER.length)
     }
-    // What is no HTTP at all will never end with an empty line.
+    // Something that is not HTTP would never end with an empty line.
     const start = whole.toString('latin1', 0, START.length)
     if (start !== START.slice(0, start.length)) this.#fail(`the answer is not HTTP: it begins with ${shown(whole.toString('latin1', 0, 80))}`)
     else if (whole.length > HEADER_LIMIT) this.#fail(`the header is longer than ${HEADER_LIMIT} bytes`)

@@ -10,8 +10,8 @@ import { Watched, type Initially, type Slot } from './watched.js'
 const seconds = (milliseconds: number): number => milliseconds / 1_000
 
 /**
- * Keeps destinations and their checks together: a check that several destinations have runs once, and a destination is up when all of its
- * checks are.
+ * Knows which destination has which checks. A check that several destinations share runs once. A destination is up when all of its checks
+ * are.
  */
 export class Monitor {
   readonly #engine: Engine
@@ -29,7 +29,7 @@ export class Monitor {
 
   /** Takes a new configuration. Checks that are the same go on as they are, and keep what they know. */
   update({ set = [], removed = [] }: CheckUpdate): void {
-    // What is still to be told is about the configuration before.
+    // What has not been reported yet is about the previous configuration.
     this.#flush()
     const released: Slot[] = []
     for (const id of removed) {
@@ -40,7 +40,7 @@ export class Monitor {
       released.push(...watched.slots)
     }
     for (const destination of set) released.push(...this.#set(destination))
-    // Only now: what one destination gave up, another may have taken.
+    // Checks are removed last: another destination may have taken over what one gave up.
     for (const { run } of released) if (run.watchers.size === 0 && this.#runs.delete(run.id)) this.#engine.remove(run)
   }
 
@@ -96,7 +96,7 @@ export class Monitor {
     }
   }
 
-  /** It is told when it cannot be tried, once, and when it can be tried again. */
+  /** Reports once that it cannot be tried, and once that it can be tried again. */
   #troubled(run: Run, words: string | undefined): void {
     const isNew = (run.trouble === undefined) !== (words === undefined)
     run.trouble = words
@@ -106,7 +106,7 @@ export class Monitor {
     this.#soon()
   }
 
-  /** Tells whether a destination is another than it was told to be. */
+  /** Reports a destination whose state differs from the last report. */
   #evaluate(watched: Watched, by?: Run): boolean {
     const down = watched.firstDown()
     const up = down === undefined
@@ -131,7 +131,7 @@ export class Monitor {
     return true
   }
 
-  /** What happens in one turn of the event loop is told together. */
+  /** Everything of one turn of the event loop is reported together. */
   #soon(): void {
     if (this.#isTelling) return
     this.#isTelling = true
@@ -146,7 +146,7 @@ export class Monitor {
     this.#tell(news)
   }
 
-  /** How everything stands, or what has one of these names. */
+  /** The state of all destinations, or of those with these names. */
   status(ids?: readonly string[]): CheckerStatus {
     const chosen = ids === undefined ? [...this.#destinations.values()] : ids.flatMap((id) => this.#destinations.get(id) ?? [])
     return { destinations: chosen.map(destinationStatus), counts: { ...this.#engine.counts(), checks: this.#runs.size } }
@@ -161,7 +161,7 @@ export class Monitor {
   }
 }
 
-/** What is thought of a destination that was not known before. */
+/** What is assumed of a new destination. */
 function firstThought({ initially = 'new', startDown = false }: CheckedDestination, check: Check): Initially {
   if (initially !== 'new') return initially
   return check.startDown ?? startDown ? 'down' : 'assumed'

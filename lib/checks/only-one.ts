@@ -9,7 +9,8 @@ const LONGEST_NAME = 107
 
 /**
  * Takes a name that one process of a network namespace can have at a time, until the server is closed or the process ends: that of an
- * abstract Unix socket, which belongs to the calling thread's network namespace and which nothing leaves behind. Nobody is answered.
+ * abstract Unix socket, which belongs to the calling thread's network namespace and which leaves nothing behind. Connections are not
+ * answered.
  *
  * @throws Error with the code 'EADDRINUSE' where the name is taken; its message says by which process, where that can be seen
  */
@@ -17,7 +18,7 @@ export function takeName(name: string): Promise<Server> {
   const server = createServer((socket) => socket.destroy())
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(error.code === 'EADDRINUSE' ? taken(name, error) : error))
-    // A worker of a cluster would share the socket with the others otherwise.
+    // Otherwise workers of a cluster would share the socket.
     server.listen({ path: `\0${name.padEnd(LONGEST_NAME, '\0')}`, exclusive: true }, () => resolve(server))
   })
 }
@@ -50,7 +51,7 @@ function hasOpen(pid: string, target: string): boolean {
   try {
     return readdirSync(`/proc/${pid}/fd`).some((descriptor) => linkOf(`/proc/${pid}/fd/${descriptor}`) === target)
   } catch {
-    // It has ended, or it is not ours to look at.
+    // The process has ended, or may not be inspected.
     return false
   }
 }

@@ -27,7 +27,7 @@ export interface Target {
   port: number
 }
 
-/** A file tells by itself when it changes; this is for those that cannot be watched. */
+/** Files are watched for changes; this is for those that cannot be. */
 const FILE_PACE: Pace = { interval: 5_000, retryInterval: 5_000, warmup: 0, failures: 1, successes: 1 }
 
 const milliseconds = (seconds: number): number => seconds * 1_000
@@ -124,11 +124,11 @@ function make(target: Target, given: Check): Probe {
   }
 }
 
-/** An attempt that was over before it began. */
+/** An attempt that ends before it begins. */
 class Untried extends Attempt {
   constructor(clock: RunningClock, asker: Asker, why: unknown) {
     super(clock, asker, 0)
-    this.settle(untried(`it could not be tried: ${systemWords(why)}`))
+    this.answer(untried(`it could not be tried: ${systemWords(why)}`))
   }
 
   protected override missing(): string {
@@ -154,8 +154,8 @@ const NAMES: Readonly<Record<Check['type'], string>> = {
 }
 
 /**
- * Makes a check of a target ready. Where something that it names cannot be read now (the file of a certificate, a user), it answers that
- * it could not be tried, and looks again each time.
+ * Prepares a check of a target. If something it names (a certificate's file, a user) cannot be read now, it answers 'untried' and looks
+ * again each time.
  */
 export function prepare(target: Target, check: Check): Probe {
   try {
@@ -181,7 +181,7 @@ export function identity({ address, port }: Target, check: Check): string {
   return `${address} ${port} ${textOf(check, true)}`
 }
 
-/** JSON with sorted properties; without those that are the destination's own business, at the outside. */
+/** JSON with sorted properties, without the outer ones that concern only the destination. */
 function textOf(value: unknown, outermost = false): string {
   if (Array.isArray(value)) return `[${value.map((one) => textOf(one)).join()}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)

@@ -7,7 +7,7 @@ import type { Health } from './state.js'
 
 /** A destination whose checks are to run. */
 export interface CheckedDestination extends Target {
-  /** What it is called in everything that is told of it. */
+  /** Its name in all reports. */
   id: string
   /** The weight that is configured. Checks that speak of the weight change it. */
   weight: number
@@ -15,8 +15,7 @@ export interface CheckedDestination extends Target {
   checks: Check[]
   /**
    * What was known last: 'up' and 'down' hold until enough answers in a row say otherwise. 'new' (the default) is up until the first
-   * answer, or down with `startDown`. It counts only
-   * when the destination is first told of: afterwards its checks know better.
+   * answer, or down with `startDown`. It counts only the first time a destination is named: later on, its checks know better.
    */
   initially?: Health | 'new'
   /** A new destination is down until it was good. False by default; a check's own `startDown` counts before it. */
@@ -25,13 +24,13 @@ export interface CheckedDestination extends Target {
 
 /** Which destinations are checked from now on, by difference. */
 export interface CheckUpdate {
-  /** Those that are new, or are another than before. Checks that are the same go on as they are. */
+  /** New and changed destinations. Unchanged checks continue. */
   set?: readonly CheckedDestination[]
   /** Those that are checked no longer. */
   removed?: readonly string[]
 }
 
-/** A destination is another than it was told to be. */
+/** A destination's state differs from the last report. */
 export interface HealthChange {
   id: string
   up: boolean
@@ -51,7 +50,7 @@ export interface HealthChange {
   lastGood?: number
 }
 
-/** A check could not be tried, or can be tried again. It is told once each, and changes no state. */
+/** A check cannot be tried, or can be tried again. Each is reported once and changes no state. */
 export interface CheckTrouble {
   /** Whom it concerns. */
   ids: string[]
@@ -76,7 +75,7 @@ export interface News {
   failures: CheckFailure[]
 }
 
-/** How one check of a destination stands. */
+/** The state of one check of a destination. */
 export interface CheckStatus {
   check: string
   /** 'undecided' before there were enough answers in a row. */
@@ -95,7 +94,7 @@ export interface CheckStatus {
   trouble?: string
 }
 
-/** How a destination stands. */
+/** The state of a destination. */
 export interface DestinationStatus {
   id: string
   up: boolean
@@ -105,7 +104,7 @@ export interface DestinationStatus {
   checks: CheckStatus[]
 }
 
-/** How everything stands. */
+/** The state of everything. */
 export interface CheckerStatus {
   destinations: DestinationStatus[]
   counts: EngineCounts & {
@@ -114,14 +113,14 @@ export interface CheckerStatus {
   }
 }
 
-/** What the checker's thread is told. */
+/** Messages to the checker's thread. */
 export type ToWorker =
   | { type: 'update', number: number } & CheckUpdate
   | { type: 'status', number: number, ids?: readonly string[] }
   | { type: 'check', number: number, target: Target, check: Check }
   | { type: 'close' }
 
-/** What it tells. News have the number of the update that was in force. */
+/** What it reports. Reports have the number of the update that was in force. */
 export type FromWorker =
   | { type: 'ready' }
   | { type: 'refused', message: string, code?: string, errno?: number }

@@ -13,14 +13,14 @@ export interface Pace extends Thresholds {
   warmup: number
 }
 
-/** Who hears of each answer. */
+/** Receives each answer. */
 export interface RunEvents {
   answered(run: Run, answer: Answer, changed: boolean, attempt: Attempt): void
 }
 
 /**
- * One check of one target, again and again, for everybody who asks for it. It keeps what came of it; when it runs is the {@link Engine}'s
- * business.
+ * One check of one target, repeated, shared by all destinations that have it. It keeps the results; the {@link Engine} decides when it
+ * runs.
  */
 export class Run implements Asker, Due {
   due = 0
@@ -28,11 +28,11 @@ export class Run implements Asker, Due {
   attempt: Attempt | undefined
   /** Whether it waits for a free socket. */
   waits = false
-  /** Whether it was taken out while it was waiting. */
+  /** Whether it was removed while it waited. */
   ended = false
-  /** Ends what tells that the answer may be another now. */
+  /** Ends the watch for changed answers. */
   unwatch: (() => void) | undefined
-  /** Whether the answer may have become another while it was asked for. */
+  /** Whether the answer may have changed while the check was running. */
   again = false
   readonly verdict = new Verdict()
   /** Ids of the destinations that have this check. */

@@ -1,4 +1,4 @@
-/** When a check changes its mind. */
+/** How many answers it takes to change a verdict. */
 export interface Thresholds {
   /** Bad answers in a row until up becomes down. */
   failures: number
@@ -11,9 +11,8 @@ export type Health = 'up' | 'down'
 /**
  * What a row of answers says of a target.
  *
- * It is undecided until there were enough answers of one kind in a row; who asks knows what to think until then. A question that could not
- * be asked is no
- * answer: it neither counts nor interrupts a row.
+ * It is undecided until enough answers of one kind have come in a row; until then the caller decides. A question that could not be asked is
+ * no answer: it neither counts nor interrupts a row.
  */
 export class Verdict {
   health: Health | undefined

@@ -1,7 +1,7 @@
 import { getSystemErrorMap } from 'node:util'
 import { bad, untried, type Answer } from './answer.js'
 
-/** Errors of sockets, in words that go on from what was tried: 'the connection was refused'. */
+/** Errors of sockets, in words that follow what was tried: 'the connection was refused'. */
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'was refused',
   ECONNRESET: 'was reset',
@@ -43,13 +43,13 @@ export function systemWords(error: unknown): string {
   return text === undefined ? `${message} (${code})` : `${text} (${code})`
 }
 
-/** Something that was under way failed: the other side's doing, or the network's. */
+/** A failure after something had begun: caused by the other side, or by the network. */
 export function failed(what: string, error: unknown): Answer {
   const words = WORDS[(error as SystemError).code ?? '']
   return bad(words === undefined ? `${what} failed: ${systemWords(error)}` : `${what} ${words}`)
 }
 
-/** Something could not be begun: this machine's doing. */
+/** A failure to begin: caused by this machine. */
 export function notBegun(what: string, error: unknown): Answer {
   const { code = '' } = error as SystemError
   const words = LACKING[code]

@@ -26,7 +26,7 @@ export function identityOf(
     const entry = linesOf(passwd).find(([name, , uid]) => name === user || (NUMBER.test(user) && uid === user))
     if (entry === undefined && !NUMBER.test(user)) throw new Error(`there is no user '${user}' in ${passwd}`)
     identity.uid = Number(entry?.[2] ?? user)
-    // Without a group the program would keep that of this process, which is root's as a rule.
+    // Without a group the program would keep that of this process, which is usually root's.
     if (entry === undefined && group === undefined) throw new Error(`user ${user} is not in ${passwd}, and so has no group: name one too`)
     identity.gid = entry === undefined ? undefined : Number(entry[3])
   }

@@ -2,7 +2,7 @@ import type { Run } from './run.js'
 import type { Health } from './state.js'
 
 /**
- * What is thought of a destination before its checks have decided.
+ * What is assumed of a destination until its checks have decided.
  *
  * - `'up'`, `'down'`: what was known last. It holds until `failures` bad, or `successes` good answers in a row say otherwise.
  * - `'assumed'`: up, but only until the first answer, which decides by itself when it is bad.
@@ -13,7 +13,7 @@ export type Initially = Health | 'assumed'
 export interface Slot {
   readonly run: Run
   initially: Initially
-  /** Whether every bad answer is told. */
+  /** Whether every bad answer is reported. */
   tellsAll: boolean
 }
 
@@ -22,9 +22,9 @@ const MOST = 2_147_483_647
 /** A destination with all of its checks: up when each of them is. */
 export class Watched {
   slots: Slot[] = []
-  /** What it was told to be last. */
+  /** The state in the last report. */
   up = true
-  /** The weight that it was told to have last. */
+  /** The weight in the last report. */
   weight: number
   /** When `up` became what it is, as of Date.now(). */
   since = Date.now()

@@ -31,7 +31,7 @@ async function run(): Promise<void> {
         check(message.target, message.check, { signal: stop.signal }).then(
           (answer) => tell({ type: 'answer', number: message.number, answer }),
           () => {
-            // It was ended with the thread.
+            // It ended with the thread.
           },
         )
         break

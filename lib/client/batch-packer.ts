@@ -1,13 +1,46 @@
 import { availableParallelism } from 'node:os'
-import { telling } from '../model/batch.js'
-import { isArgumentError, withoutStack } from '../model/errors.js'
+import { AbortError, BatchError, telling, type BatchResult, type Refusal } from '../model/batch.js'
+import { isArgumentError, withoutStack, type IpvsError } from '../model/errors.js'
 import type { Operation } from '../model/types.js'
 import { compact, returnBuffer, takeBuffer, type Requests } from '../wire/pack/requests.js'
 import { DONE, NOT_SENT, UNKNOWN, type Reply } from '../wire/unpack/reply.js'
-import type { Results } from './batch-outcome.js'
 import { failureOf } from './failure.js'
 import { packOperation, readOperation } from './operations.js'
 import { PIECE_REQUESTS, type Piece } from './piece.js'
+
+let batches = 0
+
+/** The outcome of a batch: numbers, and an object for each operation that was not carried out. */
+export class Results {
+  /** Number of the batch in this process. */
+  readonly number = ++batches
+  /** Operations that were packed. */
+  count = 0
+  done = 0
+  notSent = 0
+  readonly refused: Refusal[] = []
+  readonly unknown: Refusal[] = []
+  cause: IpvsError | undefined
+
+  /** @param given the array, if it is one: its elements are the operations of refusals */
+  constructor(readonly given: readonly Operation[] | undefined) {}
+
+  result(): BatchResult {
+    const { count, done, refused, unknown, notSent, cause } = this
+    return { total: count, done, refused, unknown, notSent, ...cause !== undefined && { cause } }
+  }
+
+  aborted(reason: unknown): AbortError {
+    return new AbortError(reason, this.count - this.notSent, this.result())
+  }
+}
+
+/** Returns the result, or throws an error that has it if an operation was not carried out. `lenient`: never throws. */
+export function conclude(results: Results, lenient: boolean): BatchResult {
+  const result = results.result()
+  if (result.done < result.total && !lenient) throw new BatchError(result)
+  return result
+}
 
 /** Some packed operations of a batch. Notes the outcome of each. */
 export class BatchPiece implements Piece {

@@ -85,8 +85,7 @@ export class Calls implements Piece {
 
   /**
    * Does what cannot wait until the reactions run. The words of a refusal are made from the requests, whose memory is used again soon, and
-   * a list that is read again goes first.
-   * Returns the number of the next operation's first request.
+   * a list that is read again goes first. Returns the number of the next operation's first request.
    */
   #lookAt(reply: Reply, index: number, from: number): number {
     const at = index * NOTES

@@ -1,6 +1,13 @@
 import { isArgumentError } from '../model/errors.js'
 import type { DaemonInput, Destination, DestinationKey, Operation, Service, ServiceKey, Timeouts } from '../model/types.js'
-import { records } from '../wire/layout.js'
+import { CONFIGURABLE_FLAGS, FORWARDING_METHODS, PERSISTENT, TUNNEL_TYPES } from '../model/vocabulary.js'
+import {
+  FORWARD, LOWER_THRESHOLD, TUNNEL_FLAGS, TUNNEL_PORT, TUNNEL_TYPE, UPPER_THRESHOLD, WEIGHT,
+} from '../wire/fields/destination.js'
+import {
+  ENGINE as ENGINE_BYTE, ENGINE_LENGTH, FLAGS, NETMASK, PRESENT, SCHEDULER as SCHEDULER_BYTE, SCHEDULER_LENGTH, TIMEOUT,
+} from '../wire/fields/service.js'
+import { bits, records } from '../wire/layout.js'
 import { DESTINATION_REQUEST_SIZE, writeDestination, writeDestinationKey } from '../wire/pack/destination.js'
 import { Requests } from '../wire/pack/requests.js'
 import { SERVICE_KEY_SIZE, SERVICE_SIZE, writeService, writeServiceKey } from '../wire/pack/service.js'
@@ -9,6 +16,65 @@ import { readConfiguration } from '../wire/unpack/destination.js'
 import type { View } from '../wire/unpack/reply.js'
 import { readService, readServiceKey } from '../wire/unpack/service.js'
 import { changes, packOperation } from './operations.js'
+
+// Whether two packed entries are configured alike. The leading part of a listed record is its configuration, and has the same layout as a
+// request: the bytes are compared, without those that say nothing. Their keys are not looked at.
+
+const SCHEDULER = SCHEDULER_BYTE / 4
+const SCHEDULER_WORDS = SCHEDULER_LENGTH / 4
+const ENGINE = ENGINE_BYTE / 4
+const ENGINE_WORDS = ENGINE_LENGTH / 4
+const HAS_ENGINE = bits('service', 'persistenceEngine')
+
+function sameWords(a: Uint32Array, aAt: number, b: Uint32Array, bAt: number, count: number): boolean {
+  for (let word = 0; word < count; word++) if (a[aAt + word] !== b[bAt + word]) return false
+  return true
+}
+
+/** Whether the services at these places are configured alike. */
+function sameServiceConfiguration({ u32: a }: View, aAt: number, { u32: b }: View, bAt: number): boolean {
+  const one = aAt >>> 2
+  const other = bAt >>> 2
+  // The kernel has flags of its own (IP_VS_SVC_F_HASHED).
+  const flags = a[one + FLAGS] & CONFIGURABLE_FLAGS
+  if (flags !== (b[other + FLAGS] & CONFIGURABLE_FLAGS)) return false
+  // Without persistence there is no use for a timeout and a mask, and other programs leave anything there.
+  if (flags & PERSISTENT && (a[one + TIMEOUT] !== b[other + TIMEOUT] || a[one + NETMASK] !== b[other + NETMASK])) return false
+  if (!sameWords(a, one + SCHEDULER, b, other + SCHEDULER, SCHEDULER_WORDS)) return false
+  const hasEngine = a[one + PRESENT] & HAS_ENGINE
+  if (hasEngine !== (b[other + PRESENT] & HAS_ENGINE)) return false
+  return !hasEngine || sameWords(a, one + ENGINE, b, other + ENGINE, ENGINE_WORDS)
+}
+
+/** The forwarding method's part of IP_VS_CONN_F flags. */
+const METHOD_MASK = 7
+const TUN = FORWARDING_METHODS.number.get('tun')!
+const IPIP = TUNNEL_TYPES.number.get('ipip')!
+const GUE = TUNNEL_TYPES.number.get('gue')!
+
+/** Whether the destinations at these places are configured alike. */
+function sameDestinationConfiguration(a: View, aAt: number, b: View, bAt: number): boolean {
+  const one = aAt >>> 2
+  const other = bAt >>> 2
+  const method = a.u32[one + FORWARD] & METHOD_MASK
+  return method === (b.u32[other + FORWARD] & METHOD_MASK)
+    && a.u32[one + WEIGHT] === b.u32[other + WEIGHT]
+    && a.u32[one + UPPER_THRESHOLD] === b.u32[other + UPPER_THRESHOLD]
+    && a.u32[one + LOWER_THRESHOLD] === b.u32[other + LOWER_THRESHOLD]
+    && (method !== TUN || sameTunnel(a, aAt, b, bAt))
+}
+
+/**
+ * The kernel has no use for a checksum of IPIP, nor for a port of anything but GUE (`ip_vs_tunnel_xmit`): other programs can set them.
+ * Kernels before 5.2 send no tunnel; theirs is IPIP, which is all zeros.
+ */
+function sameTunnel(a: View, aAt: number, b: View, bAt: number): boolean {
+  const type = a.u8[aAt + TUNNEL_TYPE]
+  if (type !== b.u8[bAt + TUNNEL_TYPE]) return false
+  if (type === IPIP) return true
+  if (a.u16[(aAt >>> 1) + TUNNEL_FLAGS] !== b.u16[(bAt >>> 1) + TUNNEL_FLAGS]) return false
+  return type !== GUE || a.u16[(aAt >>> 1) + TUNNEL_PORT] === b.u16[(bAt >>> 1) + TUNNEL_PORT]
+}
 
 /** A request about a destination begins with a service's key, whatever is done with it. */
 const ANY_SERVICE: ServiceKey = { protocol: 'tcp', address: '0.0.0.0', port: 0 }
@@ -52,6 +118,16 @@ export class Draft {
   /** The same for a listed destination. */
   copyDestination({ u8 }: View, at: number): void {
     this.#requests.u8.set(u8.subarray(at, at + records.destination.requestSize), this.destinationAt)
+  }
+
+  /** Whether a listed service is configured as the packed one. */
+  isServiceAt(listing: View, at: number): boolean {
+    return sameServiceConfiguration(listing, at, this.#requests, this.serviceAt)
+  }
+
+  /** Whether a listed destination is configured as the packed one. */
+  isDestinationAt(listing: View, at: number): boolean {
+    return sameDestinationConfiguration(listing, at, this.#requests, this.destinationAt)
   }
 
   /** The canonical key of the packed service. */

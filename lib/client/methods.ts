@@ -13,14 +13,14 @@ export interface ChangeMethods {
   /**
    * Adds a virtual service. What is left out has ipvsadm's default: scheduler 'wlc', no flags, no persistence.
    *
-   * A scheduler (or persistence engine) that is not in the kernel yet is loaded by the kernel itself, which takes milliseconds.
-   * Refused with EEXIST if there is such a service, ENOENT if the scheduler or engine does not exist.
+   * A scheduler (or persistence engine) that is not in the kernel yet is loaded by the kernel itself, which takes milliseconds. Refused
+   * with EEXIST if there is such a service, ENOENT if the scheduler or engine does not exist.
    */
   addService(service: ServiceInput): void
 
   /**
-   * Changes a virtual service. Takes the complete configuration, since the kernel resets what is left out: read, change, write back.
-   * The read-only properties of a listed service (`stats`, `rates`) are ignored. Refused with ESRCH if there is no such service.
+   * Changes a virtual service. Takes the complete configuration, since the kernel resets what is left out: read, change, write back. The
+   * read-only properties of a listed service (`stats`, `rates`) are ignored. Refused with ESRCH if there is no such service.
    */
   updateService(service: Service): void
 
@@ -108,10 +108,10 @@ export interface ReadMethods {
   /**
    * The whole table: every service with its destinations and statistics, the timeouts and the sync daemons.
    *
-   * It is not one moment's picture: the kernel lists services first, then the destinations of each, and does not say if something
-   * changed in between. A service that is removed meanwhile is there without destinations, one that is added meanwhile is missing, and
-   * entries can be skipped if lists are edited while they are read. Operations of the same handle are not among these edits: they wait
-   * until the snapshot has been read.
+   * It is not one moment's picture: the kernel lists services first, then the destinations of each, and does not say if something changed
+   * in between. A service that is removed meanwhile is there without destinations, one that is added meanwhile is missing, and entries can
+   * be skipped if lists are edited while they are read. Operations of the same handle are not among these edits: they wait until the
+   * snapshot has been read.
    */
   snapshot(): ListedTable
 }

@@ -18,7 +18,6 @@ import { Draft } from './draft.js'
 import { readList } from './lists.js'
 import { reads } from './operations.js'
 import type { Queue } from './queue.js'
-import { sameDestinationConfiguration, sameServiceConfiguration } from './same-configuration.js'
 import { areDestinationsQuiet, isServiceQuiet } from './same-listing.js'
 import { readTable, serviceAt, serviceCount, settingsOf } from './snapshot.js'
 
@@ -90,8 +89,8 @@ export class PackedDestinations {
   }
 
   /** Whether a destination is configured as the draft has it. */
-  isConfiguredAs({ view, destinationAt }: Draft, number: number): boolean {
-    return sameDestinationConfiguration(this.#reply, this.#place(number), view, destinationAt)
+  isConfiguredAs(draft: Draft, number: number): boolean {
+    return draft.isDestinationAt(this.#reply, this.#place(number))
   }
 
   /** Puts a destination into the draft as it is listed. */
@@ -173,8 +172,8 @@ export class PackedTable {
   }
 
   /** Whether a service is configured as the draft has it. */
-  isConfiguredAs({ view, serviceAt: at }: Draft, service: number): boolean {
-    return sameServiceConfiguration(this.#listing, this.#at(service), view, at)
+  isConfiguredAs(draft: Draft, service: number): boolean {
+    return draft.isServiceAt(this.#listing, this.#at(service))
   }
 
   /** Puts a service into the draft as it is listed. */

@@ -165,9 +165,9 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       this.#counts.refused += result.refused.length
       this.#tell('applied', result)
     })
-    this.#reconciler.on('settled', (state) => {
+    this.#reconciler.on('converged', (state) => {
       this.#looked = Date.now()
-      this.#tell('settled', state)
+      this.#tell('converged', state)
     })
     this.#reconciler.on('failed', ({ error, result, retryIn }) =>
       this.#tellFailure({ ...(error !== undefined && { error }), ...(result !== undefined && { result }), retryIn }),

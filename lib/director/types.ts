@@ -127,7 +127,7 @@ export interface DirectorEvents {
   /** Something was done in the table, or refused: what, and why. */
   applied: ReconcilerEvents['applied']
   /** The table is as it should be. */
-  settled: ReconcilerEvents['settled']
+  converged: ReconcilerEvents['converged']
   /** A destination that was taken out of the configuration has left the table. Only where `drain` is not false. */
   drained: [Drained]
   /**

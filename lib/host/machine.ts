@@ -67,7 +67,7 @@ export class Machine {
   }
 
   /** A neighbour, when it is known whether it answers: the kernel asks three times, a second apart. */
-  async settledNeighbour(address: string, link: Link): Promise<Neighbour | undefined> {
+  async resolvedNeighbour(address: string, link: Link): Promise<Neighbour | undefined> {
     let neighbour = await this.neighbour(address, link)
     for (let waited = 0; neighbour?.state === 'incomplete' && waited < LONGEST_RESOLUTION; waited += STEP) {
       await setTimeout(STEP)

@@ -22,8 +22,8 @@ export function readDefinition(line: Line): { name: string, value: Line } | unde
 }
 
 /**
- * A name in use: `$NAME` before a blank, a comma, a closing parenthesis or the end, `${NAME}` anywhere, `${_ENV NAME}` and `${_RANDOM 1
- * 5}` with words of their own.
+ * A name in use: `$NAME` before a blank, a comma, a closing parenthesis or the end, `${NAME}` anywhere, `${_ENV NAME}` and `${_RANDOM 1 5}`
+ * with words of their own.
  */
 const use = /\$(?:([A-Za-z_][A-Za-z0-9_]*)(?=[ \t,)]|$)|\{([A-Za-z_][A-Za-z0-9_]*)((?:[ \t]+[^ \t{}]+)*)[ \t]*\})/g
 

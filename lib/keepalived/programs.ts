@@ -10,8 +10,7 @@ export interface Account {
 
 /**
  * A program with the account that runs it: its own, or else that of the line `user` of its checker, of `script_user`, or the one that
- * keepalived
- * takes by itself. It is noted where the program stands, for whoever looks whether it is there.
+ * keepalived takes by itself. It is noted where the program stands, for whoever looks whether it is there.
  */
 export function programOf(
   { value: { command, ...own }, place }: Script,

@@ -34,9 +34,8 @@ export interface ParseOptions {
   /** Name of the file, for diagnostics and for `include`. 'keepalived.conf' by default. */
   file?: string
   /**
-   * Finds the files of an `include` line, in their order: regular files that match the pattern as glob(3) with braces does, relative to
-   * the folder of `from`, the name of the file that has the line.
-   * Without it an `include` line is an error.
+   * Finds the files of an `include` line, in their order: regular files that match the pattern as glob(3) with braces does, relative to the
+   * folder of `from`, the name of the file that has the line. Without it an `include` line is an error.
    */
   include?: (pattern: string, from: string) => readonly IncludedFile[]
   /** What lines that begin with `@ID` are compared with: keepalived's option `-i`, or the host's name up to its first dot. */
@@ -47,8 +46,7 @@ export interface ParseOptions {
   instance?: string
   /**
    * The user that runs programs for which the file names none: 'keepalived_script' where the machine has such a user, as keepalived does
-   * it. Without it they run as the director does, and
-   * a warning says so.
+   * it. Without it they run as the director does, and a warning says so.
    */
   scriptUser?: string
 }

@@ -411,8 +411,8 @@ const virtualLevel: Level<VirtualServer> = level<VirtualServer>(
 )
 
 /**
- * A server that no tunnel reaches decides the family of what has none yet, or has to be of that family. Its method is the one that was
- * said until its end.
+ * A server that no tunnel reaches decides the family of what has none yet, or has to be of that family. Its method is the one that was said
+ * until its end.
  */
 function accept(server: RealServer, draft: VirtualServer, { diagnostics }: Context): void {
   if (server.method?.forward !== 'tun') {

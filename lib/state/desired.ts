@@ -1,10 +1,28 @@
-import { canonicalKey } from '../client/draft.js'
 import { object, refuseUnknown, type Known } from '../arguments/validate.js'
-import { conflict, invalidType } from '../model/errors.js'
+import { canonicalKey } from '../client/draft.js'
+import { conflict, invalidType, isArgumentError } from '../model/errors.js'
 import { serviceId, serviceWords } from '../model/keys.js'
 import type { DaemonInput, ServiceKey, Timeouts } from '../model/types.js'
-import { located } from './located.js'
 import type { Desired, DesiredService } from './types.js'
+
+/** Gives bad input the place where it was found: 'service.port' becomes 'desired.services[3].port'. Any other error stays as it is. */
+export function placed(error: unknown, path: string, prefix: string): unknown {
+  if (isArgumentError(error) && error.field.startsWith(prefix)) {
+    const field = path + error.field.slice(prefix.length)
+    error.message = error.message.replace(error.field, field)
+    error.field = field
+  }
+  return error
+}
+
+/** What `make` returns; gives what it throws its place. */
+export function located<Made>(path: string, prefix: string, make: () => Made): Made {
+  try {
+    return make()
+  } catch (error) {
+    throw placed(error, path, prefix)
+  }
+}
 
 const TABLE: Known = { what: 'a table', names: new Set(['services', 'timeouts', 'daemons']) }
 

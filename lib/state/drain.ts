@@ -1,9 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { fullDestinationId, serviceId } from '../model/keys.js'
+import type { DestinationKey, ServiceKey } from '../model/types.js'
 import type { DesiredState } from './desired.js'
-import { readTable, type TableHandle } from './handle.js'
+import type { TableHandle } from './handle.js'
 import type { ApplySettings } from './options.js'
-import { planTable } from './plan.js'
+import { look } from './plan.js'
 import type { Sender } from './send.js'
 import type { DrainingDestination, DrainOptions, PlannedOperation } from './types.js'
 
@@ -45,12 +46,8 @@ export async function* drain(
     await wait(Math.max(0, pause), undefined, { signal: settings.signal })
     const begin = performance.now()
     const over = begin >= end
-    const staged = await planTable(
-      desired,
-      await readTable(handle, desired),
-      settings,
-      (service, destination) => over && mine.has(fullDestinationId(service, destination)),
-    )
+    const isOver = (service: ServiceKey, destination: DestinationKey): boolean => over && mine.has(fullDestinationId(service, destination))
+    const { staged } = await look(handle, desired, settings, isOver)
     looking = performance.now() - begin
     // What others changed meanwhile is left alone, and what they bring to weight 0 is not waited for. A destination of this apply that they
     // gave a weight again is brought down again.

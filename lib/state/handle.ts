@@ -2,7 +2,6 @@ import type { PackedTable } from '../client/packed-table.js'
 import type { BatchOptions, BatchResult } from '../model/batch.js'
 import type { Operation, ServiceKey } from '../model/types.js'
 import type { Sysctl } from '../proc/sysctl.js'
-import type { DesiredState } from './desired.js'
 
 /** What of a handle is needed to plan, and to carry plans out. */
 export interface TableHandle {
@@ -22,7 +21,3 @@ export interface TableHandle {
   batch(operations: Iterable<Operation>, options: BatchOptions): Promise<BatchResult>
   readonly sysctl: Pick<Sysctl, 'get'>
 }
-
-/** Reads what a desired state speaks of. */
-export const readTable = (handle: TableHandle, { only }: DesiredState): Promise<PackedTable> =>
-  only === undefined ? handle.table() : handle.services([...only.values()], false)

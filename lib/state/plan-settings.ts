@@ -1,7 +1,7 @@
 import { canonicalDaemon, checkTimeouts } from '../client/draft.js'
 import { conflict } from '../model/errors.js'
 import type { Daemon, DaemonInput, Timeouts } from '../model/types.js'
-import { located } from './located.js'
+import { located } from './desired.js'
 import type { StagedPlan } from './staged.js'
 
 /** Plans what makes the timeouts as desired. Those that are not named, or 0, stay as they are. */

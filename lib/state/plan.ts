@@ -5,12 +5,12 @@ import { conflict, invalidType, isArgumentError } from '../model/errors.js'
 import { destinationId, endpointWords, keyOf, serviceId, serviceWords } from '../model/keys.js'
 import type { Destination, DestinationInput, ServiceKey } from '../model/types.js'
 import { PROTOCOLS } from '../model/vocabulary.js'
-import { isNamed, type DesiredEntry, type DesiredState } from './desired.js'
-import { destinationDifferences, isDestinationAsListed, isServiceAsListed, serviceDifferences } from './differences.js'
-import { placed } from './located.js'
+import { destinationDifferences, isDestinationAsListed, isServiceAsListed, serviceDifferences } from './configuration.js'
+import { isNamed, placed, type DesiredEntry, type DesiredState } from './desired.js'
+import { Retirement, type Expired } from './draining.js'
+import type { TableHandle } from './handle.js'
 import type { PlanSettings } from './options.js'
 import { planDaemons, planTimeouts } from './plan-settings.js'
-import { Retirement, type Expired } from './retire.js'
 import { emptyPlan, type StagedPlan } from './staged.js'
 import type { PlannedOperation } from './types.js'
 
@@ -278,22 +278,27 @@ class Planner {
   }
 }
 
+/** A table, and what makes it as desired. */
+export interface Found {
+  table: PackedTable
+  staged: StagedPlan
+}
+
 /**
- * Plans how the listed table becomes the desired one. Where some services are named, these alone: then the table has nothing else. The
- * event
- * loop has its turns meanwhile.
+ * Reads the table and plans how it becomes the desired one. Where services are named, these alone are read and planned. The event loop has
+ * its turns meanwhile.
  */
-export async function planTable(
-  desired: DesiredState,
-  table: PackedTable,
-  settings: PlanSettings,
-  expired: Expired = () => false,
-): Promise<StagedPlan> {
+export async function look(
+  handle: TableHandle, desired: DesiredState, settings: PlanSettings, expired: Expired = () => false,
+): Promise<Found> {
+  const { only } = desired
+  const table = await (only === undefined ? handle.table() : handle.services([...only.values()], false))
   const planner = new Planner(table, settings, expired)
   await inPieces(planner.services(desired))
-  const { timeouts, daemons } = desired.only === undefined ? desired : { timeouts: undefined, daemons: undefined }
+  const { timeouts, daemons } = only === undefined ? desired : { timeouts: undefined, daemons: undefined }
   if (timeouts !== undefined) planTimeouts(timeouts, table.timeouts, planner.staged)
   // No range of services says whose a daemon is.
   if (daemons !== undefined) planDaemons(daemons, table.daemons, settings.prune && !settings.shared, planner.staged)
-  return planner.finish(timeouts?.tcpFin === undefined || timeouts.tcpFin === 0 ? table.timeouts.tcpFin : timeouts.tcpFin)
+  const tcpFin = timeouts?.tcpFin === undefined || timeouts.tcpFin === 0 ? table.timeouts.tcpFin : timeouts.tcpFin
+  return { table, staged: planner.finish(tcpFin) }
 }

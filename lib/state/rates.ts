@@ -119,8 +119,7 @@ function beganAnew({ stats: growth, rates }: Counted, elapsed: number): Story[] 
  * What another look at an entry says.
  *
  * @param before What is known from the look before, `undefined` for what was not there: the kernel revives a removed destination with its
- * old counters, so these
- * are no traffic, and its own average is all there is.
+ * old counters, so these are no traffic, and its own average is all there is.
  * @param listed What is listed now.
  * @param elapsed Seconds since the look before.
  */

@@ -3,6 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { isArgumentError } from '../model/errors.js'
 import { keyOf, serviceId } from '../model/keys.js'
 import type { ServiceKey } from '../model/types.js'
+import { Work } from './apply.js'
 import { readDesired, type DesiredState } from './desired.js'
 import { DrainClock } from './drain-clock.js'
 import type { TableHandle } from './handle.js'
@@ -11,7 +12,6 @@ import { pace, PACE_NAMES, type Pace, type ReconcileOptions } from './pace.js'
 import type { ApplyResult, Desired, DesiredUpdate } from './types.js'
 import { KeptState, merged, readUpdate, stateOf, type Changes } from './update.js'
 import { Pending, WantedState, WantedUpdate, type InForce, type Wanted } from './wanted.js'
-import { Work } from './work.js'
 
 /**
  * Events of a {@link Reconciler} and their arguments. `generation` is the number of the state that it is about: each state that is set,
@@ -21,7 +21,7 @@ export interface ReconcilerEvents {
   /** Something was done, or refused: what, and why. Of work that an error or `close()` ended too. */
   applied: [result: ApplyResult & { generation: number }]
   /** The table is as desired, and nothing drains. */
-  settled: [state: { generation: number }]
+  converged: [state: { generation: number }]
   /**
    * It did not work: the error, or the refusals; the next attempt comes after so many seconds. `Infinity`: the state has a mistake and is
    * refused whole, or the async iterable of states has failed; the last good state stays in force. It has no consequences if nobody
@@ -398,7 +398,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     // A steady stream of updates is no reason to wait for ever.
     this.#due.some = look.updates === undefined ? some : Math.min(this.#due.some, some)
     if (complete && operations === 0 && this.#isWhole && this.#draining.isEmpty && this.#changed.size === 0)
-      this.#tell('settled', { generation })
+      this.#tell('converged', { generation })
   }
 
   /** Seconds as milliseconds, somewhat different each time. */

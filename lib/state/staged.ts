@@ -1,5 +1,16 @@
-import type { DrainingServices } from './draining.js'
+import type { ServiceKey } from '../model/types.js'
 import type { DrainingDestination, PlannedOperation, PlanWarning } from './types.js'
+
+/** Services that have a draining destination, one of each kind that there is something to say about. */
+export interface DrainingServices {
+  /** One with persistence. */
+  affinity: ServiceKey | undefined
+  /**
+   * One that may be of TCP, without persistence, whose answers do not come by the director (dr, tun), and whose inactive connections are
+   * not waited for.
+   */
+  oneWay: ServiceKey | undefined
+}
 
 /** A plan in the stages in which it is carried out. */
 export interface StagedPlan extends DrainingServices {

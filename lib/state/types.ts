@@ -82,8 +82,8 @@ export interface DrainOptions {
 /** What may be removed, and how. */
 export interface PlanOptions {
   /**
-   * Keys of the services that this is about. These are read and planned alone, so that it costs what they cost, however large the table
-   * is. Everything else stays as it is, timeouts and sync daemons included; of the desired state nothing is looked at but keys and these
+   * Keys of the services that this is about. These are read and planned alone, so that it costs what they cost, however large the table is.
+   * Everything else stays as it is, timeouts and sync daemons included; of the desired state nothing is looked at but keys and these
    * services. `prune` speaks of these only: a named service that is not desired goes.
    */
   only?: readonly ServiceKey[]

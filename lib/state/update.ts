@@ -4,8 +4,7 @@ import { object, refuseUnknown, type Known } from '../arguments/validate.js'
 import { conflict, invalidType } from '../model/errors.js'
 import { keyOf, serviceId, serviceWords } from '../model/keys.js'
 import type { ServiceKey } from '../model/types.js'
-import { entryOf, namedServices, type DesiredEntry, type DesiredState } from './desired.js'
-import { located } from './located.js'
+import { entryOf, located, namedServices, type DesiredEntry, type DesiredState } from './desired.js'
 import type { DesiredService, DesiredUpdate } from './types.js'
 
 const UPDATE: Known = { what: 'an update', names: new Set(['services', 'removed']) }

@@ -21,8 +21,8 @@ export interface Addon {
   openChannel(protocol: number, groups: Uint32Array, receiveBuffer: number, netns?: string | number): NativeChannel
   /**
    * Opens a packet socket for ARP frames, with their Ethernet headers, on the interface with an index in the network namespace of a
-   * descriptor. It never waits; `fs.readSync` and `fs.writeSync` can use it. Returns a descriptor, which the caller closes with
-   * {@link closeDescriptor}, or a negative errno (EPERM: needs CAP_NET_RAW).
+   * descriptor. It never waits; `fs.readSync` and `fs.writeSync` can use it. Returns a descriptor, which the caller closes with {@link
+   * closeDescriptor}, or a negative errno (EPERM: needs CAP_NET_RAW).
    */
   openArpSocket(namespace: number, index: number): number
   /**
@@ -42,8 +42,8 @@ export interface Addon {
   /** Receives a datagram without waiting. Returns a number of bytes, or a negative errno. */
   receiveFrom(descriptor: number, bytes: Uint8Array): number
   /**
-   * Closes what the addon opened and Node has not taken over: a socket from {@link openSocket}, a file from
-   * {@link NativeHandle.openInNamespace}. (`fs.close` warns in worker threads about descriptors that `fs` did not open.)
+   * Closes what the addon opened and Node has not taken over: a socket from {@link openSocket}, a file from {@link
+   * NativeHandle.openInNamespace}. (`fs.close` warns in worker threads about descriptors that `fs` did not open.)
    */
   closeDescriptor(descriptor: number): void
 }

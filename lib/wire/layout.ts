@@ -18,8 +18,8 @@ const field = (record: RecordName, name: string, type: FieldType): Field =>
   checked(records[record].fields[name], type, name, `${record} record`)
 
 /**
- * Index of a field in a typed array of the field's element size, relative to the start of the record: `view[(at / size) + index]`.
- * Throws if the addon's layout has no such field of that type.
+ * Index of a field in a typed array of the field's element size, relative to the start of the record: `view[(at / size) + index]`. Throws
+ * if the addon's layout has no such field of that type.
  */
 export const index = (record: RecordName, name: string, type: FieldType): number => field(record, name, type).offset / SIZE[type]
 

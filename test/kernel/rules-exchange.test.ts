@@ -36,8 +36,8 @@ const views: readonly { options: string, format: ListingFormat, nosort?: boolean
 const separator = '=====\n'
 
 /**
- * The lines of a save in one order. ipvsadm's sort goes round in circles over addresses that are far from one another, so that its
- * result depends on the order in which the kernel lists them, which is another one in every namespace.
+ * The lines of a save in one order. ipvsadm's sort goes round in circles over addresses that are far from one another, so that its result
+ * depends on the order in which the kernel lists them, which is another one in every namespace.
  */
 const inOrder = (saved: string): string => saved.split('\n').sort().join('\n')
 

@@ -44,12 +44,12 @@ class DnsAttempt extends Exchange {
   }
 
   protected override received(bytes: Buffer): void {
-    if (bytes.length < HEADER) this.settle(bad(`an answer of ${bytes.length} bytes came, which is too short for DNS`))
-    // A late answer to an earlier question of somebody else is passed over.
+    if (bytes.length < HEADER) this.answer(bad(`an answer of ${bytes.length} bytes came, which is too short for DNS`))
+    // A late answer to somebody else's question is ignored.
     else if (bytes.readUInt16BE(0) !== this.#number || (bytes[2] & IS_ANSWER) === 0) return
     else {
       const code = bytes[3] & 15
-      this.settle(code === 0 ? good('the name server answered') : bad(`the name server answered ${CODES[code] ?? `with code ${code}`}`))
+      this.answer(code === 0 ? good('the name server answered') : bad(`the name server answered ${CODES[code] ?? `with code ${code}`}`))
     }
   }
 }

@@ -47,10 +47,10 @@ class FileAttempt extends Attempt {
   constructor(clock: RunningClock, asker: Asker, options: FileOptions) {
     super(clock, asker, options.timeout)
     this.#options = options
-    // What turns out to be a FIFO is not waited for.
+    // Opening must not wait if the file turns out to be a FIFO.
     open(options.path, constants.O_RDONLY | constants.O_NONBLOCK, (error, descriptor) => {
       if (error === null) this.#read(descriptor)
-      else if (error.code === 'ENOENT' || error.code === 'ENOTDIR') this.settle(judge('', options))
+      else if (error.code === 'ENOENT' || error.code === 'ENOTDIR') this.answer(judge('', options))
       else this.#unreadable(error)
     })
   }
@@ -58,13 +58,13 @@ class FileAttempt extends Attempt {
   #read(descriptor: number): void {
     read(descriptor, Buffer.alloc(BYTES), 0, BYTES, null, (error, length, bytes) => {
       close(descriptor, () => undefined)
-      if (error === null) this.settle(judge(bytes.toString('latin1', 0, length), this.#options))
+      if (error === null) this.answer(judge(bytes.toString('latin1', 0, length), this.#options))
       else this.#unreadable(error)
     })
   }
 
   #unreadable(error: Error): void {
-    this.settle(untried(`${this.#options.path} could not be read: ${systemWords(error)}`))
+    this.answer(untried(`${this.#options.path} could not be read: ${systemWords(error)}`))
   }
 
   protected override missing(): string {
@@ -80,7 +80,7 @@ class FileAttempt extends Attempt {
   }
 }
 
-/** Writes the first number, where one is wanted. What goes wrong shows when the file is read. */
+/** Writes the first number, if one is wanted. Errors show when the file is read. */
 function initialise({ path, initial, overwrite }: FileOptions): void {
   if (initial === undefined || (!overwrite && existsSync(path))) return
   try {
@@ -101,7 +101,7 @@ function watchFile(options: FileOptions, changed: () => void): () => void {
     watcher.on('error', () => watcher.close())
     return () => watcher.close()
   } catch {
-    // Without a folder, or without a watch left, the file is looked at every few seconds.
+    // Without a folder, or if the system has no watches left, the file is polled every few seconds.
     return () => undefined
   }
 }

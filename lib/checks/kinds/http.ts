@@ -180,7 +180,7 @@ class HttpAttempt extends Connecting {
       if (this.#tls === secured) this.ended()
     })
     secured.on('error', (error: Error) => {
-      if (this.#tls === secured && !this.over) this.settle(this.#reading === undefined ? handshakeFailure(error) : this.#failure(error))
+      if (this.#tls === secured && !this.over) this.answer(this.#reading === undefined ? handshakeFailure(error) : this.#failure(error))
     })
     // What closes without an error and without an end is seen here.
     secured.on('close', () => {
@@ -196,7 +196,7 @@ class HttpAttempt extends Connecting {
   ended(): void {
     if (this.over) return
     if (this.#reading === undefined) {
-      this.settle(
+      this.answer(
         bad(
           this.#probe.security === undefined ? 'the connection was closed at once' : 'the connection was closed during the TLS handshake',
         ),
@@ -210,9 +210,9 @@ class HttpAttempt extends Connecting {
   #complete(reading: Reading): void {
     const { problem } = reading.answer
     const fault = problem === '' ? reading.fault() : undefined
-    if (problem !== '') this.settle(bad(`${this.#what}: ${problem}`))
-    else if (fault !== undefined) this.settle(bad(`${this.#what} ${fault}`))
-    else if (this.#page + 1 === this.#probe.pages.length) this.settle(this.#probe.words(this.#page, reading.answer.status))
+    if (problem !== '') this.answer(bad(`${this.#what}: ${problem}`))
+    else if (fault !== undefined) this.answer(bad(`${this.#what} ${fault}`))
+    else if (this.#page + 1 === this.#probe.pages.length) this.answer(this.#probe.words(this.#page, reading.answer.status))
     else {
       this.close()
       this.#page++
@@ -223,8 +223,8 @@ class HttpAttempt extends Connecting {
 
   override broken(error: Error): void {
     if (this.over) return
-    if (this.#tls !== undefined && this.#reading === undefined) this.settle(handshakeFailure(error))
-    else this.settle(this.#failure(error))
+    if (this.#tls !== undefined && this.#reading === undefined) this.answer(handshakeFailure(error))
+    else this.answer(this.#failure(error))
   }
 
   #failure(error: Error): Answer {

@@ -52,8 +52,8 @@ function bytesOf(address: string): Uint8Array {
 
 /**
  * A socket for echo requests: raw where that is permitted (CAP_NET_RAW), otherwise the kernel's own for ping, which the groups of
- * net.ipv4.ping_group_range may open.
- * Node has no handle for either, so it is looked at while answers are outstanding, and closed when none is.
+ * net.ipv4.ping_group_range may open. Node has no handle for either, so the socket is polled while answers are outstanding and closed when
+ * there are none.
  */
 class EchoSocket {
   readonly #family: Family
@@ -134,7 +134,7 @@ class EchoSocket {
     const message = this.#withoutHeader(packet)
     if (message.length < HEADER) return
     if (message[0] === reply) {
-      // A raw socket hears the answers to everybody's requests.
+      // A raw socket receives the answers to everybody's requests.
       if (this.#token.equals(message.subarray(HEADER, HEADER + TOKEN))) this.#outstanding.get(message.readUInt16BE(6))?.replied()
     } else if (message[0] === unreachable) {
       const inner = this.#family === IPV6 ? message.subarray(HEADER + IPV6_HEADER) : this.#withoutHeader(message.subarray(HEADER))
@@ -173,16 +173,16 @@ class PingAttempt extends Attempt {
       this.#sequence = socket.send(this, address)
       this.#socket = socket
     } catch (error) {
-      this.settle(notBegun('the echo request', error))
+      this.answer(notBegun('the echo request', error))
     }
   }
 
   replied(): void {
-    this.settle(REPLIED)
+    this.answer(REPLIED)
   }
 
   unreachable(): void {
-    this.settle(UNREACHABLE)
+    this.answer(UNREACHABLE)
   }
 
   protected override missing(): string {

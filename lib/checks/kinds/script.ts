@@ -11,7 +11,7 @@ const LEFT_BEHIND = 100
 /** Characters of output that are told, and read at most. */
 const TOLD = 200
 
-/** Codes of spawn that are this machine's lack, not the program's fault. */
+/** Error codes of spawn that are this machine's fault, not the program's. */
 const LACKING = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'])
 
 /** A program to run: without a shell, in a process group of its own. */
@@ -61,16 +61,16 @@ class ScriptAttempt extends Attempt {
 
   #notStarted(error: unknown): void {
     const words = `${this.#options.command[0]} could not be started: ${systemWords(error)}`
-    this.settle(LACKING.has((error as NodeJS.ErrnoException).code ?? '') ? untried(words) : bad(words))
+    this.answer(LACKING.has((error as NodeJS.ErrnoException).code ?? '') ? untried(words) : bad(words))
   }
 
   /** The program has ended; what it started ends with it. Then what was printed is complete. */
   #ended(child: ChildProcess, judge: () => Answer): void {
     clearTimeout(this.#timer)
     this.#killGroup('SIGKILL')
-    // From now on the number may become another's.
+    // From now on another group may get the number.
     this.#group = undefined
-    child.on('close', () => this.settle(judge()))
+    child.on('close', () => this.answer(judge()))
     this.#timer = setTimeout(() => {
       child.stdout!.destroy()
       child.stderr!.destroy()
@@ -99,10 +99,7 @@ class ScriptAttempt extends Attempt {
     }
   }
 
-  /**
-   * The time is over: the program is asked to end, and made to end where it does not. The answer comes when it has ended, so that never
-   * two run at once.
-   */
+  /** The time is over. Asks the program to end, then kills it. The answer comes once it has ended, so that two never run at once. */
   override expire(): void {
     if (this.#isLate || this.over) return
     this.#isLate = true

@@ -19,7 +19,7 @@ interface Step {
 const stepsOf = (hello: string): readonly Step[] => [
   { name: 'the greeting', code: '220' },
   { say: `HELO ${hello}\r\n`, name: 'HELO', code: '250' },
-  // A server that says good-bye in its own way is well.
+  // However a server says good-bye, it is healthy.
   { say: 'QUIT\r\n', name: 'QUIT' },
 ]
 
@@ -38,7 +38,7 @@ class SmtpAttempt extends Connecting {
 
   protected override prepare(socket: Socket): void {
     socket.on('data', (bytes: Buffer) => this.#read(bytes.toString('latin1')))
-    socket.on('end', () => this.settle(bad(`the connection ended before ${this.#name} was answered`)))
+    socket.on('end', () => this.answer(bad(`the connection ended before ${this.#name} was answered`)))
   }
 
   protected established(): void {
@@ -53,21 +53,21 @@ class SmtpAttempt extends Connecting {
       this.#text = this.#text.slice(end + 1)
       this.#understand(line)
     }
-    if (!this.over && this.#text.length > LIMIT) this.settle(bad(`${this.#name} was answered with a line longer than ${LIMIT} bytes`))
+    if (!this.over && this.#text.length > LIMIT) this.answer(bad(`${this.#name} was answered with a line longer than ${LIMIT} bytes`))
   }
 
   #understand(line: string): void {
     const { code } = this.#steps[this.#step]
     const [, answered, rest] = LINE.exec(line) ?? []
-    if (answered === undefined) this.settle(bad(`${this.#name} was answered ${shown(line)}, which is not SMTP`))
-    else if (code !== undefined && answered !== code) this.settle(bad(`${this.#name} was answered ${shown(line)}, not ${code}`))
+    if (answered === undefined) this.answer(bad(`${this.#name} was answered ${shown(line)}, which is not SMTP`))
+    else if (code !== undefined && answered !== code) this.answer(bad(`${this.#name} was answered ${shown(line)}, not ${code}`))
     // The last line of an answer has no hyphen.
     else if (rest?.[0] !== '-') this.#next(line)
   }
 
   #next(line: string): void {
     this.#step++
-    if (this.#step === this.#steps.length) this.settle(good(`the mail server answered ${shown(line)}`))
+    if (this.#step === this.#steps.length) this.answer(good(`the mail server answered ${shown(line)}`))
     else this.socket!.write(this.#steps[this.#step].say!)
   }
 

@@ -21,8 +21,7 @@ function onError(this: Socket, error: Error): void {
 const CONNECTION = 'the connection'
 
 /**
- * Node connects in a tick of its own; this comes right after it. An error that is there before anything can have come back is this
- * machine's.
+ * Node connects in a tick of its own, and this runs right after it. An error that comes before any packet can return is this machine's.
  */
 function afterConnect(attempt: Connecting, socket: Socket): void {
   if (socket.errored !== null && socket.errored !== undefined) attempt.notBegun(socket.errored)
@@ -74,11 +73,11 @@ export abstract class Connecting extends Attempt {
   protected abstract established(): void
 
   notBegun(error: Error): void {
-    this.settle(notBegun(CONNECTION, error))
+    this.answer(notBegun(CONNECTION, error))
   }
 
   broken(error: Error): void {
-    if (!this.over) this.settle(failed(CONNECTION, error))
+    if (!this.over) this.answer(failed(CONNECTION, error))
   }
 
   protected missing(): string {
@@ -104,7 +103,7 @@ class TcpAttempt extends Connecting {
   }
 
   protected established(): void {
-    this.settle(CONNECTED)
+    this.answer(CONNECTED)
   }
 }
 

@@ -78,17 +78,17 @@ class TlsAttempt extends Connecting {
     const secured = secure(this.socket!, this.#endpoint.address, this.#context, this.#security)
     this.#secured = secured
     secured.on('secureConnect', () => {
-      // A server that is hung up on in the middle of its part of the handshake complains in its log.
+      // A server that is cut off in the middle of a handshake complains in its log.
       secured.destroySoon()
-      this.settle(good(`the TLS handshake was done with ${secured.getProtocol()}`))
+      this.answer(good(`the TLS handshake was done with ${secured.getProtocol()}`))
     })
-    secured.on('error', (error: Error) => this.settle(handshakeFailure(error)))
-    secured.on('close', () => this.settle(CLOSED))
+    secured.on('error', (error: Error) => this.answer(handshakeFailure(error)))
+    secured.on('close', () => this.answer(CLOSED))
   }
 
   override broken(error: Error): void {
     if (this.#secured === undefined) super.broken(error)
-    else this.settle(handshakeFailure(error))
+    else this.answer(handshakeFailure(error))
   }
 
   protected override missing(): string {

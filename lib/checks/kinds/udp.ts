@@ -32,14 +32,14 @@ export abstract class Exchange extends Attempt {
         socket.bind({ address: localAddress, port: localPort, exclusive: true })
       socket.connect(port, scoped(endpoint))
     } catch (error) {
-      this.settle(notBegun('the datagram', error))
+      this.answer(notBegun('the datagram', error))
     }
   }
 
   protected abstract received(bytes: Buffer): void
 
   #broken(error: Error): void {
-    this.settle(this.#sent ? failed('the datagram', error) : notBegun('the datagram', error))
+    this.answer(this.#sent ? failed('the datagram', error) : notBegun('the datagram', error))
   }
 
   protected override missing(): string {
@@ -63,7 +63,7 @@ export interface Expected {
 
 export interface UdpOptions {
   payload: Uint8Array
-  /** Without it an answer is not needed: good is when nothing says within the timeout that the port is closed. */
+  /** Without it no answer is needed: the target is good unless it says within the timeout that the port is closed. */
   expected?: Expected
   timeout: number
 }
@@ -86,11 +86,11 @@ class UdpAttempt extends Exchange {
   protected override received(bytes: Buffer): void {
     const expected = this.#expected
     const got = `an answer of ${bytes.length} ${bytes.length === 1 ? 'byte' : 'bytes'}`
-    if (expected === undefined) this.settle(good('the datagram was answered'))
-    else if (bytes.length < expected.min) this.settle(bad(`${got} came, at least ${expected.min} were expected`))
-    else if (bytes.length > expected.max) this.settle(bad(`${got} came, at most ${expected.max} were expected`))
-    else if (!matches(bytes, expected)) this.settle(bad(`${got} came, which does not begin as expected: ${bytes.toString('hex', 0, 16)}`))
-    else this.settle(good('the datagram was answered as expected'))
+    if (expected === undefined) this.answer(good('the datagram was answered'))
+    else if (bytes.length < expected.min) this.answer(bad(`${got} came, at least ${expected.min} were expected`))
+    else if (bytes.length > expected.max) this.answer(bad(`${got} came, at most ${expected.max} were expected`))
+    else if (!matches(bytes, expected)) this.answer(bad(`${got} came, which does not begin as expected: ${bytes.toString('hex', 0, 16)}`))
+    else this.answer(good('the datagram was answered as expected'))
   }
 
   protected override afterTime(): Answer {

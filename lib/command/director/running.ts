@@ -133,7 +133,7 @@ export class Running implements AsyncDisposable {
     director.on('failed', ({ error, result }) => {
       this.#failure = { message: error === undefined ? `the kernel refused ${result!.refused.length} changes` : (error as Error).message, at: Date.now() }
     })
-    director.on('settled', () => {
+    director.on('converged', () => {
       this.#failure = undefined
     })
     return director

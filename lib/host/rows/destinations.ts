@@ -116,7 +116,7 @@ export const destinationRows: readonly Row<DirectorSight>[] = [
         const link = sight.machine.link(device)
         if (!link || deadLink(sight, address)) return undefined
         const hop = gateway ?? address
-        const neighbour = await sight.machine.settledNeighbour(hop, link)
+        const neighbour = await sight.machine.resolvedNeighbour(hop, link)
         if (neighbour?.state !== 'failed' && neighbour?.state !== 'incomplete') return undefined
         // The entry stays for a while after the machine has come back, until somebody sends something to it.
         const answers = await sight.machine.answersOn(link, hop)

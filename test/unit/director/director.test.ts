@@ -144,7 +144,7 @@ describe('a director', () => {
       drain: false,
     })
     await director.inForce()
-    await once(director, 'settled')
+    await once(director, 'converged')
     const listed: boolean[] = []
     kernel.before = ({ command, dump }) => {
       if (command === 'getService') listed.push(dump)

@@ -260,7 +260,7 @@ test('set answers when its state is in force, with what the kernel refused of it
   const events: unknown[] = []
   reconciler
     .on('applied', ({ generation, done }) => events.push(['applied', generation, done]))
-    .on('settled', ({ generation }) => events.push(['settled', generation]))
+    .on('converged', ({ generation }) => events.push(['converged', generation]))
   const [first, second] = [reconciler.set([web]), reconciler.set([{ ...web, destinations: [a] }])]
   await pass(0.2)
   expect(await Promise.all([first, second])).toEqual([{ generation: 2, refused: [] }, { generation: 2, refused: [] }])
@@ -268,7 +268,7 @@ test('set answers when its state is in force, with what the kernel refused of it
   const third = reconciler.set([{ ...web, destinations: [a, b] }])
   await pass(0.06)
   expect(await third).toMatchObject({ generation: 3, refused: [{ operation: { type: 'addDestination' } }] })
-  expect(events.map((event) => (event as unknown[]).slice(0, 2))).toEqual([['applied', 2], ['settled', 2], ['applied', 3]])
+  expect(events.map((event) => (event as unknown[]).slice(0, 2))).toEqual([['applied', 2], ['converged', 2], ['applied', 3]])
   await reconciler.close()
 })
 

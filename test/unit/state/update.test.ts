@@ -140,7 +140,7 @@ describe('update', () => {
     model.changes()
     events = []
     reconciler.on('applied', ({ generation, plan }) => events.push(['applied', generation, plan.operations.length]))
-    reconciler.on('settled', ({ generation }) => events.push(['settled', generation]))
+    reconciler.on('converged', ({ generation }) => events.push(['converged', generation]))
     reconciler.on('failed', ({ generation, error, retryIn }) =>
       events.push(['failed', generation, (error as { field?: string } | undefined)?.field, retryIn]),
     )
@@ -159,7 +159,7 @@ describe('update', () => {
     expect(model.kernel.asked).toEqual(['getService', 'getService', 'getDest', 'getDest', 'getConfig', 'newDest', 'delService'])
     await pass(0.2)
     expect(dumps).toEqual([false, false, false, false])
-    expect(events).toEqual([['applied', 2, 2], ['settled', 2]])
+    expect(events).toEqual([['applied', 2, 2], ['converged', 2]])
     model.kernel.before = undefined
     expect(model.capacity().size).toBe(199)
   })
@@ -296,7 +296,7 @@ describe('update', () => {
     model.kernel.refuse = undefined
     await pass(1.2)
     expect(model.kernel.table().services[0].destinations[0].address).toBe(b.address)
-    expect(events.at(-1)).toEqual(['settled', 3])
+    expect(events.at(-1)).toEqual(['converged', 3])
   })
 
   test('is undone where rollback says so, and tried again', async () => {
@@ -321,7 +321,7 @@ describe('update', () => {
     await pass(1)
     expect(await answer).toEqual({ generation: 2, refused: [] })
     await pass(1)
-    expect(events.at(-1)).toEqual(['settled', 2])
+    expect(events.at(-1)).toEqual(['converged', 2])
     expect(model.kernel.table().services[0].destinations[0].address).toBe(b.address)
   })
 
@@ -337,14 +337,14 @@ describe('update', () => {
     await reconciler.update({ services: [at(81, b)] })
     expect(capacity()).toEqual({ 80: 1, 81: 1 })
     await pass(3)
-    expect(events.some(([name]) => name === 'settled')).toBe(false)
+    expect(events.some(([name]) => name === 'converged')).toBe(false)
     model.connect(at(81), a, {})
     await pass(2)
     expect(model.kernel.table().services.map(({ destinations }) => destinations.length)).toEqual([2, 1])
     for (let second = 0; second < 60; second++) await pass(1)
     expect(model.kernel.table().services.map(({ destinations }) => destinations.length)).toEqual([1, 1])
     expect(wholes).toEqual([])
-    expect(events.at(-1)).toEqual(['settled', 3])
+    expect(events.at(-1)).toEqual(['converged', 3])
   })
 
   test('keeps what is not replaced: a service that moves to another key stays until the new one is in force, with withhold: \'all\'', async () => {

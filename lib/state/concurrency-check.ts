@@ -1,12 +1,7 @@
-import type { PackedTable } from '../client/packed-table.js'
 import { pause, worked } from '../client/pause.js'
 import type { Operation } from '../model/types.js'
-import type { DesiredState } from './desired.js'
-import { readTable, type TableHandle } from './handle.js'
-import type { ApplySettings } from './options.js'
-import { planTable } from './plan.js'
-import type { Expired } from './retire.js'
-import { operationsOf, type StagedPlan } from './staged.js'
+import type { Found } from './plan.js'
+import { operationsOf } from './staged.js'
 
 /** Another program changed the table between each two readings. */
 class TableChangingError extends Error {
@@ -34,25 +29,18 @@ async function sameOperations(some: readonly Operation[], others: readonly Opera
   return true
 }
 
-/** A table, and what makes it as desired. */
-export interface Found {
-  table: PackedTable
-  staged: StagedPlan
-}
-
-/** Reads the table and plans. With a concurrency check, does so until two readings after one another lead to the same plan. */
-export async function readAndPlan(handle: TableHandle, desired: DesiredState, settings: ApplySettings, expired?: Expired): Promise<Found> {
-  const look = async (): Promise<Found> => {
-    settings.signal?.throwIfAborted()
-    const table = await readTable(handle, desired)
-    return { table, staged: await planTable(desired, table, settings, expired) }
-  }
+/**
+ * Reads the table and plans until two readings after one another lead to the same plan.
+ *
+ * @param attempts how often the table is read again at most
+ */
+export async function checked(look: () => Promise<Found>, attempts: number): Promise<Found> {
   let found = await look()
-  if (settings.attempts === 0 || operationsOf(found.staged).length === 0) return found
-  for (let attempt = 0; attempt < settings.attempts; attempt++) {
+  if (operationsOf(found.staged).length === 0) return found
+  for (let attempt = 0; attempt < attempts; attempt++) {
     const again = await look()
     if (await sameOperations(operationsOf(again.staged), operationsOf(found.staged))) return again
     found = again
   }
-  throw new TableChangingError(settings.attempts)
+  throw new TableChangingError(attempts)
 }
