@@ -1,16 +1,17 @@
 import { etcdSettings } from '../sources/etcd/options.js'
 import { EtcdClient } from '../sources/etcd/client.js'
-import { encoded, servicesBelow } from '../sources/etcd/keys.js'
+import { decoded, encoded, servicesBelow } from '../sources/etcd/keys.js'
 import { LeasedKeys } from '../sources/etcd/leased.js'
 import type { RangeAnswer } from '../sources/etcd/messages.js'
 import { readDestination, readService, whyNotIn } from '../sources/etcd/value.js'
-import type { DirectedDestination } from '../configuration/index.js'
+import type { DirectedDestination, DirectedService } from '../configuration/index.js'
 import { canonicalAddress } from '../model/address.js'
 import { endpointWords } from '../model/keys.js'
 import { openLog, type Log } from './director/log.js'
 import { ETCD_OPTIONS, etcdHelp, etcdPlace, type EtcdPlace } from './etcd-options.js'
 import { portOf, readOptions, UsageError, withOptions, type NewOptions } from './new-options.js'
 import { newStatus } from './new-status.js'
+import { withoutPaths } from './without-paths.js'
 
 const OPTIONS = {
   ...ETCD_OPTIONS,
@@ -100,8 +101,8 @@ async function objection(
   const key = `${servicesBelow(prefix)}${service}`
   const { kvs = [] } = await client.call<RangeAnswer>('kv/range', { key: encoded(key) }, signal)
   if (kvs.length === 0) return `there is no service ${key} yet: directors take the server when there is`
-  // Where programs lie is the directors' to say.
-  const { good, refused } = readService(Buffer.from(kvs[0].value ?? '', 'base64'), { scripts: '/' })
+  const value = withoutPaths(JSON.parse(decoded(kvs[0].value ?? '')) as DirectedService)
+  const { good, refused } = readService(Buffer.from(JSON.stringify(value)), { scripts: '/' })
   if (refused !== undefined) return `the value of ${key} is refused: ${refused.message}`
   const why = whyNotIn(good, destination, {})
   return why === undefined ? undefined : `directors will refuse the server: ${why.message}`

@@ -26,6 +26,9 @@ function logFollower(follower: EtcdFollower, log: Log): void {
   follower.on('emptied', ({ endpoint, services }) => log({
     level: 'error', event: 'etcd-emptied', message: `${endpoint} was set up anew and has no service: ${services} services stay until there is one`, endpoint, services,
   }))
+  follower.on('held', ({ by, since }) => log({
+    level: 'warning', event: 'held', message: `${by} has been writing a configuration since ${since}: everything stays as it is until all of it is written`, by, since,
+  }))
   follower.on('copied', ({ file, revision }) => log({ level: 'warning', event: 'copied', message: `no member of etcd answers: directs what ${file} has, of revision ${revision}`, file, revision }))
   follower.on('uncopied', ({ file, error }) => log({ level: 'error', event: 'uncopied', message: `${file}: ${error.message}`, file }))
 }

@@ -3,6 +3,7 @@ import { AGREEMENT_RULES, type AgreementRule } from '../../director/agreement.js
 import { addressFamily } from '../../model/address.js'
 import type { FileSource } from '../../sources/reading.js'
 import type { ServiceRange } from '../../state/types.js'
+import type { Announcing } from './announcer.js'
 import { ETCD_OPTIONS, etcdHelp, etcdPlace, type EtcdPlace } from '../etcd-options.js'
 import { portOf, readOptions, secondsOf, UsageError, type NewOptions, type Values } from '../new-options.js'
 
@@ -13,6 +14,8 @@ const OPTIONS = {
   copy: { argument: 'text' },
   id: { argument: 'text' },
   agree: { argument: 'text' },
+  announce: { argument: 'text' },
+  bird: { argument: 'text' },
   check: { argument: 'none' },
   strict: { argument: 'none' },
   json: { argument: 'none' },
@@ -50,6 +53,7 @@ export interface DirectorCommand {
   owns?: ServiceRange[]
   /** Seconds that a destination may drain. */
   drain?: number
+  announcing?: Announcing
   removeOnExit: boolean
   log: 'text' | 'json'
   /** The folder that programs have to be in. */
@@ -124,13 +128,15 @@ export function readDirectorCommand(args: readonly string[]): DirectorCommand {
   if (given.check === undefined) {
     for (const name of ['strict', 'json'] as const) if (given[name] !== undefined) throw new UsageError(`--${name} goes with --check`)
   } else {
-    const running = ['follow', 'listen', 'prune', 'own', 'drain', 'remove-on-exit', 'log', 'netns'] as const
+    const running = ['announce', 'follow', 'listen', 'prune', 'own', 'drain', 'remove-on-exit', 'log', 'netns'] as const
     const other = running.find((name) => given[name] !== undefined)
     if (other !== undefined) throw new UsageError(`--${other} does not go with --check, which reads the configuration and does nothing else`)
   }
   if (given.prune !== undefined && given.own !== undefined)
     throw new UsageError("--prune says that the whole table is the director's, and --own which part of it: give one of them")
   if (given.log !== undefined && given.log !== 'text' && given.log !== 'json') throw new UsageError(`--log '${given.log}'; expected text or json`)
+  if (given.bird !== undefined && given.announce === undefined) throw new UsageError('--bird goes with --announce PROTOCOL')
+  if (given.announce !== undefined && !/^[a-zA-Z_][\w]*$/.test(given.announce)) throw new UsageError(`--announce '${given.announce}'; expected the name of a protocol of bird`)
   if (given.scripts !== undefined && !given.scripts.startsWith('/')) throw new UsageError(`--scripts '${given.scripts}'; expected the absolute path of a folder`)
   return {
     source,
@@ -141,6 +147,7 @@ export function readDirectorCommand(args: readonly string[]): DirectorCommand {
     prune: given.prune === true,
     ...given.own !== undefined && { owns: given.own.flatMap((text) => text.split(',')).filter((text) => text !== '').map(rangeOf) },
     ...given.drain !== undefined && { drain: secondsOf('--drain', given.drain, { min: 0, max: 86_400 }) },
+    ...given.announce !== undefined && { announcing: { protocol: given.announce, socket: given.bird ?? '/run/bird/bird.ctl' } },
     removeOnExit: given['remove-on-exit'] === true,
     log: given.log ?? 'text',
     ...given.scripts !== undefined && { scripts: given.scripts },
@@ -174,6 +181,9 @@ Table
   --prune              all services that the configuration does not name are removed
   --drain SECONDS      how long connections of a destination that is taken out of the configuration are waited for
                        (default: 300); 0 does not wait
+  --announce PROTOCOL  enable this protocol of bird when the director is ready, and disable it before the director ends, or when the
+                       doctor finds that this machine cannot serve at all
+    --bird SOCKET      bird's control socket (default: /run/bird/bird.ctl)
   --remove-on-exit     remove the services at the end. Without it they stay, for the next start or another director
 
 Telling

@@ -7,6 +7,7 @@ import { systemWords } from '../output.js'
 import { refusal } from '../refusals.js'
 import { logDiagnostics } from './diagnostics.js'
 import { logEvents } from './events.js'
+import { Announcer } from './announcer.js'
 import { FleetMember } from './fleet-member.js'
 import type { Log } from './log.js'
 import type { DirectorCommand } from './options.js'
@@ -31,6 +32,7 @@ export class Running implements AsyncDisposable {
   readonly #watcher = new FileWatcher(() => this.#again('the file has changed', true))
   #web: Web | undefined
   #member: FleetMember | undefined
+  #announcer: Announcer | undefined
   #ipvs: Ipvs | undefined
   #director: Director | undefined
   /** Paths that the last reading depended on. */
@@ -97,6 +99,8 @@ export class Running implements AsyncDisposable {
     if (this.#stop.signal.aborted || configuration === undefined) return
     const place = source.type === 'etcd' ? source.prefix : source.file
     this.#log({ level: 'info', event: 'running', message: `directs ${sizeWords(configuration)} of ${place}`, ...source.type === 'etcd' ? { prefix: place } : { file: place } })
+    const { announcing } = this.#command
+    if (announcing !== undefined) this.#announcer = new Announcer(announcing, director, ipvs, this.#log)
     if (this.#command.follow) this.#follow()
     this.#goOn()
   }
@@ -228,6 +232,8 @@ export class Running implements AsyncDisposable {
   async #end(): Promise<void> {
     const director = this.#director
     if (director === undefined) return
+    // Nobody sends clients here any more, before anything else ends.
+    await this.#announcer?.[Symbol.asyncDispose]()
     await this.#member?.[Symbol.asyncDispose]()
     const { removeOnExit } = this.#command
     try {
@@ -243,6 +249,7 @@ export class Running implements AsyncDisposable {
     this.#watcher.close()
     await this.#web?.close()
     this.#web = undefined
+    await this.#announcer?.[Symbol.asyncDispose]()
     await this.#member?.[Symbol.asyncDispose]()
     await this.#reading
     await this.#director?.close()
