@@ -80,7 +80,8 @@ export class FleetMember implements AsyncDisposable {
     this.#has(value)
     this.#health.vote(director)
     const sumUp = (): void => this.#sumUp(ipvs)
-    director.on('applied', sumUp).on('settled', sumUp)
+    director.on('applied', sumUp)
+    director.on('converged', sumUp)
     sumUp()
     this.#following = this.#follow(director, iterator)
     return value
