@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Ipvs } from 'ipvs'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
-import { ensure } from '../../scripts/setup/programs.js'
 import { DirectorProcess } from '../support/director-process.js'
 import { EtcdCluster } from '../support/etcd.js'
 import { Scene } from '../support/scene.js'
@@ -15,7 +14,6 @@ const VIP = '192.0.2.1'
 let scene: Scene
 let folder: string
 beforeEach(async () => {
-  await ensure('bird', 'birdc')
   scene = await Scene.create(Ipvs, 'bird')
   await scene.namespace.ip(`address add ${VIP}/32 dev lo`)
   folder = await mkdtemp(join(tmpdir(), 'bird-'))
