@@ -2,6 +2,7 @@ import type { Suite } from './suite.js'
 import { bulk } from './suites/bulk.js'
 import { checks } from './suites/checks.js'
 import { cold } from './suites/cold.js'
+import { command } from './suites/command.js'
 import { desiredState } from './suites/desired-state.js'
 import { eventLoop } from './suites/event-loop.js'
 import { growth } from './suites/growth.js'
@@ -16,7 +17,7 @@ import { watch } from './suites/watch.js'
 /** Every part of the benchmark by the name that `--only` takes, in the order they run. */
 export const suites: Record<string, Suite> = {
   native, single, 'in-force': inForce, bulk, cold, 'event-loop': eventLoop, memory,
-  'desired-state': desiredState, watch, metrics, ipvsadm, growth, checks,
+  'desired-state': desiredState, watch, metrics, ipvsadm, command, growth, checks,
 }
 
 /** The parts that one shape of table makes sense for: what runs where the user names a shape. */

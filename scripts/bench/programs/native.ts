@@ -125,7 +125,12 @@ const parts: Record<string, () => Promise<Record<string, number[]>>> = {
     }
   },
   async held() {
+    const { MetricsWriter } = await import('ipvs/metrics')
     const { ipvs } = await openOn(LARGE)
+    const none = { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 0n, outBytes: 0n }
+    const still = { connections: 0, inPackets: 0, outPackets: 0, inBytes: 0, outBytes: 0 }
+    // The kernel's totals come from a file of /proc, which a machine without IPVS lacks.
+    const counted = { snapshot: () => ipvs.snapshot(), totals: () => Promise.resolve({ stats: none, rates: still }) }
     const rules = [...operations('add', LARGE)]
     const desired: DesiredService[] = Array.from({ length: LARGE.services }, (_, s) => ({
       ...serviceKey(s),
@@ -140,6 +145,9 @@ const parts: Record<string, () => Promise<Record<string, number[]>>> = {
       plan: await held(async () => {
         const plan = await ipvs.plan(desired, { prune: 'all' })
         if (plan.operations.length > 0) throw new Error(`the plan of an unchanged table has ${plan.operations.length} operations: ${JSON.stringify(plan.operations[0])}`)
+      }),
+      scrape: await held(async () => {
+        for await (const piece of new MetricsWriter({ ipvs: counted, labels: ['local_address', 'local_port', 'proto', 'local_mark'] }).pieces()) sum += piece.length
       }),
     }
   },

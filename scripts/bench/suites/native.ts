@@ -90,6 +90,7 @@ export const native: Suite = {
       row('… by snapshot() of 10,000 × 10', held.snapshot, 'µs', goal(5000)),
       row('… by destinations() of all of them, Promise.all', held.listings, 'µs'),
       row('… by an empty plan', held.plan, 'µs', goal(5000)),
+      row('… by the metrics writer, labels of the service', held.scrape, 'µs', goal(20_000)),
       {
         what: '1,000,000 rules from a generator: most memory, beyond the generator in an empty loop',
         value: median(beyond), unit: 'MB', goal: 20, note: ranged(beyond, inMegabytes),
