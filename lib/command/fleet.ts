@@ -101,7 +101,7 @@ function wordsOf({ prefix, revision, services, directors, differ, unfinished }: 
   const rows = directors.map(({ id, revision: own, hash = '-', services: count, destinations, unsorted = 0, blind, down = [] }) => {
     const notes = [
       ...own === undefined ? ['has told nothing yet'] : own < revision ? ['behind'] : [],
-      ...blind === undefined ? ['no vote yet'] : blind ? ['sees everything down: no vote'] : down.length > 0 ? [`sees ${down.length} down`] : [],
+      ...blind === undefined ? ['no vote'] : blind ? ['sees everything down: no vote'] : down.length > 0 ? [`sees ${down.length} down`] : [],
       ...unsorted > 0 ? [`order differs in ${unsorted} service${unsorted === 1 ? '' : 's'}`] : [],
     ]
     return [id, String(own ?? '-'), hash, String(count ?? '-'), String(destinations ?? '-'), notes.join(', ')]

@@ -28,6 +28,8 @@ export class FleetHealth implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #hearing: Promise<void>
   #others = new Map<string, { text: string, sight: ReadSight }>()
+  /** Whether what the others see counts. Otherwise nobody is told what this one sees either. */
+  readonly #asks: boolean
   #isAway = false
   #telling: NodeJS.Timeout | undefined
   #getReady: Promise<void> = Promise.resolve()
@@ -48,7 +50,8 @@ export class FleetHealth implements AsyncDisposable {
     }))
     let heard = (): void => {}
     this.heard = new Promise((resolve) => { heard = resolve })
-    this.#hearing = this.#hear(() => heard())
+    this.#asks = rule !== 'own'
+    this.#hearing = this.#asks ? this.#hear(() => heard()) : Promise.resolve(heard())
   }
 
   /** Votes as soon as the checks of a director have all answered once. */
@@ -93,7 +96,7 @@ export class FleetHealth implements AsyncDisposable {
   }
 
   #tellSoon(): void {
-    if (!this.agreement.isReady || this.#telling !== undefined || this.#stop.signal.aborted) return
+    if (!this.#asks || !this.agreement.isReady || this.#telling !== undefined || this.#stop.signal.aborted) return
     this.#telling = setTimeout(() => {
       this.#telling = undefined
       const { isBlind } = this.agreement

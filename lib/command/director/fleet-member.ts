@@ -35,6 +35,8 @@ function logFollower(follower: EtcdFollower, log: Log): void {
 
 /** Milliseconds after a change until the table is summed up for others, and how many times as long as that takes itself. */
 const [GATHER, SHARE] = [500, 20]
+/** Milliseconds between two such sums: each is a write to etcd, by each director. */
+const SPACING = 5_000
 
 /** A director that takes its configuration from etcd, as all of its fleet do, and agrees with them on which destinations are up. */
 export class FleetMember implements AsyncDisposable {
@@ -45,6 +47,8 @@ export class FleetMember implements AsyncDisposable {
   #following: Promise<void> = Promise.resolve()
   #inForce: { revision: number, ids: ReadonlySet<string> } | undefined
   #summing: NodeJS.Timeout | undefined
+  /** When the table was summed up last, as of `performance.now()`. */
+  #summed = -Infinity
   /** Milliseconds that it took last to sum the table up. */
   #took = 0
   #isEnded = false
@@ -120,6 +124,7 @@ export class FleetMember implements AsyncDisposable {
     if (this.#isEnded || this.#summing !== undefined) return
     this.#summing = setTimeout(() => {
       this.#summing = undefined
+      this.#summed = performance.now()
       const { revision, ids } = this.#inForce!
       const begun = performance.now()
       void (async () => {
@@ -128,7 +133,7 @@ export class FleetMember implements AsyncDisposable {
         if (!this.#isEnded) this.#health.tell({ revision, ...digest })
         // Where the table cannot be read, the director tells that.
       })().catch(() => {})
-    }, Math.max(GATHER, SHARE * this.#took))
+    }, Math.max(GATHER, SHARE * this.#took, this.#summed + SPACING - performance.now()))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
