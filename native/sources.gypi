@@ -19,6 +19,7 @@
       "node/addon.cc",
       "node/arp_socket.cc",
       "node/channel_handle.cc",
+      "node/fifo.cc",
       "node/handle.cc",
       "node/open.cc",
       "node/schema.cc",

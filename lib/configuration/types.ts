@@ -69,7 +69,7 @@ export interface ServiceDirections {
   rampUp?: number
   /**
    * Whether checks run only while this machine holds the service's address (keepalived's ha_suspend). While they do not, everything stays
-   * as it was. Not for firewall marks. False by default. A director refuses true: it does not look at who holds an address.
+   * as it was. Not for firewall marks. False by default.
    */
   onlyWhileHeld?: boolean
   /**

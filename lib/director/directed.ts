@@ -17,7 +17,7 @@ export interface Known extends Health {
   readonly endpoint: DestinationKey
   configuration: CompleteDestination
   /** What its checks begin with. */
-  readonly initially: NonNullable<CheckedDestination['initially']>
+  initially: NonNullable<CheckedDestination['initially']>
   up: boolean
   weight: number
   share: number
@@ -77,6 +77,8 @@ export class Directed {
   isGone = false
   /** Whether it is the first of its group: programs run once for all of them. */
   leads = true
+  /** Whether its checks rest, because this machine does not have its address. */
+  rests = false
   /** How it should be in the table. */
   desired: DesiredService & { destinations: DestinationInput[] }
   #standing: Standing = { quorum: true, last: [] }
@@ -158,6 +160,7 @@ export class Directed {
 
   /** What its checks are told. */
   checked(): CheckedDestination[] {
+    if (this.rests) return []
     return this.known
       .filter(({ configuration: { checks } }) => checks.length > 0)
       .map(({ id, endpoint, initially, configuration }) => ({
@@ -168,6 +171,18 @@ export class Directed {
         checks: configuration.checks,
         initially,
       }))
+  }
+
+  /** Lets its checks rest, or begin with what was known when they last ran. Returns whether that is news. */
+  rest(rests: boolean): boolean {
+    if (rests === this.rests) return false
+    this.rests = rests
+    for (const known of this.known) {
+      if (rests) known.initially = known.up ? 'up' : 'down'
+      // What the checks said about the weight they say anew, against the configured one.
+      else known.weight = initialWeight(known.configuration)
+    }
+    return true
   }
 
   /** Takes news of a destination. Returns what has changed. */

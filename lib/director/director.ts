@@ -7,16 +7,17 @@ import { completeConfiguration, type CompleteConfiguration, type CompleteProgram
 import type { DirectorConfiguration } from '../configuration/types.js'
 import { checkConfiguration } from '../configuration/validate.js'
 import type { Ipvs } from '../ipvs.js'
-import { closedError, conflict } from '../model/errors.js'
+import { closedError } from '../model/errors.js'
 import type { DestinationKey, ListedTable, Persistence, ServiceKey } from '../model/types.js'
-import { keyOf, serviceId } from '../model/keys.js'
+import { hasMark, keyOf, serviceId } from '../model/keys.js'
 import { connectionsGone } from '../state/draining.js'
 import type { Reconciler } from '../state/reconcile.js'
 import type { InForce } from '../state/wanted.js'
 import { Directed, type Known } from './directed.js'
 import { canonicalKey, endpointId } from './keys.js'
 import { programMistakes } from './program-mistakes.js'
-import { directorSettings, type DirectorSettings } from './options.js'
+import { Holder } from './holder.js'
+import { directorSettings, heldAddresses, type DirectorSettings } from './options.js'
 import { Memory, memoryFile } from './memory.js'
 import { Programs } from './programs.js'
 import type { DestinationChange, Drained, DirectorEvents, DirectorOptions, DirectorStatus } from './types.js'
@@ -111,6 +112,9 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
    */
   readonly #named = new Map<string, ServiceKey>()
   readonly #memory: Memory | undefined
+  readonly #holder: Holder
+  /** Addresses that move between directors, where they are others than the services'. */
+  #addresses: readonly string[] | undefined
   #rest: Pick<CompleteConfiguration, 'timeouts' | 'daemons'> = {}
   #checker: Checker | undefined
   /** Configurations are taken one after another. */
@@ -152,6 +156,8 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       const { there } = namespacesOf(ipvs)
       this.#memory = new Memory(remember === true ? memoryFile(there) : remember, there)
     }
+    this.#addresses = this.#settings.addresses
+    this.#holder = this.#watchHolding()
     this.#reconciler = ipvs.reconcile(undefined, {
       interval,
       jitter,
@@ -203,9 +209,22 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     return this.#inForce ?? Promise.reject(new Error('the director has no configuration yet'))
   }
 
+  /**
+   * Looks for these addresses from now on, which move between directors; `undefined`: for those of the services. As the option
+   * `addresses`, for a configuration that names others.
+   *
+   * @throws ArgumentError naming the address that is wrong
+   */
+  watchAddresses(addresses: readonly string[] | undefined): void {
+    this.#addresses = heldAddresses(addresses, 'addresses')
+    if (this.#begun) this.#holder.watch(this.#moving())
+  }
+
   /** How everything stands, as far as it is known without asking anybody. */
   status(): DirectorStatus {
+    const holding = this.#holder.status()
     return {
+      ...(holding !== undefined && { holding }),
       services: [...this.#services.values()].map((directed) => {
         const weights = new Map(directed.desired.destinations.map((input) => [endpointId(input), input.weight!]))
         const {
@@ -234,6 +253,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
             }
           }),
           draining: [...leaving.values()].map(({ endpoint }) => endpoint),
+          ...(directed.rests && { resting: true as const }),
         }
       }),
       inForce: this.#isInForce,
@@ -268,22 +288,11 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   }
 
   /**
-   * Refuses what would otherwise be ignored without a word, because the director does not know who holds an address, and programs that it
-   * does not run.
+   * Refuses what is wrong with a configuration, and programs that the director does not run.
    */
   #complete(configuration: DirectorConfiguration): CompleteConfiguration {
     const checked = structuredClone(checkConfiguration(configuration))
-    const mistakes = checked.services.flatMap(({ onlyWhileHeld }, number) =>
-      onlyWhileHeld === true
-        ? [
-            conflict(
-              `services[${number}].onlyWhileHeld`,
-              'cannot be true: the director does not look at who holds the address. Leave it out, and checks run all the time',
-            ),
-          ]
-        : [],
-    )
-    mistakes.push(...programMistakes(checked))
+    const mistakes = programMistakes(checked)
     if (mistakes.length > 0) throw new ConfigurationError(mistakes)
     return completeConfiguration(checked)
   }
@@ -344,6 +353,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   async #take(configuration: CompleteConfiguration): Promise<() => Promise<InForce>> {
     this.#stop.signal.throwIfAborted()
     this.#checker ??= await this.#startChecker()
+    await this.#holder.start()
     const ids = configuration.services.map((service) => serviceId(canonicalKey(service)))
     const isNew = (id: string): boolean => !this.#services.has(id)
     const table = !this.#begun || ids.some(isNew) ? await this.#read() : []
@@ -360,9 +370,13 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       let directed = this.#services.get(id)
       if (directed === undefined) {
         directed = new Directed(service, listed.get(id), drain !== undefined)
+        directed.rests = this.#isToRest(directed)
         this.#services.set(id, directed)
         fresh.add(directed)
-      } else directed.reconfigure(service)
+      } else {
+        directed.reconfigure(service)
+        directed.rest(this.#isToRest(directed))
+      }
       directed.leads = service.group === undefined || !groups.has(service.group)
       if (service.group !== undefined) groups.add(service.group)
     }
@@ -371,7 +385,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     this.#rest = { timeouts: configuration.timeouts, daemons: configuration.daemons }
     this.#known.clear()
     for (const directed of this.#services.values()) for (const known of directed.known) this.#known.set(known.id, { directed, known })
-    this.#checker.replace([...this.#services.values()].flatMap((directed) => directed.checked()))
+    this.#check()
     this.#agreeAtOnce()
     for (const directed of this.#services.values()) {
       for (const known of directed.unchecked()) this.#announce('up', directed, known, {})
@@ -381,6 +395,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       }
     }
     this.#begun = true
+    this.#holder.watch(this.#moving())
     const inForce = this.#set()
     this.#watchGrowing()
     this.#watchDraining()
@@ -461,6 +476,43 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         await wait(pause * 1000, undefined, { signal })
       }
     }
+  }
+
+  #check(): void {
+    this.#checker?.replace([...this.#services.values()].flatMap((directed) => directed.checked()))
+  }
+
+  #watchHolding(): Holder {
+    const holder = new Holder(otherNamespace(this.#ipvs), this.#settings.fifo)
+    holder.on('change', (change) => {
+      if (this.#closing !== undefined) return
+      this.#turnChecks()
+      this.#tell('holding', change)
+    })
+    holder.on('vrrp', (state) => this.#tell('vrrp', state))
+    holder.on('vrrpGone', () => this.#tell('vrrpGone', { held: holder.status()?.held ?? 'none' }))
+    holder.on('shared', (shared) => this.#tell('shared', shared))
+    holder.on('failed', (failure) => this.#tellFailure(failure))
+    return holder
+  }
+
+  /** The addresses of which it is told whether this machine has them. */
+  #moving(): readonly string[] {
+    return this.#addresses ?? [...this.#services.values()].flatMap(({ key, isGone }) => isGone || hasMark(key) ? [] : key.address)
+  }
+
+  /** Whether the checks of a service rest. They do not while it is unknown who holds its address. */
+  #isToRest({ key, configuration: { onlyWhileHeld } }: Directed): boolean {
+    return onlyWhileHeld && !hasMark(key) && this.#holder.has(key.address) === false
+  }
+
+  /** Lets checks rest, and go on, as this machine has the addresses of their services. */
+  #turnChecks(): void {
+    const turned = [...this.#services.values()].filter((directed) => directed.rest(this.#isToRest(directed)))
+    if (turned.length === 0) return
+    this.#check()
+    for (const directed of turned) this.#update(directed)
+    void this.#handOver(turned)
   }
 
   #hear(changes: readonly HealthChange[]): void {
@@ -691,6 +743,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       const leave = async (): Promise<unknown> => this.#iterator?.return?.()
       leave().catch(() => {})
       await this.#taking
+      await this.#holder.close()
       this.#checker?.replace([])
       await this.#looking
       await this.#reconciler.close()

@@ -46,6 +46,74 @@ export interface DirectorOptions extends Pick<ReconcileOptions, 'interval' | 'ji
    * What directors of a fleet see together decides which destinations are up, instead of the own checks alone. It is of one director.
    */
   agreement?: Agreement
+  /**
+   * Addresses that move between directors: the event 'holding' tells whether this machine has them. By default those of the services.
+   */
+  addresses?: readonly string[]
+  /**
+   * Absolute path of the FIFO that keepalived writes its states into (`vrrp_notify_fifo`): the event 'vrrp'. It is made where it is
+   * missing; make it before keepalived starts, which otherwise removes its own when it ends. By default none is read.
+   */
+  fifo?: string
+}
+
+/** An address that moves between directors. */
+export interface HeldAddress {
+  /** Canonical. */
+  address: string
+  /** Whether this machine has it, on any interface. */
+  held: boolean
+  /** Since when it does, or does not, in milliseconds as of `Date.now()`. */
+  since: number
+  /** The interface that has it. */
+  interface?: string
+  /**
+   * Hardware addresses of other machines that answer ARP for it as well; missing where none does, and where it could not be asked (IPv6,
+   * no CAP_NET_RAW).
+   */
+  sharedWith?: string[]
+}
+
+/** This machine has other addresses than before. */
+export interface HoldingChange {
+  /** How many of the addresses that are looked for it has. */
+  held: 'all' | 'some' | 'none'
+  /** Addresses that came, and that went. */
+  came: string[]
+  went: string[]
+  /** In words: '192.0.2.1 came to eth0'. */
+  why: string
+  /** Since when `held` is what it is, in milliseconds as of `Date.now()`. */
+  at: number
+}
+
+/** A state that keepalived has told of. */
+export interface VrrpState {
+  type: 'instance' | 'group'
+  name: string
+  state: 'MASTER' | 'BACKUP' | 'FAULT' | 'STOP' | 'DELETED'
+  /** 0 of a group. */
+  priority: number
+  /** In milliseconds as of `Date.now()`. */
+  at: number
+}
+
+/** Other machines answer ARP for an address that this one has, or no more do. */
+export interface SharedAddress {
+  address: string
+  interface?: string
+  /** Hardware addresses of the others; none when it is over. */
+  hardware: string[]
+}
+
+/** Whether this machine has the addresses that move between directors. */
+export interface HoldingStatus {
+  held: HoldingChange['held']
+  /** Since when, in milliseconds as of `Date.now()`. */
+  since: number
+  addresses: HeldAddress[]
+  /** What keepalived has written into the FIFO last, of each instance and group; empty without one. */
+  vrrp: VrrpState[]
 }
 
 /** A destination came up, went down, or has another weight. */
@@ -148,6 +216,14 @@ export interface DirectorEvents {
   foreign: [ServiceKey[]]
   /** The services that were named could not be remembered, or not be looked up. Only with `remember`. */
   memory: [MemoryTrouble]
+  /** This machine has other addresses of those that move between directors; told at the start too. */
+  holding: [HoldingChange]
+  /** keepalived has told of a state. Only with `fifo`. */
+  vrrp: [VrrpState]
+  /** keepalived has closed the FIFO: it has ended, or was killed, which leaves the addresses where they are. Only with `fifo`. */
+  vrrpGone: [{ held: HoldingChange['held'] }]
+  /** Another machine has an address that this one has, or no more. */
+  shared: [SharedAddress]
   /** The thread of the checks ended by itself, which is a fault of this package. It is started again, and goes on from what was known. */
   restarted: [Error]
   /** The director has ended. */
@@ -181,11 +257,15 @@ export interface DirectedServiceStatus {
   destinations: DirectedDestinationStatus[]
   /** Destinations that are taken out of the configuration, and still have connections. */
   draining: DestinationKey[]
+  /** Present where its checks rest, because this machine does not have its address (`onlyWhileHeld`). */
+  resting?: true
 }
 
 /** How everything stands, as far as it is known without asking anybody. */
 export interface DirectorStatus {
   services: DirectedServiceStatus[]
+  /** Who holds the addresses; missing before that is known, and where no service has one. */
+  holding?: HoldingStatus
   /** Whether a configuration is in force. */
   inForce: boolean
   /** Numbers since the director began. */

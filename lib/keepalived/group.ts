@@ -79,7 +79,7 @@ function readEntry(statement: Statement, { diagnostics }: Context): GroupEntry |
 
 /** The keyword `virtual_server_group`. */
 export const virtualServerGroup: Keyword<FileDraft> = {
-  status: 'differs', ours: '`services` with the same `group`. Checks run with `ha_suspend` too',
+  status: 'differs', ours: '`services` with the same `group`. `ha_suspend` looks at each address',
   values(statement, file, context) {
     const name = statement.need(1, 'a name')
     statement.only(2)

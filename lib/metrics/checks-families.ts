@@ -16,6 +16,18 @@ const DIRECTOR: Description<DirectorSample>[] = [
     name: 'director_looked_timestamp_seconds', help: 'When the table was last seen to be as it should be, or was changed; 0 before that.',
     value: ({ status }) => seconds(status.looked),
   },
+  {
+    name: 'director_holding', help: 'Whether this machine holds the addresses that move between directors: 1 all, 0.5 some, 0 none.',
+    value: ({ status }) => ({ all: 1, some: 0.5, none: 0 })[status.holding?.held ?? 'none'],
+  },
+  {
+    name: 'director_holding_changed_timestamp_seconds', help: 'Since when it holds them, or does not; 0 before that is known.',
+    value: ({ status }) => seconds(status.holding?.since),
+  },
+  {
+    name: 'director_addresses_shared', help: 'The addresses that another machine answers for as well.',
+    value: ({ status }) => status.holding?.addresses.filter(({ sharedWith }) => sharedWith !== undefined).length ?? 0,
+  },
   { name: 'director_applied_total', help: 'The changes that were made in the table.', value: ({ status }) => status.counts.applied },
   {
     name: 'director_refused_total', help: 'The changes that the kernel refused, each try counted.',

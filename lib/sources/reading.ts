@@ -6,7 +6,7 @@ import { getSystemErrorMap } from 'node:util'
 import { configurationMistakes } from '../configuration/index.js'
 import type { DirectorConfiguration } from '../configuration/index.js'
 import { parseKeepalived } from '../keepalived/index.js'
-import type { Diagnostic, IncludedFile, PlacedProgram } from '../keepalived/index.js'
+import type { Diagnostic, IncludedFile, PlacedProgram, Vrrp } from '../keepalived/index.js'
 import { glob } from './glob.js'
 import { jsonFault, jsonPlaces } from './json-places.js'
 
@@ -25,6 +25,8 @@ export interface Reading {
   diagnostics: Diagnostic[]
   /** Where keepalived.conf names programs. */
   programs: PlacedProgram[]
+  /** What keepalived.conf says about VRRP; missing for other languages. */
+  vrrp?: Vrrp
   /** Short text that is the same for the same configuration. */
   digest: string
   /** Whether there is nothing at all in the file. */
@@ -49,33 +51,9 @@ const placed = (file: string, message: string, advice: string): Diagnostic => ({
   advice,
 })
 
-/** What a service of keepalived's file asks for and the director does otherwise, at the line that asks for it. */
-function always(
-  configuration: DirectorConfiguration,
-  texts: ReadonlyMap<string, string>,
-): { configuration: DirectorConfiguration, diagnostics: Diagnostic[] } {
-  if (!configuration.services.some(({ onlyWhileHeld }) => onlyWhileHeld === true)) return { configuration, diagnostics: [] }
-  const services = configuration.services.map((service) => {
-    const rest = { ...service }
-    delete rest.onlyWhileHeld
-    return rest
-  })
-  const diagnostics = [...texts].flatMap(([file, text]): Diagnostic[] =>
-    text.split('\n').flatMap((line, index): Diagnostic[] => {
-      const column = /^[^#!]*?\bha_suspend\b/.exec(line) === null ? 0 : line.indexOf('ha_suspend') + 1
-      if (column === 0) return []
-      const message =
-        'Checks run all the time here, whether this machine has the address or not: a server that died meanwhile is not in the table when the address comes'
-      return [{ file, line: index + 1, column, severity: 'note', message, advice: 'Nothing has to be changed' }]
-    }),
-  )
-  return { configuration: { ...configuration, services }, diagnostics }
-}
-
-type Read = Pick<Reading, 'configuration' | 'diagnostics' | 'programs'>
+type Read = Pick<Reading, 'configuration' | 'diagnostics' | 'programs' | 'vrrp'>
 
 function readKeepalived({ file, scriptUser }: FileSource, text: string, paths: Set<string>): Read {
-  const texts = new Map([[file, text]])
   const include = (pattern: string, from: string): IncludedFile[] => {
     const whole = isAbsolute(pattern) ? pattern : join(dirname(from), pattern)
     return glob(whole, (path) => paths.add(path)).flatMap((found): IncludedFile[] => {
@@ -83,25 +61,23 @@ function readKeepalived({ file, scriptUser }: FileSource, text: string, paths: S
       try {
         // keepalived leaves out what is no regular file.
         if (!statSync(found).isFile()) return []
-        const included = readFileSync(found, 'utf8')
-        texts.set(found, included)
-        return [{ file: found, text: included }]
+        return [{ file: found, text: readFileSync(found, 'utf8') }]
       } catch (error) {
         return [{ file: found, problem: words(error) }]
       }
     })
   }
   const options = { file, include, id: hostname().split('.')[0], environment: process.env, scriptUser }
-  const { configuration, diagnostics, programs } = parseKeepalived(text, options)
-  if (configuration === undefined) return { configuration, diagnostics, programs }
-  const taken = always(configuration, texts)
-  const mistakes = configurationMistakes(taken.configuration)
+  const { configuration, diagnostics, programs, vrrp } = parseKeepalived(text, options)
+  if (configuration === undefined) return { configuration, diagnostics, programs, vrrp }
+  const mistakes = configurationMistakes(configuration)
   // The reader has said everything that it knows of; this is for what it does not.
   const more = mistakes.map(({ message }) => placed(file, message, 'This was not noticed while the file was read: please report it'))
   return {
-    configuration: mistakes.length === 0 ? taken.configuration : undefined,
-    diagnostics: [...diagnostics, ...taken.diagnostics, ...more],
+    configuration: mistakes.length === 0 ? configuration : undefined,
+    diagnostics: [...diagnostics, ...more],
     programs,
+    vrrp,
   }
 }
 
@@ -137,6 +113,6 @@ export function readSource(source: FileSource): Reading {
   }
   // An editor's mark of UTF-8 is no part of the text.
   const read = type === 'keepalived' ? readKeepalived(source, text, paths) : readJson(file, text.replace(/^\ufeff/, ''))
-  const digest = createHash('sha256').update(JSON.stringify(read.configuration ?? null)).digest('base64')
+  const digest = createHash('sha256').update(JSON.stringify([read.configuration ?? null, read.vrrp ?? null])).digest('base64')
   return { ...read, digest, isEmpty: text.trim() === '', paths: [...paths] }
 }

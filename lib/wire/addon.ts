@@ -25,6 +25,8 @@ export interface Addon {
    * closeDescriptor}, or a negative errno (EPERM: needs CAP_NET_RAW).
    */
   openArpSocket(namespace: number, index: number): number
+  /** Makes a named pipe with these permissions. Returns 0, or a negative errno (EEXIST where the path is there already). */
+  makeFifo(path: string, mode: number): number
   /**
    * Moves the calling worker thread, and no other, into the network namespace of a descriptor. The caller keeps the descriptor. libuv's
    * threads (`fs`, `dns.lookup`) stay where they are. Throws on the main thread. Returns 0 or a negative errno.

@@ -1,9 +1,10 @@
-// The addon: { schema, open(options), openSync(options) }, and the functions of channel_handle.h, arp_socket.h
+// The addon: { schema, open(options), openSync(options) }, and the functions of channel_handle.h, arp_socket.h, fifo.h
 // and thread_network.h.
 #include "addon.h"
 
 #include "arp_socket.h"
 #include "channel_handle.h"
+#include "fifo.h"
 #include "handle.h"
 #include "open.h"
 #include "schema.h"
@@ -18,6 +19,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("openSync", Napi::Function::New<openSync>(env, "openSync"));
   exports.Set("openChannel", Napi::Function::New<openChannel>(env, "openChannel"));
   exports.Set("openArpSocket", Napi::Function::New<openArpSocket>(env, "openArpSocket"));
+  exports.Set("makeFifo", Napi::Function::New<makeFifo>(env, "makeFifo"));
   exports.Set("enterNamespace", Napi::Function::New<enterNamespace>(env, "enterNamespace"));
   exports.Set("openSocket", Napi::Function::New<openSocket>(env, "openSocket"));
   exports.Set("sendTo", Napi::Function::New<sendTo>(env, "sendTo"));

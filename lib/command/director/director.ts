@@ -2,8 +2,11 @@ import { newStatus } from '../new-status.js'
 import { withOptions } from '../new-options.js'
 import { directorHelp, readDirectorCommand } from './options.js'
 
-/** `ipvs director`. Returns the exit status. */
-export const director = (args: readonly string[]): Promise<number> => withOptions('director', args, directorHelp, async (given) => {
+/** `ipvs director` and `ipvs director hand-over`. Returns the exit status. */
+export const director = async (args: readonly string[]): Promise<number> =>
+  args[0] === 'hand-over' ? (await import('./hand-over.js')).handOver(args.slice(1)) : direct(args)
+
+const direct = (args: readonly string[]): Promise<number> => withOptions('director', args, directorHelp, async (given) => {
   const command = readDirectorCommand(given)
   if (command.check !== undefined) return (await import('./check.js')).check(command, command.check)
   const { openLog } = await import('./log.js')

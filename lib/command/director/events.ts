@@ -126,5 +126,23 @@ export function logEvents(director: Director, log: Log): void {
     services: services.map((service) => serviceWords(service)),
   }))
   director.on('memory', ({ file, words }) => log({ level: 'warning', event: 'memory', message: `${file}: ${words}`, file, words }))
+  director.on('holding', ({ held, came, went, why }) => {
+    const addresses = director.status().holding?.addresses ?? []
+    const words = { all: 'holds its addresses', some: `holds ${addresses.filter((one) => one.held).length} of its ${addresses.length} addresses`, none: 'does not hold its addresses' }
+    log({ level: held === 'some' ? 'warning' : 'info', event: 'holding', message: `this machine ${words[held]}: ${why}`, held, came, went, why })
+  })
+  director.on('vrrp', ({ type, name, state, priority }) => log({
+    level: state === 'FAULT' ? 'warning' : 'info', event: 'vrrp', message: `keepalived: ${type} ${name} is ${state}, priority ${priority}`, type, name, state, priority,
+  }))
+  director.on('vrrpGone', ({ held }) => log({
+    level: held === 'none' ? 'info' : 'warning', event: 'vrrpGone', held,
+    message: held === 'none' ? 'keepalived has closed its FIFO' : 'keepalived has closed its FIFO and left its addresses here: if it was killed, the other director takes them too. Start it again: it removes them first',
+  }))
+  director.on('shared', ({ address, interface: name, hardware }) => log({
+    level: hardware.length > 0 ? 'warning' : 'info', event: 'shared', address, hardware,
+    message: hardware.length > 0
+      ? `${address}, which this machine holds on ${name}, is answered for by ${hardware.join(', ')} too: another director whose keepalived was killed (start it again), or a real server that answers ARP for it (arp_ignore)`
+      : `${address} is answered for by nobody else any more`,
+  }))
   director.on('restarted', (error) => log({ level: 'error', event: 'restarted', message: `the thread of the checks ended and is started again: ${messageOf(error)}` }))
 }

@@ -70,33 +70,37 @@ export class FleetMember implements AsyncDisposable {
   }
 
   /**
-   * Has a director do as etcd says. Fulfilled when the first configuration is in force, with what it is.
+   * Has a director do as etcd says, with what is this machine's own. Fulfilled when the first configuration is in force, with what it is.
    *
    * @throws Error where the director cannot begin
    */
-  async lead(director: Director, ipvs: Ipvs): Promise<DirectorConfiguration | undefined> {
+  async lead(
+    director: Director, ipvs: Ipvs, adapt: (configuration: DirectorConfiguration) => DirectorConfiguration,
+  ): Promise<DirectorConfiguration | undefined> {
     const iterator = this.#follower[Symbol.asyncIterator]()
     const { done, value } = await iterator.next()
     if (done === true) return undefined
     await this.#health.heard
     if (this.#isEnded) return undefined
-    await director.set(value)
+    await director.set(adapt(value))
     this.#has(value)
     this.#health.vote(director)
     const sumUp = (): void => this.#sumUp(ipvs)
     director.on('applied', sumUp)
     director.on('converged', sumUp)
     sumUp()
-    this.#following = this.#follow(director, iterator)
+    this.#following = this.#follow((next) => director.set(adapt(next)), iterator)
     return value
   }
 
-  async #follow(director: Director, iterator: AsyncIterator<DirectorConfiguration, undefined>): Promise<void> {
+  async #follow(
+    set: (configuration: DirectorConfiguration) => Promise<unknown>, iterator: AsyncIterator<DirectorConfiguration, undefined>,
+  ): Promise<void> {
     for (;;) {
       const { done, value } = await iterator.next()
       if (done === true) return
       const revision = this.#follower.revisionOf(value)!
-      const inForce = director.set(value).then(
+      const inForce = set(value).then(
         () => {
           this.#has(value)
           this.#log({ level: 'info', event: 'configuration', message: `directs ${sizeWords(value)} of ${this.#source.prefix}, as of revision ${revision}`, revision })

@@ -6,6 +6,7 @@ import type { ServiceRange } from '../../state/types.js'
 import type { Announcing } from './announcer.js'
 import { ETCD_OPTIONS, etcdHelp, etcdPlace, type EtcdPlace } from '../etcd-options.js'
 import { portOf, readOptions, secondsOf, UsageError, type NewOptions, type Values } from '../new-options.js'
+import { syncOf, type Sync } from './machine.js'
 
 const OPTIONS = {
   keepalived: { argument: 'text' },
@@ -28,6 +29,10 @@ const OPTIONS = {
   'remove-on-exit': { argument: 'none' },
   log: { argument: 'text' },
   scripts: { argument: 'text' },
+  sync: { argument: 'text' },
+  fifo: { argument: 'text' },
+  'track-file': { argument: 'text' },
+  'return-after': { argument: 'text' },
 } as const satisfies NewOptions
 
 /** A configuration in etcd, which is always followed. */
@@ -58,6 +63,11 @@ export interface DirectorCommand {
   log: 'text' | 'json'
   /** The folder that programs have to be in. */
   scripts?: string
+  sync?: Sync
+  /** Path of keepalived's FIFO. */
+  fifo?: string
+  /** The file that keepalived follows, and the seconds after which a machine that has come back takes part again at the latest. */
+  trackFile?: { path: string, after: number }
 }
 
 /** `[ADDRESS:]PORT`; an IPv6 address stands in brackets. */
@@ -128,7 +138,9 @@ export function readDirectorCommand(args: readonly string[]): DirectorCommand {
   if (given.check === undefined) {
     for (const name of ['strict', 'json'] as const) if (given[name] !== undefined) throw new UsageError(`--${name} goes with --check`)
   } else {
-    const running = ['announce', 'follow', 'listen', 'prune', 'own', 'drain', 'remove-on-exit', 'log', 'netns'] as const
+    const running = [
+      'announce', 'follow', 'listen', 'prune', 'own', 'drain', 'remove-on-exit', 'log', 'netns', 'sync', 'fifo', 'track-file', 'return-after',
+    ] as const
     const other = running.find((name) => given[name] !== undefined)
     if (other !== undefined) throw new UsageError(`--${other} does not go with --check, which reads the configuration and does nothing else`)
   }
@@ -138,6 +150,8 @@ export function readDirectorCommand(args: readonly string[]): DirectorCommand {
   if (given.bird !== undefined && given.announce === undefined) throw new UsageError('--bird goes with --announce PROTOCOL')
   if (given.announce !== undefined && !/^[a-zA-Z_][\w]*$/.test(given.announce)) throw new UsageError(`--announce '${given.announce}'; expected the name of a protocol of bird`)
   if (given.scripts !== undefined && !given.scripts.startsWith('/')) throw new UsageError(`--scripts '${given.scripts}'; expected the absolute path of a folder`)
+  if (given['return-after'] !== undefined && given['track-file'] === undefined) throw new UsageError('--return-after goes with --track-file')
+  if (given.fifo !== undefined && !given.fifo.startsWith('/')) throw new UsageError(`--fifo '${given.fifo}'; expected the absolute path of keepalived's FIFO`)
   return {
     source,
     ...given.check !== undefined && { check: { strict: given.strict === true, json: given.json === true } },
@@ -151,6 +165,9 @@ export function readDirectorCommand(args: readonly string[]): DirectorCommand {
     removeOnExit: given['remove-on-exit'] === true,
     log: given.log ?? 'text',
     ...given.scripts !== undefined && { scripts: given.scripts },
+    ...given.sync !== undefined && { sync: syncOf(given.sync) },
+    ...given.fifo !== undefined && { fifo: given.fifo },
+    ...given['track-file'] !== undefined && { trackFile: { path: given['track-file'], after: secondsOf('--return-after', given['return-after'] ?? '300', { min: 0, max: 86_400 }) } },
   }
 }
 
@@ -185,6 +202,16 @@ Table
                        doctor finds that this machine cannot serve at all
     --bird SOCKET      bird's control socket (default: /run/bird/bird.ctl)
   --remove-on-exit     remove the services at the end. Without it they stay, for the next start or another director
+
+Two directors
+  --sync INTERFACE[,id=N]
+                       run the sync daemons of both roles there, so that connections outlive this machine
+  --fifo PATH          read the states that keepalived writes into its vrrp_notify_fifo; it is made if it is missing
+  --track-file FILE    the file that vrrp_track_file names. A machine that comes back with an empty connection table, beside a
+                       director that holds the addresses, stays out of VRRP (-254) until it knows the other's connections
+  --return-after SECONDS
+                       and no longer than that (default: 300)
+  The other word: ipvs director hand-over --help
 
 Telling
   --log text|json      one line for each event, on the standard error (default: text)

@@ -5,11 +5,17 @@ import { FileWatcher, momentOf } from '../../sources/watcher.js'
 import { newStatus } from '../new-status.js'
 import { systemWords } from '../output.js'
 import { refusal } from '../refusals.js'
+import type { Vrrp } from '../../keepalived/index.js'
+import { Returning } from '../../director/returning.js'
+import { FAULT, TrackFile } from '../../director/track-file.js'
+import { makeFifo } from '../../director/vrrp-fifo.js'
+import { Network } from '../../network/index.js'
 import { logDiagnostics } from './diagnostics.js'
 import { logEvents } from './events.js'
 import { Announcer } from './announcer.js'
 import { FleetMember } from './fleet-member.js'
 import type { Log } from './log.js'
+import { movingAddresses, movingPlaces, trackFault, withSync } from './machine.js'
 import type { DirectorCommand } from './options.js'
 import { readConfiguration, sizeWords } from './read.js'
 import { Web } from './web.js'
@@ -35,8 +41,14 @@ export class Running implements AsyncDisposable {
   #announcer: Announcer | undefined
   #ipvs: Ipvs | undefined
   #director: Director | undefined
+  #network: Network | undefined
+  #returning: Returning | undefined
+  #staysOut = false
+  #waiting: Promise<void> | undefined
   /** Paths that the last reading depended on. */
   #paths: readonly string[]
+  /** What keepalived.conf says about VRRP. */
+  #vrrp: Vrrp | undefined
   /** The configuration that was taken last, as text. */
   #taken = ''
   #reading: Promise<void> | undefined
@@ -81,14 +93,17 @@ export class Running implements AsyncDisposable {
       }
       this.#log({ level: 'info', event: 'listening', message: `serves http://${this.#web.place}/status.json, /metrics and /healthz`, address: this.#web.place })
     }
+    this.#makeFifo()
     const ipvs = this.#ipvs = await this.#open()
     const member = this.#member = source.type === 'etcd' ? new FleetMember(source, scripts, this.#log) : undefined
+    await this.#stayOut(ipvs, given)
     const director = this.#director = this.#direct(ipvs, given)
     this.#web?.serve({ director, ipvs, interval: INTERVAL, failure: () => this.#failure })
     let configuration = given
     try {
       if (member !== undefined) {
-        await this.#untilStopped(member.lead(director, ipvs).then((first) => {
+        const adapt = (value: DirectorConfiguration): DirectorConfiguration => withSync(value, this.#command.sync, undefined).configuration
+        await this.#untilStopped(member.lead(director, ipvs, adapt).then((first) => {
           configuration = first
         }))
       } else await this.#untilStopped(director.inForce())
@@ -103,12 +118,57 @@ export class Running implements AsyncDisposable {
     if (announcing !== undefined) this.#announcer = new Announcer(announcing, director, ipvs, this.#log)
     if (this.#command.follow) this.#follow()
     this.#goOn()
+    if (this.#returning !== undefined) {
+      this.#waiting = this.#takePart().catch((error: unknown) => {
+        this.#log({ level: 'error', event: 'returning', message: `VRRP is left as it is: ${(error as Error).message}` })
+      })
+    }
+  }
+
+  /** Stays out of VRRP where the table of connections is empty beside another director's: before the sync daemons run. */
+  async #stayOut(ipvs: Ipvs, configuration: DirectorConfiguration | undefined): Promise<void> {
+    const { trackFile, netns } = this.#command
+    if (trackFile === undefined) return
+    const network = this.#network = await Network.open(netns === undefined ? {} : { netns })
+    const fault = trackFault(trackFile.path, this.#vrrp)
+    if (fault !== undefined) this.#log({ level: 'warning', event: 'returning', message: fault, file: trackFile.path })
+    const moving = movingPlaces(this.#vrrp)
+    const own = configuration?.services.flatMap((service) => 'address' in service ? { address: service.address } : []) ?? []
+    const file = new TrackFile(trackFile.path)
+    const places = moving.length > 0 ? moving : own
+    this.#returning = new Returning({ ipvs, network, file, places, after: trackFile.after })
+    try {
+      const why = await this.#returning.begin()
+      this.#staysOut = why !== undefined
+      if (why !== undefined) this.#log({ level: 'info', event: 'returning', message: `stays out of VRRP, ${file.path} says ${FAULT}: ${why}`, file: file.path })
+    } catch (error) {
+      throw this.#ended(newStatus.unreachable, (error as Error).message)
+    }
+  }
+
+  /** Takes part in VRRP: the table is there. Where it stays out, as soon as what the other director knows is here too. */
+  async #takePart(): Promise<void> {
+    const { trackFile } = this.#command
+    const why = this.#staysOut ? await this.#returning!.ready() : ''
+    if (why === undefined) return
+    this.#returning!.takePart()
+    this.#returning = undefined
+    if (why !== '') this.#log({ level: 'info', event: 'returned', message: `takes part in VRRP, ${trackFile!.path} says 0: ${why}`, file: trackFile!.path })
   }
 
   /** Tells why it ends. */
   #ended(status: number, message: string): Ended {
     this.#log({ level: 'error', event: 'ended', message, status })
     return new Ended(status)
+  }
+
+  #makeFifo(): void {
+    const { fifo } = this.#command
+    try {
+      if (fifo !== undefined) makeFifo(fifo)
+    } catch (error) {
+      throw this.#ended(newStatus.unreachable, (error as Error).message)
+    }
   }
 
   async #open(): Promise<Ipvs> {
@@ -121,12 +181,14 @@ export class Running implements AsyncDisposable {
   }
 
   #direct(ipvs: Ipvs, configuration: DirectorConfiguration | undefined): Director {
-    const { prune, owns, drain } = this.#command
+    const { prune, owns, drain, fifo } = this.#command
+    const addresses = movingAddresses(this.#vrrp)
     let director: Director
     try {
       director = new Director({
-        ipvs, prune, ...configuration !== undefined && { configuration },
-        ...this.#member !== undefined && { agreement: this.#member.agreement }, interval: INTERVAL, remember: true,
+        ipvs, prune, ...configuration !== undefined && { configuration }, interval: INTERVAL, remember: true,
+        ...addresses !== undefined && { addresses }, ...fifo !== undefined && { fifo },
+        ...this.#member !== undefined && { agreement: this.#member.agreement },
         ...owns !== undefined && { owns }, ...drain !== undefined && { drain: drain === 0 ? false : { timeout: drain } },
       })
     } catch (error) {
@@ -163,7 +225,7 @@ export class Running implements AsyncDisposable {
     if (source.type === 'etcd') return undefined
     const { file } = source
     const before = momentOf(this.#paths)
-    const { configuration, diagnostics, isEmpty, paths, digest } = await readConfiguration({ source, scripts })
+    const { configuration, diagnostics, isEmpty, paths, digest, vrrp } = await readConfiguration({ source, scripts })
     this.#paths = paths
     if (this.#command.follow) this.#watcher.follow(paths, before)
     const { why, isFollowed } = request
@@ -178,7 +240,11 @@ export class Running implements AsyncDisposable {
     logDiagnostics(diagnostics, this.#log)
     if (configuration !== undefined) this.#taken = digest
     else if (why !== '') this.#log({ level: 'error', event: 'configuration', message: `${why}: ${file} is refused, and the configuration stays as it is`, file })
-    return configuration
+    if (configuration === undefined) return undefined
+    this.#vrrp = vrrp
+    const synced = withSync(configuration, this.#command.sync, vrrp)
+    if (synced.words !== undefined) this.#log({ level: 'warning', event: 'sync', message: synced.words })
+    return synced.configuration
   }
 
   #follow(): void {
@@ -221,6 +287,7 @@ export class Running implements AsyncDisposable {
     const configuration = await this.#read(request)
     if (configuration === undefined || this.#stop.signal.aborted) return
     const { file } = source
+    this.#director!.watchAddresses(movingAddresses(this.#vrrp))
     // What is wrong with it is told by the event 'failed' too.
     this.#director!.set(configuration).then(
       () => this.#log({ level: 'info', event: 'configuration', message: `${request.why}: directs ${sizeWords(configuration)} of ${file}`, file }),
@@ -252,6 +319,9 @@ export class Running implements AsyncDisposable {
     await this.#announcer?.[Symbol.asyncDispose]()
     await this.#member?.[Symbol.asyncDispose]()
     await this.#reading
+    this.#returning?.close()
+    await this.#waiting
+    await this.#network?.close()
     await this.#director?.close()
     await this.#ipvs?.close()
     process.off('SIGHUP', this.#hangUp)

@@ -40,7 +40,7 @@ export function illness(
 
 /** The status as JSON, service by service, so that a large table holds up nothing. */
 async function* statusPieces({ director, interval, failure }: Served): AsyncGenerator<string> {
-  const { services, inForce, looked } = director.status()
+  const { services, inForce, looked, holding } = director.status()
   const ill = illness({ inForce, looked }, interval, failure())
   const time = (at: number): string => new Date(at).toISOString()
   const head = {
@@ -48,6 +48,14 @@ async function* statusPieces({ director, interval, failure }: Served): AsyncGene
     ...(ill !== undefined && { reason: ill }),
     inForce,
     ...(looked !== undefined && { looked: time(looked) }),
+    ...(holding !== undefined && {
+      holding: {
+        ...holding,
+        since: time(holding.since),
+        addresses: holding.addresses.map((one) => ({ ...one, since: time(one.since) })),
+        vrrp: holding.vrrp.map(({ at, ...state }) => ({ ...state, since: time(at) })),
+      },
+    }),
   }
   yield `${JSON.stringify(head).slice(0, -1)},"services":[`
   let piece = ''

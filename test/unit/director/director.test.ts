@@ -392,13 +392,6 @@ describe('another configuration', () => {
     expect(() => new Director({} as never)).toThrow('options.ipvs')
   })
 
-  test('that asks to check only while the address is held is refused: nobody here knows who holds it', () => {
-    const [whole] = service([real(0)]).services
-    expect(() => new Director({ ipvs, configuration: { services: [{ ...whole, onlyWhileHeld: true }] } })).toThrow(
-      'services[0].onlyWhileHeld',
-    )
-  })
-
   test('comes from an async iterable, whose mistakes and end change nothing', async () => {
     const failures: unknown[] = []
     const director = direct({ configuration: (async function* () {

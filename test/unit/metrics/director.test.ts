@@ -65,6 +65,8 @@ test('before a configuration there is little to tell', async () => {
     director_looked_timestamp_seconds: 0,
     director_applied_total: 0,
     director_checks: 0,
+    director_holding: 0,
+    director_addresses_shared: 0,
   })
 })
 
@@ -122,7 +124,7 @@ test('a program with a registry gets the same from a collector', async () => {
   const unescaped = (text: string): string => text.replace(/\\["\\]/g, '_')
   const said = readExposition(unescaped(await registry.metrics()))
   expect(said).toEqual(readExposition(unescaped(await new MetricsWriter({ ipvs: table, director: still, extras: false }).text())))
-  expect(Object.keys(said.families).filter((name) => name.startsWith('node_ipvs_director_'))).toHaveLength(25)
+  expect(Object.keys(said.families).filter((name) => name.startsWith('node_ipvs_director_'))).toHaveLength(28)
   collector.close()
 })
 

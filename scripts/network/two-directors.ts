@@ -1,0 +1,313 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { Host } from './host.js'
+import { Namespace } from './namespace.js'
+import { Program } from './program.js'
+
+const checkout = dirname(createRequire(import.meta.url).resolve('ipvs/package.json'))
+const command = join(checkout, 'dist/bin/ipvs.cjs')
+
+/** The addresses of the network. */
+export const ADDRESSES = { nat: '10.0.0.100', dr: '10.0.0.200', gateway: '10.1.0.254', client: '10.0.0.10' } as const
+const PORT = 80
+/** The port on which the real servers tell whether they are well. */
+const HEALTH = 81
+
+/** What of net.ipv4.vs loses no connection when a director dies and returns. */
+export const SYNC_SETTINGS = { sync_threshold: '3 0', sync_refresh_period: '2' } as const
+
+const COMMON = {
+  'net/ipv4/conf/all/rp_filter': 0, 'net/ipv4/conf/default/rp_filter': 0,
+  'net/ipv4/conf/all/accept_redirects': 0, 'net/ipv4/conf/default/accept_redirects': 0,
+}
+
+/** What is told to keepalived besides. */
+export interface TwoDirectorsOptions {
+  /** Seconds between two advertisements. */
+  advertisements?: number
+  /** Whether the machine with the higher priority leaves the addresses to the other after its return. True by default. */
+  nopreempt?: boolean
+  /** Ports of the services. 80 by default, on which the servers answer with their names. */
+  ports?: readonly number[]
+}
+
+/** One of the two directors: a machine that can be cut off, and made anew. */
+export class DirectorMachine implements AsyncDisposable {
+  #namespace: Namespace
+  keepalived: Program | undefined
+  director: Program | undefined
+
+  private constructor(readonly number: 1 | 2, readonly folder: string, private readonly bridge: Namespace, namespace: Namespace) {
+    this.#namespace = namespace
+  }
+
+  static async create(number: 1 | 2, folder: string, bridge: Namespace): Promise<DirectorMachine> {
+    const machine = new DirectorMachine(number, folder, bridge, await Namespace.create(`d${number}`))
+    await machine.#connect()
+    return machine
+  }
+
+  get name(): string {
+    return `d${this.number}`
+  }
+
+  get namespace(): Namespace {
+    return this.#namespace
+  }
+
+  get configuration(): string {
+    return join(this.folder, `${this.name}.conf`)
+  }
+
+  get trackFile(): string {
+    return join(this.folder, `${this.name}.track`)
+  }
+
+  get fifo(): string {
+    return join(this.folder, `${this.name}.fifo`)
+  }
+
+  async #connect(): Promise<void> {
+    const { name, number, bridge, namespace } = this
+    // A machine has the same hardware addresses after its return.
+    await bridge.ip(...['front', 'back'].flatMap((side, index) => [
+      `link add ${name}-${side} type veth peer name eth${index} address 02:00:00:00:0${index}:0${number} netns ${namespace.name}`,
+      `link set ${name}-${side} master ${side} up`,
+    ]))
+    await namespace.ip('link set eth0 up', 'link set eth1 up', `addr add 10.0.0.${number}/24 dev eth0`, `addr add 10.1.0.${number}/24 dev eth1`)
+    const settings = { ...COMMON, 'net/ipv4/ip_forward': 1, 'net/ipv4/conf/all/send_redirects': 0, 'net/ipv4/conf/default/send_redirects': 0 }
+    for (const [file, value] of Object.entries(settings)) await namespace.must('sh', ['-c', `echo ${value} > /proc/sys/${file}`])
+  }
+
+  /** Writes settings of net.ipv4.vs, which are there once IPVS is in use. */
+  async settings(values: Record<string, string>): Promise<void> {
+    // Whoever lists the table has the module loaded.
+    await this.namespace.must('ipvsadm', ['-Ln'])
+    for (const [name, value] of Object.entries(values)) await this.namespace.must('sh', ['-c', `echo ${value} > /proc/sys/net/ipv4/vs/${name}`])
+  }
+
+  /** Starts keepalived, for VRRP alone. */
+  async startKeepalived(): Promise<void> {
+    const pid = (what: string): string => join(this.folder, `${this.name}-${what}.pid`)
+    this.keepalived = new Program(this.namespace, 'keepalived', [
+      '-n', '-l', '-D', '--vrrp', '-f', this.configuration, '-p', pid('keepalived'), '-r', pid('vrrp'),
+    ])
+    await this.keepalived.printed(/entering (BACKUP|FAULT) state/i)
+  }
+
+  /** Starts `ipvs director`, and waits until it directs. */
+  async startDirector(...options: string[]): Promise<void> {
+    const args = ['director', '--keepalived', this.configuration, '--sync', 'eth1', '--track-file', this.trackFile, ...options]
+    this.director = new Program(this.namespace, process.execPath, [command, ...args])
+    await this.director.printed(/directs \d+ services?/)
+  }
+
+  /** Runs `ipvs` inside. */
+  async ipvs(...args: string[]): Promise<{ status: number | null, stdout: string, stderr: string }> {
+    return this.namespace.run(process.execPath, [command, ...args])
+  }
+
+  /** Kills keepalived, the process that does VRRP first, so that nobody starts it again or takes the addresses away. */
+  async killKeepalived(): Promise<void> {
+    const { keepalived } = this
+    if (keepalived === undefined) return
+    const children = (await readFile(`/proc/${keepalived.pid}/task/${keepalived.pid}/children`, 'utf8')).trim().split(' ')
+    for (const pid of [keepalived.pid, ...children.map(Number)]) process.kill(pid, 'SIGKILL')
+    await keepalived.end('SIGKILL')
+    this.keepalived = undefined
+  }
+
+  async stopKeepalived(): Promise<void> {
+    await this.keepalived?.end()
+    this.keepalived = undefined
+  }
+
+  /** Cuts the links off, or joins them again. */
+  async link(to: 'down' | 'up', ...sides: ('front' | 'back')[]): Promise<void> {
+    await this.bridge.ip(...(sides.length === 0 ? ['front', 'back'] : sides).map((side) => `link set ${this.name}-${side} ${to}`))
+  }
+
+  /** The machine dies: its links at once, then everything on it. */
+  async die(): Promise<void> {
+    await this.link('down')
+    await this.#end()
+    await this.bridge.ip(`link del ${this.name}-front`, `link del ${this.name}-back`)
+    await this.#namespace[Symbol.asyncDispose]()
+  }
+
+  /** It is there again, with nothing in its tables. */
+  async bear(): Promise<void> {
+    this.#namespace = await Namespace.create(this.name)
+    await this.#connect()
+  }
+
+  /** Whether it has an address. */
+  async holds(address: string): Promise<boolean> {
+    const { stdout } = await this.namespace.run('ip', ['-o', 'addr', 'show'])
+    return stdout.includes(` ${address}/`)
+  }
+
+  /** How many connections it knows, of whatever origin. */
+  async connections(): Promise<number> {
+    const { stdout } = await this.namespace.run('cat', ['/proc/net/ip_vs_conn'])
+    return stdout.split('\n').length - 2
+  }
+
+  async #end(): Promise<void> {
+    for (const program of [this.director, this.keepalived]) await program?.end(program === this.keepalived ? 'SIGTERM' : 'SIGKILL')
+    this.director = undefined
+    this.keepalived = undefined
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end()
+    await this.#namespace[Symbol.asyncDispose]()
+  }
+}
+
+/** A real server: 10.1.0.11 or .12 behind the directors (NAT), 10.0.0.21 or .22 on the clients' network (DR). */
+interface Server {
+  name: string
+  host: Host
+  nat: string
+  dr: string
+}
+
+/**
+ * The network of the course's last lesson, in namespaces: two directors, with the address of each service moved by VRRP.
+ *
+ *     client   10.0.0.10 ─────────────────────────┐ front
+ *     d1, d2   10.0.0.1, .2; 10.0.0.100, .200 ────┤          back: 10.1.0.1, .2; 10.1.0.254 (the servers' gateway)
+ *     alpha    10.0.0.21, 10.0.0.200 on lo (DR) ──┤          back: 10.1.0.11 (NAT)
+ *     beta     10.0.0.22, 10.0.0.200 on lo (DR) ──┘          back: 10.1.0.12 (NAT)
+ */
+export class TwoDirectors implements AsyncDisposable {
+  private constructor(
+    private readonly bridge: Namespace,
+    readonly folder: string,
+    readonly client: Host,
+    readonly servers: readonly Server[],
+    readonly directors: readonly [DirectorMachine, DirectorMachine],
+  ) {}
+
+  static async create(options: TwoDirectorsOptions = {}): Promise<TwoDirectors> {
+    const bridge = await Namespace.create('bridge')
+    await bridge.ip(...['front', 'back'].flatMap((side) => [
+      `link add name ${side} type bridge mcast_snooping 0 forward_delay 0`, `link set ${side} up`,
+    ]))
+    // keepalived trusts what is root's, up to the root.
+    const folder = await mkdtemp('/run/two-directors-')
+    const client = await Host.create('client')
+    await client.sysctl(COMMON)
+    await bridge.ip(`link add client type veth peer name eth0 netns ${client.namespace.name}`, 'link set client master front up')
+    await client.namespace.ip('link set eth0 up', `addr add ${ADDRESSES.client}/24 dev eth0`)
+    const servers = await Promise.all(['alpha', 'beta'].map((name, index) => makeServer(bridge, name, index + 1)))
+    const directors = [await DirectorMachine.create(1, folder, bridge), await DirectorMachine.create(2, folder, bridge)] as const
+    for (const machine of directors) {
+      await writeFile(machine.configuration, keepalivedConfiguration(machine, servers, options), { mode: 0o644 })
+      await writeFile(machine.trackFile, '0\n')
+    }
+    return new TwoDirectors(bridge, folder, client, servers, directors)
+  }
+
+  /** Which of the directors have an address. */
+  async holders(address: string = ADDRESSES.nat): Promise<string[]> {
+    const holders: string[] = []
+    for (const machine of this.directors) if (await machine.holds(address)) holders.push(machine.name)
+    return holders
+  }
+
+  /** Waits until these directors, and no others, have every address. */
+  async heldBy(...names: string[]): Promise<void> {
+    for (const end = performance.now() + 120_000; ;) {
+      const all = await Promise.all([ADDRESSES.nat, ADDRESSES.dr, ADDRESSES.gateway].map((address) => this.holders(address)))
+      if (all.every((holders) => holders.join() === names.join())) return
+      if (performance.now() > end) throw new Error(`the addresses are held by ${JSON.stringify(all)}, not by ${names.join()}`)
+      await setTimeout(50)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const machine of this.directors) await machine[Symbol.asyncDispose]()
+    await this.client[Symbol.asyncDispose]()
+    for (const { host } of this.servers) await host[Symbol.asyncDispose]()
+    await this.bridge[Symbol.asyncDispose]()
+    await rm(this.folder, { recursive: true, force: true })
+  }
+}
+
+async function makeServer(bridge: Namespace, name: string, number: number): Promise<Server> {
+  const host = await Host.create(name)
+  const server = { name, host, nat: `10.1.0.1${number}`, dr: `10.0.0.2${number}` }
+  await host.sysctl({ ...COMMON, 'net/ipv4/conf/all/arp_ignore': 1, 'net/ipv4/conf/all/arp_announce': 2 })
+  await bridge.ip(...['front', 'back'].flatMap((side, index) => [
+    `link add ${name}-${side} type veth peer name eth${index} netns ${host.namespace.name}`, `link set ${name}-${side} master ${side} up`,
+  ]))
+  await host.namespace.ip(
+    'link set eth0 up', 'link set eth1 up', `addr add ${server.dr}/24 dev eth0`, `addr add ${server.nat}/24 dev eth1`,
+    `addr add ${ADDRESSES.dr}/32 dev lo`,
+    // What was asked through a director that translates goes back through it.
+    `route add default via ${ADDRESSES.gateway} dev eth1 table 100`, `rule add from ${server.nat} lookup 100`,
+  )
+  for (const address of [server.nat, ADDRESSES.dr]) await host.serve('tcp', address, PORT, name)
+  for (const address of [server.nat, server.dr]) await host.serve('tcp', address, HEALTH, name)
+  return server
+}
+
+/** A keepalived.conf that both read: keepalived its half, and `ipvs director` the other. */
+function keepalivedConfiguration(machine: DirectorMachine, servers: readonly Server[], options: TwoDirectorsOptions): string {
+  const { advertisements = 1, nopreempt = true, ports = [PORT] } = options
+  const instance = (name: string, device: string, id: number, addresses: readonly string[]): string => `
+vrrp_instance ${name} {
+  state BACKUP${nopreempt ? '\n  nopreempt' : ''}
+  interface ${device}
+  virtual_router_id ${id}
+  priority ${machine.number === 1 ? 150 : 100}
+  advert_int ${advertisements}
+  track_file {
+    director weight 1
+  }
+  virtual_ipaddress {
+    ${addresses.map((address) => `${address} dev ${device}`).join('\n    ')}
+  }
+}
+`
+  const virtual = (address: string, port: number, kind: 'NAT' | 'DR', own: (server: Server) => string): string => `
+virtual_server ${address} ${port} {
+  delay_loop 2
+  lb_algo rr
+  lb_kind ${kind}
+  protocol TCP
+${servers.map((server) => `  real_server ${own(server)} ${port} {
+    TCP_CHECK {
+      connect_port ${HEALTH}
+      connect_timeout 5
+    }
+  }`).join('\n')}
+}
+`
+  return `global_defs {
+  router_id ${machine.name}
+  script_user root
+  enable_script_security
+  vrrp_version 3
+  vrrp_notify_fifo ${machine.fifo}
+  vrrp_garp_master_delay 1
+}
+
+vrrp_track_file director {
+  file ${machine.trackFile}
+  init_file -254
+}
+
+vrrp_sync_group lvs {
+  group {
+    front
+    back
+  }
+}
+${instance('front', 'eth0', 51, [`${ADDRESSES.nat}/32`, `${ADDRESSES.dr}/32`])}${instance('back', 'eth1', 52, [`${ADDRESSES.gateway}/24`])}
+${ports.map((port) => virtual(ADDRESSES.nat, port, 'NAT', ({ nat }) => nat) + virtual(ADDRESSES.dr, port, 'DR', ({ dr }) => dr)).join('')}`
+}
