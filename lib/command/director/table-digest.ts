@@ -35,7 +35,8 @@ export async function digestOf({ services }: ListedTable, isOwn: (service: strin
     const id = serviceId(keyOf(service))
     if (!isOwn(id)) continue
     const places = service.destinations.map(placeOf)
-    if (BY_ORDER.has(service.scheduler) && places.some((place, index) => index > 0 && place < places[index - 1])) unsorted++
+    // The kernel lists what was added last first.
+    if (BY_ORDER.has(service.scheduler) && places.some((place, index) => index > 0 && place > places[index - 1])) unsorted++
     destinations += places.length
     const entries = service.destinations.map((destination) => `${destinationId(destination)} ${JSON.stringify(configurationOf(destination))}`).sort()
     lines.push(`${id} ${JSON.stringify(serviceConfigurationOf(service))}\n${entries.join('\n')}\n`)
