@@ -159,7 +159,7 @@ export class Packer {
     if (last !== undefined) last.requests = compact(last.requests)
   }
 
-  /** Notes that nothing of what is here will be sent. */
+  /** Notes that the packed pieces will not be sent. */
   abandon(): void {
     for (const piece of this.takeAll()) {
       piece.abandon()

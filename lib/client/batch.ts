@@ -46,7 +46,7 @@ export function shapeOf(input: unknown, asynchronous: boolean): Shape {
   throw invalidType('operations', `a function, an array${iterables} of operations`, input)
 }
 
-/** The pieces of a batch that are on their way. Whoever sends more waits here for the kernel to catch up. */
+/** The pieces of a batch that are on their way. Senders wait here for the kernel to catch up. */
 export class Sending {
   readonly #results: Results
   readonly #signal: AbortSignal | undefined

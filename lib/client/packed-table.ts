@@ -30,7 +30,7 @@ export class PackedDestinations {
   #entered = false
   /** Number of the destination that was found last. */
   #last = -1
-  /** Those that are there twice included. */
+  /** Repeated entries included. */
   readonly count: number
 
   constructor(reply: Reply, request: number, index: KeyIndex) {
@@ -77,8 +77,8 @@ export class PackedDestinations {
   }
 
   /**
-   * Looks behind the last destination that was found, and before it: others list them in the kernel's order, or in the order in which they
-   * were added, which is the opposite. -1 if it is neither, or if an entry is there twice, of which only the first may be found.
+   * Looks behind the last destination that was found, and before it: a desired list is usually in the kernel's order, or in the order of
+   * adding, which is the opposite. -1 if it is neither, or if the list has repeated entries, of which only the first may be found.
    */
   #beside(view: View, at: number): number {
     if (this.count === 0 || this.#repeated !== undefined) return -1
@@ -108,7 +108,7 @@ export class PackedDestinations {
   }
 }
 
-/** The answer about destinations that nobody asked for. */
+/** Stands for destinations that were not asked for: none. */
 const NO_DESTINATIONS = new Reply(new ArrayBuffer(layout.headerSize + layout.entrySize))
 
 /**

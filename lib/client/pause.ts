@@ -18,7 +18,7 @@ let units = 0
 /** When the work of this turn of the event loop began; `undefined` while none is known. */
 let began: number | undefined
 
-/** Whether this turn has no time left. Whoever asks is told so until it is over. */
+/** Whether this turn has no time left. It stays set until the turn is over. */
 let due = false
 
 const waiting: (() => void)[] = []
@@ -28,9 +28,7 @@ function turnIsOver(): void {
   due = false
 }
 
-/**
- * Counts units of work that were done: an operation packed, a record read or compared. Whether it is time for a {@link pause}.
- */
+/** Counts units of work that were done: an operation packed, a record read or compared. Whether it is time for a {@link pause}. */
 export function worked(done = 1): boolean {
   if (due) return true
   units += done
@@ -48,7 +46,7 @@ export function worked(done = 1): boolean {
 function goOn(): void {
   waiting.shift()?.()
   if (waiting.length === 0) return
-  // A tick asked for by a microtask comes when all microtasks have run: those of whoever goes on.
+  // A tick requested by a microtask runs after all microtasks, so after those of the work that goes on.
   queueMicrotask(() => process.nextTick(() => {
     if (worked(STRIDE)) setImmediate(beginTurn)
     else goOn()

@@ -31,20 +31,20 @@ export interface DesiredEntry {
   readonly service: DesiredService
   /** A copy of the array, or bad input. */
   readonly destinations: unknown
-  /** The list that it was given in: what is wrong with it is told by its place there. */
+  /** The list it was given in. Errors name its place there. */
   readonly list: 'desired.services' | 'update.services'
   readonly number: number
 }
 
 /**
- * A desired table that can be read as often as needed, whatever becomes of the lists that were given. What is in the lists stays the
- * caller's: to copy it would cost more than to compare it.
+ * A desired table that can be read again and again, even if the caller changes the given lists. The entries are the caller's own objects:
+ * copying them would cost more than comparing them.
  */
 export interface DesiredState {
   readonly services: Iterable<DesiredEntry>
   readonly timeouts: Partial<Timeouts> | undefined
   readonly daemons: readonly DaemonInput[] | undefined
-  /** Canonical keys, by what tells services apart, of those that are planned. Without them, the whole table is. */
+  /** Canonical keys, by id, of the services to plan. Without them, the whole table is planned. */
   readonly only?: ReadonlyMap<string, ServiceKey>
 }
 
@@ -78,7 +78,7 @@ export function readDesired(desired: Desired): DesiredState {
   }
 }
 
-/** Canonical keys by what tells services apart, in the order given; each may be there once. */
+/** Canonical keys by id, in the order given. A key given twice is refused. */
 export function namedServices(keys: unknown, field: string): Map<string, ServiceKey> {
   if (!Array.isArray(keys)) throw invalidType(field, 'an array of service keys', keys)
   const named = new Map<string, ServiceKey>()

@@ -21,17 +21,17 @@ export class DrainClock {
     return this.#services.size === 0
   }
 
-  /** Milliseconds for which a destination has been draining, as far as known. */
+  /** Milliseconds since a destination was first seen to drain; 0 if it was not. */
   age(service: ServiceKey, destination: DestinationKey): number {
     const since = this.#services.get(serviceId(service))?.since.get(destinationId(destination))
     return since === undefined ? 0 : performance.now() - since
   }
 
   /**
-   * Takes note of what drains.
+   * Notes what drains.
    *
    * @param only the services that were looked at; without them, all
-   * @param begins whether what was not draining before has begun to
+   * @param begins whether a destination that was not draining before counts as draining from now on
    */
   note(draining: readonly DrainingDestination[], only: ReadonlyMap<string, ServiceKey> | undefined, begins: boolean): void {
     const before = this.#services

@@ -19,8 +19,8 @@ function left(draining: readonly DrainingDestination[], sender: Sender<PlannedOp
 }
 
 /**
- * Removes destinations as their connections go, until none is left or the time limit has passed. Tells again and again which of them are
- * still there; at the end, those that stay at weight 0.
+ * Removes destinations as their connections go, until none is left or the time limit has passed. Yields those that are still there after
+ * each look; at the end, those that stay at weight 0.
  *
  * @param draining destinations at weight 0
  */
@@ -41,7 +41,7 @@ export async function* drain(
   for (let waiting = first; ;) {
     yield [...stuck, ...waiting]
     report(waiting)
-    // A large table takes long to read: no more than a fifth of the time goes into that.
+    // Reading a large table takes long: at most a fifth of the time goes into it.
     const pause = Math.min(Math.max(interval * 1000, 4 * looking), end - performance.now())
     await wait(Math.max(0, pause), undefined, { signal: settings.signal })
     const begin = performance.now()
@@ -49,8 +49,8 @@ export async function* drain(
     const isOver = (service: ServiceKey, destination: DestinationKey): boolean => over && mine.has(fullDestinationId(service, destination))
     const { staged } = await look(handle, desired, settings, isOver)
     looking = performance.now() - begin
-    // What others changed meanwhile is left alone, and what they bring to weight 0 is not waited for. A destination of this apply that they
-    // gave a weight again is brought down again.
+    // Changes by others are left alone, and destinations that they bring to weight 0 are not waited for. But if they give a destination of
+    // this apply a weight again, it is brought to 0 again.
     const retire = staged.retire.filter((operation) => operation.type === 'removeService' ? services.has(serviceId(operation.service))
       : 'destination' in operation && mine.has(fullDestinationId(operation.service, operation.destination)))
     await sender.send(sender.add(retire), sender.planned.length)

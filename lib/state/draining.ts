@@ -7,7 +7,7 @@ import type { PlanSettings } from './options.js'
 import type { DrainingServices, StagedPlan } from './staged.js'
 import type { DrainOptions, PlannedOperation, PlanWarning } from './types.js'
 
-/** Schedulers that map a client to one destination and refuse it where that one has weight 0, and what to do about it. */
+/** Schedulers that map a client to one destination and turn it away if that one has weight 0, with the remedy. */
 const HASHING = new Map([
   ['sh', { flag: 'sh-fallback', advice: 'schedulerFlags [\'sh-fallback\'] makes it move them on' }],
   ['mh', { flag: 'mh-fallback', advice: 'schedulerFlags [\'mh-fallback\'] makes it move them on' }],
@@ -102,10 +102,10 @@ export class Retirement {
   constructor(private readonly staged: StagedPlan, private readonly settings: PlanSettings, private readonly expired: Expired) {}
 
   /**
-   * Why a destination can be removed now, in words. `undefined` where it drains: then it is in the plan's list of those, and brought to
-   * weight 0 if it is not there yet.
+   * Says why a destination can be removed now. `undefined` if it has to drain: then it joins the plan's list of draining destinations, and
+   * is brought to weight 0 unless it is there already.
    *
-   * @param service the configuration that the service is going to have
+   * @param service the service's configuration after the plan
    */
   reason(key: ServiceKey, service: Service, destination: ListedDestination): string | undefined {
     const { staged, settings: { drain } } = this
@@ -132,7 +132,7 @@ export class Retirement {
     return undefined
   }
 
-  /** Keeps in mind which warnings a draining destination calls for. */
+  /** Notes which warnings a draining destination calls for. */
   #note(key: ServiceKey, { persistence }: Service, { forward }: ListedDestination, until: 'all' | 'established'): void {
     const { staged } = this
     if (persistence !== null) staged.affinity ??= key

@@ -3,7 +3,7 @@ import type { BatchOptions, BatchResult } from '../model/batch.js'
 import type { Operation, ServiceKey } from '../model/types.js'
 import type { Sysctl } from '../proc/sysctl.js'
 
-/** What of a handle is needed to plan, and to carry plans out. */
+/** The part of a handle that plans are made and carried out with. */
 export interface TableHandle {
   /**
    * Reads the table.

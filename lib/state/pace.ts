@@ -6,15 +6,15 @@ import type { ApplyOptions } from './types.js'
 /** Options of `reconcile`. All times are in seconds, fractions allowed. */
 export interface ReconcileOptions extends Omit<ApplyOptions, 'dryRun' | 'only'> {
   /**
-   * From one look at the table to the next, 10 by default: how long what others change stays. What drains is looked at each
-   * `drain.interval` meanwhile.
+   * The time between two looks at the table, 10 by default, which is how long changes by others last. Draining destinations are looked at
+   * every `drain.interval` in between.
    */
   interval?: number
   /** By which part of the interval each wait differs at random, 0 to 1, so that many programs do not look at once. 0.1 by default. */
   jitter?: number
   /**
-   * How long a new desired state waits for the next one, so that a burst is one look at the table. 0.05 by default. What `update` is told
-   * does not wait; what comes meanwhile travels together.
+   * How long a new desired state waits for the next one, so that a burst costs one look at the table. 0.05 by default. Updates do not wait;
+   * those that come while one is carried out travel together.
    */
   coalesce?: number
   /** The first wait after an error or a refusal, doubled by each further one up to `max`. `{ min: 0.5, max: 60 }` by default. */

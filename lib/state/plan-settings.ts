@@ -4,7 +4,7 @@ import type { Daemon, DaemonInput, Timeouts } from '../model/types.js'
 import { located } from './desired.js'
 import type { StagedPlan } from './staged.js'
 
-/** Plans what makes the timeouts as desired. Those that are not named, or 0, stay as they are. */
+/** Plans the timeouts. Those that are not named, or 0, stay as they are. */
 export function planTimeouts(desired: Partial<Timeouts>, listed: Timeouts, { build }: StagedPlan): void {
   located('desired.timeouts', 'timeouts', () => checkTimeouts(desired))
   const changed = (['tcp', 'tcpFin', 'udp'] as const).filter(
@@ -18,7 +18,7 @@ export function planTimeouts(desired: Partial<Timeouts>, listed: Timeouts, { bui
 }
 
 /**
- * Plans what makes the sync daemons as desired.
+ * Plans the sync daemons.
  *
  * @param prune whether those that are not named are stopped
  */

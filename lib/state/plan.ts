@@ -31,7 +31,7 @@ const hasPlainKey = (entry: unknown): entry is ServiceKey =>
 
 /**
  * Compares a desired table with a listed one, service by service: each desired entry is packed, found in the table by the bytes of its key,
- * and compared with what is there byte by byte. Words are made only of what differs.
+ * and compared byte by byte. Only differences become objects and words.
  */
 class Planner {
   readonly staged = emptyPlan()
@@ -130,7 +130,7 @@ class Planner {
     return true
   }
 
-  /** The packed destination, which is none of those that were added before. */
+  /** The packed destination. Refuses one that was added before. */
   #once(added: Set<string>, entry: DesiredEntry, i: number): Destination {
     const destination = this.#draft.destination()
     const id = destinationId(destination)
@@ -197,7 +197,7 @@ class Planner {
     return this.#destinationClaims
   }
 
-  /** Plans what becomes of destinations that are not desired, of a service that stays. */
+  /** Plans the removal of undesired destinations of a service that stays. */
   *#leave(service: number, key: ServiceKey, leftOver: readonly number[]): Steps {
     if (!this.settings.prune) {
       this.#leftDestinations += leftOver.length
@@ -217,7 +217,7 @@ class Planner {
     this.staged.retire.push({ type: 'removeDestination', service, destination: { address, port }, reason })
   }
 
-  /** Plans what becomes of a service that is not desired. */
+  /** Plans the removal of an undesired service. */
   *leftOver(number: number): Steps {
     if (worked()) yield
     const key = this.table.key(number)
@@ -237,7 +237,7 @@ class Planner {
     else for (const [destination, reason] of removable) this.#removeDestination(key, destination, reason)
   }
 
-  /** The destinations of a service that can be removed now, and why, where others have to drain first; `undefined` where none has to. */
+  /** `undefined` if no destination of the service has to drain. Otherwise those that can be removed now, with the reason. */
   *#retireAll(number: number, key: ServiceKey): Steps<[Destination, string][] | undefined> {
     if (this.settings.drain === undefined) return undefined
     const listed = this.table.destinations(number)

@@ -14,8 +14,8 @@ import { KeptState, merged, readUpdate, stateOf, type Changes } from './update.j
 import { Pending, WantedState, WantedUpdate, type InForce, type Wanted } from './wanted.js'
 
 /**
- * Events of a {@link Reconciler} and their arguments. `generation` is the number of the state that it is about: each state that is set,
- * and each update, has the next one, from 1.
+ * Events of a {@link Reconciler} and their arguments. `generation` is the number of the state that it is about: each state that is set, and
+ * each update, has the next one, from 1.
  */
 export interface ReconcilerEvents {
   /** Something was done, or refused: what, and why. Of work that an error or `close()` ended too. */
@@ -23,9 +23,9 @@ export interface ReconcilerEvents {
   /** The table is as desired, and nothing drains. */
   converged: [state: { generation: number }]
   /**
-   * It did not work: the error, or the refusals; the next attempt comes after so many seconds. `Infinity`: the state has a mistake and is
-   * refused whole, or the async iterable of states has failed; the last good state stays in force. It has no consequences if nobody
-   * listens.
+   * An attempt failed, with the error or the refusals. The next one comes after `retryIn` seconds. `Infinity` means that the state has a
+   * mistake and is refused whole, or that the async iterable of states has failed; the last good state stays in force. The event needs no
+   * listener.
    */
   failed: [failure: { error?: unknown, result?: ApplyResult, generation: number, retryIn: number }]
   /** The loop has ended. */
@@ -125,11 +125,11 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   }
 
   /**
-   * Says anew what the table should be. A state with a mistake is refused whole, and the last good one stays in force.
+   * Sets a new desired state. A state with a mistake is refused whole, and the last good one stays in force.
    *
-   * Fulfilled when the state, or a later one that was set meanwhile, is in force; what drains is not waited for. An error of the way to the
-   * kernel is no answer: it is tried again. Rejects with the mistake, or with ERR_IPVS_CLOSED where `close()` came before. Nobody has to
-   * wait for it: a mistake is a 'failed' event too.
+   * Fulfilled when the state, or a later one that was set meanwhile, is in force, without waiting for draining destinations. Errors on the
+   * way to the kernel do not reject: the state is tried again. Rejects with the mistake, or with ERR_IPVS_CLOSED if `close()` came first.
+   * The promise may be ignored: a mistake is a 'failed' event too.
    */
   set(desired: Desired): Promise<InForce> {
     if (this.#closing !== undefined) return rejected(closedError())
@@ -144,13 +144,13 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   }
 
   /**
-   * Says what is different now, by service: those that are new in the desired state or take the place of those with the same key, and keys
-   * of those that it has no more. Only these are read, planned and changed, so it costs the same however large the table is; `prune`
-   * decides whether a service goes that is desired no more. All else holds as for `set`: an update with a mistake is refused whole, and the
-   * promise is fulfilled when it is in force. It begins at once; updates that come while one is carried out travel together, and those that
-   * come while the whole table is looked at wait for the end of that.
+   * Changes the desired state by service: `services` are added, or replace those with the same key; `removed` are keys of services that are
+   * no longer desired. Only these are read, planned and changed, so the cost does not depend on the size of the table. `prune` decides
+   * whether a service that is no longer desired is removed. Otherwise it is as with `set`: an update with a mistake is refused whole, and
+   * the promise is fulfilled when it is in force. It begins at once; updates that come while one is carried out travel together, and those
+   * that come while the whole table is looked at wait for the end of that.
    *
-   * Rejects with ERR_IPVS_NO_STATE where no state was set before.
+   * Rejects with ERR_IPVS_NO_STATE if no state was set before.
    */
   update(changes: DesiredUpdate): Promise<InForce> {
     if (this.#closing !== undefined) return rejected(closedError())
@@ -168,7 +168,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   #want(wanted: Wanted): Promise<InForce> {
     this.#pending.push(wanted)
     this.#unanswered.push(wanted)
-    // The first state of a burst says when, so that a burst without end is no reason to wait for ever.
+    // The first state of a burst sets the time, so that an endless burst does not wait for ever.
     const waits = wanted instanceof WantedState || this.#broken || this.#pending.state !== undefined
     this.#due.pending = Math.min(this.#due.pending, performance.now() + (waits ? this.#pace.coalesce * 1000 : 0))
     this.#arm()
@@ -180,9 +180,9 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     if (this.#running !== undefined) await this.#running
     if (this.#isIdle || this.#closing !== undefined) return this.#closing
     this.#due.whole = -Infinity
-    await this.#begin()
-    // What was pending came first.
-    if (this.#due.whole === -Infinity && !this.#broken) await this.#begin()
+    // What is pending comes first.
+    do await this.#begin()
+    while (this.#due.whole === -Infinity && !this.#broken && !this.#isIdle && this.#closing === undefined)
   }
 
   /** Whether there is nothing to look for. */
@@ -206,7 +206,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
         })
       }
     }
-    // Whoever knows what is desired has failed.
+    // The source of states has failed.
     next().catch((error: unknown) => this.#fail(error))
   }
 
@@ -237,7 +237,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     }
     if (this.#beginning) return
     this.#beginning = true
-    // A tick asked for by a microtask comes when all microtasks of the turn have run: what is called meanwhile travels along. A timer would
+    // A tick requested by a microtask runs after all microtasks of the turn, so that updates called meanwhile travel along. A timer would
     // take a millisecond.
     queueMicrotask(() => process.nextTick(() => {
       this.#beginning = false
@@ -257,7 +257,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     return Promise.resolve()
   }
 
-  /** What is pending comes first: the table is not to be brought back to what was before. */
+  /** Pending states and updates come first: a look must not bring the table back to the state before them. */
   #next(): Look | undefined {
     const { state } = this.#pending
     if (state !== undefined) return { desired: state.desired, generation: state.generation, state }
@@ -328,7 +328,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     if (this.#closing === undefined) this.#tell('failed', { error, generation, retryIn })
   }
 
-  /** A state, or an update, with a mistake is as if it had never been. */
+  /** Drops a state or an update with a mistake. */
   #refuse({ state, updates }: Look, error: unknown): void {
     if (updates !== undefined && updates.wanted.length > 1) this.#oneByOne = true
     else this.#drop(state ?? updates!.wanted[0], error)
@@ -344,14 +344,14 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     this.#fail(error, wanted.generation)
   }
 
-  /** Says when what is still pending is looked at. */
+  /** Sets the time at which the rest of what is pending is looked at. */
   #duePending(): void {
     if (this.#pending.isEmpty) this.#oneByOne = false
     const waits = this.#pending.state === undefined ? 0 : this.#pace.coalesce * 1000
     this.#due.pending = this.#pending.isEmpty ? Infinity : performance.now() + waits
   }
 
-  /** What was asked for is in force: with a state, all that it has superseded. */
+  /** Answers those whose state or update is in force. A state answers for all that it has superseded. */
   #answer({ generation, desired, updates }: Look, refused: ApplyResult['refused']): void {
     const first = updates !== undefined ? updates.wanted[0].generation : desired.only === undefined ? 0 : Infinity
     const open: Wanted[] = []
@@ -395,7 +395,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     }
     const some = this.#changed.size > 0 ? now + this.#varied(Math.min(interval, coalesce))
       : this.#draining.isEmpty ? Infinity : now + this.#varied(Math.min(interval, this.#settings.drain!.interval))
-    // A steady stream of updates is no reason to wait for ever.
+    // A steady stream of updates must not postpone this for ever.
     this.#due.some = look.updates === undefined ? some : Math.min(this.#due.some, some)
     if (complete && operations === 0 && this.#isWhole && this.#draining.isEmpty && this.#changed.size === 0)
       this.#tell('converged', { generation })

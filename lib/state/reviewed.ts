@@ -59,7 +59,7 @@ export function* basisOf(subjects: Iterable<Subject>, table: PackedTable): Steps
 export const isPlan = (given: unknown): given is Plan =>
   typeof given === 'object' && given !== null && !(Symbol.iterator in given) && 'operations' in given
 
-/** A plan that was made before, and perhaps came out of a file: its operations, and what they are about. */
+/** A plan that was made earlier, perhaps read from a file: its operations and their subjects. */
 export interface Reviewed {
   readonly operations: readonly PlannedOperation[]
   readonly subjects: ReadonlyMap<string, Subject>

@@ -22,7 +22,7 @@ export class Sender<Planned extends Operation = Operation> {
   /** Why something was not sent, if the socket is the reason. */
   cause: IpvsError | undefined
 
-  /** @param planned everything that is to be sent, as far as known */
+  /** @param planned everything to be sent; more can be added */
   constructor(
     readonly handle: TableHandle, readonly settings: ApplySettings, readonly phase: 'changing' | 'undoing', readonly planned: Planned[],
   ) {
@@ -120,7 +120,7 @@ export class Sender<Planned extends Operation = Operation> {
     for (let number = from; number < to; number++) {
       const operation = this.planned[number]
       if (!('service' in operation) || operation.service === undefined) continue
-      // A service that is not desired has nothing that replaces it, as far as its own key tells.
+      // An undesired service has no replacement under its own key, so nothing of its own can be missing.
       if (!all && (operation.type === 'removeService' || !this.keeps(operation.service))) continue
       this.#fates[number] = WITHHELD
       this.withheld.push(operation)

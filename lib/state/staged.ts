@@ -1,7 +1,7 @@
 import type { ServiceKey } from '../model/types.js'
 import type { DrainingDestination, PlannedOperation, PlanWarning } from './types.js'
 
-/** Services that have a draining destination, one of each kind that there is something to say about. */
+/** Services with a draining destination, one for each kind of warning. */
 export interface DrainingServices {
   /** One with persistence. */
   affinity: ServiceKey | undefined

@@ -9,7 +9,10 @@ import type { DesiredService, DesiredUpdate } from './types.js'
 
 const UPDATE: Known = { what: 'an update', names: new Set(['services', 'removed']) }
 
-/** What changes in a desired state: by what tells services apart, the canonical key and what is desired of it, if anything is. */
+/**
+ * What changes in a desired state, by id of the service: its canonical key, and the desired entry, `undefined` for a service that is no
+ * longer desired.
+ */
 export type Changes = Map<string, { key: ServiceKey, entry: DesiredEntry | undefined }>
 
 /** Reads what was given as an update. Of its services, only the keys are looked at. */
@@ -44,7 +47,9 @@ export const stateOf = (changes: Changes): DesiredState => ({
   only: new Map([...changes].map(([id, { key }]) => [id, key])),
 })
 
-/** A service can be desired as it is listed although its key can be named to the kernel by nobody: then that is told apart by its text. */
+/**
+ * A service of another program can be desired as it is listed even if its key cannot be packed. Its id is then made of the text as given.
+ */
 function idOf(service: DesiredService): string {
   try {
     return serviceId(canonicalKey(service))

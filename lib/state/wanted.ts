@@ -5,11 +5,9 @@ import type { Changes } from './update.js'
 
 /** What has become of a state that was set, or of an update. */
 export interface InForce {
-  /** Number of the state that is in force: the state's own, or that of a later one which was set meanwhile. */
+  /** Number of the state that is in force: its own, or that of a later state. */
   generation: number
-  /**
-   * What the kernel refused of it; of an update, what is about the services that it names. It is tried again, with longer and longer waits.
-   */
+  /** What the kernel refused of it; for an update, only what is about its own services. It is tried again, with growing pauses. */
   refused: ApplyResult['refused']
 }
 
@@ -61,7 +59,7 @@ export type Wanted = WantedState | WantedUpdate
 /** States of a burst that are kept until one of them is known to be good. More would only take memory. */
 const KEPT = 100
 
-/** What is wanted and not known to be good yet, in order. */
+/** States and updates that are not known to be good yet, in order. */
 export class Pending {
   #all: Wanted[] = []
   #states = 0
@@ -94,7 +92,7 @@ export class Pending {
     this.#remove((_, i) => i >= first && i < second)
   }
 
-  /** Forgets what is known to be good, or not, and what that has superseded. */
+  /** Forgets what has been decided, and what it has superseded. */
   removeUntil(generation: number): void {
     this.#remove((wanted) => wanted.generation <= generation)
   }

@@ -67,8 +67,7 @@ export interface Observation {
   rates: Traffic[]
   /**
    * The table itself. The kernel's answer is kept as it came; objects are made of it, in one go, when this is read for the first time,
-   * which
-   * takes about a second for a million destinations.
+   * which takes about a second for a million destinations.
    */
   readonly table: ListedTable
 }

@@ -57,8 +57,7 @@ export function packAnswer(answers: readonly (Uint8Array | undefined)[], sizes: 
 
 /**
  * Stands in for the kernel where the package's own share is measured: carries out every change, remembers none, and lists a table of one
- * shape, over and over. It
- * has its turn in the event loop as the handle's thread has.
+ * shape, over and over. It has its turn in the event loop as the handle's thread has.
  */
 export class AnsweringHandle implements NativeHandle {
   readonly receiveBuffer = 2 ** 20

@@ -5,8 +5,8 @@ import { holdProgram, letProgramGo, runProgram, type Ended } from './child.js'
 /**
  * A network namespace with an IPVS table that nobody has used.
  *
- * Every turn of a contender gets one: the kernel keeps removed destinations for minutes, in a list that each addition searches. With
- * the 10,000 that one turn leaves behind, an addition in the same namespace costs 130 µs instead of 1 µs.
+ * Every turn of a contender gets one: the kernel keeps removed destinations for minutes, in a list that each addition searches. With the
+ * 10,000 that one turn leaves behind, an addition in the same namespace costs 130 µs instead of 1 µs.
  */
 export class Namespace {
   /** Something for `netns` of `Ipvs.open`. */

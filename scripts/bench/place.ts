@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { arch, availableParallelism, release } from 'node:os'
 
 /**
- * What a figure was measured on: user-mode Linux (system calls are dear), QEMU's software emulation (instructions are), or a
- * kernel that runs on the processor itself.
+ * What a figure was measured on: user-mode Linux (system calls are dear), QEMU's software emulation (instructions are), or a kernel that
+ * runs on the processor itself.
  */
 export type Place = 'uml' | 'tcg' | 'native'
 

@@ -76,8 +76,8 @@ export function* ipvsadmLines({ services, destinations }: Shape): Generator<stri
 export const empty: Shape = { services: 0, destinations: 0 }
 
 /**
- * Makes sure that the kernel's table is the one that was asked for: every service, every destination, no other, each as configured.
- * The kernel lists them in an order of its own.
+ * Makes sure that the kernel's table is the one that was asked for: every service, every destination, no other, each as configured. The
+ * kernel lists them in an order of its own.
  *
  * @throws Error naming the first difference
  */

@@ -1,8 +1,8 @@
 /**
  * native PART: what one part of the package costs by itself, in processor time, against a handle that answers at once. Prints JSON. Each
- * part has a process of
- * its own: what V8 has compiled for one does not help or hinder another.
+ * part has a process of its own: what V8 has compiled for one does not help or hinder another.
  */
+import { once } from 'node:events'
 import type { DesiredService, Operation } from 'ipvs'
 import { collectGarbage } from '../garbage.js'
 import { destination, operations, rulesOf, serviceKey, weightAfter, type Shape } from '../workload.js'
@@ -70,6 +70,26 @@ async function openOn(shape: Shape) {
   return { ipvs: openAnswering(Ipvs, handle), handle }
 }
 
+/** The table that {@link openOn} lists, as a desired state. */
+const desiredOf = (shape: Shape): DesiredService[] => Array.from({ length: shape.services }, (_, s) => ({
+  ...serviceKey(s), scheduler: 'rr', destinations: Array.from({ length: shape.destinations }, (_, d) => destination(d, weightAfter.add)),
+}))
+
+/** Processor time of one `update` of a service, from its call until the answer. */
+async function updates(services: number): Promise<number[]> {
+  const shape = { services, destinations: 2 }
+  const { ipvs } = await openOn(shape)
+  const reconciler = ipvs.reconcile(desiredOf(shape), { interval: 3600 })
+  await once(reconciler, 'converged')
+  collectGarbage()
+  const changed = { ...desiredOf({ services: 1, destinations: 2 })[0], destinations: [destination(0, 5), destination(1, weightAfter.add)] }
+  const times = await timed(100, async () => {
+    for (let i = 0; i < 100; i++) await reconciler.update({ services: [changed] })
+  })
+  await reconciler.close()
+  return times
+}
+
 /** Fields are read so that nothing is left undone. */
 let sum = 0
 
@@ -132,11 +152,7 @@ const parts: Record<string, () => Promise<Record<string, number[]>>> = {
     // The kernel's totals come from a file of /proc, which a machine without IPVS lacks.
     const counted = { snapshot: () => ipvs.snapshot(), totals: () => Promise.resolve({ stats: none, rates: still }) }
     const rules = [...operations('add', LARGE)]
-    const desired: DesiredService[] = Array.from({ length: LARGE.services }, (_, s) => ({
-      ...serviceKey(s),
-      scheduler: 'rr',
-      destinations: Array.from({ length: LARGE.destinations }, (_, d) => destination(d, weightAfter.add)),
-    }))
+    const desired = desiredOf(LARGE)
     return {
       array: await held(() => ipvs.batch(rules)),
       iterable: await held(() => ipvs.batch(operations('add', LARGE))),
@@ -151,6 +167,10 @@ const parts: Record<string, () => Promise<Record<string, number[]>>> = {
       }),
     }
   },
+  updateAmong10: async () => ({ update: await updates(10) }),
+  updateAmong1000: async () => ({ update: await updates(1000) }),
+  updateAmong10000: async () => ({ update: await updates(10_000) }),
+  updateAmong100000: async () => ({ update: await updates(100_000) }),
   async memory() {
     const { ipvs, handle } = await openOn(TABLE)
     collectGarbage()

@@ -1,6 +1,6 @@
 /**
- * Starts programs for the process that measures, and tells it how they ended. To start one, a process is copied, and afterwards
- * the original takes a page fault at every page that it writes to: this process is there to be copied instead.
+ * Starts programs for the process that measures, and tells it how they ended. To start one, a process is copied, and afterwards the
+ * original takes a page fault at every page that it writes to: this process is there to be copied instead.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'

@@ -2,8 +2,10 @@ import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { Ipvs, type ServiceKey } from 'ipvs'
 import { median } from 'ipvs/bench'
-import { runProgram } from '../child.js'
-import type { Suite } from '../suite.js'
+import { ownProgram, runProgram } from '../child.js'
+import { Namespace } from '../namespace.js'
+import type { Row } from '../row.js'
+import type { Run, Suite } from '../suite.js'
 
 const virtual = '198.18.0.1'
 const real = '198.18.0.2'
@@ -30,9 +32,29 @@ async function packetThrough(server: Socket, client: Socket, text: string): Prom
   }
 }
 
+/** Services of the tables in which one service is changed. The first is what the others are compared with. */
+const TABLES = [10, 1000, 10_000]
+const LARGE_TABLE = 100_000
+
+/** From `update` of a reconciler until the change is in force: it costs what a change costs, however large the table is. */
+async function updates(run: Run): Promise<Row[]> {
+  const rows: Row[] = []
+  let smallest: number | undefined
+  for (const services of run.large ? [...TABLES, LARGE_TABLE] : TABLES) {
+    await using namespace = await Namespace.create()
+    const { output } = await namespace.run(...ownProgram('update', [services, 2]))
+    const { update, call } = JSON.parse(output) as Record<'update' | 'call', number>
+    const what = `one changed service among ${services.toLocaleString('en')}, update() until it is in force`
+    rows.push({ what, value: update, unit: 'µs', goal: 1000 + 3 * call, note: `the goal is 1 ms + 3 synchronous calls of ${call.toFixed(1)} µs` })
+    if (smallest === undefined) smallest = update
+    else rows.push({ what: `the same, against the table of ${TABLES[0]}`, value: update, unit: 'µs', ratio: update / smallest, goal: 1.2 })
+  }
+  return rows
+}
+
 /**
- * From the call that adds a rule until the first packet has gone the way the rule says. The packet before it, sent without the
- * rule, must not arrive: whatever arrives says which one it is.
+ * From the call that adds a rule until the first packet has gone the way the rule says. The packet before it, sent without the rule, must
+ * not arrive: whatever arrives says which one it is.
  */
 export const inForce: Suite = {
   title: 'From the call until the rule is in force, seen by a packet',
@@ -66,6 +88,7 @@ export const inForce: Suite = {
           what: 'the rule\'s part of it', value: median(rule) - median(alone), unit: 'µs',
           note: `medians of ${rule.length}; the first packet was sent the moment the promise settled, and none was lost`,
         },
+        ...await updates(run),
       ]
     } finally {
       server.close()

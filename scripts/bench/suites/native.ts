@@ -57,6 +57,9 @@ export const native: Suite = {
     const { read } = await part('read')
     const { together, snapshot, calls } = await part('listings')
     const held = await part('held')
+    const updates: { services: number, update: number[] }[] = []
+    for (const services of [10, 1000, 10_000, 100_000]) updates.push({ services, update: (await part(`updateAmong${services}`)).update })
+    const smallest = median(updates[0].update.slice(WARM))
     const imports: number[] = []
     for (let i = 0; i < run.rounds; i++) imports.push(...(await part('import')).import)
     const batches: Samples[] = []
@@ -82,6 +85,10 @@ export const native: Suite = {
         ratio: ofSnapshot,
       },
       ...Object.entries(conversations).map(([what, samples]) => row(`${what}, of the family nlctrl`, samples, 'µs/call')),
+      ...updates.map(({ services, update }): Row => ({
+        ...warm(`update() of one service among ${services.toLocaleString('en')}, against ${updates[0].services}`, update, 'µs/call'),
+        ...services > updates[0].services && { ratio: median(update.slice(WARM)) / smallest, goal: goal(1.2) },
+      })),
       row(
         'event loop held by a batch of 110,000 rules, an array (before Node 22.19 V8\'s helper threads count in all of these)',
         held.array, 'µs', goal(5000),

@@ -281,6 +281,15 @@ describe('update', () => {
     expect(capacity()).toEqual({ 80: 1, 83: 1, 84: 1 })
   })
 
+  test('a look that is asked for sees the whole table, however many updates with mistakes come before it', async () => {
+    await keep([at(80, a)])
+    const mistakes = [81, 82, 83].map((port) => reconciler.update({ services: [{ ...web, port, destinations: [{ ...a, weight: -1 }] }] }))
+    model.other.flush()
+    await reconciler.look()
+    expect(capacity()).toEqual({ 80: 1 })
+    expect((await Promise.allSettled(mistakes)).map(({ status }) => status)).toEqual(Array(3).fill('rejected'))
+  })
+
   test('what the kernel refuses is told to those who asked for it, and tried again', async () => {
     await keep([at(80, a)], { backOff: { min: 1, max: 1 } })
     model.kernel.refuse = ({ command, body }) =>
