@@ -50,6 +50,13 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    * Rejects with an `IpvsError` whose `reason` is 'permission' (no CAP_NET_ADMIN in the initial user namespace, or no CAP_SYS_ADMIN to
    * enter another network namespace), 'unavailable' (no IPVS in this kernel), or 'namespace' (the network namespace does not exist, or is
    * gone).
+   *
+   * @example
+   * ```js
+   * const there = await Ipvs.open()                 // or Ipvs.open({ netns: 'director' }), as `ip netns` knows it
+   * console.log(await there.services())
+   * await there.close()
+   * ```
    */
   static async open(options?: OpenOptions): Promise<Ipvs> {
     const native = nativeOptions(options)
@@ -102,6 +109,11 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   /**
    * Carries out one operation, given as an object as batches and plans have them. It does what the method that `operation.type` names does,
    * and rejects as that method does. A type that does not exist rejects with `ERR_INVALID_ARG_TYPE`.
+   *
+   * @example
+   * ```js
+   * await ipvs.run({ type: 'addService', service: { ...web, port: 443, scheduler: 'rr' } })
+   * ```
    */
   async run(operation: Operation): Promise<void> { return this.#queue.change(...callOf(operation)) }
 
@@ -121,6 +133,13 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    *
    * @returns how many operations were carried out, and which were not. Rejects with a `BatchError` if one was not, unless `refusals` is
    * 'return', and with an `AbortError` if the signal was aborted before everything was sent
+   *
+   * @example
+   * ```js
+   * const { done } = await ipvs.batch((batch) => {
+   *   for (const address of ['10.10.20.2', '10.10.20.3']) batch.addDestination(web, { address, port: 80, forward: 'nat' })
+   * })
+   * ```
    */
   batch(operations: AsyncBatchInput, options?: BatchOptions): Promise<BatchResult> { return batch(this.#queue, operations, options) }
 
@@ -130,6 +149,12 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    * adds are no differences.
    *
    * Bad input rejects with a `TypeError` or `RangeError` that names the place: 'desired.services[3].destinations[0].weight'.
+   *
+   * @example
+   * ```js
+   * const plan = await ipvs.plan([{ ...web, scheduler: 'wlc', destinations: [] }], { prune: 'all' })
+   * console.log(formatPlan(plan))
+   * ```
    */
   plan(desired: Desired, options?: PlanOptions): Promise<Plan> { return plan(this.#state, desired, options) }
 
@@ -137,11 +162,23 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
    * Makes the table what it should be: plans, and carries the plan out in batches. With `drain` it waits for connections before it removes
    * destinations. Refusals of the kernel do not reject: the result says what is in force and what is not. An error that ends it in the
    * middle has the same as its `result`. If it is interrupted at any point, another `apply` completes it.
+   *
+   * @example
+   * ```js
+   * const destinations = [{ address: '10.10.20.2', port: 80, forward: 'nat' }]
+   * const { refused } = await ipvs.apply([{ ...web, scheduler: 'rr', destinations }], { prune: 'all', drain: true })
+   * ```
    */
   apply(desired: Desired, options?: ApplyOptions): Promise<ApplyResult>
   /**
    * Carries out a plan that `plan` made and somebody has reviewed, and nothing else. If one of its services has changed since, it rejects
    * with `ERR_IPVS_TABLE_CHANGED` before anything is sent, and the error says which in `changed`. What drains is left at weight 0.
+   *
+   * @example
+   * ```js
+   * const plan = await ipvs.plan([{ ...web, scheduler: 'wlc' }])
+   * await ipvs.apply(plan)
+   * ```
    */
   apply(plan: Plan, options?: CarryOutOptions): Promise<ApplyResult>
   apply(desired: Desired | Plan, options?: ApplyOptions): Promise<ApplyResult> { return apply(this.#state, desired, options) }
@@ -149,6 +186,13 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   /**
    * Keeps the table at a desired state until it is closed. The state is given here, changed by `set()`, or followed from an async iterable
    * of states. Close the reconciler before this handle.
+   *
+   * @example
+   * ```js
+   * const reconciler = ipvs.reconcile({ services: [] }, { prune: 'none' })
+   * await reconciler.set([{ ...web, scheduler: 'wlc' }])
+   * await reconciler.close()
+   * ```
    */
   reconcile(desired?: Desired | AsyncIterable<Desired>, options?: ReconcileOptions): Reconciler {
     return reconcile(this.#state, desired, options)
@@ -157,24 +201,59 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   /**
    * What changes in the table, and the traffic of its services and destinations, from one look to the next. Ends when its signal is
    * aborted, or when the iteration is left.
+   *
+   * @example
+   * ```js
+   * for await (const { changes, rates } of ipvs.watch({ interval: 1 })) {
+   *   console.log(changes.length, rates.length)
+   *   break
+   * }
+   * ```
    */
   watch(options?: WatchOptions): AsyncGenerator<Observation, void, undefined> { return watch(this.#state, options) }
 
   /**
    * The connections that IPVS remembers in the handle's network namespace, from `/proc/net/ip_vs_conn` and `ip_vs_conn_sync`. Read as it is
    * iterated over: connections that come and go meanwhile may be left out or, rarely, come twice. Memory does not grow with their number.
+   *
+   * @example
+   * ```js
+   * for await (const { client, destination, state } of ipvs.connections({ service: web })) {
+   *   console.log(client.address, destination.address, state)
+   * }
+   * ```
    */
   connections(filter?: ConnectionFilter): AsyncGenerator<Connection, void, undefined> { return connections(() => this.#open(), filter) }
 
-  /** The counters and rates of all services of the handle's network namespace together, from `/proc/net/ip_vs_stats`. */
+  /**
+   * The counters and rates of all services of the handle's network namespace together, from `/proc/net/ip_vs_stats`.
+   *
+   * @example
+   * ```js
+   * const { stats, rates } = await ipvs.totals()
+   * ```
+   */
   async totals(): Promise<Totals> { return totals(this.#open()) }
 
-  /** The same counters for each processor, from `/proc/net/ip_vs_stats_percpu`. */
+  /**
+   * The same counters for each processor, from `/proc/net/ip_vs_stats_percpu`.
+   *
+   * @example
+   * ```js
+   * for (const { processor, stats } of await ipvs.processorTotals()) console.log(processor, stats.inPackets)
+   * ```
+   */
   async processorTotals(): Promise<ProcessorTotals[]> { return processorTotals(this.#open()) }
 
   /**
    * The settings under `net.ipv4.vs` of the handle's network namespace: `await ipvs.sysctl.get('conntrack')`, `await
    * ipvs.sysctl.set('conntrack', 1)`.
+   *
+   * @example
+   * ```js
+   * await ipvs.sysctl.set('expire_nodest_conn', 1)
+   * console.log(await ipvs.sysctl.get('expire_nodest_conn'))
+   * ```
    */
   readonly sysctl: Sysctl = sysctl(() => this.#open())
 
@@ -194,6 +273,11 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   /**
    * Finishes what was called before, then closes the handle. Can be called again. The callback or async iterable of a batch must not wait
    * for this: each would wait for the other.
+   *
+   * @example
+   * ```js
+   * await ipvs.close()
+   * ```
    */
   close(): Promise<void> {
     this.#closed = true

@@ -98,3 +98,5 @@ export const digest = (args: readonly string[]): Promise<number> => withOptions(
   print(`${given.verbose === true ? verbose(page, question.path) : ''}${createHash('md5').update(page.body).digest('hex')}\n`)
   return newStatus.done
 })
+
+export { help as digestHelp }

@@ -106,3 +106,5 @@ const endOf = ({ findings, notLooked }: Report): string => [
   ...findings.length === 0 ? ['Nothing is missing, as far as can be seen from here.\n'] : [],
   ...notLooked.map(({ what, why }) => `not looked: ${what} (${why})\n`),
 ].join('')
+
+export { help as doctorHelp }

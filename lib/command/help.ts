@@ -21,7 +21,8 @@ Services                                     (-t and -u take ADDRESS:PORT, IPv6 
                         -f, --fwmark-service MARK  [-6, --ipv6]
     -s, --scheduler NAME       rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh (default: wlc)
     -b, --sched-flags FLAGS    sh-fallback,sh-port  mh-fallback,mh-port  flag-1,flag-2,flag-3
-    -p, --persistent [SECONDS] keep each client at its destination (default: 360 seconds)
+    -p, --persistent [SECONDS]
+                               keep each client at its destination (default: 360 seconds)
     -M, --netmask MASK         keep each client network together; IPv6: length of the prefix
     --pe NAME                  persistence engine: sip
     -o, --ops                  schedule each UDP packet by itself
@@ -31,6 +32,8 @@ Destinations (real servers)
   -e, --edit-server     SERVICE -r ADDRESS[:PORT] [options]    change one; options that are left out get their defaults
   -d, --delete-server   SERVICE -r ADDRESS[:PORT]              remove one
 
+    -r, --real-server ADDRESS[:PORT]
+                               the destination
     -g, --gatewaying           direct routing (the default)
     -m, --masquerading         network address translation
     -i, --ipip                 a tunnel
@@ -53,6 +56,8 @@ Listing
   * -L … --json                any of these as JSON
   * ipvs top                   services and destinations by traffic, live; ipvs top --help
   * ipvs doctor                what this machine lacks for load balancing; ipvs doctor --help
+
+  * ipvs completion            a script that completes this command line in bash, zsh or fish
 
 A load balancer that runs by itself
   * ipvs director              checks real servers and keeps the table right, from a keepalived.conf or etcd; ipvs director --help

@@ -23,6 +23,10 @@ const own: readonly { option: OptionSpelling, with: readonly CommandName[] | 'al
   { option: { long: 'replace', argument: 'none' }, with: ['restore'], set: (options) => { options.replace = true } },
 ]
 
+/** The options of its own that go with a command, with their dashes. */
+export const ownOptionsOf = (name: CommandName): string[] =>
+  own.filter((entry) => entry.with === 'all' || entry.with.includes(name)).map(({ option }) => `--${option.long}`)
+
 const spellings = new Spellings(optionSpellings, own.map(({ option }) => option))
 
 /** Every long option of the command line, with its dashes. */

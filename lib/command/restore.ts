@@ -1,6 +1,8 @@
 import type { IpvsSync } from '../ipvs-sync.js'
 import { RulesError, firstOf } from '../rules/error.js'
 import { formatCommands } from '../rules/format-commands.js'
+import { optionSpellings } from '../rules/language.js'
+import { UnknownOptionError } from '../rules/options.js'
 import { parseCommands, readLines } from '../rules/parse-commands.js'
 import { resolveNames } from '../rules/resolve-names.js'
 import { TableModel } from '../rules/table-model.js'
@@ -34,9 +36,17 @@ async function readOperations(): Promise<RuleOperation[] | typeof status.misused
     return names.length > 0 ? parseCommands(await resolveNames(text), { names: 'refuse' }) : (operations as RuleOperation[])
   } catch (error) {
     if (!(error instanceof RulesError)) throw error
-    for (const { message } of error.errors) complain(`ipvs: ${message}`)
+    for (const one of error.errors) complain(`ipvs: ${one.message}${await suggestion(one)}`)
     return nothingChanged(error.exitStatus)
   }
+}
+
+/** What may have been meant by an option that does not exist. */
+async function suggestion(error: RulesError): Promise<string> {
+  if (!(error instanceof UnknownOptionError)) return ''
+  const { closestOf } = await import('./suggestions.js')
+  const close = closestOf(error.spelling, [...new Set(optionSpellings.map(({ long }) => `--${long}`))])
+  return close.length > 0 ? `. Did you mean ${close.join(' or ')}?` : ''
 }
 
 function nothingChanged<Status>(status: Status): Status {

@@ -20,13 +20,18 @@ export async function run(args: readonly string[]): Promise<number> {
     const { read, own } = readCommandLine(args)
     return await carryOut(read, own)
   } catch (error) {
-    if (error instanceof RulesError) return misused(error)
+    if (error instanceof RulesError) return misused(error, args)
     throw error
   }
 }
 
-async function misused(error: RulesError): Promise<number> {
+async function misused(error: RulesError, [first = '']: readonly string[]): Promise<number> {
   complain(`ipvs: ${error.problem}; expected ${error.expected}`)
+  if (/^[a-z]{3,}$/.test(first)) {
+    const [{ closestOf }, { helpTexts }] = await Promise.all([import('./suggestions.js'), import('./help-texts.js')])
+    const close = closestOf(`ipvs ${first}`, Object.keys(helpTexts).map((word) => `ipvs ${word}`))
+    if (close.length > 0) complain(`Did you mean ${close.join(' or ')}?`)
+  }
   if (error instanceof UnknownOptionError) {
     const { closestOptions } = await import('./suggestions.js')
     const close = closestOptions(error.spelling)

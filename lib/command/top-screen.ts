@@ -1,4 +1,4 @@
-import type { TopRow, TopService } from './top-rates.js'
+import { totalOf, type TopRow, type TopService } from './top-rates.js'
 
 /** What the live table can be sorted by, and the key for it. Numbers go from large to small. By name means in the order given. */
 export const sortOrders = {
@@ -11,13 +11,23 @@ export const sortOrders = {
 
 export type SortOrder = keyof typeof sortOrders
 
+/** What the user has chosen to see. */
 export interface View {
-  columns: number
-  rows: number
   order: SortOrder
   /** The first line of the table that is shown. */
   scroll: number
+  /** Seconds between two looks. */
+  interval: number
+  filter: string
+  /** Whether what is idle is hidden. */
+  busy: boolean
+  isPaused: boolean
+  /** Whether the filter is being typed. */
+  isTyping: boolean
 }
+
+/** Size of a screen. */
+export interface Size { columns: number, rows: number }
 
 interface Column {
   title: string
@@ -69,8 +79,16 @@ export function tableLines(services: readonly TopService[], order: SortOrder, co
 /** The titles above the lines. */
 export function titleLine(order: SortOrder, columns: number): string {
   const { name, shown } = layoutFor(order, columns)
-  return fit('Service, scheduler / destination, method, weight', name) + shown.map(({ title, width }) => title.padStart(width)).join('')
+  const titles = shown.map((column) => `${column.order === order ? SORTED : ''}${column.title}`.padStart(column.width))
+  return fit(`${order === 'name' ? SORTED : ''}Service, scheduler / destination, method, weight`, name) + titles.join('')
 }
+
+/** The mark on the columns that the table is sorted by. */
+const SORTED = '↓'
+
+/** The sum of all services. */
+export const totalLine = (services: readonly TopService[], order: SortOrder, columns: number): string =>
+  lineOf('Total', { name: 'Total', ...totalOf(services) }, layoutFor(order, columns))
 
 interface Layout {
   /** Width of the names. */
@@ -97,25 +115,37 @@ const fit = (text: string, width: number): string =>
 const lineOf = (name: string, row: TopRow, { name: width, shown }: Layout): string =>
   fit(name, width) + shown.map((column) => column.text(row).padStart(column.width)).join('')
 
-/** All lines of the screen: a heading, the titles, as much of the table as fits, and the keys. */
-export function screen(services: readonly TopService[], interval: number, { columns, rows, order, scroll }: View): string[] {
+/** All lines of the screen: a heading, the titles, the sum, as much of the table as fits, and the keys. */
+export function screen(services: readonly TopService[], all: readonly TopService[], view: View, { columns, rows }: Size): string[] {
+  const { order, scroll, interval } = view
   const lines = tableLines(services, order, columns)
   const room = roomFor(rows)
   const shown = lines.slice(scroll, scroll + room)
-  const destinations = services.reduce((total, service) => total + service.destinations.length, 0)
-  const counts = `${several(services.length, 'service')}, ${several(destinations, 'destination')}`
-  const heading = `ipvs top: ${counts}, by ${order}, every ${interval} s`
+  const count = (those: readonly TopService[]): number => those.reduce((total, service) => total + service.destinations.length, 0)
+  const of = (some: number, whole: number, what: string): string => (some === whole ? several(whole, what) : `${some} of ${several(whole, what)}`)
+  const counts = `${of(services.length, all.length, 'service')}, ${of(count(services), count(all), 'destination')}`
+  const heading = `ipvs top: ${counts}, by ${order}, every ${interval} s${view.isPaused ? ', PAUSED' : ''}${view.busy ? ', without idle ones' : ''}`
   const rest = lines.length > room ? `, lines ${scroll + 1}-${scroll + shown.length} of ${lines.length}: arrows` : ''
   const keys = Object.entries(sortOrders).map(([name, { key }]) => `${key} ${name}`).join('  ')
+  const filter = view.filter === '' ? '' : `  filter: ${view.filter}`
+  const last = view.isTyping ? `/${view.filter}_   Enter keeps it, Escape removes it` : `q quit  ? keys${filter}  sort: ${keys}`
   const empty = new Array<string>(Math.max(room - shown.length, 0)).fill('')
-  const screenful = [fit(heading + rest, columns), titleLine(order, columns), ...shown, ...empty, fit(`q quit  sort: ${keys}`, columns)]
-  return screenful.slice(0, rows).map((line) => line.slice(0, columns))
+  const top = [fit(heading + rest, columns), titleLine(order, columns), totalLine(services, order, columns)]
+  // On a screen that is too low for all, the keys go first, then the sum.
+  return [...top, ...shown, ...empty, fit(last, columns)].slice(0, rows).map((line) => line.slice(0, columns))
+}
+
+/** The keys, and what they do. */
+export function helpScreen(keys: readonly (readonly [string, string])[], { columns, rows }: Size): string[] {
+  const width = Math.max(...keys.map(([names]) => names.length))
+  const lines = ['ipvs top: keys', '', ...keys.map(([names, words]) => `  ${names.padEnd(width)}   ${words}`), '', 'Any key goes back.']
+  return lines.slice(0, rows).map((line) => fit(line, columns))
 }
 
 const several = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 /** Lines of the table that fit a screen. */
-export const roomFor = (rows: number): number => Math.max(rows - 3, 1)
+export const roomFor = (rows: number): number => Math.max(rows - 4, 1)
 
 /** How far the table can be scrolled. */
 export const lastScroll = (services: readonly TopService[], rows: number): number =>

@@ -97,6 +97,24 @@ function typescript(version: string, types: string | undefined, prometheus: bool
   }
 }
 
+/** Bundlers: their program, and how they are told to leave the package out, as README says. */
+const bundlers: Record<string, {
+  tool: () => Promise<string>
+  config?: (from: string, to: string, format: string) => string
+  args: (from: string, to: string, format: string) => string[]
+}> = {
+  esbuild: {
+    tool: async () => join(await available('esbuild', () => fetchedPackage('esbuild', 'latest')), 'bin/esbuild'),
+    args: (from, to, format) => [from, '--bundle', '--platform=node', '--external:ipvs', `--format=${format}`, `--outfile=${to}`],
+  },
+  rolldown: {
+    tool: () => Promise.resolve(join(checkout, 'node_modules/rolldown/bin/cli.mjs')),
+    config: (input, file, format) =>
+      `export default { input: '${input}', platform: 'node', external: [/^ipvs($|\\/)/], output: { file: '${file}', format: '${format}' } }\n`,
+    args: () => ['-c', 'bundle.config.mjs'],
+  },
+}
+
 /** Every combination, the quick ones first. */
 export const combinations: Combination[] = [
   {
@@ -190,6 +208,21 @@ export const combinations: Combination[] = [
     name: 'bun-musl', what: 'Bun on musl: the addon by musl\'s own loader',
     run: async place => seen(await place.report(await place.npmProject(), [...await bunOnMusl(), 'works.mjs'])),
   },
+  ...Object.entries(bundlers).map(([name, { tool, config, args }]): Combination => ({
+    name: `bundled/${name}`, what: `a program that ${name} has put into one file, with the package left out of it, ESM and CommonJS`,
+    async run(place) {
+      const folder = await place.npmProject()
+      const program = await tool()
+      for (const [kind, format] of [['mjs', 'esm'], ['cjs', 'cjs']]) {
+        const files = [`works.${kind}`, `bundled.${kind}`, format] as const
+        if (config !== undefined) writeFileSync(join(folder, 'bundle.config.mjs'), config(...files))
+        await must(process.execPath, [program, ...args(...files)], { cwd: folder })
+      }
+      const report = await place.report(folder, ['node', 'bundled.mjs'])
+      await place.report(folder, ['node', 'bundled.cjs'])
+      return `${seen(report)}, ESM and CommonJS`
+    },
+  })),
   {
     name: 'deno', what: 'Deno, with node_modules',
     run: async place => seen(await place.report(

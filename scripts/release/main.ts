@@ -55,7 +55,7 @@ function steps(tarball: { file: string }, quick: boolean, print: (line: string) 
       // Subpaths need "exports", which TypeScript's resolution for Node 10 does not read, and Node 10 is not supported.
       what: 'are-the-types-wrong (ES module only; not for Node 10)',
       run: () => tool('@arethetypeswrong/cli', '0.18.5', 'dist/index.js', [
-        tarball.file, '--profile', 'esm-only', '--exclude-entrypoints', './configuration.schema.json', '--no-emoji', '--no-color',
+        tarball.file, '--profile', 'esm-only', '--exclude-entrypoints', './configuration.schema.json', './output.schema.json', '--no-emoji', '--no-color',
       ]),
     },
     {

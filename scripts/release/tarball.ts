@@ -7,6 +7,7 @@ export interface Description {
   version: string
   exports: Record<string, string | { types: string, default: string }>
   bin: Record<string, string>
+  man: string
   [field: string]: unknown
 }
 
@@ -29,10 +30,10 @@ const unwanted: [RegExp, string][] = [
 ]
 
 /** Says what is wrong with what was packed. */
-export function tarballProblems(files: readonly PackedFile[], bytes: number, { exports, bin }: Description): string[] {
+export function tarballProblems(files: readonly PackedFile[], bytes: number, { exports, bin, man }: Description): string[] {
   const paths = new Set(files.map(({ path }) => path))
   const named = Object.values(exports).flatMap(entry => typeof entry === 'string' ? [entry] : [entry.types, entry.default])
-  const wanted = new Set([...needed, ...[...named, ...Object.values(bin)].map(path => path.replace(/^\.\//, ''))])
+  const wanted = new Set([...needed, ...[...named, ...Object.values(bin), man].map(path => path.replace(/^\.\//, ''))])
   return [
     ...[...wanted].filter(path => !paths.has(path)).map(path => `${path} is missing`),
     ...files.flatMap(({ path }) => unwanted.filter(([pattern]) => pattern.test(path)).map(([, why]) => `${path} is in it: ${why}`)),

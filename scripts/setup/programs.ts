@@ -19,12 +19,14 @@ const packages = {
   'curl': ['curl'],
   'etcd': ['etcd-server'],
   'etcdctl': ['etcd-client'],
+  'fish': ['fish'],
   'ip': ['iproute2'],
   'iptables': ['iptables'],
   'keepalived': ['keepalived'],
   'ipvsadm': ['ipvsadm'],
   'kmod': ['kmod'],
   'make': ['make'],
+  'man': ['man-db'],
   'nft': ['nftables'],
   'openssl': ['openssl'],
   'patchelf': ['patchelf'],
@@ -38,6 +40,7 @@ const packages = {
   'unshare': ['util-linux'],
   'x86_64-linux-gnu-g++': ['g++-x86-64-linux-gnu'],
   'xz': ['xz-utils'],
+  'zsh': ['zsh'],
   'zstd': ['zstd'],
 } as const satisfies Record<string, string[]>
 

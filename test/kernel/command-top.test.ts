@@ -134,7 +134,7 @@ describe('ipvs top in a terminal', () => {
     await there.shows((lines) => /-45 of 45/.test(lines[0]))
     await there.send(home)
     await there.shows((lines) => /lines 1-/.test(lines[0]))
-    for (const [key, first] of [['Down', 2], ['j', 3], ['k', 2], ['Up', 1], ['PageDown', 22], ['PageUp', 1]] as const) {
+    for (const [key, first] of [['Down', 2], ['j', 3], ['k', 2], ['Up', 1], ['PageDown', 21], ['PageUp', 1]] as const) {
       await there.press(key)
       await there.shows((lines) => lines[0].includes(`lines ${first}-`))
     }
@@ -145,6 +145,44 @@ describe('ipvs top in a terminal', () => {
     const lines = await there.shows(inTop)
     const own = Array.from({ length: 40 }, (_, index) => `10.6.0.${index + 1}`)
     expect(endpoints(lines)).toEqual(['10.5.0.1', ...own, '10.5.0.3', '10.5.0.19', '10.5.0.20', '10.5.0.100'])
+  })
+
+  test('a filter is typed after /, and takes services out of the table until Escape', async () => {
+    const there = await open(top(), 60)
+    await there.shows(inTop)
+    await there.press('/')
+    await there.press('0.19')
+    await there.shows((lines) => lines.at(-1)!.startsWith('/0.19_') && endpoints(lines).join() === '10.5.0.1,10.6.0.19,10.5.0.19')
+    await there.press('Enter')
+    await there.shows((lines) => /^q quit.*filter: 0\.19/.test(lines.at(-1)!) && /^ipvs top: 2 of 5 services, 1 of 40 destinations/.test(lines[0]))
+    await there.press('Escape')
+    await there.shows(inTop)
+  })
+
+  test('i hides what is idle, ? shows the keys, Space stops the picture, + looks less often', async () => {
+    const there = await open(top(), 60)
+    await there.shows(inTop)
+    await there.press('i')
+    await there.shows((lines) => lines[0].startsWith('ipvs top: 0 of 5 services') && endpoints(lines).length === 0)
+    await there.press('?')
+    await there.shows((lines) => lines[0] === 'ipvs top: keys')
+    await there.press('x')
+    await there.shows((lines) => lines[0].startsWith('ipvs top: 0 of 5'))
+    await there.press('i')
+    await there.shows(inTop)
+    await there.press('+')
+    await there.shows((lines) => lines[0].includes('every 0.5 s'))
+    await there.press('Space')
+    await there.shows((lines) => lines[0].includes('PAUSED'))
+  })
+
+  test('--json is a line for each look', async () => {
+    const printed = await namespace.must(process.execPath, [command, 'top', '--interval', '0.1', '--json', '--count', '2', '--sort', 'name'])
+    const looks = printed.trimEnd().split('\n').map((line) => JSON.parse(line) as { services: { address: string, destinations: object[] }[] })
+    expect(looks.map(({ services }) => services.map(({ address }) => address))).toEqual(
+      new Array(2).fill(['10.5.0.1', '10.5.0.3', '10.5.0.19', '10.5.0.20', '10.5.0.100']),
+    )
+    expect(looks[0].services[0].destinations).toHaveLength(40)
   })
 
   test('a terminal without escape sequences gets the table once, as text', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DocumentMachine } from '../support/document-machine.js'
 import { programsOf } from '../support/document-programs.js'
-import { blocksOf, documents, type Block } from '../support/markdown.js'
+import { blocksOf, documents, examplesIn, type Block } from '../support/markdown.js'
 
 /** What a session in a block shows: commands, and what each prints. */
 function sessionOf(text: string): { command: string, printed: string }[] {
@@ -43,6 +43,7 @@ describe.each(documents().filter((document) => blocksOf(document).some(isRun)))(
     if ('heading' in part) endsHere()
     if ('heading' in part || !isRun(part)) continue
     const { line, language, text, note } = part
+    if (note.endless) endsHere()
     goesOn ||= note.endless === true
     test(`line ${line}, ${note.path ?? language}`, async () => {
       if (language === 'json') expect(() => void JSON.parse(text)).not.toThrow()
@@ -60,10 +61,33 @@ describe.each(documents().filter((document) => blocksOf(document).some(isRun)))(
         case 'console':
           for (const { command, printed } of sessionOf(text)) {
             const { stdout, stderr } = await machine.shell(command)
-            if (!matches((stdout + stderr).trimEnd(), printed)) expect((stdout + stderr).trimEnd(), command).toBe(printed)
+            const seen = (stdout + stderr).replace(/ +$/gm, '').trimEnd()
+            if (!matches(seen, printed)) expect(seen, command).toBe(printed)
           }
       }
     })
   }
   endsHere()
+})
+
+/** What an example takes for granted: a handle, and a service with a destination. */
+const GRANTED = `
+import { formatPlan, Ipvs } from 'ipvs'
+const ipvs = await Ipvs.open()
+const web = { protocol: 'tcp', address: '10.10.10.100', port: 80 }
+await ipvs.flush()
+await ipvs.addService({ ...web, scheduler: 'rr' })
+await ipvs.addDestination(web, { address: '10.10.20.1', port: 80, forward: 'nat' })`
+
+describe('examples in the comments of public methods', () => {
+  let machine: DocumentMachine
+  beforeAll(async () => { machine = await DocumentMachine.create({ etcd: false }) })
+  afterAll(() => machine[Symbol.asyncDispose]())
+
+  test.each(['lib/client/methods.ts', 'lib/ipvs.ts'].flatMap(examplesIn))('$file:$line', async (example) => {
+    const granted: Block = { ...example, line: 0, text: GRANTED }
+    const program = { blocks: [granted, example] }
+    await machine.step(program, granted)
+    await machine.step(program, example)
+  })
 })

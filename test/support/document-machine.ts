@@ -62,6 +62,7 @@ export class DocumentMachine implements AsyncDisposable {
   static async create({ etcd }: { etcd: boolean }): Promise<DocumentMachine> {
     const folder = await mkdtemp(join(tmpdir(), 'ipvs-document-'))
     const namespace = await Namespace.create('document')
+    await namespace.ip('link add eth0 type dummy', 'link set eth0 up')
     await namespace.ip(...NETWORKS.map((network) => `route add local ${network} dev lo`))
     await namespace.ip6(...NETWORKS6.map((network) => `route add local ${network} dev lo`))
     await Promise.all(['bin', 'node_modules', 'real'].map((name) => mkdir(join(folder, name))))
@@ -153,7 +154,11 @@ export class DocumentMachine implements AsyncDisposable {
     const isLast = block === program.blocks.at(-1)
     const isEndless = program.blocks.some(({ note }) => note.endless)
     if (block !== program.blocks[0]) running.child.send('go on')
-    if (block.note.says !== undefined) return await this.#says(running, block.note.says)
+    if (block.note.says !== undefined) {
+      await this.#says(running, block.note.says)
+      // Where the block has an end after all, nothing holds the program there.
+      return void running.child.send('go on')
+    }
     const reached = await Promise.race([once(running.child, 'message').then(() => true), running.ended.then(() => false)])
     if (!reached) throw new Error(`${place(block)} was not carried out to its end. The program said:\n${running.said()}`)
     if (!isLast) return

@@ -21,7 +21,7 @@ export interface Note {
   notRun?: string
   /** It is written to this file, which the text names. */
   path?: string
-  /** It goes on until SIGTERM, which it gets at the next heading. */
+  /** It goes on until SIGTERM, which it gets at the next heading, or before the next one that goes on. */
   endless?: boolean
   /** It has begun when this has been said. Without it, when it has come to its end. */
   says?: string
@@ -97,5 +97,9 @@ export const documentFiles = (): string[] => [
 ]
 
 export const documents = (): Document[] => documentFiles().map((file) => readDocument(file, readFileSync(join(checkout, file), 'utf8')))
+
+/** The examples in the comments of a module. */
+export const examplesIn = (file: string): Block[] =>
+  blocksOf(readDocument(file, readFileSync(join(checkout, file), 'utf8').replace(/^ *\* ?/gm, '')))
 
 export const blocksOf = ({ parts }: Document): Block[] => parts.filter((part) => 'text' in part)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { Ipvs } from 'ipvs'
 import { programsOf, textOf } from '../support/document-programs.js'
-import { blocksOf, documents, readDocument, type Block } from '../support/markdown.js'
+import { blocksOf, documents, examplesIn, readDocument, type Block } from '../support/markdown.js'
 
 const document = (...lines: string[]): Block[] => blocksOf(readDocument('a.md', lines.join('\n')))
 
@@ -58,3 +59,9 @@ describe('programs of a document', () => {
 test.each(documents().flatMap(blocksOf).filter(({ note }) => note.notRun !== undefined).map(({ file, line, note }) => ({ place: `${file}:${line}`, why: note.notRun! })))(
   '$place is not run: $why', ({ why }) => expect(why.split(' ').length).toBeGreaterThan(2),
 )
+
+test('every public method has an example', () => {
+  const examples = ['lib/client/methods.ts', 'lib/ipvs.ts'].flatMap(examplesIn).map(({ text }) => text).join('\n')
+  const methods = Object.entries(Object.getOwnPropertyDescriptors(Ipvs.prototype)).filter(([, { value }]) => typeof value === 'function').map(([name]) => name)
+  expect(methods.filter((name) => name !== 'constructor' && !examples.includes(`.${name}(`))).toEqual([])
+})

@@ -15,6 +15,7 @@ const description: Description = {
   sideEffects: [],
   exports: { '.': { types: './dist/index.d.ts', default: './dist/package/index.js' }, './package.json': './package.json' },
   bin: { ipvs: './dist/bin/ipvs.cjs' },
+  man: './dist/man/ipvs.8',
 }
 
 const complete = [
@@ -31,6 +32,7 @@ const complete = [
   'dist/index.d.ts',
   'dist/package/index.js',
   'dist/bin/ipvs.cjs',
+  'dist/man/ipvs.8',
 ].map((path) => ({ path, size: 10 }))
 
 describe('the release', () => {
