@@ -212,10 +212,15 @@ export class Checker extends EventEmitter<CheckerEvents> {
     this.#send({ type: 'update', number, set: update.set, removed: update.removed })
   }
 
-  /** Checks these destinations and no others. Only differences are sent to the thread. */
-  replace(destinations: Iterable<CheckedDestination>): void {
+  /**
+   * Checks these destinations and no others. Only differences are sent to the thread.
+   *
+   * @param among names of those that they take the place of: all by default
+   */
+  replace(destinations: Iterable<CheckedDestination>, among: Iterable<string> = this.#destinations.keys()): void {
     const set: CheckedDestination[] = []
-    const gone = new Set(this.#destinations.keys())
+    const gone = new Set<string>()
+    for (const id of among) if (this.#destinations.has(id)) gone.add(id)
     for (const destination of destinations) {
       gone.delete(destination.id)
       if (!isDeepStrictEqual(this.#destinations.get(destination.id)?.destination, destination)) set.push(destination)

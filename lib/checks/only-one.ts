@@ -12,6 +12,10 @@ const LONGEST_NAME = 107
  * abstract Unix socket, which belongs to the calling thread's network namespace and which leaves nothing behind. Connections are not
  * answered.
  *
+ * Any user of the network namespace can take it first, and thereby keep others from starting. A file that only root can lock would not
+ * help: a container with the host's network need not have the host's files, so a name that is taken would still have to count. Who holds it
+ * is no way to tell either: to look at processes of others takes CAP_SYS_PTRACE, which a director does without.
+ *
  * @throws Error with the code 'EADDRINUSE' where the name is taken; its message says by which process, where that can be seen
  */
 export function takeName(name: string): Promise<Server> {

@@ -35,10 +35,12 @@ const recordOf: Record<Check['type'], string> = {
   ping: 'PingCheck', file: 'FileCheck',
 }
 
-/** Removes properties that are `undefined`. */
-const given = (value: object): object => Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined))
-
-const filled = <Type extends object>(record: string, value: Type): Type => ({ ...defaults[record], ...given(value) }) as Type
+/** A record with its defaults. A property that is `undefined` is none. */
+function filled<Type extends object>(record: string, value: Type): Type {
+  const all = { ...defaults[record] } as Type
+  for (const name in value) if (value[name] !== undefined) all[name] = value[name]
+  return all
+}
 
 const program = <Name extends string>(name: Name, value: Program | undefined): { [Key in Name]?: CompleteProgram } =>
   (value === undefined ? {} : { [name]: filled('Program', value) }) as { [Key in Name]?: CompleteProgram }

@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events'
 import { fstatSync, statSync, type Stats } from 'node:fs'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { Checker, type CheckerOptions, type CheckerStatus, type CheckTrouble, type HealthChange } from '../checks/index.js'
 import { ConfigurationError } from '../configuration/error.js'
-import { completeConfiguration, type CompleteConfiguration, type CompleteProgram } from '../configuration/complete.js'
+import { completeConfiguration, type CompleteConfiguration, type CompleteProgram, type CompleteService } from '../configuration/complete.js'
 import type { DirectorConfiguration } from '../configuration/types.js'
 import { checkConfiguration } from '../configuration/validate.js'
 import type { Ipvs } from '../ipvs.js'
@@ -112,6 +113,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
    */
   readonly #named = new Map<string, ServiceKey>()
   readonly #memory: Memory | undefined
+  readonly #ids = new WeakMap<CompleteService, string>()
   readonly #holder: Holder
   /** Addresses that move between directors, where they are others than the services'. */
   #addresses: readonly string[] | undefined
@@ -193,9 +195,23 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
    * came before. Nobody has to wait for it: a mistake is a 'failed' event too.
    */
   set(configuration: DirectorConfiguration): Promise<InForce> {
+    return this.#direct(() => this.#complete(configuration))
+  }
+
+  /**
+   * `set()` for a configuration that was checked elsewhere, its programs too, and that has all defaults. What is the same object as in the
+   * configuration before costs nothing.
+   *
+   * @internal
+   */
+  take(configuration: CompleteConfiguration): Promise<InForce> {
+    return this.#direct(() => configuration)
+  }
+
+  #direct(read: () => CompleteConfiguration): Promise<InForce> {
     if (this.#closing !== undefined) return quiet(Promise.reject(closedError()))
     try {
-      return this.#accept(this.#complete(configuration)).inForce
+      return this.#accept(read()).inForce
     } catch (error) {
       this.#tellFailure({ error, retryIn: Infinity })
       return quiet(Promise.reject(error as Error))
@@ -354,15 +370,18 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     this.#stop.signal.throwIfAborted()
     this.#checker ??= await this.#startChecker()
     await this.#holder.start()
-    const ids = configuration.services.map((service) => serviceId(canonicalKey(service)))
+    const ids = configuration.services.map((service) => this.#idOf(service))
     const isNew = (id: string): boolean => !this.#services.has(id)
     const table = !this.#begun || ids.some(isNew) ? await this.#read() : []
-    await this.#remember(configuration.services, table)
+    await this.#remember(configuration.services.filter((_, number) => !this.#named.has(ids[number])), table)
     this.#stop.signal.throwIfAborted()
     // From here on nothing waits: a configuration is taken whole.
     const listed = new Map(table.map((service) => [serviceId(service), service]))
     const wanted = new Set(ids)
     const fresh = new Set<Directed>()
+    // Those that are to be otherwise than before.
+    const changed = new Set<Directed>()
+    const before: string[] = []
     const groups = new Set<string>()
     const { drain } = this.#settings
     for (const [number, service] of configuration.services.entries()) {
@@ -373,21 +392,34 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         directed.rests = this.#isToRest(directed)
         this.#services.set(id, directed)
         fresh.add(directed)
+        changed.add(directed)
       } else {
-        directed.reconfigure(service)
-        directed.rest(this.#isToRest(directed))
+        const known = directed.known.map(({ id }) => id)
+        const isOther = directed.isGone || directed.configuration !== service
+        if (isOther) directed.reconfigure(service)
+        if (directed.rest(this.#isToRest(directed)) || isOther) {
+          before.push(...known)
+          changed.add(directed)
+        }
       }
       directed.leads = service.group === undefined || !groups.has(service.group)
       if (service.group !== undefined) groups.add(service.group)
     }
-    for (const [id, directed] of this.#services) if (!wanted.has(id) && !directed.isGone) directed.abandon()
-    if (!this.#begun) this.#begin(table)
-    this.#rest = { timeouts: configuration.timeouts, daemons: configuration.daemons }
-    this.#known.clear()
-    for (const directed of this.#services.values()) for (const known of directed.known) this.#known.set(known.id, { directed, known })
-    this.#check()
-    this.#agreeAtOnce()
-    for (const directed of this.#services.values()) {
+    for (const [id, directed] of this.#services) {
+      if (wanted.has(id) || directed.isGone) continue
+      before.push(...directed.known.map((known) => known.id))
+      directed.abandon()
+      changed.add(directed)
+    }
+    if (!this.#begun) for (const leftOver of this.#begin(table)) changed.add(leftOver)
+    const rest = { timeouts: configuration.timeouts, daemons: configuration.daemons }
+    const isWhole = !this.#begun || !isDeepStrictEqual(rest, this.#rest)
+    this.#rest = rest
+    for (const id of before) this.#known.delete(id)
+    for (const directed of changed) for (const known of directed.known) this.#known.set(known.id, { directed, known })
+    this.#checker.replace([...changed].flatMap((directed) => directed.checked()), before)
+    this.#agreeAtOnce(changed)
+    for (const directed of changed) {
       for (const known of directed.unchecked()) this.#announce('up', directed, known, {})
       this.#update(directed)
       if (!this.#begun && fresh.has(directed) && directed.configuration.notifyAtStart) {
@@ -396,10 +428,17 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     }
     this.#begun = true
     this.#holder.watch(this.#moving())
-    const inForce = this.#set()
+    const inForce = isWhole ? this.#set() : this.#handOver(changed)
     this.#watchGrowing()
     this.#watchDraining()
     return () => inForce
+  }
+
+  /** What tells a service apart. A service that is the same object as before is the same service. */
+  #idOf(service: CompleteService): string {
+    let id = this.#ids.get(service)
+    if (id === undefined) this.#ids.set(service, id = serviceId(canonicalKey(service)))
+    return id
   }
 
   /** Notes which services the director has named, before anything is done about them. What is not in the table any more is forgotten. */
@@ -425,11 +464,12 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     await memory?.write(this.#named.values()).catch(tell('written'))
   }
 
-  /** What of the table is not in the first configuration. */
-  #begin(table: readonly Listed[]): void {
+  /** What of the table is not in the first configuration. Returns the services of it that go. */
+  #begin(table: readonly Listed[]): Directed[] {
     const { prune, owns, drain } = this.#settings
     this.#began = performance.now()
     const foreign: ServiceKey[] = []
+    const leftOvers: Directed[] = []
     for (const listed of table) {
       const key = keyOf(listed)
       const id = serviceId(key)
@@ -437,10 +477,13 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       if (!prune && !owns(key) && !this.#named.has(id)) foreign.push(key)
       else if (drain !== undefined) {
         const directed = Directed.leftOver(listed, true)
-        if (directed !== undefined) this.#services.set(id, directed)
+        if (directed === undefined) continue
+        this.#services.set(id, directed)
+        leftOvers.push(directed)
       }
     }
     if (foreign.length > 0) this.#tell('foreign', foreign)
+    return leftOvers
   }
 
   async #startChecker(): Promise<Checker> {
@@ -557,7 +600,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   }
 
   /** Begins with what the directors of the fleet have agreed, where destinations are new to this one. */
-  #agreeAtOnce(): void {
+  #agreeAtOnce(changed: Set<Directed>): void {
     const { agreement } = this.#settings
     if (agreement === undefined) return
     const checked = [...this.#known].filter(([, { known }]) => known.configuration.checks.length > 0)
@@ -566,6 +609,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       const up = agreement.verdict(id)!
       if (up === known.up) continue
       directed.hear(known, { id, up, weight: known.weight, isTransition: true, at: Date.now() })
+      changed.add(directed)
       this.#announce(up ? 'up' : 'down', directed, known, { words: agreement.words(id) })
     }
   }

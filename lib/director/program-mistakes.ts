@@ -1,6 +1,5 @@
 import { identityOf } from '../checks/users.js'
-import { programsOf } from '../configuration/index.js'
-import type { DirectorConfiguration } from '../configuration/types.js'
+import { programsOf, type DirectorConfiguration, type NamedProgram } from '../configuration/index.js'
 import { conflict, type ArgumentError } from '../model/errors.js'
 import { programFault } from './trust.js'
 
@@ -23,10 +22,10 @@ function accountFault(user: string | undefined, group: string | undefined): stri
 }
 
 /**
- * The mistakes of the programs that a configuration names: those that are not there, those that others than root could change, and
+ * The mistakes of programs: those that are not there, those that others than root could change, and
  * accounts that are not there.
  */
-export function programMistakes(configuration: DirectorConfiguration): ArgumentError[] {
+export function mistakesOf(programs: Iterable<NamedProgram>): ArgumentError[] {
   const faultOf = once(programFault)
   const groupFault = once((group) => accountFault(undefined, group))
   const userFault = once((user) => accountFault(user, undefined))
@@ -35,10 +34,13 @@ export function programMistakes(configuration: DirectorConfiguration): ArgumentE
   const refuse = (field: string, fault: string | undefined): void => {
     if (fault !== undefined) mistakes.push(conflict(field, `is refused: ${fault}`))
   }
-  for (const { field, command: [path], user, group } of programsOf(configuration)) {
+  for (const { field, command: [path], user, group } of programs) {
     refuse(`${field}.command[0]`, faultOf(path))
     if (user !== undefined) refuse(`${field}.user`, (group === undefined ? userFault : userWithGroupFault)(user))
     if (group !== undefined) refuse(`${field}.group`, groupFault(group))
   }
   return mistakes
 }
+
+/** The mistakes of the programs that a configuration names. */
+export const programMistakes = (configuration: DirectorConfiguration): ArgumentError[] => mistakesOf(programsOf(configuration))

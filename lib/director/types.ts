@@ -184,7 +184,10 @@ export interface MemoryTrouble {
 
 /** Events of a {@link Director} and their arguments. */
 export interface DirectorEvents {
-  /** A destination came up. */
+  /**
+   * A destination came up. Those that are up when the director takes them over, or takes them in, have come up for nobody: `status()` has
+   * them, and `quorum` is told once of each service.
+   */
   up: [DestinationChange]
   /** A destination went down. */
   down: [DestinationChange]

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { suites, suitesOfAShape } from './suites.js'
+import { groups, suites, suitesOfAShape } from './suites.js'
 import type { Shape } from './workload.js'
 
 /** What `npm run bench` was asked for. */
@@ -26,7 +26,8 @@ Parts that need no IPVS (${Object.keys(suites)
 
   --services N        measure tables of N services ...
   --destinations M    ... of M destinations each (10 by default), instead of the standard ones
-  --only NAME         one part only; may be given several times: ${Object.keys(suites).join(', ')}
+  --only NAME         one part only; may be given several times: ${Object.keys(suites).join(', ')};
+                      director stands for all that is about it: ${groups.director.join(', ')}
   --rounds N          turns of each contender, 5 by default; the medians count
   --large             tables of 550,000 rules as well, which take minutes
   --json FILE         where the figures are written (build/bench/results.json)
@@ -58,14 +59,15 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
       on: { type: 'string' }, suite: { type: 'string' }, timeout: { type: 'string' },
     },
   })
-  const unknown = values.only?.find(name => !(name in suites))
+  const asked = values.only?.flatMap(name => groups[name] ?? [name])
+  const unknown = asked?.find(name => !(name in suites))
   if (unknown !== undefined) throw new RangeError(`--only: '${unknown}' is none of ${Object.keys(suites).join(', ')}`)
   const services = count(values.services, 'services')
   const destinations = count(values.destinations, 'destinations')
   const shape = services === undefined && destinations === undefined ? undefined : {
     services: services ?? 1, destinations: destinations ?? 10,
   }
-  const chosen = values.only ?? (shape ? suitesOfAShape : Object.keys(suites))
+  const chosen = asked ?? (shape ? suitesOfAShape : Object.keys(suites))
   const { on, suite, timeout } = values
   return {
     only: Object.keys(suites).filter(name => chosen.includes(name)),

@@ -30,7 +30,7 @@ console.log(
 const results: Record<string, Row[]> = {}
 for (const name of only) {
   results[name] = await suites[name].measure(run)
-  console.log([...formatTable(suites[name].title, results[name]), ''].join('\n'))
+  console.log([...formatTable(suites[name].title, results[name], suites[name].beside), ''].join('\n'))
 }
 
 const goals = Object.values(results).flat().map(isMet).filter(met => met !== undefined)

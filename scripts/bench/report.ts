@@ -13,8 +13,12 @@ function goalOf(row: Row): string {
   return `${row.atLeast ? '≥' : '≤'} ${bound} ${isMet(row) ? 'met' : 'MISSED'}`
 }
 
-/** The rows of one suite as lines of a table under its title. */
-export function formatTable(title: string, rows: readonly Row[]): string[] {
+/**
+ * The rows of one suite as lines of a table under its title.
+ *
+ * @param beside what the reference is
+ */
+export function formatTable(title: string, rows: readonly Row[], beside = 'C reference'): string[] {
   const cells = rows.map(row => [
     row.what,
     formatValue(row.value, row.unit),
@@ -23,7 +27,7 @@ export function formatTable(title: string, rows: readonly Row[]): string[] {
     goalOf(row),
     row.note ?? '',
   ])
-  cells.unshift(['', 'measured', 'C reference', 'ratio', 'goal', ''])
+  cells.unshift(['', 'measured', beside, 'ratio', 'goal', ''])
   const widths = cells[0].map((_, column) => Math.max(...cells.map(line => line[column].length)))
   const table = cells.map(line => line.map(
     (cell, column) => column === 0 || column >= 4 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]),

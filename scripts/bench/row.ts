@@ -4,9 +4,9 @@ import type { Summary } from 'ipvs/bench'
 export interface Row {
   what: string
   value: number
-  /** What the value is: microseconds a rule, a call or a run (printed in the unit that suits), megabytes, or a plain multiple. */
-  unit: 'µs/rule' | 'µs/object' | 'µs/call' | 'µs' | 'MB' | '×'
-  /** The C reference at the same work, in the same unit, from the same run. */
+  /** What the value is: microseconds a rule, a call, a line or a run (printed in the unit that suits), megabytes, or a plain multiple. */
+  unit: 'µs/rule' | 'µs/object' | 'µs/call' | 'µs/line' | 'µs' | 'MB' | '×'
+  /** The C reference, or what stands beside it, at the same work, in the same unit, from the same run. */
   reference?: number
   /** value / reference, or what the goal is about where it is not the C reference. */
   ratio?: number

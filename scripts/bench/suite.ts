@@ -21,6 +21,8 @@ export interface Suite {
   title: string
   /** It needs no IPVS: it is measured on the machine itself, unless another place is asked for. */
   anywhere?: true
+  /** What stands in the column beside what is measured: the C reference where nothing is said. */
+  beside?: string
   measure(run: Run): Promise<Row[]>
 }
 

@@ -6,8 +6,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
-import type { Ipvs } from 'ipvs'
-import type { Backend, Workshop } from '../network/workshop.js'
+import { Ipvs } from 'ipvs'
+import type { Host } from '../network/host.js'
+import { Workshop, type Backend } from '../network/workshop.js'
 import { checkout } from '../setup/checkout.js'
 
 /** What the chapters share with those before them. */
@@ -17,9 +18,9 @@ export interface Page {
   /** Prints a result and records a failure. */
   verdict: (good: boolean, words: string, otherwise: string) => void
   /** Who answers a number of requests, each over a new connection. A failed request counts as an error. */
-  ask: (times: number, from: string) => Promise<string[]>
-  /** The table as `ipvs -Ln` lists it. */
-  listed: () => Promise<string[]>
+  ask: (times: number, from: string, client: Host) => Promise<string[]>
+  /** The table of a machine as `ipvs -Ln` lists it. */
+  listIn: (machine: Host) => Promise<string[]>
 }
 
 /** Seconds until a step that does not come about counts as failed. Emulated processors are slow. */
@@ -102,8 +103,11 @@ class Running implements AsyncDisposable {
 /** Told of each step; the rest of the log is about starting and ending. */
 const SHOWN = new Set(['up', 'down', 'quorum', 'applied'])
 
-export async function directorChapters(workshop: Workshop, ipvs: Ipvs, { print, chapter, verdict, ask, listed }: Page): Promise<void> {
-  const { director: machine, backends: [alpha, beta, sorry], clients, virtual } = workshop
+export async function directorChapters({ print, chapter, verdict, ask, listIn }: Page): Promise<void> {
+  // Machines of their own: wlc would count the connections that the earlier chapters have left behind.
+  await using workshop = await Workshop.create(['alpha', 'beta', 'sorry'])
+  const { client, director: machine, backends: [alpha, beta, sorry], clients, virtual } = workshop
+  await using ipvs = await Ipvs.open({ netns: machine.namespace.name })
   const web = { protocol: 'tcp', address: virtual[4], port: 80 } as const
   const ldap = { ...web, port: 389 }
   const names = new Map([alpha, beta, sorry].map(({ name, address }) => [address[4], name]))
@@ -124,7 +128,7 @@ export async function directorChapters(workshop: Workshop, ipvs: Ipvs, { print, 
     await writeFile(script, SCRIPT, { mode: 0o755 })
     await writeFile(file, text)
     for (const address of addresses(alpha)) await alpha.host.serve('tcp', address, 389, 'alpha')
-    await serve(sorry)
+    for (const backend of [alpha, beta, sorry]) await serve(backend)
 
     chapter('5. A director that runs by itself: the keepalived.conf of the course')
     print(...text.trimEnd().split('\n').map((line) => line === '' ? '' : `    ${line}`), '')
@@ -141,7 +145,7 @@ export async function directorChapters(workshop: Workshop, ipvs: Ipvs, { print, 
     }
     let told = 0
     /** Does something to the servers, and waits until the table is what it should be then. */
-    async function step(words: string, act: () => Promise<void>, webServers: readonly Backend[], hasLdap = true): Promise<void> {
+    async function step(words: string, act: () => Promise<void>, webServers: readonly Backend[], hasLdap = true): Promise<string[]> {
       print('', `  ${words}`)
       const begun = performance.now()
       await act()
@@ -154,17 +158,19 @@ export async function directorChapters(workshop: Workshop, ipvs: Ipvs, { print, 
       const seconds = ((performance.now() - begun) / 1_000).toFixed(2)
       for (const { event, message } of running.log.slice(told)) if (SHOWN.has(event) || running.hasEnded) print(`    ${message}`)
       told = running.log.length
-      print('', ...(await listed()).map((line) => `    ${line}`), '')
+      print('', ...(await listIn(machine)).map((line) => `    ${line}`), '')
       verdict(seen === expected, `the table is right after ${seconds} s`, `the table is "${seen}" after ${seconds} s, not "${expected}"`)
       const answers: string[] = []
-      for (const client of clients[4]) answers.push(...await ask(1, client))
+      for (const from of clients[4]) answers.push(...await ask(1, from, client))
       const good = answers.length === clients[4].length && answers.every((name) => webServers.some((one) => one.name === name))
       verdict(good, `four clients were answered by ${answers.join(' ')}`, `four clients were answered by ${answers.join(' ') || 'nobody'}`)
+      return answers
     }
 
-    await step('It starts: both servers are well', () => Promise.resolve(), [alpha, beta])
+    const first = await step('It starts: both servers are well', () => Promise.resolve(), [alpha, beta])
+    verdict(new Set(first).size === 2, 'both servers have clients', `only ${first[0]} has clients`)
     await step('Beta is stopped', () => stop(beta), [alpha])
-    await step('Beta returns', () => serve(beta), [alpha, beta])
+    await step('Beta returns. Clients stay where they have been last (persistence_timeout)', () => serve(beta), [alpha, beta])
     await step('Alpha answers with another page: the digest differs', async () => {
       await stop(alpha)
       await serve(alpha, 'maintenance')

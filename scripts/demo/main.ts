@@ -4,6 +4,7 @@ import { release } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { Ipvs, type Destination } from 'ipvs'
+import type { Host } from '../network/host.js'
 import { Workshop, type Backend } from '../network/workshop.js'
 import { checkout } from '../setup/checkout.js'
 import { directorChapters } from './director.js'
@@ -70,10 +71,10 @@ function verdict(good: boolean, words: string, otherwise: string): void {
 }
 
 /** Sends requests, each over a new connection, and returns who answered. A failed request counts as an error. */
-async function ask(times: number, from: string = question.from): Promise<string[]> {
+async function ask(times: number, from: string = question.from, asking = client): Promise<string[]> {
   asked += times
   try {
-    return await client.ask({ ...question, from }, times)
+    return await asking.ask({ ...question, from }, times)
   } catch (error) {
     verdict(false, '', `a request failed: ${(error as Error).message}`)
     return []
@@ -89,8 +90,9 @@ async function requests(times: number): Promise<void> {
 }
 
 /** The table as the command `ipvs` lists it, in ipvsadm's words. */
-const listed = async (...options: string[]): Promise<string[]> =>
-  (await director.namespace.must(process.execPath, [join(checkout, 'dist/bin/ipvs.cjs'), '-Ln', ...options])).trimEnd().split('\n')
+const listIn = async (machine: Host, ...options: string[]): Promise<string[]> =>
+  (await machine.namespace.must(process.execPath, [join(checkout, 'dist/bin/ipvs.cjs'), '-Ln', ...options])).trimEnd().split('\n')
+const listed = (...options: string[]): Promise<string[]> => listIn(director, ...options)
 
 /** Waits until the kernel has updated its counters, which it does every two seconds, then prints the table. */
 async function table(connections: number): Promise<void> {
@@ -209,8 +211,7 @@ going = false
 await stream
 print('', ...indented(await listed()))
 
-await ipvs.flush()
-await directorChapters(workshop, ipvs, { print, chapter, verdict, ask, listed })
+await directorChapters({ print, chapter, verdict, ask, listIn })
 
 durations.sort((a, b) => a - b)
 print('', '', `${durations.length} rules, each in force after ${durations[durations.length >> 1].toFixed(2)} ms (median; ${durations[0].toFixed(2)} to ${durations.at(-1)!.toFixed(2)} ms). `

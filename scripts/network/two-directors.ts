@@ -90,9 +90,8 @@ export class DirectorMachine implements AsyncDisposable {
 
   /** Starts keepalived, for VRRP alone. */
   async startKeepalived(): Promise<void> {
-    const pid = (what: string): string => join(this.folder, `${this.name}-${what}.pid`)
     this.keepalived = new Program(this.namespace, 'keepalived', [
-      '-n', '-l', '-D', '--vrrp', '-f', this.configuration, '-p', pid('keepalived'), '-r', pid('vrrp'),
+      '-n', '-l', '-D', '--vrrp', '-f', this.configuration, '-p', this.#pidFile('keepalived'), '-r', this.#pidFile('vrrp'),
     ])
     await this.keepalived.printed(/entering (BACKUP|FAULT) state/i)
   }
@@ -109,12 +108,16 @@ export class DirectorMachine implements AsyncDisposable {
     return this.namespace.run(process.execPath, [command, ...args])
   }
 
-  /** Kills keepalived, the process that does VRRP first, so that nobody starts it again or takes the addresses away. */
+  #pidFile(what: 'keepalived' | 'vrrp'): string {
+    return join(this.folder, `${this.name}-${what}.pid`)
+  }
+
+  /** Kills keepalived, and its process that does VRRP: nobody starts that again, or takes the addresses away. */
   async killKeepalived(): Promise<void> {
     const { keepalived } = this
     if (keepalived === undefined) return
-    const children = (await readFile(`/proc/${keepalived.pid}/task/${keepalived.pid}/children`, 'utf8')).trim().split(' ')
-    for (const pid of [keepalived.pid, ...children.map(Number)]) process.kill(pid, 'SIGKILL')
+    const child = Number(await readFile(this.#pidFile('vrrp'), 'utf8'))
+    for (const pid of [keepalived.pid, child]) process.kill(pid, 'SIGKILL')
     await keepalived.end('SIGKILL')
     this.keepalived = undefined
   }

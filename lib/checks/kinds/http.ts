@@ -108,11 +108,17 @@ class Reading {
     })
   }
 
-  /** What is wrong with the complete answer; `undefined` if nothing is. */
-  fault(): string | undefined {
-    const { status: accepted, digest, text, pattern, wantsContent } = this.#page
+  /** Whether the status is one of those that are good, as far as it is known. Otherwise nobody needs the rest. */
+  get mayBeGood(): boolean {
     const { status } = this.answer
-    if (!accepted.some(([from, to]) => status >= from && status <= to)) return `answered ${status}`
+    return status === 0 || this.#page.status.some(([from, to]) => status >= from && status <= to)
+  }
+
+  /** What is wrong with the complete answer, or with its beginning; `undefined` if nothing is. */
+  fault(): string | undefined {
+    const { digest, text, pattern, wantsContent } = this.#page
+    const { status } = this.answer
+    if (!this.mayBeGood) return `answered ${status}`
     if (digest !== undefined) {
       const found = this.#hash!.digest('hex')
       if (found !== digest) return `answered ${status}, but the digest of the body is ${found}, not ${digest}`
@@ -190,7 +196,9 @@ class HttpAttempt extends Connecting {
 
   received(bytes: Buffer): void {
     const reading = this.#reading
-    if (!this.over && reading !== undefined && !reading.answer.push(bytes)) this.#complete(reading)
+    if (this.over || reading === undefined) return
+    const wantsMore = reading.answer.push(bytes)
+    if (!wantsMore || !reading.mayBeGood) this.#complete(reading)
   }
 
   ended(): void {

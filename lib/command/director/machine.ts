@@ -1,3 +1,4 @@
+import type { CompleteConfiguration } from '../../configuration/index.js'
 import type { DirectorConfiguration } from '../../director/index.js'
 import type { Vrrp } from '../../keepalived/index.js'
 import { UsageError } from '../new-options.js'
@@ -41,11 +42,11 @@ export function trackFault(path: string, vrrp: Vrrp | undefined): string | undef
  * The configuration with the daemons of `--sync`: both roles on each machine, since one does not hear itself, so that whoever dies and
  * comes back learns what the other has. With words where something else is done than what was asked for.
  */
-export function withSync(
-  configuration: DirectorConfiguration,
+export function withSync<Some extends DirectorConfiguration | CompleteConfiguration>(
+  configuration: Some,
   sync: Sync | undefined,
   vrrp: Vrrp | undefined,
-): { configuration: DirectorConfiguration, words?: string } {
+): { configuration: Some, words?: string } {
   if (sync === undefined) return { configuration }
   const theirs = vrrp?.syncDaemon
   if (theirs?.by === 'vrrp') {

@@ -1,3 +1,4 @@
+import type { CompleteConfiguration } from '../../configuration/index.js'
 import { Director } from '../../director/index.js'
 import type { DirectorConfiguration } from '../../director/index.js'
 import { Ipvs } from '../../ipvs.js'
@@ -17,7 +18,7 @@ import { FleetMember } from './fleet-member.js'
 import type { Log } from './log.js'
 import { movingAddresses, movingPlaces, trackFault, withSync } from './machine.js'
 import type { DirectorCommand } from './options.js'
-import { readConfiguration, sizeWords } from './read.js'
+import { configurationReader, sizeWords } from './read.js'
 import { Web } from './web.js'
 
 /** Seconds between two looks at the table. */
@@ -34,6 +35,8 @@ class Ended extends Error {
 export class Running implements AsyncDisposable {
   readonly #command: DirectorCommand
   readonly #log: Log
+  /** Reads the file; missing where the configuration comes from elsewhere. */
+  readonly #readAgain: ReturnType<typeof configurationReader> | undefined
   readonly #stop = new AbortController()
   readonly #watcher = new FileWatcher(() => this.#again('the file has changed', true))
   #web: Web | undefined
@@ -58,7 +61,9 @@ export class Running implements AsyncDisposable {
   constructor(command: DirectorCommand, log: Log) {
     this.#command = command
     this.#log = log
-    this.#paths = command.source.type === 'etcd' ? [] : [command.source.file]
+    const { source, scripts } = command
+    if (source.type !== 'etcd') this.#readAgain = configurationReader({ source, scripts })
+    this.#paths = source.type === 'etcd' ? [] : [source.file]
     process.on('SIGHUP', this.#hangUp)
     process.on('SIGTERM', this.#terminate)
     process.on('SIGINT', this.#terminate)
@@ -97,16 +102,16 @@ export class Running implements AsyncDisposable {
     const ipvs = this.#ipvs = await this.#open()
     const member = this.#member = source.type === 'etcd' ? new FleetMember(source, scripts, this.#log) : undefined
     await this.#stayOut(ipvs, given)
-    const director = this.#director = this.#direct(ipvs, given)
+    const director = this.#director = this.#direct(ipvs)
     this.#web?.serve({ director, ipvs, interval: INTERVAL, failure: () => this.#failure })
-    let configuration = given
+    let configuration: CompleteConfiguration | DirectorConfiguration | undefined = given
     try {
       if (member !== undefined) {
         const adapt = (value: DirectorConfiguration): DirectorConfiguration => withSync(value, this.#command.sync, undefined).configuration
         await this.#untilStopped(member.lead(director, ipvs, adapt).then((first) => {
           configuration = first
         }))
-      } else await this.#untilStopped(director.inForce())
+      } else await this.#untilStopped(director.take(given!))
     } catch (error) {
       // Its words are in the log already.
       throw this.#ended(newStatus.unreachable, `the director cannot begin: ${(error as Error).message}`)
@@ -126,7 +131,7 @@ export class Running implements AsyncDisposable {
   }
 
   /** Stays out of VRRP where the table of connections is empty beside another director's: before the sync daemons run. */
-  async #stayOut(ipvs: Ipvs, configuration: DirectorConfiguration | undefined): Promise<void> {
+  async #stayOut(ipvs: Ipvs, configuration: CompleteConfiguration | undefined): Promise<void> {
     const { trackFile, netns } = this.#command
     if (trackFile === undefined) return
     const network = this.#network = await Network.open(netns === undefined ? {} : { netns })
@@ -180,21 +185,15 @@ export class Running implements AsyncDisposable {
     }
   }
 
-  #direct(ipvs: Ipvs, configuration: DirectorConfiguration | undefined): Director {
+  #direct(ipvs: Ipvs): Director {
     const { prune, owns, drain, fifo } = this.#command
     const addresses = movingAddresses(this.#vrrp)
-    let director: Director
-    try {
-      director = new Director({
-        ipvs, prune, ...configuration !== undefined && { configuration }, interval: INTERVAL, remember: true,
-        ...addresses !== undefined && { addresses }, ...fifo !== undefined && { fifo },
-        ...this.#member !== undefined && { agreement: this.#member.agreement },
-        ...owns !== undefined && { owns }, ...drain !== undefined && { drain: drain === 0 ? false : { timeout: drain } },
-      })
-    } catch (error) {
-      if (!('code' in (error as object))) throw error
-      throw this.#ended(newStatus.refused, `the configuration is refused: ${(error as Error).message}`)
-    }
+    const director = new Director({
+      ipvs, prune, interval: INTERVAL, remember: true,
+      ...addresses !== undefined && { addresses }, ...fifo !== undefined && { fifo },
+      ...this.#member !== undefined && { agreement: this.#member.agreement },
+      ...owns !== undefined && { owns }, ...drain !== undefined && { drain: drain === 0 ? false : { timeout: drain } },
+    })
     logEvents(director, this.#log)
     director.on('failed', ({ error, result }) => {
       this.#failure = { message: error === undefined ? `the kernel refused ${result!.refused.length} changes` : (error as Error).message, at: Date.now() }
@@ -220,12 +219,12 @@ export class Running implements AsyncDisposable {
   }
 
   /** Reads the configuration, and tells what is wrong with it. `undefined` where it is refused, or as before. */
-  async #read(request: { why: string, isFollowed: boolean } = { why: '', isFollowed: false }): Promise<DirectorConfiguration | undefined> {
-    const { source, scripts } = this.#command
-    if (source.type === 'etcd') return undefined
+  async #read(request: { why: string, isFollowed: boolean } = { why: '', isFollowed: false }): Promise<CompleteConfiguration | undefined> {
+    const { source } = this.#command
+    if (source.type === 'etcd' || this.#readAgain === undefined) return undefined
     const { file } = source
     const before = momentOf(this.#paths)
-    const { configuration, diagnostics, isEmpty, paths, digest, vrrp } = await readConfiguration({ source, scripts })
+    const { configuration, diagnostics, isEmpty, paths, digest, vrrp } = await this.#readAgain()
     this.#paths = paths
     if (this.#command.follow) this.#watcher.follow(paths, before)
     const { why, isFollowed } = request
@@ -289,7 +288,7 @@ export class Running implements AsyncDisposable {
     const { file } = source
     this.#director!.watchAddresses(movingAddresses(this.#vrrp))
     // What is wrong with it is told by the event 'failed' too.
-    this.#director!.set(configuration).then(
+    this.#director!.take(configuration).then(
       () => this.#log({ level: 'info', event: 'configuration', message: `${request.why}: directs ${sizeWords(configuration)} of ${file}`, file }),
       () => {},
     )

@@ -1,9 +1,11 @@
 /**
  * checks TCP_PORT HTTP_PORT COUNT PERIOD SECONDS: checks COUNT servers by TCP and COUNT by HTTP, each every PERIOD seconds, at addresses of
- * 127.1.0.0/16. Prints, as JSON, what became of it, the processor's time in seconds, and the process's memory in bytes.
+ * 127.1.0.0/16. Prints, as JSON, what became of it, the processor's time in seconds, the longest that the main
+ * thread's event loop was held in microseconds, and the process's memory in bytes.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CheckedDestination } from '../../../lib/checks/index.js'
+import { longestDelay } from '../longest-delay.js'
 
 // The room has no door of its own: the package's own file, as seen from where this is compiled to.
 const { Checker } = await import(
@@ -30,6 +32,8 @@ const used = process.cpuUsage()
 await sleep(seconds * 1000)
 const { user, system } = process.cpuUsage(used)
 const after = (await checker.status([])).counts
+// To look at the loop costs time of the processor too.
+const held = await longestDelay(() => sleep(2 * period * 1000))
 console.log(JSON.stringify({
   good: after.good - before.good,
   bad: after.bad - before.bad,
@@ -37,6 +41,7 @@ console.log(JSON.stringify({
   changes,
   late: after.late - before.late,
   processor: (user + system) / 1e6,
+  held,
   memory: process.memoryUsage.rss(),
 }))
 await checker.close()

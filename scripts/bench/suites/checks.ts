@@ -1,8 +1,6 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { median } from 'ipvs/bench'
 import { holdProgram, letProgramGo, ownProgram, runProgram } from '../child.js'
+import { compileChecks } from '../reference-checks.js'
 import type { Suite } from '../suite.js'
 
 /** Servers by TCP, and as many by HTTP; seconds from one check to the next; seconds that are measured. */
@@ -20,17 +18,8 @@ interface OwnTurn extends Turn {
   untried: number
   changes: number
   late: number
+  held: number
   memory: number
-}
-
-function compile(): string {
-  const folder = fileURLToPath(new URL('../../../bench/', import.meta.url))
-  const source = fileURLToPath(new URL('../../../../scripts/bench/checks.c', import.meta.url))
-  mkdirSync(folder, { recursive: true })
-  execFileSync(
-    'c++', ['-x', 'c', '-std=c11', '-O2', '-Wall', '-Wextra', '-o', `${folder}checks`, source], { stdio: ['ignore', 'inherit', 'inherit'] },
-  )
-  return `${folder}checks`
 }
 
 const perCheck = ({ good, bad, processor }: Turn): number => processor * 1e6 / (good + bad)
@@ -42,7 +31,7 @@ export const checks: Suite = {
   title: `Checks: ${COUNT.toLocaleString('en')} servers by TCP and as many by HTTP, every ${PERIOD} s`,
   anywhere: true,
   async measure({ place }) {
-    const program = compile()
+    const program = compileChecks()
     const { pid, output } = await holdProgram(program, ['serve'])
     const ports = output.split(' ')
     const reference: Turn[] = []
@@ -60,6 +49,10 @@ export const checks: Suite = {
         what: 'processor time of a check, C loop beside it', value: median(own.map(perCheck)), reference: median(reference.map(perCheck)),
         ratio, unit: 'µs/call',
         goal: place === 'native' ? 1.9 : undefined, note: found,
+      },
+      {
+        what: 'the longest that the program\'s own event loop was held meanwhile', value: median(own.map(({ held }) => held)), unit: 'µs',
+        goal: place === 'native' ? 5000 : undefined, note: 'on a quiet machine: other programs hold it too',
       },
       {
         what: 'memory of the whole process', value: Math.max(...own.map(({ memory }) => memory)) / 1e6, unit: 'MB',

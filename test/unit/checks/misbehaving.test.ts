@@ -241,6 +241,18 @@ describe('a server that ends too early, or says too much, is bad at once', () =>
       /^GET \/: the answer is longer than 50000 bytes$/,
     ],
     [
+      'http, with a status that is not wanted, and a body that never ends',
+      () => tcpServer(afterRequest((socket) => drip(socket, forEver('x', 'HTTP/1.1 503 Busy\r\n\r\n')))),
+      http(),
+      /^GET \/ answered 503$/,
+    ],
+    [
+      'http over TLS, with a status that is not wanted, and no body',
+      () => tlsServer(keys, afterRequest((socket) => socket.write('HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\n'))),
+      http({ tls: { verify: false } }),
+      /^GET \/ answered 503$/,
+    ],
+    [
       'http, with a header without an end',
       () => tcpServer(afterRequest((socket) => socket.write(`HTTP/1.0 200 OK\r\nX: ${'y'.repeat(100_000)}`))),
       http(),

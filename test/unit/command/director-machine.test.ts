@@ -57,7 +57,7 @@ describe('--sync', () => {
 
   test('counts before the daemons of the configuration, and says so', () => {
     const { configuration, words } = withSync({ services: [], daemons: [{ role: 'master', interface: 'eth9' }] }, syncOf('eth1'), undefined)
-    expect(configuration.daemons!.map(({ interface: name }) => name)).toEqual(['eth1', 'eth1'])
+    expect(configuration.daemons.map(({ interface: name }) => name)).toEqual(['eth1', 'eth1'])
     expect(words).toMatch(/not those of the configuration/)
   })
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { programsOf } from '../../../lib/configuration/index.js'
 import { illness } from '../../../lib/command/director/web.js'
 import { readDirectorCommand } from '../../../lib/command/director/options.js'
 import { programDiagnostics } from '../../../lib/command/director/programs.js'
@@ -101,13 +102,14 @@ describe('a director', () => {
     const configuration = {
       services: [{ ...service, onQuorumLost: program, destinations: [{ address: '10.0.0.2', port: 80, checks: [check], onUp: program }] }],
     }
-    const told = (folder?: string): string[] => programDiagnostics(configuration, folder, { programs: [], paths: ['a.json'] }).map(({ message }) => message)
+    const named = [...programsOf(configuration)]
+    const told = (folder?: string): string[] => programDiagnostics(named, folder, { programs: [], paths: ['a.json'] }).map(({ message }) => message)
     expect(told()).toEqual([expect.stringMatching(/^services\[0\]\.onQuorumLost\.command\[0\] is refused: .*\/nowhere/)])
     expect(told('/usr/bin')).toContainEqual(
       'services[0].onQuorumLost.command[0] is refused: /nowhere/notify is not in /usr/bin, where --scripts says that programs are',
     )
     expect(told('/usr/lib').filter((message) => message.includes('/usr/bin/true is not in'))).toHaveLength(1)
     const programs = [{ ...program, file: 'b.conf', line: 7, column: 3 }]
-    expect(programDiagnostics(configuration, undefined, { programs, paths: ['a.conf'] })).toMatchObject([{ file: 'b.conf', line: 7, column: 3 }])
+    expect(programDiagnostics(named, undefined, { programs, paths: ['a.conf'] })).toMatchObject([{ file: 'b.conf', line: 7, column: 3 }])
   })
 })

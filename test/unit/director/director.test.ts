@@ -17,6 +17,7 @@ import {
   type ProgramEnd,
   type QuorumChange,
 } from 'ipvs/director'
+import { completeConfiguration } from '../../../lib/configuration/index.js'
 import { refusal } from '../../support/errors.js'
 import { TestKernel } from '../../support/test-kernel.js'
 import { until } from '../../support/until.js'
@@ -241,6 +242,18 @@ describe('at the start', () => {
     await becomes('tcp 10.0.0.1:80 0=1')
   })
 
+  test('what is up has not come up: it is no event, and the quorum is told once', async () => {
+    const director = direct({ configuration: service([real(0), real(1)]) })
+    const [ups, downs, quorums] = [told(director, 'up'), told(director, 'down'), told(director, 'quorum')]
+    await director.inForce()
+    await answers(director, 4)
+    expect({ ups, downs, quorums }).toEqual({
+      ups: [], downs: [], quorums: [expect.objectContaining({ reached: true, weight: 2 })],
+    })
+    const { destinations } = director.status().services[0]
+    expect(destinations.map(({ up, ups }) => ({ up, ups }))).toEqual([{ up: true, ups: 0 }, { up: true, ups: 0 }])
+  })
+
   test('a fallback that serves goes on until the quorum is there', async () => {
     await ipvs.addService(web)
     await ipvs.addDestination(web, sorry)
@@ -364,6 +377,32 @@ describe('another configuration', () => {
     await director.set(service([real(1), real(2), real(0)]))
     expect(table()).toEqual(['tcp 10.0.0.1:80 1=1 2=1'])
     expect(director.status().services[0].destinations[2]).toMatchObject({ up: false, since })
+  })
+
+  test('touches only the services that are other objects than before, where somebody has compared them', async () => {
+    const others = Array.from({ length: 100 }, (_, i) => ({ ...web, port: 1000 + i, destinations: [sorry] }))
+    const first = completeConfiguration({ services: [...service([real(0), real(1)]).services, ...others] })
+    const director = direct({ interval: 1000, drain: false })
+    await director.take(first)
+    await once(director, 'converged')
+    await answers(director, 4)
+    const { since } = director.status().services[0].destinations[0]
+    const listed: boolean[] = []
+    kernel.before = ({ command, dump }) => {
+      if (command === 'getService') listed.push(dump)
+    }
+    const [changed] = completeConfiguration({ services: [{ ...others[7], destinations: [{ ...sorry, weight: 5 }] }] }).services
+    const next = { services: first.services.with(8, changed).slice(0, -1) }
+    await director.take(next)
+    expect(listed).toEqual([false, false])
+    expect(table()).toHaveLength(100)
+    expect(table()).toContain('tcp 10.0.0.1:1007 sorry=5')
+    expect(director.status().services[0].destinations[0]).toMatchObject({ up: true, since, ups: 0 })
+    await director.take({ services: [...next.services, ...first.services.slice(-1)], timeouts: { tcp: 77, tcpFin: 77, udp: 77 } })
+    expect(table()).toHaveLength(101)
+    expect(kernel.table().timeouts).toMatchObject({ tcp: 77 })
+    servers[0].isWell = false
+    await until(() => Promise.resolve(table()), (now) => now.includes('tcp 10.0.0.1:80 1=1'), 20)
   })
 
   test('has other weights, and destinations without checks are up', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readSource } from '../../../lib/sources/reading.js'
+import { ConfigurationReader } from '../../../lib/sources/thread.js'
 
 let folder: string
 beforeEach(() => {
@@ -83,5 +84,33 @@ describe('reading a file in JSON', () => {
     const { configuration, diagnostics } = readSource({ type: 'json', file: join(folder, 'nothing.json') })
     expect(configuration).toBeUndefined()
     expect(diagnostics[0].message).toContain('ENOENT')
+  })
+})
+
+describe('reading a file again and again', () => {
+  test('gives what has not changed as the same object, with its defaults, whatever stands around it', async () => {
+    const path = file('keepalived.conf', virtual('10.1.0.1') + virtual('10.1.0.2'))
+    const reader = new ConfigurationReader({ type: 'keepalived', file: path })
+    const { configuration: first } = await reader.read()
+    expect(first!.services[0]).toMatchObject({ quorum: 1, destinations: [{ whenDown: 'remove', checks: [{ type: 'tcp', failures: 2 }] }] })
+    file('keepalived.conf', virtual('10.1.0.3') + virtual('10.1.0.2') + virtual('10.1.0.1').replace('10.0.0.2', '10.0.0.3'))
+    const { configuration: second } = await reader.read()
+    expect(second!.services.map((service) => 'address' in service && service.address)).toEqual(['10.1.0.3', '10.1.0.2', '10.1.0.1'])
+    expect(second!.services[1]).toBe(first!.services[1])
+    expect(second!.services[2]).not.toBe(first!.services[0])
+    expect(second!.services[2].destinations[0].address).toBe('10.0.0.3')
+  })
+
+  test('keeps what it knows over a file that is refused, and names the programs of the others', async () => {
+    const path = file('keepalived.conf', virtual('10.1.0.1'))
+    const reader = new ConfigurationReader({ type: 'keepalived', file: path })
+    const { configuration: first, named } = await reader.read()
+    expect(named).toEqual([])
+    file('keepalived.conf', 'virtual_server nowhere 80 {\n}\n')
+    expect(await reader.read()).toMatchObject({ configuration: undefined, named: [], diagnostics: [{ severity: 'error' }] })
+    file('keepalived.conf', virtual('10.1.0.1').replace('TCP_CHECK {', 'MISC_CHECK {\n misc_path /usr/bin/true') + virtual('10.1.0.2'))
+    expect((await reader.read()).named).toMatchObject([{ field: 'services[0].destinations[0].checks[0]', command: ['/usr/bin/true'] }])
+    file('keepalived.conf', virtual('10.1.0.1'))
+    expect((await reader.read()).configuration).toEqual(first)
   })
 })
