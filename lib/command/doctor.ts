@@ -1,70 +1,49 @@
-import { parseArgs } from 'node:util'
 import { examineDirector, examineRealServer, type Broken, type Finding, type Report } from '../host/index.js'
 import { Ipvs } from '../ipvs.js'
 import { isArgumentError } from '../model/errors.js'
 import { endpointWords, serviceWords } from '../model/keys.js'
-import { UsageError } from './new-options.js'
+import { readOptions, UsageError, withOptions, type NewOptions } from './new-options.js'
 import { newStatus } from './new-status.js'
 import { complain, json, print } from './output.js'
 
 const OPTIONS = {
-  on: { type: 'string', default: 'director' },
-  vip: { type: 'string', multiple: true },
-  netns: { type: 'string' },
-  json: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
-} as const
+  on: { argument: 'text' },
+  vip: { argument: 'texts' },
+  netns: { argument: 'text' },
+  json: { argument: 'none' },
+} as const satisfies NewOptions
 
-const help = `Usage: ipvs doctor [--on director|real-server] [--vip ADDRESS]… [--netns NAME] [--json]
+const help = `Usage: ipvs doctor [--on director|real-server] [--vip ADDRESS…] [--netns NAME] [--json]
 Says what a machine lacks for load balancing, whom that breaks, what the client sees, and what mends it. Changes nothing. Takes some seconds.
 
   --on director      looks at the table, this machine and the traffic (the default)
   --on real-server   looks at a machine that serves, which needs no IPVS
-  --vip ADDRESS      looks at this virtual address only (can be given again). A real server looks at whatever looks like one, unless it is told
+  --vip ADDRESS…     looks at these virtual addresses only. A real server looks at whatever looks like one, unless it is told
   --netns NAME       in a network namespace: its name or its path
   --json             as JSON
+  -h, --help         this text
 
 Exit status: 0 nothing is missing, 1 something is, 4 there are only warnings, 2 the command line is wrong, 3 no IPVS or no permission.
 `
 
-type Given = ReturnType<typeof readOptions>
-
-function readOptions(args: readonly string[]) {
-  try {
-    const { values } = parseArgs({ args: [...args], options: OPTIONS })
-    if (!['director', 'real-server'].includes(values.on)) throw new UsageError(`--on '${values.on}'; expected director or real-server`)
-    return values
-  } catch (error) {
-    if (error instanceof TypeError && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS'))
-      throw new UsageError(error.message)
-    throw error
-  }
-}
-
 /** `ipvs doctor`: what is missing on this machine. Returns the exit status. */
-export async function doctor(args: readonly string[]): Promise<number> {
+export const doctor = (args: readonly string[]): Promise<number> => withOptions('doctor', args, help, async (words) => {
+  const given = readOptions(words, OPTIONS)
+  let report: Report
   try {
-    const given = readOptions(args)
-    if (given.help) {
-      print(help)
-      return newStatus.done
-    }
-    const report = await examine(given)
-    print(given.json ? json(report) : report.findings.map(wordsOf).join('\n') + endOf(report))
-    if (report.findings.some(({ severity }) => severity === 'fault')) return newStatus.no
-    return report.findings.length > 0 ? newStatus.warnings : newStatus.done
+    report = await examine(given)
   } catch (error) {
-    if (error instanceof UsageError) {
-      complain(`ipvs doctor: ${error.message}\nTry \`ipvs doctor --help' for more information.`)
-      return newStatus.misused
-    }
-    if (!('code' in (error as object))) throw error
+    if (error instanceof UsageError || !('code' in (error as object))) throw error
     complain(`ipvs doctor: ${(error as Error).message}`)
     return newStatus.unreachable
   }
-}
+  print(given.json ? json(report) : report.findings.map(wordsOf).join('\n') + endOf(report))
+  if (report.findings.some(({ severity }) => severity === 'fault')) return newStatus.no
+  return report.findings.length > 0 ? newStatus.warnings : newStatus.done
+})
 
-async function examine({ on, vip, netns }: Given): Promise<Report> {
+async function examine({ on = 'director', vip, netns }: ReturnType<typeof readOptions<typeof OPTIONS>>): Promise<Report> {
+  if (on !== 'director' && on !== 'real-server') throw new UsageError(`--on '${on}'; expected director or real-server`)
   const place = netns === undefined ? {} : { netns }
   const options = vip === undefined ? {} : { vips: vip }
   try {

@@ -9,6 +9,9 @@ const QUIET = 3
 /** Seconds between two looks, and of a refresh period at least: the kernel sends what it has for the others after two at the latest. */
 const LOOK = 2
 
+/** States of connections that have ended. Those of short requests are told of for as long as anybody asks, and miss nothing. */
+const OVER: ReadonlySet<string> = new Set(['FIN_WAIT', 'TIME_WAIT', 'CLOSE', 'CLOSE_WAIT', 'LAST_ACK'])
+
 /** What {@link Returning} is told. */
 export interface ReturningOptions {
   ipvs: Ipvs
@@ -21,7 +24,7 @@ export interface ReturningOptions {
   after: number
 }
 
-/** How many connections a machine knows. */
+/** How many connections a machine knows, and how many that live on it was told of. */
 interface Known {
   all: number
   synced: number
@@ -41,9 +44,9 @@ export class Returning {
 
   async #known(): Promise<Known> {
     const known = { all: 0, synced: 0 }
-    for await (const { origin } of this.#options.ipvs.connections()) {
+    for await (const { origin, state } of this.#options.ipvs.connections()) {
       known.all++
-      if (origin === 'sync') known.synced++
+      if (origin === 'sync' && !OVER.has(state)) known.synced++
     }
     return known
   }

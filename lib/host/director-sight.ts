@@ -12,7 +12,7 @@ export class DirectorSight {
     readonly services: readonly ListedTableService[],
     readonly watched: readonly Watched[],
     /** Reads a setting under net.ipv4.vs; `undefined` where this kernel has none. */
-    readonly ipvsSetting: (name: 'sync_threshold' | 'sync_refresh_period') => Promise<string | undefined>,
+    readonly ipvsSetting: (name: 'conntrack' | 'sync_threshold' | 'sync_refresh_period') => Promise<string | undefined>,
   ) {}
 
   /** Whether this machine has an address itself. */

@@ -2,6 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import type { InterfaceAddress, Link, Neighbour, Network, Route, RouteOptions } from '../network/index.js'
 import { whoHas } from './arp-question.js'
 import { parseCounters, type Counters } from './counters.js'
+import { readRuleset, Untold } from './firewall/read.js'
+import type { Ruleset } from './firewall/ruleset.js'
 import { contains } from './subnet.js'
 import type { NotLooked } from './types.js'
 
@@ -17,9 +19,10 @@ export class Machine {
   readonly #routes = new Map<string, Promise<Route>>()
   readonly #settings = new Map<string, Promise<string | undefined>>()
   readonly #questions = new Map<string, Promise<string[] | undefined>>()
+  #ruleset: Promise<Ruleset | undefined> | undefined
   readonly #counted: Counters
-  /** How much the counters have grown from the first look to the last. */
-  #grown: Counters = new Map()
+  /** The counters at the last look. */
+  #now: Counters = new Map()
 
   private constructor(
     network: Network,
@@ -41,14 +44,18 @@ export class Machine {
   /** Reads the counters again, and the links and addresses too: the machine as it is by now. */
   async lookAgain(): Promise<Machine> {
     const machine = new Machine(this.#network, await this.#network.links(), await this.#network.addresses(), this.#counted)
-    const now = await readCounters(this.#network)
-    machine.#grown = new Map([...now].map(([name, count]) => [name, count - (this.#counted.get(name) ?? 0)]))
+    machine.#now = await readCounters(this.#network)
     return machine
   }
 
-  /** How much a counter grew: 'Ip.InAddrErrors'. */
+  /** What a counter has come to since the network namespace is there: 'Icmp.OutRedirects'. */
+  counted(name: string): number {
+    return this.#now.get(name) ?? 0
+  }
+
+  /** How much a counter grew from the first look to the last. */
   grown(name: string): number {
-    return this.#grown.get(name) ?? 0
+    return this.counted(name) - (this.#counted.get(name) ?? 0)
   }
 
   link(name: string | null): Link | undefined {
@@ -106,6 +113,15 @@ export class Machine {
       this.#settings.set(name, value)
     }
     return value
+  }
+
+  /** The rules of its firewall; `undefined` where the kernel has no nf_tables, or does not tell them, which is noted. */
+  ruleset(): Promise<Ruleset | undefined> {
+    return this.#ruleset ??= readRuleset(this.#network.namespace).catch((error: unknown) => {
+      if (!(error instanceof Untold)) throw error
+      this.notLooked.push({ what: 'the rules of the firewall', why: error.message })
+      return undefined
+    })
   }
 
   /** Those addresses of this machine whose network an address is in, or which are that address. */

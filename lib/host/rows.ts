@@ -2,6 +2,7 @@ import type { DirectorSight } from './director-sight.js'
 import type { Row } from './row.js'
 import { answerRows } from './rows/answers.js'
 import { destinationRows } from './rows/destinations.js'
+import { firewallRows } from './rows/firewall.js'
 import { forwarding } from './rows/forwarding.js'
 import { serverRows } from './rows/real-server.js'
 import { syncRows } from './rows/sync.js'
@@ -12,6 +13,7 @@ export const directorRows: readonly Row<DirectorSight>[] = [
   ...virtualAddressRows,
   ...destinationRows,
   ...forwarding,
+  ...firewallRows,
   ...answerRows,
   ...syncRows,
 ]

@@ -2,20 +2,23 @@
 // Takes one JSON object per line on standard input and answers with one line on standard output. Ends when its standard input does.
 // Plain JavaScript, so that it runs the same from the sources and from the compiled scripts.
 import { createSocket } from 'node:dgram'
+import { setMaxListeners } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Agent, createServer as createWebServer, get } from 'node:http'
 import { connect, createServer, isIPv6 } from 'node:net'
 import { createInterface } from 'node:readline'
-import { clearTimeout, setTimeout } from 'node:timers'
+import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers'
 
 // In milliseconds. Generous, because emulated processors are slow. Only a lost packet takes this long.
 const DEADLINE = 20_000
 
 const servers = new Map()
 const conversations = new Map()
+const askers = new Map()
 // Never uses a source port twice: IPVS remembers UDP flows for minutes and drops datagrams whose destination has been removed since.
 let lastPort = 9_999
 let conversationsMade = 0
+let askersMade = 0
 
 /** A promise that is settled by `start`, or rejected at the deadline. */
 function timed(what, start) {
@@ -85,17 +88,22 @@ const converse = {
       port: options.localPort,
     }
   },
-  tcp: ({ address, port, from, fromPort }) => timed(`connect ${address} ${port}`, (resolve, reject) => {
-    const socket = connect({ host: address, port, localAddress: from, localPort: fromPort ?? ++lastPort })
+  tcp: ({ address, port, from, fromPort, signal }) => timed(`connect ${address} ${port}`, (resolve, reject) => {
+    const socket = connect({ host: address, port, localAddress: from, localPort: fromPort ?? ++lastPort, signal })
     socket.setNoDelay(true)
     socket.on('error', reject)
     socket.once('connect', () => {
       const lines = createInterface({ input: socket })
+      // It hears of the socket's errors too, which those who wait are told of.
+      lines.on('error', () => undefined)
       resolve({
         say: payload => timed(`${address} ${port} was asked`, (heard, failed) => {
-          lines.once('line', heard)
-          socket.once('error', failed)
-          socket.once('close', () => failed(Object.assign(new Error('closed'), { code: 'ECONNRESET' })))
+          const closed = () => failed(Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
+          lines.once('line', line => {
+            socket.off('error', failed).off('close', closed)
+            heard(line)
+          })
+          socket.once('error', failed).once('close', closed)
           socket.write(`${payload}\n`)
         }),
         end: () => timed(`${address} ${port} was told that the connection ends`, ended => {
@@ -148,6 +156,28 @@ const verbs = {
       }
     }
     return names
+  },
+  /** A new connection every so often, whether or not those before it have got an answer. */
+  keepAsking: ({ every, ...request }) => {
+    const giveUp = new AbortController()
+    setMaxListeners(0, giveUp.signal)
+    const outcomes = []
+    const come = () => outcomes.push(verbs.ask({ ...request, transport: 'tcp', times: 1, signal: giveUp.signal }).then(
+      ([name]) => name, error => error.code,
+    ))
+    come()
+    const coming = setInterval(come, every)
+    askers.set(++askersMade, async () => {
+      clearInterval(coming)
+      giveUp.abort()
+      return Promise.all(outcomes)
+    })
+    return askersMade
+  },
+  stopAsking: async ({ asker }) => {
+    const stop = askers.get(asker)
+    askers.delete(asker)
+    return (await stop()).filter(outcome => outcome !== 'ABORT_ERR')
   },
   connect: async request => {
     const conversation = await converse[request.transport](request)

@@ -86,6 +86,16 @@ export class Host {
     return this.tell('ask', { payload: 'hello', ...question, times })
   }
 
+  /**
+   * Opens a TCP connection every so many milliseconds, whether or not those before it have got an answer.
+   *
+   * @returns what stops it, gives up those without an answer, and tells how the others ended: names of servers, codes of errors
+   */
+  async keepAsking(question: Omit<Question, 'transport'>, every: number): Promise<() => Promise<string[]>> {
+    const asker = await this.tell<number>('keepAsking', { payload: 'hello', ...question, every })
+    return () => this.tell('stopAsking', { asker })
+  }
+
   /** Opens a connection for several requests. */
   async connect(question: Question): Promise<Conversation> {
     const { conversation, port } = await this.tell<{ conversation: number, port: number }>('connect', question)

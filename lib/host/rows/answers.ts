@@ -2,12 +2,10 @@ import type { DirectorSight } from '../director-sight.js'
 import type { Found, Row } from '../row.js'
 import type { Watched } from '../traffic.js'
 import type { Cause } from '../types.js'
+import { hangs } from './hanging.js'
 
 /** So many packets for each connection that no handshake needs them: a packet goes round until its hops are used up. */
 const ROUND_AND_ROUND = 20n
-
-/** Whether handshakes with a destination do not end: most of its connections hang there, and none got on between the looks. */
-const hangs = ({ stuck, served, progressed }: Watched): boolean => stuck.length > served && !progressed
 
 /** Either within the two seconds, or ever since, if all connections that there were hang now. */
 function loops({ destination: { forward, stats }, stuck, inPackets }: Watched): boolean {

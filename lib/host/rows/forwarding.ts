@@ -33,9 +33,10 @@ export const forwarding: readonly Row<DirectorSight>[] = [{
   certainty: 'likely',
   missing: 'this machine tells destinations with `nat` of a shorter way to the clients (ICMP redirects), on which the answers pass it by',
   client: 'connections that hang or time out, once a destination follows the redirect',
-  sign: 'destinations with `nat` are on an interface with `send_redirects` (`all` or its own), and `Icmp OutRedirects` grew within two seconds',
+  sign: 'destinations with `nat` are on an interface with `send_redirects` (`all` or its own), and `Icmp OutRedirects` is not 0',
   async look(sight) {
-    if (sight.machine.grown('Icmp.OutRedirects') === 0) return []
+    // Not by how much it grew: the kernel tells each machine nine times, and then not again while it does not listen.
+    if (sight.machine.counted('Icmp.OutRedirects') === 0) return []
     const found: Found[] = []
     for (const { destination, service, breaks } of translated(sight)) {
       if (familyOf(service) === 6) continue
