@@ -61,6 +61,9 @@ Listing
 
 A load balancer that runs by itself
   * ipvs director              checks real servers and keeps the table right, from a keepalived.conf or etcd; ipvs director --help
+  * ipvs fleet                 which directors of a fleet live, and where they differ; ipvs fleet --help
+  * ipvs fleet apply FILE      writes a configuration into etcd for a fleet; ipvs fleet apply --help
+  * ipvs register              puts a server into a service of a fleet, for as long as it lives; ipvs register --help
   * ipvs digest                the digest of a page, for HTTP_GET; ipvs digest --help
 
 The whole table

@@ -11,6 +11,10 @@ async function main(args: readonly string[]): Promise<number> {
       return (await import('./top.js')).top(args.slice(1))
     case 'director':
       return (await import('./director/director.js')).director(args.slice(1))
+    case 'fleet':
+      return (await import('./fleet.js')).fleet(args.slice(1))
+    case 'register':
+      return (await import('./register.js')).register(args.slice(1))
     case 'digest':
       return (await import('./digest.js')).digest(args.slice(1))
     case 'doctor':

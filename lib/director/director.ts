@@ -180,6 +180,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     this.#reconciler.on('failed', ({ error, result, retryIn }) =>
       this.#tellFailure({ ...(error !== undefined && { error }), ...(result !== undefined && { result }), retryIn }),
     )
+    this.#settings.agreement?.on('agreed', this.#judge)
     if (given !== undefined) this.#accept(given)
     else if (isFollowed) this.#follow(configuration)
   }
@@ -417,6 +418,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     for (const id of before) this.#known.delete(id)
     for (const directed of changed) for (const known of directed.known) this.#known.set(known.id, { directed, known })
     this.#checker.replace([...changed].flatMap((directed) => directed.checked()), before)
+    this.#agreeAtOnce(changed)
     for (const directed of changed) {
       for (const known of directed.unchecked()) this.#announce('up', directed, known, {})
       this.#update(directed)
@@ -558,17 +560,62 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
 
   #hear(changes: readonly HealthChange[]): void {
     if (this.#closing !== undefined) return
+    const { agreement } = this.#settings
+    const concernsAll = agreement?.see(changes) === true
     const changed = new Set<Directed>()
     for (const change of changes) {
       const found = this.#known.get(change.id)
       if (found === undefined) continue
       const { directed, known } = found
-      const what = directed.hear(known, change)
-      if (what === undefined) continue
+      const up = agreement?.verdict(change.id) ?? change.up
+      const what = directed.hear(known, { ...change, up })
       const { check, words, answers, lastGood, at } = change
+      const why = { at, check, words, answers, lastGood }
+      if (up !== change.up && change.isTransition) {
+        const { weight, endpoint } = known
+        this.#tell('outvoted', { service: directed.key, destination: endpoint, weight, up: change.up, at, words: agreement!.words(change.id) })
+      }
+      if (what === undefined) continue
       changed.add(directed)
-      this.#announce(what, directed, known, { at, check, words, answers, lastGood })
+      this.#announce(what, directed, known, why)
     }
+    if (concernsAll) this.#judge()
+    this.#carry(changed)
+  }
+
+  /** Does as the directors of the fleet have agreed, as far as it is something else than before. */
+  readonly #judge = (): void => {
+    if (this.#closing !== undefined || !this.#begun) return
+    const { agreement } = this.#settings
+    const changed = new Set<Directed>()
+    for (const [id, { directed, known }] of this.#known) {
+      const up = agreement!.verdict(id)
+      if (up === undefined || up === known.up) continue
+      const at = Date.now()
+      directed.hear(known, { id, up, weight: known.weight, isTransition: true, at })
+      changed.add(directed)
+      this.#announce(up ? 'up' : 'down', directed, known, { at, words: agreement!.words(id) })
+    }
+    this.#carry(changed)
+  }
+
+  /** Begins with what the directors of the fleet have agreed, where destinations are new to this one. */
+  #agreeAtOnce(changed: Set<Directed>): void {
+    const { agreement } = this.#settings
+    if (agreement === undefined) return
+    const checked = [...this.#known].filter(([, { known }]) => known.configuration.checks.length > 0)
+    agreement.know(checked.map(([id, { known: { endpoint, up } }]) => ({ id, address: endpoint.address, up })))
+    for (const [id, { directed, known }] of checked) {
+      const up = agreement.verdict(id)!
+      if (up === known.up) continue
+      directed.hear(known, { id, up, weight: known.weight, isTransition: true, at: Date.now() })
+      changed.add(directed)
+      this.#announce(up ? 'up' : 'down', directed, known, { words: agreement.words(id) })
+    }
+  }
+
+  /** Has the table follow destinations that are up or down now. */
+  #carry(changed: ReadonlySet<Directed>): void {
     if (changed.size === 0) return
     for (const directed of changed) this.#update(directed)
     void this.#handOver(changed)
@@ -734,6 +781,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   close({ remove = false }: { remove?: boolean } = {}): Promise<void> {
     return (this.#closing ??= (async () => {
       this.#stop.abort(closedError())
+      this.#settings.agreement?.off('agreed', this.#judge)
       clearTimeout(this.#growing)
       clearTimeout(this.#draining)
       const leave = async (): Promise<unknown> => this.#iterator?.return?.()

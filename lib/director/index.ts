@@ -20,6 +20,7 @@ export type {
 } from '../checks/index.js'
 export { checkConfiguration, ConfigurationError } from '../configuration/index.js'
 export type * from '../configuration/types.js'
+export { Agreement, type AgreementEvents, type AgreementRule, type Sight } from './agreement.js'
 export { Director } from './director.js'
 export { keepalivedUser } from '../checks/users.js'
 export { programFault } from './trust.js'

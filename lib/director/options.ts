@@ -4,13 +4,14 @@ import { invalidType, invalidValue } from '../model/errors.js'
 import { applySettings } from '../state/options.js'
 import { ownership, type Owns } from '../state/ownership.js'
 import type { DrainOptions } from '../state/types.js'
+import { Agreement } from './agreement.js'
 import type { DirectorOptions } from './types.js'
 
 const NAMES: Known = {
   what: 'the options of a director',
   names: new Set([
     'ipvs', 'configuration', 'drain', 'prune', 'owns', 'sockets', 'programs', 'interval', 'jitter', 'backOff', 'remember',
-    'addresses', 'fifo',
+    'addresses', 'fifo', 'agreement',
   ]),
 }
 const MANY = { min: 1, max: 2 ** 31 - 1 }
@@ -24,6 +25,7 @@ export interface DirectorSettings {
   remember: boolean | string
   sockets: number | undefined
   programs: number | undefined
+  agreement: Agreement | undefined
   /** Addresses that move between directors; those of the services where it is `undefined`. */
   addresses: readonly string[] | undefined
   fifo: string | undefined
@@ -49,15 +51,19 @@ export function heldAddresses(value: readonly string[] | undefined, field: strin
 export function directorSettings(options: DirectorOptions): DirectorSettings {
   const given = object(options, 'options') as unknown as DirectorOptions
   refuseUnknown(given as unknown as Record<string, unknown>, 'options', NAMES)
-  const { ipvs, drain = true, prune, owns, remember = false, sockets, programs, addresses, fifo } = given
+  const { ipvs, drain = true, prune, owns, remember = false, sockets, programs, addresses, fifo, agreement } = given
   if (typeof (ipvs as { reconcile?: unknown } | undefined)?.reconcile !== 'function')
     throw invalidType('options.ipvs', 'an open handle of the class Ipvs', ipvs)
+  if (agreement !== undefined && !(agreement instanceof Agreement)) {
+    throw invalidType('options.agreement', 'an object of the class Agreement', agreement)
+  }
   return {
     drain: applySettings({ drain }).drain,
     prune: prune === undefined ? false : boolean(prune, 'options.prune'),
     owns: owns === undefined ? () => false : ownership(owns),
     remember: typeof remember === 'string' ? path(remember, 'options.remember', 'true, false, or the absolute path of a file') : boolean(remember, 'options.remember'),
     sockets: sockets === undefined ? undefined : integer(sockets, 'options.sockets', MANY),
+    agreement,
     programs: programs === undefined ? undefined : integer(programs, 'options.programs', MANY),
     addresses: heldAddresses(addresses, 'options.addresses'),
     fifo: fifo === undefined

@@ -1,3 +1,4 @@
+import type { Agreement } from './agreement.js'
 import type { CheckFailure } from '../checks/index.js'
 import type { DirectorConfiguration } from '../configuration/types.js'
 import type { Ipvs } from '../ipvs.js'
@@ -41,6 +42,10 @@ export interface DirectorOptions extends Pick<ReconcileOptions, 'interval' | 'ji
   sockets?: number
   /** Programs of checks that run at once, at most. 32 by default. */
   programs?: number
+  /**
+   * What directors of a fleet see together decides which destinations are up, instead of the own checks alone. It is of one director.
+   */
+  agreement?: Agreement
   /**
    * Addresses that move between directors: the event 'holding' tells whether this machine has them. By default those of the services.
    */
@@ -204,6 +209,8 @@ export interface DirectorEvents {
   failed: [{ error?: unknown, result?: ReconcilerEvents['failed'][0]['result'], retryIn: number }]
   /** A check could not be tried, or can be tried again. */
   trouble: [Trouble]
+  /** The own checks see a destination up or down, and the fleet does not agree: nothing changes. Only with `agreement`. */
+  outvoted: [DestinationChange]
   /** A bad answer to a check with `logEachFailure` that decided nothing. */
   bad: [Omit<CheckFailure, 'id'> & { service: ServiceKey, destination: DestinationKey }]
   /** A program to notify has ended. */

@@ -8,6 +8,8 @@ import { inTurn } from './turn.js'
 /** The programs that the lab, the build and the tests start, and the Debian packages that contain them. */
 const packages = {
   'aarch64-linux-gnu-g++': ['g++-aarch64-linux-gnu'],
+  'bird': ['bird2'],
+  'birdc': ['bird2'],
   'busybox': ['busybox-static'],
   'c++': ['g++'],
   // The run-time libraries of sanitizers and libFuzzer are in a separate package.

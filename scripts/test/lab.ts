@@ -6,7 +6,7 @@ import { outcome, type Outcome } from './outcome.js'
 import { vitest, type VitestOptions } from './vitest.js'
 
 /** Programs that tests start in the lab: the independent witness, and tools that build networks. */
-const labPrograms = ['curl', 'etcd', 'etcdctl', 'ip', 'ipvsadm', 'keepalived', 'nft', 'iptables', 'strace', 'tmux', 'unshare'] as const
+const labPrograms = ['bird', 'birdc', 'curl', 'etcd', 'etcdctl', 'ip', 'ipvsadm', 'keepalived', 'nft', 'iptables', 'strace', 'tmux', 'unshare'] as const
 
 /** Runs vitest on a kernel with IPVS, under `wrapper` if there is one. */
 export async function inLab(

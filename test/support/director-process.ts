@@ -14,14 +14,14 @@ export interface Logged {
   [part: string]: unknown
 }
 
-/** `ipvs director` as a process, with its log in JSON. */
+/** `ipvs director`, or another word of `ipvs` that goes on until it is ended, as a process with its log in JSON. */
 export class DirectorProcess implements AsyncDisposable {
   readonly log: Logged[] = []
   readonly #child: ChildProcessByStdio<null, null, Readable>
   readonly #closed: Promise<unknown>
 
-  constructor(args: readonly string[]) {
-    this.#child = spawn(process.execPath, [command, 'director', '--log', 'json', ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+  constructor(args: readonly string[], word = 'director') {
+    this.#child = spawn(process.execPath, [command, word, '--log', 'json', ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
     this.#closed = once(this.#child, 'close')
     let text = ''
     this.#child.stderr.setEncoding('utf8').on('data', (piece: string) => {
@@ -45,7 +45,7 @@ export class DirectorProcess implements AsyncDisposable {
   async logged(is: (line: Logged) => boolean, from = 0): Promise<Logged> {
     await until(() => Promise.resolve(this.log.slice(from).map(({ event, message }) => `${event} ${message}`).join('\n')), () => this.log.slice(from).some(is) || this.#child.exitCode !== null, 120)
     const found = this.log.slice(from).find(is)
-    if (found === undefined) throw new Error(`the director ended with ${this.#child.exitCode}\n${this.log.map(({ message }) => message).join('\n')}`)
+    if (found === undefined) throw new Error(`it ended with ${this.#child.exitCode}\n${this.log.map(({ message }) => message).join('\n')}`)
     return found
   }
 

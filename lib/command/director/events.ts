@@ -106,6 +106,10 @@ export function logEvents(director: Director, log: Log): void {
       ...(words !== undefined && { words }),
     })
   })
+  director.on('outvoted', ({ service, destination, up, words }) => log({
+    level: 'warning', event: 'outvoted', service: serviceWords(service), destination: endpointWords(destination), up, words,
+    message: `${endpointWords(destination)} of ${serviceWords(service)} is ${up ? 'up' : 'down'} as seen from here, and stays ${up ? 'down' : 'up'}: ${words ?? ''}`,
+  }))
   director.on('bad', ({ service, destination, check, words }) => log({
     level: 'info', event: 'bad', message: `a check of ${endpointWords(destination)} of ${serviceWords(service)} failed: ${words}`,
     service: serviceWords(service), destination: endpointWords(destination), check, words,

@@ -1,9 +1,14 @@
-import type { Director, DirectorConfiguration } from '../../director/index.js'
+import type { Agreement, Director, DirectorConfiguration } from '../../director/index.js'
+import { canonicalKey } from '../../director/keys.js'
 import { programMistakes } from '../../director/program-mistakes.js'
+import type { Ipvs } from '../../ipvs.js'
+import { serviceId } from '../../model/keys.js'
 import { followEtcd, type EtcdFollower } from '../../sources/etcd/index.js'
+import { FleetHealth } from './fleet-health.js'
 import type { Log } from './log.js'
 import type { EtcdSource } from './options.js'
 import { sizeWords } from './read.js'
+import { digestOf } from './table-digest.js'
 
 /** Milliseconds that a configuration is waited for to be in force, before the next one is taken: by then a fault keeps it from that. */
 const PATIENCE = 5_000
@@ -21,16 +26,32 @@ function logFollower(follower: EtcdFollower, log: Log): void {
   follower.on('emptied', ({ endpoint, services }) => log({
     level: 'error', event: 'etcd-emptied', message: `${endpoint} was set up anew and has no service: ${services} services stay until there is one`, endpoint, services,
   }))
+  follower.on('held', ({ by, since }) => log({
+    level: 'warning', event: 'held', message: `${by} has been writing a configuration since ${since}: everything stays as it is until all of it is written`, by, since,
+  }))
   follower.on('copied', ({ file, revision }) => log({ level: 'warning', event: 'copied', message: `no member of etcd answers: directs what ${file} has, of revision ${revision}`, file, revision }))
   follower.on('uncopied', ({ file, error }) => log({ level: 'error', event: 'uncopied', message: `${file}: ${error.message}`, file }))
 }
 
-/** A director that takes its configuration from etcd, as all of its fleet do. */
+/** Milliseconds after a change until the table is summed up for others, and how many times as long as that takes itself. */
+const [GATHER, SHARE] = [500, 20]
+/** Milliseconds between two such sums: each is a write to etcd, by each director. */
+const SPACING = 5_000
+
+/** A director that takes its configuration from etcd, as all of its fleet do, and agrees with them on which destinations are up. */
 export class FleetMember implements AsyncDisposable {
   readonly #follower: EtcdFollower
+  readonly #health: FleetHealth
   readonly #log: Log
   readonly #source: EtcdSource
   #following: Promise<void> = Promise.resolve()
+  #inForce: { revision: number, ids: ReadonlySet<string> } | undefined
+  #summing: NodeJS.Timeout | undefined
+  /** When the table was summed up last, as of `performance.now()`. */
+  #summed = -Infinity
+  /** Milliseconds that it took last to sum the table up. */
+  #took = 0
+  #isEnded = false
 
   constructor(source: EtcdSource, scripts: string | undefined, log: Log) {
     this.#source = source
@@ -40,29 +61,50 @@ export class FleetMember implements AsyncDisposable {
       ...cluster, prefix, objections: programMistakes, ...copy !== undefined && { copy }, ...scripts !== undefined && { scripts },
     })
     logFollower(this.#follower, log)
+    this.#health = new FleetHealth(source, source, log)
+  }
+
+  /** What the director has to know of the others. */
+  get agreement(): Agreement {
+    return this.#health.agreement
   }
 
   /**
-   * Has a director do as etcd says. Fulfilled when the first configuration is in force, and what it is.
+   * Has a director do as etcd says, with what is this machine's own. Fulfilled when the first configuration is in force, with what it is.
    *
    * @throws Error where the director cannot begin
    */
-  async lead(director: Pick<Director, 'set'>): Promise<DirectorConfiguration | undefined> {
+  async lead(
+    director: Director, ipvs: Ipvs, adapt: (configuration: DirectorConfiguration) => DirectorConfiguration,
+  ): Promise<DirectorConfiguration | undefined> {
     const iterator = this.#follower[Symbol.asyncIterator]()
     const { done, value } = await iterator.next()
     if (done === true) return undefined
-    await director.set(value)
-    this.#following = this.#follow(director, iterator)
+    await this.#health.heard
+    if (this.#isEnded) return undefined
+    await director.set(adapt(value))
+    this.#has(value)
+    this.#health.vote(director)
+    const sumUp = (): void => this.#sumUp(ipvs)
+    director.on('applied', sumUp)
+    director.on('converged', sumUp)
+    sumUp()
+    this.#following = this.#follow((next) => director.set(adapt(next)), iterator)
     return value
   }
 
-  async #follow(director: Pick<Director, 'set'>, iterator: AsyncIterator<DirectorConfiguration, undefined>): Promise<void> {
+  async #follow(
+    set: (configuration: DirectorConfiguration) => Promise<unknown>, iterator: AsyncIterator<DirectorConfiguration, undefined>,
+  ): Promise<void> {
     for (;;) {
       const { done, value } = await iterator.next()
       if (done === true) return
       const revision = this.#follower.revisionOf(value)!
-      const inForce = director.set(value).then(
-        () => this.#log({ level: 'info', event: 'configuration', message: `directs ${sizeWords(value)} of ${this.#source.prefix}, as of revision ${revision}`, revision }),
+      const inForce = set(value).then(
+        () => {
+          this.#has(value)
+          this.#log({ level: 'info', event: 'configuration', message: `directs ${sizeWords(value)} of ${this.#source.prefix}, as of revision ${revision}`, revision })
+        },
         // What is wrong is told by the event 'failed'.
         () => {},
       )
@@ -76,7 +118,32 @@ export class FleetMember implements AsyncDisposable {
     }
   }
 
+  #has(configuration: DirectorConfiguration): void {
+    const ids = new Set(configuration.services.map((service) => serviceId(canonicalKey(service))))
+    this.#inForce = { revision: this.#follower.revisionOf(configuration)!, ids }
+  }
+
+  /** Tells the others what the table is like, soon after it has changed last. */
+  #sumUp(ipvs: Ipvs): void {
+    if (this.#isEnded || this.#summing !== undefined) return
+    this.#summing = setTimeout(() => {
+      this.#summing = undefined
+      this.#summed = performance.now()
+      const { revision, ids } = this.#inForce!
+      const begun = performance.now()
+      void (async () => {
+        const digest = await digestOf(await ipvs.snapshot(), (id) => ids.has(id))
+        this.#took = performance.now() - begun
+        if (!this.#isEnded) this.#health.tell({ revision, ...digest })
+        // Where the table cannot be read, the director tells that.
+      })().catch(() => {})
+    }, Math.max(GATHER, SHARE * this.#took, this.#summed + SPACING - performance.now()))
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isEnded = true
+    clearTimeout(this.#summing)
+    await this.#health[Symbol.asyncDispose]()
     await this.#follower.close()
     await this.#following
   }

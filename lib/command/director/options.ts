@@ -1,6 +1,9 @@
+import { hostname } from 'node:os'
+import { AGREEMENT_RULES, type AgreementRule } from '../../director/agreement.js'
 import { addressFamily } from '../../model/address.js'
 import type { FileSource } from '../../sources/reading.js'
 import type { ServiceRange } from '../../state/types.js'
+import type { Announcing } from './announcer.js'
 import { ETCD_OPTIONS, etcdHelp, etcdPlace, type EtcdPlace } from '../etcd-options.js'
 import { portOf, readOptions, secondsOf, UsageError, type NewOptions, type Values } from '../new-options.js'
 import { syncOf, type Sync } from './machine.js'
@@ -10,6 +13,10 @@ const OPTIONS = {
   config: { argument: 'text' },
   ...ETCD_OPTIONS,
   copy: { argument: 'text' },
+  id: { argument: 'text' },
+  agree: { argument: 'text' },
+  announce: { argument: 'text' },
+  bird: { argument: 'text' },
   check: { argument: 'none' },
   strict: { argument: 'none' },
   json: { argument: 'none' },
@@ -33,6 +40,10 @@ export interface EtcdSource extends EtcdPlace {
   type: 'etcd'
   /** File that keeps the last configuration. */
   copy?: string
+  /** What this director is called among those of its fleet. */
+  id: string
+  /** When a destination counts as down. */
+  rule: AgreementRule
 }
 
 /** What `ipvs director` was told. */
@@ -47,6 +58,7 @@ export interface DirectorCommand {
   owns?: ServiceRange[]
   /** Seconds that a destination may drain. */
   drain?: number
+  announcing?: Announcing
   removeOnExit: boolean
   log: 'text' | 'json'
   /** The folder that programs have to be in. */
@@ -99,6 +111,8 @@ function rangeOf(text: string): ServiceRange {
   return { address, ...protocol !== undefined && { protocol: protocol as 'tcp' }, ...port !== undefined && { port } }
 }
 
+const isRule = (text: string): text is AgreementRule => (AGREEMENT_RULES as readonly string[]).includes(text)
+
 function sourceOf(given: Values<typeof OPTIONS>): FileSource | EtcdSource {
   const sources = (['keepalived', 'config', 'etcd'] as const).filter((name) => given[name] !== undefined)
   if (sources.length === 0) throw new UsageError('which configuration? Give --keepalived FILE, --config FILE.json or --etcd URL --prefix PREFIX')
@@ -107,9 +121,12 @@ function sourceOf(given: Values<typeof OPTIONS>): FileSource | EtcdSource {
   if (sources[0] === 'etcd') {
     if (given.follow !== undefined) throw new UsageError('--follow is for files: what is in etcd is always followed')
     if (copy?.startsWith('/') === false) throw new UsageError(`--copy '${copy}'; expected the absolute path of a file`)
-    return { type: 'etcd', ...etcdPlace(given), ...copy !== undefined && { copy } }
+    const { id = hostname(), agree: rule = 'majority' } = given
+    if (id.includes('/')) throw new UsageError(`--id '${id}'; expected a name without a slash`)
+    if (!isRule(rule)) throw new UsageError(`--agree '${rule}'; expected one of ${AGREEMENT_RULES.join(', ')}`)
+    return { type: 'etcd', ...etcdPlace(given), id, rule, ...copy !== undefined && { copy } }
   }
-  const other = [...Object.keys(ETCD_OPTIONS), 'copy'].find((name) => Object.hasOwn(given, name))
+  const other = [...Object.keys(ETCD_OPTIONS), 'copy', 'id', 'agree'].find((name) => Object.hasOwn(given, name))
   if (other !== undefined) throw new UsageError(`--${other} goes with --etcd`)
   return keepalived !== undefined ? { type: 'keepalived', file: keepalived } : { type: 'json', file: config! }
 }
@@ -121,13 +138,17 @@ export function readDirectorCommand(args: readonly string[]): DirectorCommand {
   if (given.check === undefined) {
     for (const name of ['strict', 'json'] as const) if (given[name] !== undefined) throw new UsageError(`--${name} goes with --check`)
   } else {
-    const running = ['follow', 'listen', 'prune', 'own', 'drain', 'remove-on-exit', 'log', 'netns', 'sync', 'fifo', 'track-file', 'return-after'] as const
+    const running = [
+      'announce', 'follow', 'listen', 'prune', 'own', 'drain', 'remove-on-exit', 'log', 'netns', 'sync', 'fifo', 'track-file', 'return-after',
+    ] as const
     const other = running.find((name) => given[name] !== undefined)
     if (other !== undefined) throw new UsageError(`--${other} does not go with --check, which reads the configuration and does nothing else`)
   }
   if (given.prune !== undefined && given.own !== undefined)
     throw new UsageError("--prune says that the whole table is the director's, and --own which part of it: give one of them")
   if (given.log !== undefined && given.log !== 'text' && given.log !== 'json') throw new UsageError(`--log '${given.log}'; expected text or json`)
+  if (given.bird !== undefined && given.announce === undefined) throw new UsageError('--bird goes with --announce PROTOCOL')
+  if (given.announce !== undefined && !/^[a-zA-Z_][\w]*$/.test(given.announce)) throw new UsageError(`--announce '${given.announce}'; expected the name of a protocol of bird`)
   if (given.scripts !== undefined && !given.scripts.startsWith('/')) throw new UsageError(`--scripts '${given.scripts}'; expected the absolute path of a folder`)
   if (given['return-after'] !== undefined && given['track-file'] === undefined) throw new UsageError('--return-after goes with --track-file')
   if (given.fifo !== undefined && !given.fifo.startsWith('/')) throw new UsageError(`--fifo '${given.fifo}'; expected the absolute path of keepalived's FIFO`)
@@ -140,6 +161,7 @@ export function readDirectorCommand(args: readonly string[]): DirectorCommand {
     prune: given.prune === true,
     ...given.own !== undefined && { owns: given.own.flatMap((text) => text.split(',')).filter((text) => text !== '').map(rangeOf) },
     ...given.drain !== undefined && { drain: secondsOf('--drain', given.drain, { min: 0, max: 86_400 }) },
+    ...given.announce !== undefined && { announcing: { protocol: given.announce, socket: given.bird ?? '/run/bird/bird.ctl' } },
     removeOnExit: given['remove-on-exit'] === true,
     log: given.log ?? 'text',
     ...given.scripts !== undefined && { scripts: given.scripts },
@@ -164,7 +186,10 @@ Configuration
                        without it
 
 A configuration in etcd, for a fleet of directors (docs/fleet.md)
-${etcdHelp}  --copy FILE          keep the last configuration in this file, for a start while etcd is away
+${etcdHelp}  --id NAME            what this director is called among those of its fleet (default: the name of the machine)
+  --agree RULE         when a server counts as down: majority (the default): more than half of the living directors see it down;
+                       any: one does; all: all do; own: this one does, whatever others see
+  --copy FILE          keep the last configuration in this file, for a start while etcd is away
 
 Table
   --netns NAME         direct and check in another network namespace: a name of \`ip netns\` or a path
@@ -173,6 +198,9 @@ Table
   --prune              all services that the configuration does not name are removed
   --drain SECONDS      how long connections of a destination that is taken out of the configuration are waited for
                        (default: 300); 0 does not wait
+  --announce PROTOCOL  enable this protocol of bird when the director is ready, and disable it before the director ends, or when the
+                       doctor finds that this machine cannot serve at all
+    --bird SOCKET      bird's control socket (default: /run/bird/bird.ctl)
   --remove-on-exit     remove the services at the end. Without it they stay, for the next start or another director
 
 Two directors

@@ -13,6 +13,7 @@ import { makeFifo } from '../../director/vrrp-fifo.js'
 import { Network } from '../../network/index.js'
 import { logDiagnostics } from './diagnostics.js'
 import { logEvents } from './events.js'
+import { Announcer } from './announcer.js'
 import { FleetMember } from './fleet-member.js'
 import type { Log } from './log.js'
 import { movingAddresses, movingPlaces, trackFault, withSync } from './machine.js'
@@ -40,6 +41,7 @@ export class Running implements AsyncDisposable {
   readonly #watcher = new FileWatcher(() => this.#again('the file has changed', true))
   #web: Web | undefined
   #member: FleetMember | undefined
+  #announcer: Announcer | undefined
   #ipvs: Ipvs | undefined
   #director: Director | undefined
   #network: Network | undefined
@@ -98,16 +100,15 @@ export class Running implements AsyncDisposable {
     }
     this.#makeFifo()
     const ipvs = this.#ipvs = await this.#open()
+    const member = this.#member = source.type === 'etcd' ? new FleetMember(source, scripts, this.#log) : undefined
     await this.#stayOut(ipvs, given)
     const director = this.#director = this.#direct(ipvs)
     this.#web?.serve({ director, ipvs, interval: INTERVAL, failure: () => this.#failure })
     let configuration: CompleteConfiguration | DirectorConfiguration | undefined = given
     try {
-      if (source.type === 'etcd') {
-        const member = this.#member = new FleetMember(source, scripts, this.#log)
-        await this.#untilStopped(member.lead({
-          set: (value) => director.set(withSync(value, this.#command.sync, undefined).configuration),
-        }).then((first) => {
+      if (member !== undefined) {
+        const adapt = (value: DirectorConfiguration): DirectorConfiguration => withSync(value, this.#command.sync, undefined).configuration
+        await this.#untilStopped(member.lead(director, ipvs, adapt).then((first) => {
           configuration = first
         }))
       } else await this.#untilStopped(director.take(given!))
@@ -118,6 +119,8 @@ export class Running implements AsyncDisposable {
     if (this.#stop.signal.aborted || configuration === undefined) return
     const place = source.type === 'etcd' ? source.prefix : source.file
     this.#log({ level: 'info', event: 'running', message: `directs ${sizeWords(configuration)} of ${place}`, ...source.type === 'etcd' ? { prefix: place } : { file: place } })
+    const { announcing } = this.#command
+    if (announcing !== undefined) this.#announcer = new Announcer(announcing, director, ipvs, this.#log)
     if (this.#command.follow) this.#follow()
     this.#goOn()
     if (this.#returning !== undefined) {
@@ -188,6 +191,7 @@ export class Running implements AsyncDisposable {
     const director = new Director({
       ipvs, prune, interval: INTERVAL, remember: true,
       ...addresses !== undefined && { addresses }, ...fifo !== undefined && { fifo },
+      ...this.#member !== undefined && { agreement: this.#member.agreement },
       ...owns !== undefined && { owns }, ...drain !== undefined && { drain: drain === 0 ? false : { timeout: drain } },
     })
     logEvents(director, this.#log)
@@ -294,6 +298,8 @@ export class Running implements AsyncDisposable {
   async #end(): Promise<void> {
     const director = this.#director
     if (director === undefined) return
+    // Nobody sends clients here any more, before anything else ends.
+    await this.#announcer?.[Symbol.asyncDispose]()
     await this.#member?.[Symbol.asyncDispose]()
     const { removeOnExit } = this.#command
     try {
@@ -309,6 +315,7 @@ export class Running implements AsyncDisposable {
     this.#watcher.close()
     await this.#web?.close()
     this.#web = undefined
+    await this.#announcer?.[Symbol.asyncDispose]()
     await this.#member?.[Symbol.asyncDispose]()
     await this.#reading
     this.#returning?.close()

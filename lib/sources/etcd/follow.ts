@@ -4,6 +4,7 @@ import type { DirectorConfiguration } from '../../configuration/index.js'
 import { EtcdClient } from './client.js'
 import { readCopy, writeCopy, type Moment } from './copy.js'
 import { isCompacted } from './error.js'
+import { HEAD, readHead } from './head.js'
 import { decoded, keysBelow, servicesBelow, type KeyRange } from './keys.js'
 import { listPages, newestRevision } from './list.js'
 import { revisionOf, type WatchAnswer } from './messages.js'
@@ -16,6 +17,14 @@ const [AGAIN, LATEST] = [0.1, 2]
 
 /** Seconds between two copies. */
 const BETWEEN_COPIES = 1
+
+/** All services at a revision. */
+interface WholeList {
+  changes: Change[]
+  moment: Moment
+  /** In which revision somebody began to write who has not ended. */
+  writingSince?: number
+}
 
 /** A copy of the services on disk. */
 interface Copy {
@@ -49,6 +58,10 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
   /** Whether the services are those of a history that the cluster has lost, and it has none. */
   #isEmptied = false
   #isConnected = false
+  /** Changes that wait until somebody has written all of them; `undefined` while nobody does. */
+  #held: Change[] | undefined
+  /** Since when somebody writes, as was told. */
+  #toldHeld: string | undefined
   /** Reasons that were told since the cluster was there last. */
   readonly #reasons = new Set<string>()
   readonly #toldProblems = new Map<string, string>()
@@ -141,6 +154,8 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
       const { endpoint } = this.#client
       try {
         if (this.#due !== undefined) await this.#list(this.#due)
+        // What was held comes again.
+        this.#held = undefined
         for await (const answer of this.#client.watch(this.#range, this.#moment!.revision + 1, signal)) {
           if (answer.created === true) await this.#greet(answer, endpoint)
           else {
@@ -199,31 +214,75 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
       this.#due = 'history'
       return
     }
-    await this.#services.change(events.map(({ type, kv }) => this.#changeOf(kv.key, type === 'DELETE' ? undefined : kv.value ?? '')))
+    const changes = this.#withoutHead(events.map(({ type, kv }) => this.#changeOf(kv.key, type === 'DELETE' ? undefined : kv.value ?? '')))
+    if (changes === undefined) return
+    await this.#services.change(changes)
     // The revision of the last event, not of the header: that one can be ahead of events that are still to come.
     this.#moment = { ...this.#moment!, revision: revisionOf(events[events.length - 1].kv.mod_revision) }
     this.#publish()
+  }
+
+  /** The changes that may be acted on now, those included that were held; `undefined` while somebody writes more of them. */
+  #withoutHead(changes: readonly Change[]): Change[] | undefined {
+    const taken = this.#held ?? []
+    let isHeld = this.#held !== undefined
+    for (const change of changes) {
+      if (change.key !== HEAD) {
+        taken.push(change)
+        continue
+      }
+      const head = change.value === undefined ? undefined : readHead(change.value)
+      isHeld = head?.state === 'writing'
+      if (isHeld && this.#toldHeld !== head!.since) this.#tell('held', { by: head!.by, since: this.#toldHeld = head!.since })
+    }
+    this.#held = isHeld ? taken : undefined
+    return isHeld ? undefined : taken
   }
 
   #changeOf(key: string, value: string | undefined): Change {
     return { key: decoded(key).slice(this.#below.length), value: value === undefined ? undefined : Buffer.from(value, 'base64') }
   }
 
-  async #list(why: Listed['why']): Promise<void> {
+  /** Reads all services, and in which revision somebody began to write who has not ended. */
+  async #read(at?: number): Promise<WholeList> {
     const changes: Change[] = []
     let moment: Moment | undefined
-    try {
-      for await (const { keys, revision, cluster } of listPages(this.#client, this.#range, this.#stop.signal)) {
-        moment = { revision, cluster }
-        for (const { key, value = '' } of keys) changes.push(this.#changeOf(key, value))
+    let writingSince: number | undefined
+    for await (const { keys, revision, cluster } of listPages(this.#client, this.#range, this.#stop.signal, at)) {
+      moment = { revision, cluster }
+      for (const { key, value = '', mod_revision: modified } of keys) {
+        const change = this.#changeOf(key, value)
+        if (change.key !== HEAD) changes.push(change)
+        else {
+          const head = readHead(change.value!)
+          if (head?.state === 'writing') writingSince = (head.base ?? revisionOf(modified) - 1) + 1
+        }
       }
+    }
+    return { changes, moment: moment!, writingSince }
+  }
+
+  async #list(why: Listed['why']): Promise<void> {
+    let list: WholeList
+    try {
+      list = await this.#read()
     } catch (error) {
       // The revision of the first page is no longer kept: the list is begun anew.
       if (isCompacted(error)) return
       throw error
     }
+    if (list.writingSince !== undefined) {
+      try {
+        // Everything as it was before somebody began to write. What has been written since is watched from there on.
+        list = await this.#read(list.writingSince - 1)
+      } catch (error) {
+        // That is no longer kept: half of a configuration is better than none.
+        if (!isCompacted(error)) throw error
+      }
+    }
+    const { changes, moment } = list
     const before = this.#moment
-    const { revision, cluster } = this.#moment = moment!
+    const { revision, cluster } = this.#moment = moment
     const isLost = this.#isEmptied || before !== undefined && (cluster !== before.cluster || revision < before.revision)
     this.#due = undefined
     if (isLost && changes.length === 0 && this.#services.count > 0) {

@@ -12,13 +12,17 @@ export interface Page {
   cluster: string
 }
 
-/** Lists a range of keys in pages, all at one revision. By default it is the newest; the cluster has agreed on it. */
-export async function* listPages(client: EtcdClient, range: KeyRange, signal?: AbortSignal): AsyncGenerator<Page> {
+/**
+ * Lists a range of keys in pages, all at one revision. By default it is the newest; the cluster has agreed on it.
+ *
+ * @throws EtcdError where the revision is no longer kept
+ */
+export async function* listPages(client: EtcdClient, range: KeyRange, signal?: AbortSignal, revision?: number): AsyncGenerator<Page> {
   let at: Header | undefined
   for (let { key } = range; ;) {
-    const body = { ...range, key, limit: String(PAGE), ...at !== undefined && { revision: at.revision } }
+    const body = { ...range, key, limit: String(PAGE), revision: at?.revision ?? String(revision ?? 0) }
     const { header, kvs = [], more } = await client.call<RangeAnswer>('kv/range', body, signal)
-    at ??= header
+    at ??= revision === undefined ? header : { ...header, revision: String(revision) }
     yield { keys: kvs, revision: revisionOf(at.revision), cluster: at.cluster_id }
     if (more !== true || kvs.length === 0) return
     key = keyAfter(kvs[kvs.length - 1].key)

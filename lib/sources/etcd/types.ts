@@ -95,6 +95,11 @@ export interface EtcdFollowerEvents {
    * were until there is one.
    */
   emptied: [{ endpoint: string, services: number }]
+  /**
+   * Somebody writes a configuration that needs several transactions (`ipvs fleet apply`), and everything stays as it is until it is
+   * written. Told once; where it never ends, the same has to be applied again.
+   */
+  held: [{ by: string, since: string }]
   /** The configuration of the copy is in use, because no endpoint answered. */
   copied: [{ file: string, revision: number }]
   /** The copy could not be read or written. */

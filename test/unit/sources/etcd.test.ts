@@ -126,6 +126,30 @@ describe('one member', () => {
     ])
   })
 
+  test('more changes than etcd tells at once, made while nobody can be reached, are all followed, and nothing is listed anew', async () => {
+    await using gate = await Gate.before(member.url)
+    const at = prefix()
+    const watched = follow({ endpoints: gate.url, prefix: at })
+    await watched.until()
+    const away = once(watched.follower, 'away')
+    gate.shut()
+    await away
+    const count = 1_500
+    const expected = Array.from({ length: count }, (_, index) => `10.8.${index >> 8}.${index & 255}:80`)
+    for (let from = 0; from < count; from += 50) {
+      await Promise.all(expected.slice(from, from + 50).map((text, index) => fetch(`${member.url}/v3/kv/put`, {
+        method: 'POST',
+        body: JSON.stringify({
+          key: Buffer.from(`${at}/v1/services/${String(from + index).padStart(5, '0')}`).toString('base64'),
+          value: Buffer.from(JSON.stringify(service(text.replace(':80', '')))).toString('base64'),
+        }),
+      }).then((answer) => answer.text())))
+    }
+    gate.open()
+    await watched.until(...expected)
+    expect(watched.names().filter((name) => name === 'listed')).toHaveLength(1)
+  })
+
   test('a copy on disk serves while etcd is away at the start, and only its owner can read it', async () => {
     const at = prefix()
     const copy = join(await folder(), 'services')
