@@ -2,7 +2,8 @@ import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Ipvs } from 'ipvs'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { DirectorProcess } from '../support/director-process.js'
+import { run } from '../../scripts/setup/run.js'
+import { command, DirectorProcess } from '../support/director-process.js'
 import { EtcdCluster } from '../support/etcd.js'
 import { Scene } from '../support/scene.js'
 import { until } from '../support/until.js'
@@ -72,6 +73,23 @@ describe('ipvs director --etcd', () => {
 
     await cluster.ctl('del', `${prefix}/v1/services/web`, '--prefix')
     for (const one of scenes) await sees(one, [])
+  })
+
+  test('ipvs fleet compares the tables as the kernel has them, and sees where destinations were not added in order', async () => {
+    const scenes = [await scene('early'), await scene('late')]
+    await cluster.put(`${prefix}/v1/services/web`, web('10.0.0.2', '10.0.0.4'))
+    const state = async (): Promise<{ differ: boolean, directors: { hash?: string, unsorted?: number }[] }> => {
+      const args = ['fleet', '--etcd', cluster.endpoints.join(','), '--prefix', prefix, '--json']
+      const { stdout } = await run(process.execPath, [command, ...args])
+      return JSON.parse(stdout) as Awaited<ReturnType<typeof state>>
+    }
+    await start(options(scenes[0], '--id', 'early'))
+    await until(state, ({ directors }) => directors[0]?.unsorted === 0)
+    await cluster.put(`${prefix}/v1/services/web`, web('10.0.0.2', '10.0.0.3', '10.0.0.4'))
+    await sees(scenes[0], saved('10.0.0.2', '10.0.0.3', '10.0.0.4'))
+    await start(options(scenes[1], '--id', 'late'))
+    await until(state, ({ differ, directors }) =>
+      !differ && directors.length === 2 && directors.every(({ hash }) => hash !== undefined) && directors.map(({ unsorted }) => unsorted).join() === '1,0')
   })
 
   test('a bad value is told by its key, and leaves that service as it was and the others alone', async () => {
