@@ -4,7 +4,7 @@ import type { Shape } from './workload.js'
 export const virtualAddress = (service: number): string => `198.18.${service >> 8}.${service & 255}`
 
 /** The address of a real server, another one for each in all of the table. */
-const realAddress = (number: number): string => `127.${1 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`
+export const realAddress = (number: number): string => `127.${1 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`
 
 /** A service whose first destination has another weight than all others. */
 export interface Changed {
@@ -30,9 +30,11 @@ export function virtualServers(
 }
 
 /** A keepalived.conf with one real server, whose page is asked for. */
-export const oneServer = ({ address, port, retries, retryDelay }: { address: string, port: number, retries: number, retryDelay: number }): string => `
+export const oneServer = (
+  { address, port, delay, retries, retryDelay }: { address: string, port: number, delay: number, retries: number, retryDelay: number },
+): string => `
 virtual_server ${virtualAddress(0)} 80 {
-  delay_loop 0.2
+  delay_loop ${delay}
   lb_algo rr
   lb_kind NAT
   protocol TCP
