@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import { inspect } from 'node:util'
 
 /**
  * Waits until something holds, for what the kernel does in its own time and tells nobody: it adds up the counters of packets, for one,
@@ -9,7 +10,7 @@ export async function until<Seen>(look: () => Promise<Seen>, holds: (seen: Seen)
   for (const end = Date.now() + seconds * 1000; ;) {
     const seen = await look()
     if (holds(seen)) return seen
-    if (Date.now() > end) throw new Error(`this did not come about in ${seconds} seconds; last seen: ${String(seen)}`)
+    if (Date.now() > end) throw new Error(`this did not come about in ${seconds} seconds; last seen: ${inspect(seen)}`)
     await setTimeout(50)
   }
 }
