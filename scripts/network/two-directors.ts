@@ -152,6 +152,11 @@ export class DirectorMachine implements AsyncDisposable {
     return stdout.includes(` ${address}/`)
   }
 
+  /** How many real servers its table has. */
+  async destinations(): Promise<number> {
+    return (await this.namespace.must('ipvsadm', ['-Sn'])).split('\n').filter((line) => line.startsWith('-a')).length
+  }
+
   /** How many connections it knows, of whatever origin. */
   async connections(): Promise<number> {
     const { stdout } = await this.namespace.run('cat', ['/proc/net/ip_vs_conn'])

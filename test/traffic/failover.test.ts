@@ -116,6 +116,8 @@ test('new connections are served after the death of either director; the gap is 
     return JSON.parse(await requests.printed(/^\{/, { from })) as Record<string, { good: number, gap: number }>
   }
 
+  const complete = await directors[0].destinations()
+  expect(complete).toBe(4)
   const gaps: Record<string, number[]> = {}
   for (const what of ['ipvs director', 'static table']) {
     if (what === 'static table') for (const { director } of directors) await director!.end('SIGKILL')
@@ -136,6 +138,8 @@ test('new connections are served after the death of either director; the gap is 
         for (const [service, gap] of Object.entries(seen)) (gaps[`${what}, ${service}`] ??= []).push(gap)
         await dies.link('up')
         await dies.keepalived!.printed(/entering BACKUP STATE/i, { from })
+        // A director whose links were cut saw every server down: its table is whole again before the other dies, or before it is killed.
+        await until(() => dies.destinations(), (count) => count === complete)
       }
     }
   }
