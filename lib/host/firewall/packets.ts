@@ -6,7 +6,6 @@ const PROTOCOLS = { tcp: 6, udp: 17, sctp: 132 } as const
 /** Of tunnels: IPIP, GUE, GRE. */
 const TUNNELS = { ipip: { 4: 4, 6: 41 }, gue: { 4: 17, 6: 17 }, gre: { 4: 47, 6: 47 } } as const
 
-const FIN = 0x01
 const SYN = 0x02
 const ACK = 0x10
 
@@ -60,12 +59,6 @@ export const firstPacket = (transport: Transport, { address, port }: End, state:
 export const secondPacket = (transport: Transport, { address, port }: End, state: number | undefined): Packet => packet({
   family: familyOf(address), protocol: PROTOCOLS[transport], destination: address, destinationPort: port, sourcePort: CLIENT_PORT,
   ...transport === 'tcp' ? { flags: ACK } : {}, state,
-})
-
-/** What ends a TCP connection. */
-export const lastPacket = ({ address, port }: End, state: number | undefined): Packet => packet({
-  family: familyOf(address), protocol: PROTOCOLS.tcp, destination: address, destinationPort: port, sourcePort: CLIENT_PORT,
-  flags: FIN | ACK, state,
 })
 
 /** The first answer of a destination. */

@@ -3,7 +3,7 @@ import { familyOf, hasMark, keyOf } from '../../model/keys.js'
 import type { AddressServiceKey, DestinationKey } from '../../model/types.js'
 import type { DirectorSight } from '../director-sight.js'
 import { Judge, type Interface, type Packet } from '../firewall/judge.js'
-import { answer, firstPacket, lastPacket, secondPacket, tunnelled } from '../firewall/packets.js'
+import { answer, firstPacket, secondPacket, tunnelled } from '../firewall/packets.js'
 import { familyOfTable, STATE, type Chain, type Hook } from '../firewall/ruleset.js'
 import type { Found, Row } from '../row.js'
 import type { Watched } from '../traffic.js'
@@ -85,38 +85,6 @@ export const firewallRows: readonly Row<DirectorSight>[] = [
         found.push({
           breaks: [{ service: keyOf(service) }],
           missing: `the firewall of this machine (${where(chain)}) drops what clients send to the service, before IPVS sees it`,
-          mend: [insertFor(chain, service)],
-        })
-      }
-      return found
-    },
-  },
-  {
-    name: 'firewall-later-packets',
-    on: 'director',
-    severity: 'fault',
-    certainty: 'certain',
-    missing:
-      'the firewall of this machine lets connections to the service begin, and not go on or end: IPVS does not tell it of them ' +
-      '(`net.ipv4.vs.conntrack` is 0), so every packet is `new` to it, and the last one `invalid`',
-    client: 'a connection that hangs at its end, or after the handshake',
-    sign:
-      '`net.ipv4.vs.conntrack` is 0, and the rules of nf_tables (hooks prerouting and input) drop the client\'s second packet where it is `new`, ' +
-      'or its last where it is `invalid`',
-    async look(sight) {
-      const found: Found[] = []
-      if (await isTracked(sight)) return found
-      for (const service of sight.services) {
-        if (hasMark(service) || service.protocol !== 'tcp' || (await sight.machine.route(service.address)).type !== 'local') continue
-        if (await droppingChain(sight, fromAnywhere(sight, firstPacket('tcp', service, STATE.new)), IN)) continue
-        const chain = await droppingChain(sight, fromAnywhere(sight, secondPacket('tcp', service, STATE.new)), IN)
-          ?? await droppingChain(sight, fromAnywhere(sight, lastPacket(service, STATE.invalid)), IN)
-        if (!chain) continue
-        found.push({
-          breaks: [{ service: keyOf(service) }],
-          missing:
-            `the firewall of this machine (${where(chain)}) lets connections to the service begin, and not go on or end: IPVS does not tell it ` +
-            'of them (`net.ipv4.vs.conntrack` is 0), so every packet is `new` to it, and the last one `invalid`',
           mend: [insertFor(chain, service)],
         })
       }
