@@ -11,6 +11,7 @@ import type { Ipvs } from '../ipvs.js'
 import { closedError } from '../model/errors.js'
 import type { DestinationKey, ListedTable, Persistence, ServiceKey } from '../model/types.js'
 import { hasMark, keyOf, serviceId } from '../model/keys.js'
+import { tell } from '../model/tell.js'
 import { connectionsGone } from '../state/draining.js'
 import type { Reconciler } from '../state/reconcile.js'
 import type { InForce } from '../state/wanted.js'
@@ -355,14 +356,8 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     this.#tell('failed', failure)
   }
 
-  /** Emits an event. A listener that throws does to the process what it does anywhere in an async function, and nothing to the director. */
   #tell<Name extends keyof DirectorEvents>(name: Name, ...args: DirectorEvents[Name]): void {
-    try {
-      ;(this as EventEmitter).emit(name, ...args)
-    } catch (error) {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the listener throws
-      void Promise.reject(error)
-    }
+    tell(this, name, args)
   }
 
   /** Does from now on as a configuration says. Returns what waits until the table is so. */

@@ -3,6 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { isArgumentError } from '../model/errors.js'
 import { keyOf, serviceId } from '../model/keys.js'
 import type { ServiceKey } from '../model/types.js'
+import { tell } from '../model/tell.js'
 import { Work } from './apply.js'
 import { readDesired, type DesiredState } from './desired.js'
 import { DrainClock } from './drain-clock.js'
@@ -215,14 +216,8 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     if (this.#closing === undefined) this.#tell('failed', { error, generation, retryIn: Infinity })
   }
 
-  /** Emits an event. A listener that throws does to the process what it does anywhere in an async function, and nothing to the loop. */
   #tell<Name extends keyof ReconcilerEvents>(name: Name, ...args: ReconcilerEvents[Name]): void {
-    try {
-      (this as EventEmitter).emit(name, ...args)
-    } catch (error) {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the listener throws
-      void Promise.reject(error)
-    }
+    tell(this, name, args)
   }
 
   /** Waits for what is due next. */

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { DirectorConfiguration } from '../../configuration/index.js'
+import { tell } from '../../model/tell.js'
 import { EtcdClient } from './client.js'
 import { readCopy, writeCopy, type Moment } from './copy.js'
 import { isCompacted } from './error.js'
@@ -136,14 +137,8 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
     await this.close()
   }
 
-  /** Emits an event. A listener that throws does to the process what it does anywhere in an async function, and nothing to the follower. */
   #tell<Name extends keyof EtcdFollowerEvents>(name: Name, ...args: EtcdFollowerEvents[Name]): void {
-    try {
-      (this as EventEmitter).emit(name, ...args)
-    } catch (error) {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the listener throws
-      void Promise.reject(error)
-    }
+    tell(this, name, args)
   }
 
   async #run(): Promise<void> {

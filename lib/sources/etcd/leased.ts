@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
+import { tell } from '../../model/tell.js'
 import { EtcdClient } from './client.js'
 import { EtcdError, GRPC } from './error.js'
 import { encoded } from './keys.js'
@@ -74,14 +75,8 @@ export class LeasedKeys extends EventEmitter<LeasedKeysEvents> {
     }
   }
 
-  /** Emits an event. A listener that throws does to the process what it does anywhere in an async function, and nothing to the keys. */
   #tell<Name extends keyof LeasedKeysEvents>(name: Name, ...args: LeasedKeysEvents[Name]): void {
-    try {
-      (this as EventEmitter).emit(name, ...args)
-    } catch (error) {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the listener throws
-      void Promise.reject(error)
-    }
+    tell(this, name, args)
   }
 
   async #run(): Promise<void> {
