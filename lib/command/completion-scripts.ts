@@ -26,6 +26,10 @@ function patternsByOffer(contexts: readonly Context[]): { offer: Offer, patterns
 const contextCases = ({ contexts }: CompletionModel): string[] =>
   contexts.filter((context) => context.spellings.length > 0).map(({ name, spellings: those }) => `      ${those.join('|')}) context=${name}; break ;;`)
 
+/** The lines of a `case` that completes an option's argument. */
+const offerCases = ({ contexts }: CompletionModel, offered: (offer: Offer) => string): string[] =>
+  patternsByOffer(contexts).map(({ offer, patterns }) => `    ${patterns.join('|')}) ${offered(offer)}; return ;;`)
+
 const wordNames = ({ words }: CompletionModel): string => words.map(({ word }) => word).join('|')
 
 function bash(model: CompletionModel): string {
@@ -57,7 +61,7 @@ _ipvs() {
     done
   fi
   case "$context $previous" in
-${patternsByOffer(model.contexts).map(({ offer, patterns }) => `    ${patterns.join('|')}) ${offered(offer)}; return ;;`).join('\n')}
+${offerCases(model, offered).join('\n')}
   esac
   case $context in
 ${model.contexts.map(({ name, options }) => `    ${name}) options=${quoted(options.map(({ long }) => long).join(' '))} ;;`).join('\n')}
@@ -95,7 +99,7 @@ _ipvs() {
     done
   fi
   case "$context $words[CURRENT-1]" in
-${patternsByOffer(model.contexts).map(({ offer, patterns }) => `    ${patterns.join('|')}) ${offered(offer)}; return ;;`).join('\n')}
+${offerCases(model, offered).join('\n')}
   esac
   case $context in
 ${model.contexts.map(({ name, options }) => `    ${name}) options=(${options.map(({ long, words }) => described(long, words)).join(' ')}) ;;`).join('\n')}

@@ -516,10 +516,6 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     }
   }
 
-  #check(): void {
-    this.#checker?.replace([...this.#services.values()].flatMap((directed) => directed.checked()))
-  }
-
   #watchHolding(): Holder {
     const holder = new Holder(otherNamespace(this.#ipvs), this.#settings.fifo)
     holder.on('change', (change) => {
@@ -548,7 +544,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   #turnChecks(): void {
     const turned = [...this.#services.values()].filter((directed) => directed.rest(this.#isToRest(directed)))
     if (turned.length === 0) return
-    this.#check()
+    this.#checker?.replace(turned.flatMap((directed) => directed.checked()), turned.flatMap(({ known }) => known.map(({ id }) => id)))
     for (const directed of turned) this.#update(directed)
     void this.#handOver(turned)
   }
