@@ -1,12 +1,9 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import type { EtcdClient } from './client.js'
 import { isCompacted } from './error.js'
 import { decoded, keysBelow } from './keys.js'
 import { listPages } from './list.js'
 import type { KeyValue } from './messages.js'
-
-/** Milliseconds until etcd is tried again, doubled each time up to the second. */
-const [AGAIN, LATEST] = [100, 2_000]
+import { waitToRetry } from './retry.js'
 
 /** News of keys that are watched. */
 export type KeyNews =
@@ -49,8 +46,7 @@ export async function* watchKeys(client: EtcdClient, below: string, signal: Abor
       if (isCompacted(error)) continue
       if (failures === 0) yield { kind: 'away', error: error as Error }
       client.moveOn(endpoint)
-      const pause = Math.min(LATEST, AGAIN * 2 ** failures++) * (1 + Math.random() / 4)
-      await wait(pause, undefined, { signal }).catch(() => {})
+      await waitToRetry(failures++, signal)
     }
   }
 }

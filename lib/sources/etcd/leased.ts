@@ -6,9 +6,7 @@ import { EtcdError, GRPC } from './error.js'
 import { encoded } from './keys.js'
 import type { RangeAnswer } from './messages.js'
 import type { EtcdSettings } from './options.js'
-
-/** Milliseconds until etcd is tried again, doubled each time up to the second. */
-const [AGAIN, LATEST] = [100, 2_000]
+import { waitToRetry } from './retry.js'
 
 /** Events of {@link LeasedKeys} and their arguments. */
 export interface LeasedKeysEvents {
@@ -99,9 +97,7 @@ export class LeasedKeys extends EventEmitter<LeasedKeysEvents> {
         if (error instanceof EtcdError && error.grpc === GRPC.notFound) this.#lose()
         else {
           this.#fail(error as Error)
-          // All of a fleet have lost it at the same moment.
-          const pause = Math.min(LATEST, AGAIN * 2 ** failures++) * (1 + Math.random() / 4)
-          await wait(pause, undefined, { signal }).catch(() => {})
+          await waitToRetry(failures++, signal)
         }
       }
     }
