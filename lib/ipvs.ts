@@ -259,7 +259,7 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
 
   /** What plans are made with. */
   readonly #state: TableHandle = {
-    table: (destinations) => readPackedTable(this.#queue, destinations),
+    table: (options) => readPackedTable(this.#queue, options),
     services: (keys, daemons) => readPackedServices(this.#queue, keys, daemons),
     batch: (operations, options) => this.batch(operations, options),
     sysctl: this.sysctl,

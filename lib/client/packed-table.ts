@@ -231,14 +231,19 @@ export class PackedTable {
   }
 }
 
-/**
- * Reads the table. Its place among the handle's operations is that of the call.
- *
- * @param destinations whether to ask for destinations too; without them every service has none
- */
-export async function readPackedTable(queue: Queue, destinations = true): Promise<PackedTable> {
+/** How the table is read. */
+export interface TableOptions {
+  /** Whether to ask for destinations too, as it does by default. Without them every service has none. */
+  destinations?: boolean
+  /** Ends the reading with its reason: what has been asked of the kernel by then is answered, the rest is not asked. */
+  signal?: AbortSignal
+}
+
+/** Reads the table. Its place among the handle's operations is that of the call. */
+export async function readPackedTable(queue: Queue, { destinations = true, signal }: TableOptions = {}): Promise<PackedTable> {
   let packed: PackedTable | undefined
   for await (const { table, services, first, reply } of readTable(queue, false)) {
+    signal?.throwIfAborted()
     packed ??= Object.assign(new PackedTable(table, serviceAt(table, 0), serviceCount(table)), settingsOf(table))
     if (!destinations) {
       for (let service = 0; service < serviceCount(table); service++) packed.add(service, NO_DESTINATIONS, 0)

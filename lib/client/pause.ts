@@ -72,10 +72,11 @@ export function pause(): Promise<void> {
 /** Work in pieces: a generator that yields when it is time for a {@link pause}. Awaiting each step would take longer than the step. */
 export type Steps<Result = void> = Generator<void, Result>
 
-/** Does such work. */
-export async function inPieces<Result>(steps: Steps<Result>): Promise<Result> {
+/** Does such work. An aborted signal ends it at the next pause, with its reason. */
+export async function inPieces<Result>(steps: Steps<Result>, signal?: AbortSignal): Promise<Result> {
   for (let step = steps.next(); ; step = steps.next()) {
     if (step.done === true) return step.value
     await pause()
+    signal?.throwIfAborted()
   }
 }

@@ -106,6 +106,11 @@ export class Work {
     }
   }
 
+  /** Whether anything has been sent, or is about to be. */
+  get hasBegun(): boolean {
+    return this.#sender !== undefined
+  }
+
   /** What has been done so far. */
   result(): ApplyResult {
     const { done = 0, refused = [], unknown = [], withheld = [], notSent = 0 } = this.#sender ?? {}
@@ -120,7 +125,7 @@ export class Work {
     const { handle, desired, settings } = this
     const once = (): Promise<Found> => {
       settings.signal?.throwIfAborted()
-      return look(handle, desired, settings, expired)
+      return look(handle, desired, settings, expired, settings.signal)
     }
     const found = settings.attempts === 0 ? await once() : await checked(once, settings.attempts)
     // The daemons are left to the next look that finds the destinations gone.

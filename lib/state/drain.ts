@@ -47,7 +47,7 @@ export async function* drain(
     const begin = performance.now()
     const over = begin >= end
     const isOver = (service: ServiceKey, destination: DestinationKey): boolean => over && mine.has(fullDestinationId(service, destination))
-    const { staged } = await look(handle, desired, settings, isOver)
+    const { staged } = await look(handle, desired, settings, isOver, settings.signal)
     looking = performance.now() - begin
     // Changes by others are left alone, and destinations that they bring to weight 0 are not waited for. But if they give a destination of
     // this apply a weight again, it is brought to 0 again.

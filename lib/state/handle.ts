@@ -1,16 +1,12 @@
-import type { PackedTable } from '../client/packed-table.js'
+import type { PackedTable, TableOptions } from '../client/packed-table.js'
 import type { BatchOptions, BatchResult } from '../model/batch.js'
 import type { Operation, ServiceKey } from '../model/types.js'
 import type { Sysctl } from '../proc/sysctl.js'
 
 /** The part of a handle that plans are made and carried out with. */
 export interface TableHandle {
-  /**
-   * Reads the table.
-   *
-   * @param destinations whether to ask for destinations too, as it does by default
-   */
-  table(destinations?: boolean): Promise<PackedTable>
+  /** Reads the table. */
+  table(options?: TableOptions): Promise<PackedTable>
   /**
    * Reads some services alone, with the timeouts.
    *

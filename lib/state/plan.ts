@@ -287,14 +287,16 @@ export interface Found {
 /**
  * Reads the table and plans how it becomes the desired one. Where services are named, these alone are read and planned. The event loop has
  * its turns meanwhile.
+ *
+ * @param signal ends the reading and the planning, with its reason
  */
 export async function look(
-  handle: TableHandle, desired: DesiredState, settings: PlanSettings, expired: Expired = () => false,
+  handle: TableHandle, desired: DesiredState, settings: PlanSettings, expired: Expired = () => false, signal?: AbortSignal,
 ): Promise<Found> {
   const { only } = desired
-  const table = await (only === undefined ? handle.table() : handle.services([...only.values()], false))
+  const table = await (only === undefined ? handle.table({ signal }) : handle.services([...only.values()], false))
   const planner = new Planner(table, settings, expired)
-  await inPieces(planner.services(desired))
+  await inPieces(planner.services(desired), signal)
   const { timeouts, daemons } = only === undefined ? desired : { timeouts: undefined, daemons: undefined }
   if (timeouts !== undefined) planTimeouts(timeouts, table.timeouts, planner.staged)
   // No range of services says whose a daemon is.

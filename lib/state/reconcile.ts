@@ -71,7 +71,6 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   readonly #handle: TableHandle
   readonly #settings: ApplySettings
   readonly #pace: Pace
-  readonly #stop = new AbortController()
   readonly #draining = new DrainClock()
   /** The last state without a mistake, with the updates that it has had. */
   #kept: KeptState | undefined
@@ -93,6 +92,10 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   #timer: NodeJS.Timeout | undefined
   #beginning = false
   #running: Promise<void> | undefined
+  /** The look that is under way, and what ends it before it sends anything more. */
+  #underWay: { look: Look, work: Work, stop: AbortController, since: number } | undefined
+  /** The moment of `performance.now()` since which updates have put off the look at the whole table. */
+  #putOffSince: number | undefined
   #failures = 0
   /** Whether the last look ended with an error of the way to the kernel. */
   #broken = false
@@ -113,7 +116,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     const settings = applySettings(options, 'reconcile', PACE_NAMES)
     this.#pace = pace(options ?? {})
     const { signal } = settings
-    this.#settings = { ...settings, signal: this.#stop.signal }
+    this.#settings = settings
     if (typeof desired === 'object' && desired !== null && Symbol.asyncIterator in desired) this.#follow(desired)
     else if (desired !== undefined) void this.#want(new WantedState(++this.#generation, readDesired(desired)))
     this.#alive = setInterval(() => {}, LONGEST * 1000)
@@ -148,8 +151,8 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
    * Changes the desired state by service: `services` are added, or replace those with the same key; `removed` are keys of services that are
    * no longer desired. Only these are read, planned and changed, so the cost does not depend on the size of the table. `prune` decides
    * whether a service that is no longer desired is removed. Otherwise it is as with `set`: an update with a mistake is refused whole, and
-   * the promise is fulfilled when it is in force. It begins at once; updates that come while one is carried out travel together, and those
-   * that come while the whole table is looked at wait for the end of that.
+   * the promise is fulfilled when it is in force. It begins at once, and updates that come while one is carried out travel together. A
+   * routine look at the whole table that has sent nothing yet is put off, for up to `interval`, and begun anew later.
    *
    * Rejects with ERR_IPVS_NO_STATE if no state was set before.
    */
@@ -172,8 +175,22 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     // The first state of a burst sets the time, so that an endless burst does not wait for ever.
     const waits = wanted instanceof WantedState || this.#broken || this.#pending.state !== undefined
     this.#due.pending = Math.min(this.#due.pending, performance.now() + (waits ? this.#pace.coalesce * 1000 : 0))
+    if (!waits) this.#putOff()
     this.#arm()
     return wanted.inForce
+  }
+
+  /**
+   * Puts off a routine look at the whole table: an update would have to wait until it has read all of it. A look that sends something is
+   * waited for, and so is one that would come later by a whole interval.
+   */
+  #putOff(): void {
+    if (this.#underWay === undefined) return
+    const { look: { desired, state }, work, stop } = this.#underWay
+    if (desired.only !== undefined || state !== undefined || work.hasBegun) return
+    const now = performance.now()
+    this.#putOffSince ??= now
+    if (now - this.#putOffSince < this.#pace.interval * 1000) stop.abort()
   }
 
   /** Looks at the table now; fulfilled when that is done. Its outcome is an event, as always. */
@@ -282,7 +299,10 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
 
   async #look(look: Look): Promise<void> {
     const { desired, generation } = look
-    const work = new Work(this.#handle, desired, this.#settings)
+    const stop = new AbortController()
+    const work = new Work(this.#handle, desired, { ...this.#settings, signal: stop.signal })
+    const since = performance.now()
+    this.#underWay = { look, work, stop, since }
     try {
       const result = await work.once((service, destination) => this.#draining.age(service, destination) >= this.#patience)
       this.#broken = false
@@ -295,9 +315,20 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
       }
       this.#duePending()
     } catch (error) {
-      if (isMistake(error) && (look.state ?? look.updates) !== undefined) this.#refuse(look, error)
+      if (stop.signal.aborted && this.#closing === undefined) this.#again(since)
+      else if (isMistake(error) && (look.state ?? look.updates) !== undefined) this.#refuse(look, error)
       else this.#break(work, error, generation)
+    } finally {
+      this.#underWay = undefined
     }
+  }
+
+  /** Says when a look that was put off begins anew. One that somebody waits for does so when the updates are in force. */
+  #again(since: number): void {
+    if (this.#due.whole === -Infinity) return
+    const now = performance.now()
+    // At most a tenth of the time goes into looks that come to nothing.
+    this.#due.whole = now + 9 * (now - since)
   }
 
   /** How long a destination may drain, in milliseconds. */
@@ -369,6 +400,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     const { interval, coalesce } = this.#pace
     const now = performance.now()
     if (only === undefined) {
+      this.#putOffSince = undefined
       this.#isWhole = complete
       this.#changed.clear()
     } else {
@@ -412,7 +444,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
       clearTimeout(this.#timer)
       clearInterval(this.#alive)
       this.#leave?.()
-      this.#stop.abort()
+      this.#underWay?.stop.abort()
       const leave = async (): Promise<unknown> => this.#iterator?.return?.()
       leave().catch(() => {})
       await this.#running

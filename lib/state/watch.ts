@@ -202,7 +202,7 @@ export function watch(handle: Pick<TableHandle, 'table'>, options?: WatchOptions
   const interval = given.interval === undefined ? 1 : seconds(given.interval, 'options.interval', 0.001)
   const initial = given.initial === undefined ? false : boolean(given.initial, 'options.initial')
   const destinations = given.destinations === undefined ? true : boolean(given.destinations, 'options.destinations')
-  return observations(() => handle.table(destinations), interval, initial, signalOption(given.signal))
+  return observations(() => handle.table({ destinations }), interval, initial, signalOption(given.signal))
 }
 
 async function* observations(

@@ -24,6 +24,7 @@ describe('for random tables', () => {
     { weight: 2, arbitrary: fc.record({ what: fc.constant('others' as const), table }) },
     { weight: 2, arbitrary: fc.constant({ what: 'wait' as const }) },
     { weight: 1, arbitrary: fc.constant({ what: 'look' as const }) },
+    { weight: 2, arbitrary: fc.constant({ what: 'begin a look' as const }) },
     { weight: 2, arbitrary: fc.constant({ what: 'turn' as const }) },
   )
 
@@ -41,6 +42,7 @@ describe('for random tables', () => {
       })
       let wanted = new Map(first.map((service) => [idOf(service), service]))
       const answers: Promise<InForce>[] = []
+      const mistakes: Promise<unknown>[] = []
       let [generation, isClean] = [1, true]
       const asDesired = async (): Promise<void> => expect(model.contents()).toEqual((await TestTable.of([...wanted.values()])).contents())
       for (const one of steps) {
@@ -66,11 +68,11 @@ describe('for random tables', () => {
             const answer = one.isUpdate ? reconciler.update({ services }) : reconciler.set(services)
             generation++
             // A state that another takes the place of is not looked at.
-            answer.catch((error: unknown) =>
+            mistakes.push(answer.catch((error: unknown) =>
               expect(error).toMatchObject({
                 field: expect.stringMatching(/^(desired|update)\.services\[\d\]\.destinations\[0\]\.weight$/) as unknown,
               }),
-            )
+            ))
             break
           }
           case 'others':
@@ -96,11 +98,14 @@ describe('for random tables', () => {
             await reconciler.look()
             isClean = true
             break
+          case 'begin a look':
+            void reconciler.look()
+            break
           default: await turn()
         }
       }
       model.kernel.refuse = undefined
-      await Promise.all(answers)
+      await Promise.all([...answers, ...mistakes])
       // What others did while a state was compared, or what was refused, is for the next look.
       await reconciler.look()
       await asDesired()
@@ -188,6 +193,69 @@ describe('update', () => {
     expect(await Promise.all(answers)).toEqual(Array(3).fill({ generation: 4, refused: [] }))
     expect(model.kernel.asked.filter((command) => command === 'getService')).toHaveLength(2)
     expect(model.changes()).toEqual(['addDestination', 'removeDestination'])
+  })
+
+  /** A thousand services that are in force, of which another program removes one. */
+  async function keepMany(options: ReconcileOptions = {}): Promise<void> {
+    await keep(Array.from({ length: 1000 }, (_, i) => at(i + 1, a)), { interval: 1000, ...options })
+    model.other.removeService(at(900))
+    model.kernel.asked.length = 0
+  }
+
+  /** Updates two services when the kernel has been asked for the destinations of so many of those that it lists. */
+  function updateAmid(requests: number): Promise<InForce>[] {
+    const answers: Promise<InForce>[] = []
+    model.kernel.before = ({ command }) => {
+      if (command !== 'getDest' || model.kernel.asked.length !== requests) return
+      answers.push(reconciler.update({ services: [at(7, b)], removed: [at(8)] }), reconciler.update({ services: [at(990, c)] }))
+    }
+    return answers
+  }
+
+  test('goes before a look that reads the table, which then begins anew and repairs the rest', async () => {
+    await keepMany()
+    const answers = updateAmid(300)
+    await reconciler.look()
+    expect(await Promise.all(answers)).toEqual(Array(2).fill({ generation: 3, refused: [] }))
+    const { asked } = model.kernel
+    const [updated, repaired] = [asked.indexOf('newDest'), asked.indexOf('newService')]
+    expect(asked.slice(0, repaired).filter((command) => !command.startsWith('get'))).toEqual(['newDest', 'newDest', 'delDest', 'delDest', 'delService'])
+    expect(asked.slice(0, updated).filter((command) => command === 'getDest').length).toBeLessThan(700)
+    expect(asked.slice(updated, repaired).filter((command) => command === 'getDest').length).toBeGreaterThanOrEqual(998)
+    expect(asked.slice(repaired)).toEqual(['newService', 'newDest'])
+    expect(events.map(([name, generation, count]) => [name, generation, count])).toEqual([['applied', 3, 5], ['applied', 3, 2]])
+    await pass(0.2)
+    expect(events.at(-1)).toEqual(['converged', 3])
+    expect(model.capacity().size).toBe(999)
+  })
+
+  test('goes before a look that plans, which then begins anew', async () => {
+    let [asked, answer] = [0, undefined as Promise<InForce> | undefined]
+    // A look asks whose each service is while it plans, and makes room for others once it has taken long.
+    const owns = (): boolean => {
+      if (model.kernel.refuse === undefined || asked++ !== 500) return true
+      answer = reconciler.update({ services: [at(7, b)] })
+      vi.advanceTimersByTime(10)
+      return true
+    }
+    await keepMany({ owns })
+    model.kernel.refuse = () => undefined
+    await reconciler.look()
+    expect(await answer).toEqual({ generation: 2, refused: [] })
+    expect(asked).toBeGreaterThan(1499)
+    expect(model.kernel.asked.filter((command) => !command.startsWith('get'))).toEqual(['newDest', 'delDest', 'newService', 'newDest'])
+  })
+
+  test('waits for a look at the whole table that is late by an interval already', async () => {
+    await keepMany({ interval: 1 })
+    let updates = 0
+    model.kernel.before = ({ command }) => {
+      if (command === 'getDest' && model.kernel.asked.length % 500 === 300) void reconciler.update({ services: [at(7, updates++ % 2 === 0 ? b : a)] })
+    }
+    for (let second = 0; second < 60 && !model.kernel.asked.includes('newService'); second++) await pass(1)
+    model.kernel.before = undefined
+    expect(model.kernel.asked).toContain('newService')
+    expect(updates).toBeGreaterThan(1)
   })
 
   test('a steady stream of updates does not keep the whole table from being looked at', async () => {
