@@ -7,7 +7,7 @@
  *
  * All durations are microseconds.
  *
- * @packageDocumentation
+ * @module ipvs/bench
  */
 export { compare, timed } from './compare.js'
 export type { CompareOptions, Comparison, Contender, Standing, Timings } from './compare.js'

@@ -12,9 +12,11 @@ export interface CompletedOption extends HelpOption {
   offer?: Offer
 }
 
-/** Where a shell may stand: after a word of `ipvs`, after one of ipvsadm's commands, or at the beginning. */
+/** Where a shell may stand: after a word of `ipvs`, or two of them, after one of ipvsadm's commands, or at the beginning. */
 export interface Context {
   name: string
+  /** Words that may come next, and nowhere later: 'apply' after 'fleet'. */
+  next: readonly string[]
   /** What leads here; nothing leads to the first one. */
   spellings: readonly string[]
   options: readonly CompletedOption[]
@@ -64,17 +66,23 @@ export async function completionModel(): Promise<CompletionModel> {
     const spelled = optionSpellings.filter(({ command }) => command === name)
     return {
       name,
+      next: [],
       spellings: [...new Set(spelled.flatMap(({ long, short }) => [`--${long}`, ...short === undefined ? [] : [`-${short}`]]))],
       options: [...optionSpellings.filter(isTaken).map(({ long }) => `--${long}`), ...ownOptionsOf(name)].map(about),
     }
   })
   const first = [...new Set(optionSpellings.filter(({ command }) => command !== undefined).map(({ long }) => `--${long}`))]
+  const allWords = Object.keys(helpTexts)
   const words = await Promise.all(Object.entries(helpTexts).map(async ([word, help]): Promise<Context> => ({
-    name: word, spellings: [], options: optionsOf(readHelp(await help())).map(completed),
+    name: word,
+    next: word === 'completion' ? ['bash', 'zsh', 'fish'] : allWords.filter((one) => one.startsWith(`${word} `)).map((one) => one.slice(word.length + 1)),
+    spellings: [],
+    options: optionsOf(readHelp(await help())).map(completed),
   })))
+  const single = words.filter(({ name }) => !name.includes(' '))
   const rows = main.flatMap(({ rows }) => rows)
   return {
-    words: words.map(({ name }) => ({ word: name, about: rows.find(({ typed }) => typed === `ipvs ${name}`)?.words.split(';')[0] ?? '' })),
-    contexts: [{ name: 'ipvs', spellings: [], options: [...first, ...ownOptionsOf('list')].map(about) }, ...words, ...commands],
+    words: single.map(({ name }) => ({ word: name, about: rows.find(({ typed }) => typed === `ipvs ${name}`)?.words.split(';')[0] ?? '' })),
+    contexts: [{ name: 'ipvs', next: single.map(({ name }) => name), spellings: [], options: [...first, ...ownOptionsOf('list')].map(about) }, ...words, ...commands],
   }
 }

@@ -32,6 +32,13 @@ const offerCases = ({ contexts }: CompletionModel, offered: (offer: Offer) => st
 
 const wordNames = ({ words }: CompletionModel): string => words.map(({ word }) => word).join('|')
 
+/** The pattern of a `case` for contexts of two words. */
+const pairNames = ({ contexts }: CompletionModel): string =>
+  contexts.filter(({ name }) => name.includes(' ')).map(({ name }) => `"${name}"`).join('|')
+
+/** Contexts after which words may come, and these. */
+const contextsWithNext = ({ contexts }: CompletionModel): Context[] => contexts.filter(({ name, next }) => name !== 'ipvs' && next.length > 0)
+
 function bash(model: CompletionModel): string {
   const offers: Record<string, string> = {
     file: 'COMPREPLY=($(compgen -f -- "$current")); compopt -o filenames 2>/dev/null',
@@ -53,6 +60,11 @@ _ipvs() {
       ${wordNames(model)}) context=\${COMP_WORDS[1]} ;;
     esac
   fi
+  if ((COMP_CWORD > 2)); then
+    case "$context \${COMP_WORDS[2]}" in
+      ${pairNames(model)}) context="$context \${COMP_WORDS[2]}" ;;
+    esac
+  fi
   if [[ $context == ipvs ]]; then
     for at in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
       case $at in
@@ -64,10 +76,12 @@ _ipvs() {
 ${offerCases(model, offered).join('\n')}
   esac
   case $context in
-${model.contexts.map(({ name, options }) => `    ${name}) options=${quoted(options.map(({ long }) => long).join(' '))} ;;`).join('\n')}
+${model.contexts.map(({ name, options }) => `    "${name}") options=${quoted(options.map(({ long }) => long).join(' '))} ;;`).join('\n')}
   esac
-  ((COMP_CWORD == 1)) && options="${model.words.map(({ word }) => word).join(' ')} $options"
-  [[ $context == completion ]] && options='bash zsh fish'
+  case "$context $COMP_CWORD" in
+    "ipvs 1") options="${model.words.map(({ word }) => word).join(' ')} $options" ;;
+${contextsWithNext(model).map(({ name, next }) => `    "${name} 2") options="${next.join(' ')} $options" ;;`).join('\n')}
+  esac
   COMPREPLY=($(compgen -W "$options" -- "$current"))
 }
 complete -F _ipvs ipvs
@@ -91,6 +105,11 @@ _ipvs() {
       ${wordNames(model)}) context=$words[2] ;;
     esac
   fi
+  if ((CURRENT > 3)); then
+    case "$context $words[3]" in
+      ${pairNames(model)}) context="$context $words[3]" ;;
+    esac
+  fi
   if [[ $context == ipvs ]]; then
     for at in $words[2,CURRENT-1]; do
       case $at in
@@ -102,9 +121,11 @@ _ipvs() {
 ${offerCases(model, offered).join('\n')}
   esac
   case $context in
-${model.contexts.map(({ name, options }) => `    ${name}) options=(${options.map(({ long, words }) => described(long, words)).join(' ')}) ;;`).join('\n')}
+${model.contexts.map(({ name, options }) => `    "${name}") options=(${options.map(({ long, words }) => described(long, words)).join(' ')}) ;;`).join('\n')}
   esac
-  if [[ $context == completion ]]; then compadd bash zsh fish; return; fi
+  case "$context $CURRENT" in
+${contextsWithNext(model).map(({ name, next }) => `    "${name} 3") compadd -- ${next.join(' ')} ;;`).join('\n')}
+  esac
   if ((CURRENT == 2)) && [[ $words[2] != -* ]]; then
     options=(${model.words.map(({ word, about }) => described(word, about)).join(' ')} $options)
   fi
@@ -131,6 +152,9 @@ function __ipvs_is_at
   set -l given (commandline -opc)
   if set -q given[2]; and contains -- $given[2] ${model.words.map(({ word }) => word).join(' ')}
     set context $given[2]
+    if set -q given[3]; and contains -- "$given[2] $given[3]" ${model.contexts.filter(({ name }) => name.includes(' ')).map(({ name }) => `'${name}'`).join(' ')}
+      set context "$given[2] $given[3]"
+    end
   else
     for at in $given[2..-1]
       switch $at
@@ -140,11 +164,12 @@ ${model.contexts.filter((one) => one.spellings.length > 0).map(({ name, spelling
       end
     end
   end
-  test $context = $argv[1]
+  test "$context" = "$argv"
 end
 complete -c ipvs -f
 complete -c ipvs -n '__fish_is_nth_token 1' -a ${escaped(model.words.map(({ word }) => word).join(' '))}
-complete -c ipvs -n '__ipvs_is_at completion' -a 'bash zsh fish'
+${contextsWithNext(model).map(({ name, next }) =>
+  `complete -c ipvs -n '__ipvs_is_at ${name}; and __fish_is_nth_token 2' -a ${escaped(next.join(' '))}`).join('\n')}
 ${lines.join('\n')}
 `
 }

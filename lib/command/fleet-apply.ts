@@ -17,7 +17,7 @@ import { complain, print, systemWords } from './output.js'
 
 const OPTIONS = { ...ETCD_OPTIONS, 'dry-run': { argument: 'none' } } as const satisfies NewOptions
 
-const help = `Usage: ipvs fleet apply FILE --etcd URL[,URL…] --prefix PREFIX [--dry-run]
+export const fleetApplyHelp = `Usage: ipvs fleet apply FILE --etcd URL[,URL…] --prefix PREFIX [--dry-run]
 
 Shows how the services of a fleet differ from those of a file, a keepalived.conf or the package's own format, and writes these into etcd:
 what the file does not have goes. Up to 128 services and 1 MB are one transaction; more are several, on which directors act when the last
@@ -138,7 +138,7 @@ async function applyFile(client: EtcdClient, prefix: string, services: readonly 
 }
 
 /** `ipvs fleet apply`. Returns the exit status. */
-export const apply = (args: readonly string[]): Promise<number> => withOptions('fleet apply', args, help, async (given) => {
+export const apply = (args: readonly string[]): Promise<number> => withOptions('fleet apply', args, fleetApplyHelp, async (given) => {
   const [file, ...rest] = given
   if (file === undefined || file.startsWith('-')) throw new UsageError('which file? Give it after the word apply')
   const options = readOptions(rest, OPTIONS)

@@ -13,7 +13,7 @@ import { complain, json, print } from './output.js'
 
 const OPTIONS = { ...ETCD_OPTIONS, json: { argument: 'none' } } as const satisfies NewOptions
 
-const help = `Usage: ipvs fleet --etcd URL[,URL…] --prefix PREFIX [--json]
+export const fleetHelp = `Usage: ipvs fleet --etcd URL[,URL…] --prefix PREFIX [--json]
        ipvs fleet apply FILE --etcd URL[,URL…] --prefix PREFIX [--dry-run]
 
 Says which directors of a fleet are alive, which revision of the configuration each has in force, and where their tables differ.
@@ -113,7 +113,7 @@ function wordsOf({ prefix, revision, services, directors, differ, unfinished }: 
 /** `ipvs fleet`. Returns the exit status. */
 export function fleet(args: readonly string[]): Promise<number> {
   if (args[0] === 'apply') return import('./fleet-apply.js').then(({ apply }) => apply(args.slice(1)))
-  return withOptions('fleet', args, help, async (given) => {
+  return withOptions('fleet', args, fleetHelp, async (given) => {
     const options = readOptions(given, OPTIONS)
     const { cluster, prefix } = etcdPlace(options)
     const client = new EtcdClient(etcdSettings(cluster, 'the options'))

@@ -19,12 +19,13 @@ export interface HelpOption {
   words: string
 }
 
-const ROW = /^( +)(\* )?(?:(\S.*?)( {3,})(?!.* {3,}\S)(\S.*)|(-.*))$/
+const ROW = /^( +)(\* )?(?:(\S.*?)( {3,})(?!.* {3,}\S)(\S.*)|(-.*)( {2})([a-z].*)|(-.*))$/
 const TITLE = /^(?!Usage)([A-Z][a-z]*(?: [a-z]+){0,6}(?: \([^)]*\))?)(?:(?: {3,}|: )(.*))?$/
 
 /**
  * Takes a help text apart. It is the table that completion and the manual page are made from, so that each fact is in it once: three
- * spaces stand between what is typed and what it does, and a line below that begins there, or further to the right, goes on with it.
+ * spaces stand between what is typed and what it does, or two where there is no room for more, and a line below that begins there, or
+ * further to the right, goes on with it.
  */
 export function readHelp(text: string): HelpSection[] {
   const sections: HelpSection[] = [{ title: '', rows: [], paragraphs: [] }]
@@ -32,8 +33,8 @@ export function readHelp(text: string): HelpSection[] {
   let isAfterBlank = true
   for (const line of text.trimEnd().split('\n')) {
     const section = sections.at(-1)!
-    const [, indent, star = '', before, gap = '', words = '', alone] = ROW.exec(line) ?? []
-    const typed = before ?? alone
+    const [, indent, star = '', farBefore, farGap, farWords, nearBefore, nearGap, nearWords, alone] = ROW.exec(line) ?? []
+    const [typed, gap = '', words = ''] = [farBefore ?? nearBefore ?? alone, farGap ?? nearGap, farWords ?? nearWords]
     const [, title, rest] = TITLE.exec(line) ?? []
     if (typed !== undefined) {
       section.rows.push({ typed: typed.replace(/ {3,}/g, ' '), words, isOwn: star !== '' })

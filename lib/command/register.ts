@@ -28,7 +28,7 @@ const METHODS = ['dr', 'nat', 'tun'] as const
 /** Seconds of a lease. etcd makes no shorter ones. */
 const TTL = { min: 2, max: 86_400, byDefault: 10 }
 
-const help = `Usage: ipvs register --etcd URL[,URL…] --prefix PREFIX --service NAME --destination ADDRESS:PORT [options]
+export const registerHelp = `Usage: ipvs register --etcd URL[,URL…] --prefix PREFIX --service NAME --destination ADDRESS:PORT [options]
 
 Runs beside a server and puts it into a service of a fleet, until it is told to end. Its key in etcd has a lease: when this program or its
 machine dies, the lease ends and all directors drain the server. While etcd is away it goes on trying.
@@ -146,7 +146,7 @@ async function keepRegistered(command: RegisterCommand, log: Log): Promise<numbe
 }
 
 /** `ipvs register`. Returns the exit status. */
-export const register = (args: readonly string[]): Promise<number> => withOptions('register', args, help, async (given) => {
+export const register = (args: readonly string[]): Promise<number> => withOptions('register', args, registerHelp, async (given) => {
   const command = readCommand(given)
   const { refused } = readDestination(Buffer.from(JSON.stringify(command.destination)), {})
   if (refused !== undefined) throw new UsageError(`--destination is refused: ${refused.message}`)

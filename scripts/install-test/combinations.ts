@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { headers, nodeGyp } from '../setup/addon.js'
 import { checkout } from '../setup/checkout.js'
 import { fetchedPackage } from '../setup/fetched.js'
 import { nodeReleases } from '../setup/node.js'
+import { ensure } from '../setup/programs.js'
 import { must, run } from '../setup/run.js'
 import { bun, bunOnMusl, deno, node, nodeOnArm64, nodeOnBullseye } from './runtimes.js'
 import { available, packagesOf, sizeOf, type Report, type Workplace } from './workplace.js'
@@ -151,6 +152,21 @@ export const combinations: Combination[] = [
       const { stdout, status, stderr } = await run('npx', ['ipvs', '--help'], { cwd: folder, env: place.environment })
       if (status !== 0 || !/ipvs/i.test(stdout)) throw new Error(`npx ipvs --help ended with status ${status}\n${stdout}${stderr}`)
       return stdout.trim().split('\n')[0]
+    },
+  },
+  {
+    name: 'global', what: 'npm install --global: the command and its manual page are where a shell and man look',
+    async run(place) {
+      const prefix = place.project('global')
+      await place.npm(prefix, ['install', '--global', '--prefix', prefix, place.tarball])
+      const version = (await must(join(prefix, 'bin/ipvs'), ['--version'], { env: place.environment })).trim()
+      const page = join(prefix, 'share/man/man8/ipvs.8')
+      if (!existsSync(page)) throw new Error('npm made no link to the manual page, share/man/man8/ipvs.8')
+      await available('man', () => ensure('man'))
+      const shown = await must('man', ['-M', join(prefix, 'share/man'), '8', 'ipvs'], { env: { MANWIDTH: '80', LC_ALL: 'C.UTF-8' } })
+      const title = shown.replace(/.[\b]/g, '').trim().split('\n')[0]
+      if (!title.startsWith('IPVS(8)')) throw new Error(`man shows ${title}`)
+      return `${version.split(' (')[0]}, man: IPVS(8), ${shown.split('\n').length} lines`
     },
   },
   {

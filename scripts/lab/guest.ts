@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { cacheFolder } from '../setup/cache.js'
 import { ensure, find } from '../setup/programs.js'
 import { archive, type ArchiveEntry } from './cpio.js'
+import type { Foreign } from './foreign.js'
 import { quoted, type Job } from './job.js'
 import type { Kernel } from './kernels.js'
 import { diskModules, ipvsModules, loadOrder, networkModules, readDependencies } from './modules.js'
@@ -13,6 +14,8 @@ export interface GuestKind {
   mountRoot: string
   /** Mounts the checkout, writable, at the path $1. */
   mountCheckout: string
+  /** Mounts the cache read-only at /cache, for guests with another processor. */
+  mountCache?: string
   /** The devices for the command's stdout, its stderr and the control channel, as shell patterns with one match each. */
   channels: { stdout: string, stderr: string, control: string }
   /** Shell commands that this kind needs before the command starts. */
@@ -50,10 +53,12 @@ set -- "/root$checkout"
 for folder in "$checkout" ${quoted(cacheFolder())}; do
   while [ "$folder" != / ]; do
     folder=$(dirname "$folder")
+    mkdir -p "/root$folder"
     chmod a+x "/root$folder"
   done
 done
 ${kind.mountCheckout} || fail "the checkout cannot be mounted"
+${job.foreign === undefined ? '' : mountForeign(kind, job.foreign)}
 mount --move /proc /root/proc
 mount --move /sys /root/sys
 mount -t tmpfs -o mode=755 run /root/run
@@ -66,6 +71,21 @@ for link in fd:/proc/self/fd stdin:/proc/self/fd/0 stdout:/proc/self/fd/1 stderr
 done
 cp /bin/busybox /job/* /root/run/lab/
 exec switch_root /root /run/lab/busybox sh /run/lab/second
+`
+
+/**
+ * Mounts what a guest with another processor has of its own: the cache at its own path, as protected as the disk, and over the checkout's
+ * packages and its compiled addon those for its processor.
+ */
+const mountForeign = (kind: GuestKind, { modules, addon }: Foreign): string => `
+cache=${quoted(cacheFolder())}
+mkdir -p /cache /upper/cache /upper/cache-work "/root$cache"
+${kind.mountCache} || fail "the cache cannot be mounted"
+mount -t overlay -o lowerdir=/cache,upperdir=/upper/cache,workdir=/upper/cache-work cache "/root$cache" || fail "the cache cannot be protected"
+mount --bind /root${quoted(modules)} "$1/node_modules" || fail "the packages cannot be put over the checkout's"
+mkdir -p "$1/build/Release"
+[ -e "$1/build/Release/ipvs.node" ] || touch "$1/build/Release/ipvs.node"
+mount --bind /root${quoted(addon)} "$1/build/Release/ipvs.node" || fail "the addon cannot be put over the checkout's"
 `
 
 /** The program that takes over on the real disk. It runs the command, reports how it ended, and shuts the guest down. */
@@ -124,13 +144,14 @@ const modprobe = (job: Job): string => job.withoutIpvs
 /** The initial RAM disk of a guest: a shell, the modules in their order, the job. */
 export async function initialDisk(kind: GuestKind, job: Job, kernel: Kernel): Promise<Buffer> {
   await ensure('busybox', 'kmod')
+  const busybox = job.foreign === undefined ? find('busybox')! : join(job.foreign.root, 'bin/busybox')
   const dependencies = readDependencies(readFileSync(join(kernel.modules, 'modules.dep'), 'utf8'))
   const files = loadOrder([...diskModules, ...networkModules, ...job.withoutIpvs ? [] : ipvsModules], dependencies)
   const names = files.map((file, index) => `${String(index).padStart(3, '0')}-${file.slice(file.lastIndexOf('/') + 1)}`)
   const script = (path: string, text: string): ArchiveEntry => ({ path, mode: 0o755, content: Buffer.from(text) })
   return archive([
     ...['bin/', 'dev/', 'job/', 'modules/'].map(path => ({ path, mode: 0o755 })),
-    { path: 'bin/busybox', mode: 0o755, content: readFileSync(find('busybox')!) },
+    { path: 'bin/busybox', mode: 0o755, content: readFileSync(busybox) },
     script('init', first(kind, job)),
     script('job/second', second(kind, job, kernel)),
     script('job/command', commandScript(job)),

@@ -1,3 +1,5 @@
+import type { Foreign } from './foreign.js'
+
 /** A command to run in the lab, with everything it depends on. */
 export interface Job {
   /** The program and its arguments. */
@@ -14,6 +16,8 @@ export interface Job {
   memory: number
   /** Processors of a QEMU guest (UML has one). */
   processors: number
+  /** What a guest with another processor has in place of what this machine has. */
+  foreign?: Foreign
 }
 
 /** Where a command's output goes. */

@@ -17,13 +17,15 @@ export interface Kernel {
   modules: string
 }
 
-/** The kernel of `linux-image-amd64` in a suite. */
-export async function distributionKernel(suite: Suite): Promise<Kernel> {
+/** The kernel of a suite, by its package `linux-image-amd64` or the one of another processor. */
+export async function distributionKernel(suite: Suite, architecture: 'amd64' | 'arm64'): Promise<Kernel> {
   await ensure('kmod', 'xz', 'zstd')
-  return kernelIn(await cached(`kernels/qemu-${suite}`, async folder => {
-    const { packages, scratch, root } = await open(suite, folder)
-    const image = (await packages.depends('linux-image-amd64')).find(name => /^linux-image-\d/.test(name))
-    if (image === undefined) throw new Error(`linux-image-amd64 of ${suite} names no kernel`)
+  const name = architecture === 'amd64' ? suite : `${suite}-${architecture}`
+  return kernelIn(await cached(`kernels/qemu-${name}`, async folder => {
+    const { packages, scratch, root } = await open(suite, folder, architecture)
+    const meta = `linux-image-${architecture}`
+    const image = (await packages.depends(meta)).find(name => /^linux-image-\d/.test(name))
+    if (image === undefined) throw new Error(`${meta} of ${suite} names no kernel`)
     say(`lab: fetching the kernel of ${suite}, ${image.replace('linux-image-', '')}`)
     // From 7.x on, the kernel and its modules are separate packages.
     const parts = (await packages.depends(image)).filter(name => /^linux-(binary|modules)-\d/.test(name))
@@ -60,9 +62,11 @@ export async function userModeKernel(suite: Suite): Promise<Kernel> {
   }))
 }
 
-async function open(suite: Suite, folder: string): Promise<{ packages: PackageSuite, scratch: string, root: string }> {
+async function open(
+  suite: Suite, folder: string, architecture?: string,
+): Promise<{ packages: PackageSuite, scratch: string, root: string }> {
   const scratch = join(folder, 'packages')
-  return { packages: await PackageSuite.open(suite, scratch), scratch, root: join(folder, 'root') }
+  return { packages: await PackageSuite.open(suite, scratch, { architecture }), scratch, root: join(folder, 'root') }
 }
 
 /** Stores kernel and modules where `kernelIn` looks for them. Modules that guests load are stored uncompressed. */

@@ -2,6 +2,8 @@ import { checkout } from '../setup/checkout.js'
 import { nodeProgram, pathWith } from '../setup/node.js'
 import { say } from '../setup/run.js'
 import type { LabArguments } from './arguments.js'
+import type { Architecture } from '../prebuild/check.js'
+import { foreign } from './foreign.js'
 import { CannotStart, environmentFrom, type Outputs } from './job.js'
 import { candidates, places } from './places.js'
 
@@ -11,16 +13,19 @@ import { candidates, places } from './places.js'
  * @throws CannotStart if no place works; TimedOut
  */
 export async function runInLab(wanted: LabArguments, outputs: Outputs = process): Promise<number> {
-  const own: Record<string, string> = wanted.node === undefined ? {} : { PATH: pathWith(await nodeProgram(wanted.node)) }
+  const { architecture = process.arch, node } = wanted
+  const other = architecture === process.arch ? undefined : await foreign(architecture as Architecture, node ?? process.versions.node)
+  const own = other?.environment ?? (node === undefined ? {} : { PATH: pathWith(await nodeProgram(node)) })
   const reasons: string[] = []
-  for (const name of candidates(wanted.on, wanted.suite, wanted.withoutIpvs)) {
+  for (const name of candidates(wanted)) {
     const place = places[name]
     const suite = wanted.suite ?? place.suite
     try {
       await place.probe()
-      say(`lab: ${place.describe(suite)}${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`)
+      say(`lab: ${place.describe(suite)}${other === undefined ? '' : ` for ${other.architecture}`}${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`)
       const job = {
-        ...wanted, directory: process.cwd(), checkout, environment: environmentFrom({ ...process.env, ...own }, name, wanted.env),
+        ...wanted, foreign: other, directory: process.cwd(), checkout,
+        environment: environmentFrom({ ...process.env, ...own }, name, wanted.env),
       }
       return await place.run(job, outputs, suite)
     } catch (error) {

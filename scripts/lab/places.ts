@@ -1,5 +1,5 @@
 import { hasApt } from '../setup/apt.js'
-import type { PlaceName } from './arguments.js'
+import type { LabArguments, PlaceName } from './arguments.js'
 import { probeHost, runOnHost } from './host.js'
 import { CannotStart, type Job, type Outputs } from './job.js'
 import { runInQemu } from './qemu.js'
@@ -36,10 +36,13 @@ export const places: Record<PlaceName, Place> = {
 
 /**
  * The places to try, in order. A suite is asked for: guests only, and UML only for sid, whose kernel starts on every
- * processor known so far (those of the stable suites do not on ones with AMX).
+ * processor known so far (those of the stable suites do not on ones with AMX). Only QEMU emulates another processor.
  */
-export function candidates(on: PlaceName | undefined, suite: Suite | undefined, withoutIpvs: boolean): PlaceName[] {
+export function candidates(
+  { on, suite, withoutIpvs, architecture }: Pick<LabArguments, 'on' | 'suite' | 'withoutIpvs' | 'architecture'>,
+): PlaceName[] {
   if (on !== undefined) return [on]
+  if (architecture !== undefined && architecture !== process.arch) return ['qemu']
   if (suite !== undefined) return suite === 'sid' ? ['uml', 'qemu'] : ['qemu']
   return withoutIpvs ? ['uml', 'qemu'] : ['host', 'uml', 'qemu']
 }

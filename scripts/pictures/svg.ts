@@ -26,10 +26,12 @@ export function terminalPicture({ title, lines, inverted }: TerminalPicture): st
     return index === inverted
       ? `<rect x="${EDGE - 4}" y="${y - 13}" width="${width - 2 * EDGE + 8}" height="${LINE}" fill="#c9d1d9"/>\n${row}` : row
   })
+  // Spaces are kept by xml:space for older readers. In browsers of 2026 every <text> collapses them unless it is told itself.
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escaped(title)}">
 <!-- Made by npm run pictures, from what the program printed. -->
 <rect width="100%" height="100%" rx="8" fill="#161b22"/>
 <g font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="14" fill="#c9d1d9" xml:space="preserve">
+<style>text { white-space: pre }</style>
 <text x="${EDGE}" y="21" fill="#8b949e">$ ${escaped(title)}</text>
 ${rows.join('\n')}
 </g>

@@ -7,7 +7,8 @@ export interface Description {
   version: string
   exports: Record<string, string | { types: string, default: string }>
   bin: Record<string, string>
-  man: string
+  /** npm links the pages of a list alone. */
+  man: string[]
   [field: string]: unknown
 }
 
@@ -33,7 +34,7 @@ const unwanted: [RegExp, string][] = [
 export function tarballProblems(files: readonly PackedFile[], bytes: number, { exports, bin, man }: Description): string[] {
   const paths = new Set(files.map(({ path }) => path))
   const named = Object.values(exports).flatMap(entry => typeof entry === 'string' ? [entry] : [entry.types, entry.default])
-  const wanted = new Set([...needed, ...[...named, ...Object.values(bin), man].map(path => path.replace(/^\.\//, ''))])
+  const wanted = new Set([...needed, ...[...named, ...Object.values(bin), ...man].map(path => path.replace(/^\.\//, ''))])
   return [
     ...[...wanted].filter(path => !paths.has(path)).map(path => `${path} is missing`),
     ...files.flatMap(({ path }) => unwanted.filter(([pattern]) => pattern.test(path)).map(([, why]) => `${path} is in it: ${why}`)),

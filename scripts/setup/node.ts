@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { cached, cacheFolder } from './cache.js'
+import { fetchedPackage } from './fetched.js'
 import { must, run, say } from './run.js'
 
 /** The releases of Node that this package is tested on. 'newest' is npm's latest. */
@@ -44,6 +45,12 @@ export async function nodeProgram(release: string): Promise<string> {
   const program = join(folder, 'node_modules', packageName, 'bin/node')
   accessSync(program, constants.X_OK)
   return program
+}
+
+/** The program of a Node release for another processor. Here it runs in an emulator of that processor only. */
+export async function nodeProgramFor(architecture: string, release: string): Promise<string> {
+  const version = /^\d+\.\d+\.\d+$/.test(release) ? release : await newestOf(release)
+  return join(await fetchedPackage(`node-linux-${architecture}`, version, ['--force', `--cpu=${architecture}`, '--os=linux']), 'bin/node')
 }
 
 /** PATH with a program's folder first, so that npx, for instance, starts this `node`. */

@@ -32,6 +32,7 @@ const packages = {
   'patchelf': ['patchelf'],
   'python3': ['python3'],
   'qemu-aarch64-static': ['qemu-user-static'],
+  'qemu-system-aarch64': ['qemu-system-arm'],
   'qemu-system-x86_64': ['qemu-system-x86'],
   'strace': ['strace'],
   'taskset': ['util-linux'],
@@ -45,6 +46,9 @@ const packages = {
 } as const satisfies Record<string, string[]>
 
 export type Program = keyof typeof packages
+
+/** The Debian packages that contain programs. */
+export const packagesOf = (programs: readonly Program[]): string[] => [...new Set(programs.flatMap(program => [...packages[program]]))]
 
 /** Programs that Debian links at installation (update-alternatives). Unpacking a package does not do that. */
 const alternatives: Record<string, string> = {

@@ -15,7 +15,7 @@ const description: Description = {
   sideEffects: [],
   exports: { '.': { types: './dist/index.d.ts', default: './dist/package/index.js' }, './package.json': './package.json' },
   bin: { ipvs: './dist/bin/ipvs.cjs' },
-  man: './dist/man/ipvs.8',
+  man: ['./dist/man/ipvs.8'],
 }
 
 const complete = [

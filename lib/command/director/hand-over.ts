@@ -189,7 +189,7 @@ export const handOver = (args: readonly string[]): Promise<number> => withOption
   }
 })
 
-const handOverHelp = `Usage: ipvs director hand-over --track-file FILE --vip ADDRESS… [options]
+export const handOverHelp = `Usage: ipvs director hand-over --track-file FILE --vip ADDRESS… [options]
 
 Hands the addresses of this machine over to the other director: writes ${FAULT} into the file that keepalived follows, waits until the
 addresses are gone here and answered for elsewhere, and says so. Where that does not happen in time, the file says again what it said.

@@ -41,12 +41,38 @@ Doing things
       --on left        here
       --on right       there
   * --few              something
+  --longer ARGUMENT  words after two spaces, because there is no room for three,
+                     and more
+  --one A  --two B
+                     two in a line
 `))
   expect(options).toEqual([
     { short: '-a', long: '--all', argument: 'FILE', words: 'everything, and more' },
     { long: '--on', argument: 'left|right', words: 'here' },
     { long: '--few', words: 'something' },
+    { long: '--longer', argument: 'ARGUMENT', words: 'words after two spaces, because there is no room for three, and more' },
+    { long: '--one', argument: 'A', words: 'two in a line' },
+    { long: '--two', argument: 'B', words: 'two in a line' },
   ])
+})
+
+test('every word that ipvs --help names has its own help', async () => {
+  const named = [...helpText().matchAll(/\* ipvs ([a-z-]+(?: [a-z-]+)?)/g)].map(([, word]) => word)
+  expect(Object.keys(helpTexts)).toEqual(expect.arrayContaining(named))
+  for (const [word, help] of Object.entries(helpTexts)) expect((await help()).split('\n')[0]).toMatch(new RegExp(`^Usage: ipvs ${word}\\b`))
+})
+
+test('every option of every word has words, and they begin where the help text begins them', async () => {
+  for (const [word, help] of Object.entries(helpTexts)) {
+    const text = await help()
+    for (const { long, words } of optionsOf(readHelp(text))) {
+      expect(words, `${word} ${long}`).not.toBe('')
+      const [beginning] = words.split(/ {2}| (?=[^ ]*[(])/)
+      const between = text.replace(/\s+/g, ' ').split(` ${long} `).map((rest) => rest.indexOf(beginning.slice(0, 20)))
+      // Its argument, and at the most another option that shares its words.
+      expect(between.some((at) => at >= 0 && at < 40), `${word} ${long}: ${words}`).toBe(true)
+    }
+  }
 })
 
 /** What each shell has to offer for a command line. */
@@ -63,6 +89,14 @@ const OFFERS: [line: string, has: string[], hasNot: string[]][] = [
   ['ipvs doctor --on ', ['director', 'real-server'], []],
   ['ipvs director --log ', ['text', 'json'], ['--log']],
   ['ipvs completion f', ['fish'], ['bash']],
+  ['ipvs f', ['fleet'], ['apply']],
+  ['ipvs reg', ['register'], []],
+  ['ipvs register --de', ['--destination'], []],
+  ['ipvs fleet a', ['apply'], []],
+  ['ipvs fleet apply --dry', ['--dry-run'], []],
+  ['ipvs director hand', ['hand-over'], []],
+  ['ipvs director hand-over --', ['--vip', '--track-file'], ['--keepalived']],
+  ['ipvs director --config x --', ['--follow'], ['hand-over', '--vip']],
 ]
 
 describe('bash', () => {

@@ -6,6 +6,7 @@ describe('the lab\'s command line', () => {
   test('a command alone: the lab chooses the place, the rest has its defaults', () => {
     expect(readArguments(['--', 'ipvsadm', '-Ln'])).toEqual({
       on: undefined,
+      architecture: undefined,
       suite: undefined,
       timeout: 1800,
       memory: 2048,
@@ -23,6 +24,8 @@ describe('the lab\'s command line', () => {
       '--on',
       'qemu',
       '--suite=trixie',
+      '--arch',
+      'arm64',
       '--timeout',
       '5',
       '--memory',
@@ -40,6 +43,7 @@ describe('the lab\'s command line', () => {
     ]
     expect(readArguments(args)).toEqual({
       on: 'qemu',
+      architecture: 'arm64',
       suite: 'trixie',
       timeout: 5,
       memory: 512,
@@ -67,6 +71,7 @@ describe('the lab\'s command line', () => {
     [['--on', 'uml'], 'no command was given'],
     [['--on', 'vm', '--', 'x'], '--on vm: must be one of host, uml, qemu'],
     [['--suite', 'buster', '--', 'x'], '--suite buster: must be one of bullseye, bookworm, trixie, sid'],
+    [['--arch', 'riscv64', '--', 'x'], '--arch riscv64: must be one of x64, arm64'],
     [['--timeout', '0', '--', 'x'], '--timeout 0: must be a whole number, 1 or more'],
     [['--timeout', '1.5', '--', 'x'], '--timeout 1.5: must be a whole number, 1 or more'],
     [['--timeout', '9999999999', '--', 'x'], '--timeout 9999999999: must be a whole number, 1 or more'],
@@ -79,6 +84,13 @@ describe('the lab\'s command line', () => {
   ])('%j is refused', (args, message) => {
     expect(() => readArguments(args)).toThrow(new UsageError(message))
   })
+})
+
+test('another processor is for QEMU alone', () => {
+  const other = process.arch === 'arm64' ? 'x64' : 'arm64'
+  const message = `--arch ${other} --on uml: only QEMU emulates another processor (--on qemu)`
+  expect(() => readArguments(['--on', 'uml', '--arch', other, '--', 'x'])).toThrow(new UsageError(message))
+  expect(readArguments(['--on', 'uml', '--arch', process.arch, '--', 'x'])).toMatchObject({ on: 'uml', architecture: process.arch })
 })
 
 describe('the tests\' command line', () => {

@@ -4,19 +4,24 @@ import { candidates } from '../../../scripts/lab/places.js'
 
 describe('the places that are tried', () => {
   test('the quickest first', () => {
-    expect(candidates(undefined, undefined, false)).toEqual(['host', 'uml', 'qemu'])
+    expect(candidates({ withoutIpvs: false })).toEqual(['host', 'uml', 'qemu'])
   })
 
   test('only the one that was asked for', () => {
-    expect(candidates('uml', 'trixie', false)).toEqual(['uml'])
-    expect(candidates('host', undefined, true)).toEqual(['host'])
+    expect(candidates({ on: 'uml', suite: 'trixie', withoutIpvs: false })).toEqual(['uml'])
+    expect(candidates({ on: 'host', withoutIpvs: true })).toEqual(['host'])
   })
 
   test('only guests have a suite, and only guests can be without IPVS', () => {
-    expect(candidates(undefined, 'sid', false)).toEqual(['uml', 'qemu'])
-    expect(candidates(undefined, 'bullseye', false)).toEqual(['qemu'])
-    expect(candidates(undefined, undefined, true)).toEqual(['uml', 'qemu'])
+    expect(candidates({ suite: 'sid', withoutIpvs: false })).toEqual(['uml', 'qemu'])
+    expect(candidates({ suite: 'bullseye', withoutIpvs: false })).toEqual(['qemu'])
+    expect(candidates({ withoutIpvs: true })).toEqual(['uml', 'qemu'])
   })
+})
+
+test('another processor is emulated by QEMU; this machine\'s own is nothing special', () => {
+  expect(candidates({ architecture: process.arch === 'arm64' ? 'x64' : 'arm64', withoutIpvs: false })).toEqual(['qemu'])
+  expect(candidates({ architecture: process.arch as 'x64', withoutIpvs: false })).toEqual(['host', 'uml', 'qemu'])
 })
 
 describe('the environment of a command', () => {
