@@ -18,7 +18,7 @@ import { readService, readServiceKey } from '../wire/unpack/service.js'
 import { changes, packOperation } from './operations.js'
 
 // Whether two packed entries are configured alike. The leading part of a listed record is its configuration, and has the same layout as a
-// request: the bytes are compared, without those that say nothing. Their keys are not looked at.
+// request. So the bytes are compared, without the keys and without bytes that have no meaning.
 
 const SCHEDULER = SCHEDULER_BYTE / 4
 const SCHEDULER_WORDS = SCHEDULER_LENGTH / 4

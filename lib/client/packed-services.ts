@@ -15,10 +15,10 @@ import { reading, type Queue } from './queue.js'
 
 const { ESRCH } = constants.errno
 
-/** Services that are asked for together. Their destinations are asked for with them: a service that is not there has none. */
+/** How many services are read together. Their destinations are requested with them, because a missing service lists none. */
 const LOT = PIECE_DUMPS / 2
 
-/** A service that is not there is no failure. */
+/** The error of a reply. A missing service is not an error. */
 function failure(reply: Reply, requests: Requests): IpvsError | undefined {
   for (let i = 0; i < requests.count; i++) {
     const outcome = reply.outcome(i)
@@ -56,8 +56,8 @@ class Services implements ListingView {
 }
 
 /**
- * Reads some services alone, with the timeouts, and with the sync daemons if these are named too: what it costs depends on them only,
- * however large the table is.
+ * Reads some services with their destinations, the timeouts, and the sync daemons if `daemons` is set. The cost depends on these services
+ * only, not on the size of the table.
  *
  * @param keys canonical, each once
  */

@@ -6,10 +6,10 @@ import { setImmediate } from 'node:timers'
  * All such work of a process shares one clock. Many listings that are read at the same time hold the event loop no longer than one of them.
  */
 
-/** Milliseconds that the event loop is held. Less than is promised: a collection of garbage can come on top of it. */
+/** How long the event loop is held, in milliseconds. It is less than documented, because a garbage collection can come on top of it. */
 export const LONGEST = 2
 
-/** The clock is read after so many units of work. Where that takes a system call, it is as dear as one or two of them. */
+/** The clock is read after this many units of work. If that takes a system call, it costs as much as one or two units. */
 export const STRIDE = 64
 
 /** Units since the clock was read. */
@@ -42,7 +42,7 @@ export function worked(done = 1): boolean {
   return due = now - began >= LONGEST
 }
 
-/** Lets those who wait go on, one after the other, for as long as there is time in this turn; the others wait for the next one. */
+/** Resumes waiting work in order, for as long as there is time in this turn. The rest waits for the next turn. */
 function goOn(): void {
   waiting.shift()?.()
   if (waiting.length === 0) return
@@ -61,7 +61,7 @@ function beginTurn(): void {
   goOn()
 }
 
-/** Waits for a turn of the event loop with time for more work. Who came first goes on first. */
+/** Waits for a turn of the event loop with time for more work. Work goes on in the order in which it began to wait. */
 export function pause(): Promise<void> {
   return new Promise((resolve) => {
     waiting.push(resolve)

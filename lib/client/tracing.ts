@@ -16,8 +16,8 @@ export interface BatchTrace {
  * Events of `tracingChannel('ipvs:batch')`: `start` and `end` around handing a transaction over (in `IpvsSync`: around the whole of it),
  * `asyncStart` and `asyncEnd` around settling its promises, `error` if it could not be started. Without subscribers it costs one check.
  *
- * A subscriber may use the handle that it is told of, and is told of that too. Its calls take their place in the order of calls. With
- * `IpvsSync` they are carried out at once; those made at `start` come before the transaction that starts.
+ * A subscriber may use the handle that an event is about, and gets events of its own calls too. These take their place in the order of
+ * calls. With `IpvsSync` they are carried out at once; those made at `start` come before the transaction that starts.
  */
 // Both types are the same one, because @types/node 26 has the two in the other order.
 export const batchChannel = tracingChannel<BatchTrace, BatchTrace>('ipvs:batch')

@@ -16,10 +16,10 @@ const logAll: Checker = {
   },
 }
 
-/** All that every checker has, but for FILE_CHECK and BFD_CHECK. */
+/** The keywords that every checker has, except FILE_CHECK and BFD_CHECK. */
 const common = { ...pacing, retry: retry(0), alpha, log_all_failures: logAll } satisfies Record<string, Checker>
 
-/** All that a checker has that connects. */
+/** The keywords of a checker that connects to its server. */
 const connecting = { ...common, connect_timeout: connectTimeout, ...targeting } as Record<string, Checker>
 
 const text = (name: 'virtualhost' | 'serverName' | 'hello' | 'name', what: string, ours: string): Checker => ({
@@ -56,7 +56,7 @@ const offset = (name: 'patternFrom' | 'patternUntil'): Keyword<UrlDraft> => ({
   },
 })
 
-/** Node tells the end of a TLS session with a closing message and one without it alike. */
+/** Node reports the end of a TLS session in the same way with and without a closing message, so this cannot be done. */
 const tlsCompliant: Keyword<object> = {
   status: 'not done', ours: 'no such thing: an answer that is cut off is noticed where it has a Content-Length, or chunks',
   read(statement, _draft, { diagnostics }) {
@@ -196,7 +196,7 @@ const http: Record<string, Checker> = {
 
 const bytes = (statement: Statement, { diagnostics }: Context, any: boolean): string | undefined => {
   const digits = statement.words.slice(1).map((word) => word.text)
-  // A digit alone, or the last of an odd number of them, is a byte.
+  // A single digit is a byte, and so is the last of an odd number of digits.
   const read = digits.flatMap((word) => word.match(/.{1,2}/gs) ?? []).map((pair) => pair.padStart(2, '0'))
   const wrong = digits.findIndex((word) => !(any ? /^[0-9A-FXa-fx]*$/ : /^[0-9A-Fa-f]*$/).test(word))
   if (wrong >= 0) {
@@ -330,7 +330,7 @@ const levels: Record<string, Level<CheckerDraft>> = {
   }, { checks: true }),
 }
 
-/** A signed factor. */
+/** Reads a factor, which may be negative. */
 export function readFactor(statement: Statement): number | undefined {
   const word = statement.text(1)
   if (word === undefined || !/^-[0-9]+$/.test(word)) return statement.integer(1, { min: 0, max: 2 ** 31 - 1, what: 'a factor' })

@@ -1,4 +1,4 @@
-/** Number of letters that are to be changed, added, left out or exchanged with their neighbour to make one word the other. */
+/** How many letters must be changed, added, removed or swapped with their neighbour to turn one word into the other. */
 function distance(a: string, b: string): number {
   const rows = Array.from({ length: a.length + 1 }, (_, row) =>
     Array.from({ length: b.length + 1 }, (_, column) => (row === 0 ? column : column === 0 ? row : 0)),
@@ -14,7 +14,7 @@ function distance(a: string, b: string): number {
   return rows[a.length][b.length]
 }
 
-/** The word that was probably meant. */
+/** The candidate that the author probably meant; `undefined` if none is similar enough. */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined
   let least = Math.min(3, Math.ceil(word.length / 3) + 1)

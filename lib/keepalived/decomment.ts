@@ -5,7 +5,7 @@ const special = /[!#"\\]/
 
 /**
  * The line without its comment, without the backslashes before `#` and `!`, and without blanks at its ends. A backslash at the very end of
- * a comment stays: it carries a definition on to the next line.
+ * a comment stays, because it continues a definition on the next line.
  */
 export function decomment(given: Line, diagnostics: Diagnostics): Line {
   let line = given.trimmed()

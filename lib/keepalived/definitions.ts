@@ -1,33 +1,33 @@
 import type { Line } from './line.js'
 
-/** A definition: its lines, one unless they end with a backslash. */
+/** A definition: one line, or several if all but the last end with a backslash. */
 export interface Definition {
   lines: string[]
 }
 
-/** A `~SEQ` or `~LST` line at work: the text it repeats, and the values that its names have each time. */
+/** A `~SEQ` or `~LST` line that is being repeated: its text, and the values of its names in each round. */
 export interface Sequence {
   line: Line
   names: readonly string[]
-  /** Values of the names, once for each time. */
+  /** The values of the names, round by round. */
   rounds: Iterator<readonly string[]>
 }
 
 const startOfDefinition = /^\$([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*/
 
-/** Name and first line of a definition, if the line is one. */
+/** The name and the first line of a definition; `undefined` if the line is not a definition. */
 export function readDefinition(line: Line): { name: string, value: Line } | undefined {
   const match = startOfDefinition.exec(line.text)
   return match === null ? undefined : { name: match[1], value: line.slice(match[0].length) }
 }
 
 /**
- * A name in use: `$NAME` before a blank, a comma, a closing parenthesis or the end, `${NAME}` anywhere, `${_ENV NAME}` and `${_RANDOM 1 5}`
- * with words of their own.
+ * A reference to a definition: `$NAME` before a blank, a comma, a closing parenthesis or the end, and `${NAME}` anywhere. `${_ENV NAME}`
+ * and `${_RANDOM 1 5}` have parameters.
  */
 const use = /\$(?:([A-Za-z_][A-Za-z0-9_]*)(?=[ \t,)]|$)|\{([A-Za-z_][A-Za-z0-9_]*)((?:[ \t]+[^ \t{}]+)*)[ \t]*\})/g
 
-/** The first name in use from `from` on. */
+/** The first reference that begins at `from` or later. */
 export function findUse(text: string, from: number): { at: number, end: number, name: string, parameters: string[] } | undefined {
   use.lastIndex = from
   const match = use.exec(text)
@@ -50,19 +50,19 @@ function cNumber(text: string): number | undefined {
 }
 
 function* counting(start: number, step: number, end: number, base: number): Generator<readonly string[]> {
-  // As printf(3) does it: hexadecimal numbers are unsigned.
+  // Hexadecimal numbers are unsigned, as printf(3) writes them.
   for (let value = start; step > 0 ? value <= end : value >= end; value += step)
     yield[base === 16 ? (value >>> 0).toString(16) : String(value)]
 }
 
-/** Start, step and end, of which the last may be the only one that is given. */
+/** Start, step and end. One number alone is the end; two are start and end. */
 function steps([first, second, third]: readonly number[]): [number, number, number] {
   if (third !== undefined) return [first, second, third]
   if (second !== undefined) return [first, first <= second ? 1 : -1, second]
   return [first < 0 ? -1 : 1, first < 1 ? -1 : 1, first]
 }
 
-/** `~SEQ(name,[start,[step,]]end)rest`, `~SEQx`; a text says what is wrong. */
+/** Reads `~SEQ(name,[start,[step,]]end)rest` and `~SEQx`. A returned text says what is wrong with the line. */
 function readSeq(line: Line): Sequence | string {
   const match = /^~SEQ(x?)[ \t]*\([ \t]*([^ \t,)]+)[ \t]*,([^)]*)\)[ \t]*/.exec(line.text)
   if (match === null) return 'names no variable and no numbers'
@@ -76,7 +76,7 @@ function readSeq(line: Line): Sequence | string {
 
 const parts = (text: string): string[] => text.split(',').map((part) => part.trim())
 
-/** `~LST(name,a,b,…)rest`, `~LST({name,name},{a,b},{c,d})rest`. */
+/** Reads `~LST(name,a,b,…)rest` and `~LST({name,name},{a,b},{c,d})rest`. A returned text says what is wrong with the line. */
 function readLst(line: Line): Sequence | string {
   const one = /^~LST[ \t]*\([ \t]*([^ \t,(){}]+)[ \t]*,([^){}]*)\)[ \t]*/.exec(line.text)
   if (one !== null) return { line: line.slice(one[0].length), names: [one[1]], rounds: parts(one[2]).map((value) => [value]).values() }

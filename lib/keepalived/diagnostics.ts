@@ -1,13 +1,13 @@
 import type { Place } from './line.js'
 import type { Diagnostic } from './types.js'
 
-/** Collects what is to be said about the files. */
+/** Collects the diagnostics of all files. */
 export class Diagnostics {
   readonly all: Diagnostic[] = []
   refused = false
   readonly #told = new Set<string>()
 
-  /** Says everything once: a line that a sequence repeats has the same mistake each time. */
+  /** Adds each diagnostic only once, because a line that a sequence repeats has the same mistake in every round. */
   private add(severity: Diagnostic['severity'], { file, line, column }: Place, message: string, advice: string): void {
     const id = `${file}\0${line}\0${column}\0${message}`
     if (this.#told.has(id)) return
@@ -15,14 +15,14 @@ export class Diagnostics {
     this.all.push({ file, line, column, severity, message, advice })
   }
 
-  /** In the order of their places, file by file as they were read. */
+  /** All diagnostics, sorted by file (in the order of the first diagnostics), line and column. */
   sorted(): Diagnostic[] {
     const files = new Map<string, number>()
     for (const { file } of this.all) if (!files.has(file)) files.set(file, files.size)
     return this.all.sort((a, b) => files.get(a.file)! - files.get(b.file)! || a.line - b.line || a.column - b.column)
   }
 
-  /** Refuses the file. */
+  /** Adds an error, which refuses the file. */
   error(place: Place, message: string, advice: string): void {
     this.refused = true
     this.add('error', place, message, advice)

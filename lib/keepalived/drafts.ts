@@ -4,9 +4,9 @@ import type { Place } from './line.js'
 import type { Given } from './statement.js'
 import type { PlacedProgram, Vrrp } from './types.js'
 
-/** What was read of a file, before anything is decided about it. */
+/** What was read from the files, before a configuration is made of it. */
 
-/** When checks run: said for a virtual server, a real server or a checker; the innermost counts. Seconds. */
+/** When checks run; times are in seconds. Virtual servers, real servers and checkers can set these, and the innermost value counts. */
 export interface Pace {
   delayLoop?: Given<number>
   delayBeforeRetry?: Given<number>
@@ -38,7 +38,7 @@ export interface UrlDraft extends Partial<Omit<Url, 'pattern' | 'patternFlags'>>
   flags: Set<string>
 }
 
-/** A checker of any kind; each kind uses what it has keywords for. */
+/** A checker of any kind. Each kind sets the properties that it has keywords for. */
 export interface CheckerDraft {
   keyword: string
   place: Place
@@ -55,14 +55,15 @@ export interface CheckerDraft {
   urls: UrlDraft[]
   /** MISC_CHECK */
   script?: Script
-  /** Whether a misc_path could not be read, which was told. */
+  /** Set if misc_path could not be read, for which there is an error already. */
   scriptTold?: true
   scriptTimeout?: number
   user?: string
   group?: string
   dynamic?: boolean
-  /** SMTP_CHECK: the old way to name several targets. */
+  /** SMTP_CHECK */
   hello?: string
+  /** The targets of `host` blocks, which are the old way to name several. */
   hosts: TargetDraft[]
   /** DNS_CHECK */
   recordType?: DnsCheck['recordType']
@@ -83,7 +84,7 @@ export interface RealServer {
   place: Place
   address: string
   family: 4 | 6
-  /** 0 where none is written. */
+  /** 0 if none is written. */
   port: number
   portPlace: Place
   weight?: number
@@ -115,11 +116,11 @@ export type Head =
 export interface VirtualServer {
   place: Place
   head: Head
-  /** Of the head and `ip_family`, or of the first server that decides it. */
+  /** From the head or `ip_family`, or else from `persistence_granularity` or the first server that no tunnel reaches. */
   family?: 4 | 6
   pace: Pace
   scheduler?: string
-  /** Bits as the kernel has them, in ipvsadm's spelling by number. */
+  /** The kernel's scheduler flags, under ipvsadm's numbered names. */
   flags: Set<'flag-1' | 'flag-2' | 'flag-3'>
   onePacket?: Place
   method?: Method
@@ -160,7 +161,7 @@ export interface TrackFile {
   overwrite?: boolean
 }
 
-/** All of it. */
+/** All that was read. */
 export interface FileDraft {
   virtualServers: VirtualServer[]
   groups: ServerGroup[]
@@ -170,7 +171,7 @@ export interface FileDraft {
   logAll: boolean
   notifyAtStart: boolean
   scriptUser?: { user: string, group?: string }
-  /** Who runs programs where nobody is named. */
+  /** The user that runs programs for which the file names none. */
   defaultUser?: string
   /** Programs that were read, in the order of their services. */
   programs: PlacedProgram[]

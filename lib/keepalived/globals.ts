@@ -7,13 +7,13 @@ import { virtualServer } from './virtual-server.js'
 import { syncDaemon, vrrpInstance, vrrpSyncGroup } from './vrrp.js'
 import { level, type Keyword, type Level } from './walk.js'
 
-/** What stands outside of virtual servers. */
+/** Keywords outside of virtual servers. */
 
 type Global = Keyword<FileDraft>
 
-/** Passed over without a word, block and all. */
+/** A keyword that is left to keepalived. It is skipped with its block, without a diagnostic. */
 const own: Global = { status: 'keepalived', ours: 'keepalived\'s own' }
-/** Of keepalived's own, and read as a line. */
+/** The same for a keyword that has no block. */
 const ownLine: Global = { ...own, read: () => {} }
 
 const fifo = (name: 'all' | 'vrrp' | 'lvs', note: boolean): Global => ({
@@ -367,7 +367,7 @@ const rootOwn = [
   'interface_up_down_delays',
 ]
 
-/** What may stand outside of every block. */
+/** Keywords outside of every block. */
 export const rootLevel: Level<FileDraft> = level<FileDraft>(
   '',
   {

@@ -1,9 +1,9 @@
-import { addressFamily, formatIPv4, formatIPv6, parseAddress } from '../model/address.js'
+import { formatIPv4, formatIPv6, parseAddress } from '../model/address.js'
 import type { FileDraft, GroupEntry, ServerGroup } from './drafts.js'
 import type { Statement } from './statement.js'
 import type { Context, Keyword } from './walk.js'
 
-/** Each address is a service: more of them than this are a mistake. */
+/** The most addresses in one line. Each becomes a service, so a larger number is taken for a mistake. */
 const MOST_ADDRESSES = 65_536
 
 /** An address as a number. */
@@ -20,7 +20,7 @@ function toText(value: bigint, family: 4 | 6): string {
   return family === 4 ? formatIPv4(bytes, 0) : formatIPv6(bytes, 0)
 }
 
-/** First and last address that a word stands for: `IP`, `IP-LAST`, `IP-IP`, `IP/LENGTH`; a text says what is wrong. */
+/** The first and the last address of `IP`, `IP-LAST`, `IP-IP` or `IP/LENGTH`. A returned text says what is wrong with the word. */
 function span(word: string): { family: 4 | 6, first: bigint, last: bigint } | string {
   const [, start, sign, end] = /^([^/-]*)(?:([/-])(.*))?$/s.exec(word)!
   const first = toNumber(start)
@@ -94,6 +94,3 @@ export const virtualServerGroup: Keyword<FileDraft> = {
     }
   },
 }
-
-/** Whether an address is of a family. */
-export const isFamily = (address: string, family: 4 | 6): boolean => addressFamily(address) === family

@@ -1,6 +1,6 @@
 /**
- * keepalived's language: a keepalived.conf read into a director's configuration. Pure functions, without the native part: they work on any
- * machine.
+ * keepalived's language: turns a keepalived.conf into a director's configuration. These are pure functions that do not need the native
+ * part, so they work on any machine.
  *
  * @module ipvs/keepalived
  */

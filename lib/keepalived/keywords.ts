@@ -4,7 +4,7 @@ import type { Context, Keyword } from './walk.js'
 
 /** Keywords that more than one block has. */
 
-/** Longest time that a timer of Node can wait: no interval of keepalived's that anybody uses is longer. */
+/** The longest time that a timer of Node can wait, in seconds. No interval in practical use is longer. */
 export const LONGEST = 2_147_483
 const SHORTEST = 0.001
 const UNSIGNED = 2 ** 32 - 1
@@ -112,13 +112,13 @@ export const targeting: Record<string, Keyword<{ target: TargetDraft }>> = {
     read(statement, { target }) {
       statement.only(2)
       const mark = statement.integer(1, { min: 0, max: UNSIGNED, what: 'a firewall mark' })
-      // 0 is what packets have that nobody marks.
+      // Packets without a mark have mark 0.
       if (mark !== undefined) target.mark = mark === 0 ? undefined : mark
     },
   },
 }
 
-/** A port that a check goes to: without it, it would go to another one, so a bad one is an error. */
+/** The port that a check connects to. A bad port is an error, because the check would otherwise go to another port. */
 function portToConnect(statement: Statement): number | undefined {
   if (statement.need(1, 'a port') === undefined) return undefined
   const port = statement.port(1)
@@ -131,9 +131,9 @@ export const isInterface = (name: string): boolean => /^(?!\.{1,2}$)[^\s/:\u0080
 const methods = new Map([['NAT', 'nat'], ['DR', 'dr'], ['TUN', 'tun']] as const)
 
 /**
- * `lvs_method`, `lb_kind`: NAT, DR or TUN with its options; `undefined` where the line has no effect.
+ * Reads `lvs_method` or `lb_kind`: NAT, DR, or TUN with its options. Returns `undefined` if the line has no effect.
  *
- * @param before the method so far, whose options stay where those of the line have a mistake
+ * @param before the method so far; its options stay if those of the line have a mistake
  */
 export function readMethod(statement: Statement, before: Method | undefined, { diagnostics }: Context): Method | undefined {
   const word = statement.need(1, 'NAT, DR or TUN')
@@ -151,7 +151,7 @@ export function readMethod(statement: Statement, before: Method | undefined, { d
   return { forward, ...readTunnel(statement, before, { diagnostics }) }
 }
 
-/** The options behind TUN. After a mistake none of them counts. */
+/** Reads the options after TUN. If one of them is wrong, none counts. */
 function readTunnel(
   statement: Statement,
   before: Method | undefined,
@@ -193,7 +193,7 @@ function readTunnel(
   return { tunnel: { type, ...(port !== undefined && { port }), checksum } }
 }
 
-/** Mails, which are not sent: said once in a file. */
+/** A keyword about mail. No mail is sent, and a single note says so. */
 export const mail = (ours = 'not sent: `notify_down` and the like run a program that sends one, the director\'s events and metrics tell more'): Keyword<unknown> => ({
   status: 'not done', ours,
   read(statement, _draft, context) {
@@ -211,7 +211,7 @@ export function tellMail(statement: Statement, { once, diagnostics }: Context): 
   )
 }
 
-/** Something that is not done, told where it stands. */
+/** A keyword that has no effect here, with a warning that says so. */
 export const notDone = (ours: string, message: string, advice: string): Keyword<unknown> => ({
   status: 'not done', ours,
   read(statement, _draft, { diagnostics }) {

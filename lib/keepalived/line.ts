@@ -1,18 +1,18 @@
 /** A place in a file. */
 export interface Place {
   readonly file: string
-  /** From 1. */
+  /** Counted from 1. */
   readonly line: number
-  /** From 1. */
+  /** Counted from 1. */
   readonly column: number
 }
 
 /**
- * A line of a file or what became of it: part of it, or with definitions in place of their names. Knows for each of its characters the
- * column it comes from.
+ * A line of a file, a part of one, or a line in which definitions have replaced their names. Each character keeps the column that it comes
+ * from.
  */
 export class Line {
-  /** @param columns column of each character, or that of the first where the others follow it without a gap */
+  /** @param columns the column of each character; or the column of the first one, if the others follow without a gap */
   constructor(
     readonly text: string,
     readonly file: string,
@@ -40,7 +40,7 @@ export class Line {
     )
   }
 
-  /** Without blanks and tabs at both ends, which are the only ones that keepalived takes away there. */
+  /** The line without blanks and tabs at both ends. keepalived removes no other white space there. */
   trimmed(): Line {
     const { text } = this
     let from = 0
@@ -50,7 +50,7 @@ export class Line {
     return this.slice(from, to)
   }
 
-  /** With `text` in the place of the characters from `from` to `to`; all of it comes from the column of the first of them. */
+  /** The line with `text` in place of the characters from `from` to `to`. All of `text` gets the column of the character at `from`. */
   replaced(from: number, to: number, text: string): Line {
     const column = this.column(from)
     const columns = [
@@ -66,7 +66,7 @@ export class Line {
     return typeof columns === 'number' ? Array.from({ length: to - from }, (_, index) => columns + from + index) : columns.slice(from, to)
   }
 
-  /** Other text at the same place, as a sequence or a definition of several lines gives it. */
+  /** Other text at the same place, for the further lines of a definition. */
   becoming(text: string): Line {
     const column = this.column(0)
     return new Line(
@@ -79,5 +79,5 @@ export class Line {
 }
 
 export const isBlank = (code: number): boolean => code === 32 || code === 9
-/** What separates words: a blank, a tab, and the other white space of ASCII. */
+/** Whether a character separates words: a blank, a tab, or other white space of ASCII. */
 export const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 13)

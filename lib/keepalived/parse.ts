@@ -7,11 +7,12 @@ import type { Parsed, ParseOptions } from './types.js'
 import { Walker } from './walk.js'
 
 /**
- * Reads a keepalived.conf: what it says about virtual servers as a director's configuration, and of the rest what a director needs to know.
+ * Reads a keepalived.conf. Virtual servers become a director's configuration. From the rest of the file, it returns what a director needs
+ * to know.
  *
- * It is read as keepalived 2.2 reads it, with all that keepalived forgives, and each mistake is told. Nothing is looked up: no file is
- * read, no account, no program. Where something cannot be done, and a server would count as healthy because of it, the file is refused:
- * `configuration` is `undefined`, and a diagnostic says why.
+ * The file is read as keepalived 2.2 reads it, with the same tolerance, and each mistake gets a diagnostic. Nothing is looked up on the
+ * machine: no files, no accounts, no programs. If something cannot be done and a server would therefore count as healthy, the file is
+ * refused: `configuration` is `undefined`, and a diagnostic says why.
  */
 export function parseKeepalived(text: string, options: ParseOptions = {}): Parsed {
   const diagnostics = new Diagnostics()

@@ -1,7 +1,7 @@
 import type { Diagnostics } from './diagnostics.js'
 import type { FileDraft, Script } from './drafts.js'
 
-/** Who runs a program, and what it is. */
+/** A program and the account that runs it. */
 export interface Account {
   command: string[]
   user?: string
@@ -9,8 +9,9 @@ export interface Account {
 }
 
 /**
- * A program with the account that runs it: its own, or else that of the line `user` of its checker, of `script_user`, or the one that
- * keepalived takes by itself. It is noted where the program stands, for whoever looks whether it is there.
+ * A program with the account that runs it. The account is the first one that is named: behind the program, by the line `user` of its
+ * checker, by `script_user`, or by `ParseOptions.scriptUser`. The program is also listed with its place in the file, so that a caller can
+ * check whether it exists.
  */
 export function programOf(
   { value: { command, ...own }, place }: Script,

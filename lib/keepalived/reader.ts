@@ -4,15 +4,17 @@ import type { Diagnostics } from './diagnostics.js'
 import { isBlank, Line } from './line.js'
 import type { ParseOptions } from './types.js'
 
-/** keepalived's buffer for a line, its closing NUL left out. */
+/** Size of keepalived's buffer for a line, without the closing NUL. */
 const LINE_LENGTH = 1023
-/** What a line may become through definitions, four times what keepalived has room for; and how many of them may be in it. */
+/** The greatest length of a line after definitions have replaced their names: four times keepalived's buffer. */
 const LONGEST = 4 * LINE_LENGTH
+/** The most names that definitions replace in one line. */
 const MOST_REPLACEMENTS = 1000
-/** Files that may include one another. */
+/** How deep includes may be nested. */
 const DEEPEST = 32
-/** Lines that may come out of all files, definitions and sequences; nothing that a person writes is near it. */
+/** The most lines that are read from all files. Files written by people come nowhere near it. */
 const MOST_LINES = 5_000_000
+/** The most lines that definitions and sequences may add. */
 const MOST_REPEATED = 100_000
 
 /** A file that is being read. */
@@ -23,7 +25,7 @@ interface Frame {
   number: number
 }
 
-/** What the letters after `include` ask for. */
+/** What each form of `include` requires of the files. */
 const strictness: Record<string, readonly string[]> = {
   include: [],
   includer: ['read'],
@@ -34,25 +36,25 @@ const strictness: Record<string, readonly string[]> = {
 }
 
 /**
- * Reads files as keepalived does, up to lines with one keyword or one brace each: comments taken away, definitions put in, conditions
- * judged, sequences repeated, included files followed.
+ * Reads files as keepalived does, and returns lines with one keyword or one brace each. It removes comments, puts in definitions, evaluates
+ * conditions, repeats sequences and follows includes.
  */
 export class Reader {
   readonly #frames: Frame[]
   readonly #definitions = new Map<string, Definition>()
-  /** Lines of definitions that are still to come, the innermost last. */
+  /** The further lines of definitions that are in use, the innermost definition last. */
   readonly #waiting: { line: Line, texts: string[] }[] = []
   readonly #sequences: Sequence[] = []
-  /** What followed a brace on its line. */
+  /** The rest of a line that was cut at a brace. */
   #rest: Line | undefined
-  /** A definition whose lines go on. */
+  /** A definition that continues on the next line. */
   #open: Definition | undefined
   #read = 0
   #repeated = 0
   #random = 0
-  /** What `include_check` asks of each `include`. */
+  /** What `include_check` requires of each `include`. */
   includeCheck: ReadonlySet<string> = new Set()
-  /** Where the last line ended, for what is missing at the end. */
+  /** The last line that was read, for diagnostics about the end of the file. */
   end: Line
 
   constructor(text: string, private readonly options: ParseOptions, private readonly diagnostics: Diagnostics) {
@@ -61,7 +63,7 @@ export class Reader {
     this.end = new Line('', file, 1, 1)
   }
 
-  /** The next line, with a brace or without any; `undefined` at the end. */
+  /** The next line: a single brace, or text without braces. `undefined` at the end. */
   next(): Line | undefined {
     for (;;) {
       const raw = this.#source()
@@ -73,7 +75,7 @@ export class Reader {
     }
   }
 
-  /** The next line before anything is done with it. */
+  /** The next line as it is written. */
   #source(): Line | undefined {
     if (this.#rest !== undefined) {
       const rest = this.#rest
@@ -100,7 +102,7 @@ export class Reader {
     return this.#physical()
   }
 
-  /** Whether lines may still be repeated. What cannot end is ended here. */
+  /** Counts a line that a definition or sequence adds. After too many, it reports an error, stops the reading and returns `false`. */
   #counted(line: Line): boolean {
     if (++this.#repeated <= MOST_REPEATED) return true
     this.diagnostics.error(line.place(), `More than ${MOST_REPEATED.toLocaleString('en')} lines come out of definitions and sequences`, 'Give the sequence an end that is nearer')
@@ -153,7 +155,7 @@ export class Reader {
     return undefined
   }
 
-  /** What a line is after its condition, its definitions and its sequence; `undefined` where nothing is left of it. */
+  /** The line after its condition, definitions and sequence have been applied; `undefined` if nothing is left of it. */
   #processed(given: Line): Line | undefined {
     let line = given
     if (this.#open !== undefined) {
@@ -213,7 +215,7 @@ export class Reader {
     if (text !== '' || this.#open === undefined) definition.lines.push(text)
   }
 
-  /** The line without its condition, if it holds. */
+  /** The line without its condition; `undefined` if the condition does not hold. */
   #conditional(line: Line): Line | undefined {
     const reverse = line.text[1] === '^'
     const match = /^@\^?([^ \t]*)[ \t]+/.exec(line.text)
@@ -228,7 +230,7 @@ export class Reader {
     return (match[1] === id) === reverse ? undefined : line.slice(match[0].length)
   }
 
-  /** Puts definitions in the place of their names, the first time over the line; `undefined` where there are none. */
+  /** Replaces names by their definitions, in one pass over the line. `undefined` if the line has none. */
   #substitute(given: Line, before: number): { line: Line, count: number } | undefined {
     let line = given
     let count = before
@@ -250,11 +252,11 @@ export class Reader {
     return count === before ? undefined : { line, count }
   }
 
-  /** The lines that a name stands for. */
+  /** The lines that a name stands for; `undefined` if it stays as it is written. */
   #value(line: Line, { at, end, name, parameters }: NonNullable<ReturnType<typeof findUse>>): readonly string[] | undefined {
     const definition = this.#definitions.get(name)
     if (definition !== undefined && parameters.length === 0) {
-      // Several lines fit at the end of a line only.
+      // A definition of several lines is replaced only at the end of a line.
       return definition.lines.length > 1 && end !== line.text.length ? undefined : definition.lines
     }
     switch (name) {
@@ -276,7 +278,7 @@ export class Reader {
     return ''
   }
 
-  /** Not random: the same text has to mean the same every time. */
+  /** The number is not random, because the same text must mean the same every time. */
   #randomNumber(line: Line, at: number, parameters: readonly string[]): string {
     const [least, most] = parameters.length > 1 ? parameters.map(Number) : [0, parameters.length === 1 ? Number(parameters[0]) : 32767]
     this.#random = (Math.imul(this.#random, 1_103_515_245) + 12_345) & 0x7fffffff
@@ -286,7 +288,7 @@ export class Reader {
     return String(value)
   }
 
-  /** Whether the line named files, which are read next. */
+  /** Whether the line is an `include`. Its files are read next. */
   #include(line: Line): boolean {
     if (!line.text.startsWith('include')) return false
     const match = /^(include[rmwba]?)[ \t]+(.*)$/s.exec(line.text)
@@ -322,7 +324,7 @@ export class Reader {
     return true
   }
 
-  /** The line up to its first brace, or that brace; the rest comes next. */
+  /** Returns the text before the line's first brace, or the brace if the line begins with it. The rest is returned next. */
   #cut(line: Line): Line {
     const { text } = line
     const first = text.charCodeAt(0)
@@ -347,7 +349,7 @@ export class Reader {
   }
 }
 
-/** Folder of a file by its name. */
+/** The folder part of a file's name. */
 function folderOf(file: string): string {
   const slash = file.lastIndexOf('/')
   return slash < 0 ? '.' : slash === 0 ? '/' : file.slice(0, slash)

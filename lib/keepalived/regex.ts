@@ -1,6 +1,6 @@
-/** Regular expressions of PCRE, as far as they mean the same in JavaScript. */
+/** Translates regular expressions of PCRE into JavaScript, as far as they have the same meaning there. */
 
-/** keepalived's options and the flags that stand for them; nothing for those that change no answer. */
+/** keepalived's options and the JavaScript flags for them; '' for options that do not change the result. */
 export const regexOptions: ReadonlyMap<string, '' | 'i' | 'm' | 's' | 'u'> = new Map([
   ['caseless', 'i'],
   ['multiline', 'm'],
@@ -18,7 +18,7 @@ export const regexOptions: ReadonlyMap<string, '' | 'i' | 'm' | 's' | 'u'> = new
   ['alt_verbnames', ''],
 ] as const)
 
-/** What PCRE has and JavaScript has not, or has with another meaning. */
+/** Syntax of PCRE that JavaScript lacks or reads in another way. */
 const foreign: readonly [RegExp, string][] = [
   [/\\[AZzGKQERXHhNRCgpPv]/, 'an escape that JavaScript does not have, or has for something else'],
   [/[*+?}]\+/, 'a possessive quantifier'],
@@ -27,14 +27,14 @@ const foreign: readonly [RegExp, string][] = [
   [/\(\?[a-z-]+\)/i, 'an option in the middle'],
 ]
 
-/** A class by its name, inside another class. */
+/** A named class inside brackets, such as [[:digit:]]. */
 const namedClass = /\[[^\]]*\[[:.=]/
 
-/** Escapes of other signs than letters and digits, and classes: nothing in them is special. */
+/** The pattern with escaped punctuation and classes masked, because nothing in them is special. */
 const plain = (pattern: string): string =>
   pattern.replace(/\\[^a-zA-Z0-9]/g, '__').replace(/\[\^?\]?[^\]]*\]/g, (found) => '_'.repeat(found.length))
 
-/** A dot is everything but a line feed to PCRE, and the end is before a last line feed too. */
+/** Translates `.` and `$`. In PCRE, `.` matches everything but a line feed, and `$` also matches before a final line feed. */
 function translated(pattern: string, flags: ReadonlySet<string>): string {
   const bare = plain(pattern)
   let text = ''
@@ -46,7 +46,7 @@ function translated(pattern: string, flags: ReadonlySet<string>): string {
   return text
 }
 
-/** The pattern and its flags for JavaScript, or what keeps it from having any. */
+/** The pattern and its flags for JavaScript, or the reason why there are none. */
 export function javascriptPattern(
   given: string,
   options: Iterable<string>,

@@ -5,9 +5,9 @@ import type { CheckerDraft, FileDraft, Pace, RealServer, TargetDraft, UrlDraft, 
 import { programOf } from './programs.js'
 import { javascriptPattern } from './regex.js'
 
-/** From what was read of checkers to the checks of a destination. */
+/** Turns the checkers that were read into the checks of a destination. */
 
-/** Times and counts where nothing is said; a retry that waits as long as a check is `undefined`. */
+/** The defaults of each checker. If `delayBeforeRetry` is `undefined`, a retry waits for the interval of the check. */
 const byDefault: Record<string, { retry: number, delayBeforeRetry: number | undefined }> = {
   HTTP_GET: { retry: 1, delayBeforeRetry: 3 },
   SSL_GET: { retry: 1, delayBeforeRetry: 3 },
@@ -22,16 +22,16 @@ const byDefault: Record<string, { retry: number, delayBeforeRetry: number | unde
 const DELAY_LOOP = 60
 const CONNECT_TIMEOUT = 5
 const HELLO = 'smtpchecker.keepalived.org'
-/** 32 bytes, as many as keepalived sends where nothing is said. */
+/** The default payload: 32 bytes, as many as keepalived sends. */
 const PAYLOAD = Buffer.from('ipvs health check, please ignore').toString('hex')
 const MAX_REPLY = 255
 
-/** Where the checks of a destination are. */
+/** What a checker belongs to. */
 export interface Home {
   file: FileDraft
   virtual: VirtualServer
   server: RealServer
-  /** The destination as it will be in the table. */
+  /** Address and port of the destination in the table. */
   address: string
   port: number
   /** Port of the service; 0 for a firewall mark. */
@@ -39,7 +39,7 @@ export interface Home {
   diagnostics: Diagnostics
 }
 
-/** What is said for the checker, or else for the real server, or else for the virtual server. */
+/** The value of the checker, or else of the real server, or else of the virtual server. */
 const inner = <Name extends keyof Pace>(name: Name, checker: CheckerDraft, { server, virtual }: Home): Pace[Name] =>
   checker.pace[name] ?? server.pace[name] ?? virtual.pace[name]
 
@@ -59,7 +59,7 @@ function common(checker: CheckerDraft, home: Home): CheckCommon {
   }
 }
 
-/** Where the check goes, as far as that is not where the destination is. */
+/** Where the check goes. Properties that equal the destination's are left out. */
 function target(checker: CheckerDraft, draft: TargetDraft, home: Home, withPort = true): CheckTarget {
   const { server, diagnostics } = home
   const address = draft.address ?? server.address
@@ -82,7 +82,7 @@ function target(checker: CheckerDraft, draft: TargetDraft, home: Home, withPort 
   return found
 }
 
-/** The port as it is written for the checker or its server, not as the table has it. */
+/** The port that is written for the checker or its server. The table may have another one. */
 function targetPort(checker: CheckerDraft, draft: TargetDraft, { server, servicePort, port, diagnostics }: Home): number {
   const written = draft.port ?? server.port
   if (written !== 0) return written
@@ -143,7 +143,7 @@ function url(draft: UrlDraft, home: Home, checker: CheckerDraft): Url | undefine
   return read
 }
 
-/** One check, or several where urls want another name in TLS. */
+/** One check, or one for each server name if the urls need different ones in TLS. */
 function http(checker: CheckerDraft, home: Home): Check[] {
   const { diagnostics, virtual, file } = home
   if (checker.urls.length === 0) {
@@ -226,7 +226,7 @@ function numberFile(checker: CheckerDraft, { file, diagnostics }: Home): Check[]
   }]
 }
 
-/** The checks that a checker stands for. None comes with an error. */
+/** The checks that a checker stands for. If there are none, an error has been reported. */
 export function resolveChecker(checker: CheckerDraft, home: Home): Check[] {
   const connecting = (): CheckCommon & CheckTarget => ({ ...common(checker, home), ...target(checker, checker.target, home) })
   switch (checker.keyword) {

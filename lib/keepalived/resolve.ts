@@ -15,18 +15,18 @@ import type { Place } from './line.js'
 import { programOf } from './programs.js'
 import { resolveChecker } from './resolve-checks.js'
 
-/** From what was read to a configuration: what keepalived does once it has read everything. */
+/** Turns what was read into a configuration, as keepalived does after it has read all files. */
 
 const PERSISTENCE = 360
 
-/** What a virtual server is called in messages. */
+/** The name of a virtual server in messages. */
 function wordsOf({ head }: VirtualServer): string {
   if (head.kind === 'fwmark') return `fwmark ${head.fwmark}`
   if (head.kind === 'group') return `group ${head.name}`
   return head.port === 0 ? head.address : `${head.address} port ${head.port}`
 }
 
-/** What stands fast about a virtual server before its services are made. */
+/** A virtual server and what its services are made with. */
 interface Decided {
   virtual: VirtualServer
   method: Method
@@ -36,7 +36,7 @@ interface Decided {
 
 const methodOf = (server: { method?: Method }, { method }: Decided): Method => server.method ?? method
 
-/** Family of a firewall mark that has none by itself: that of the first server that is not reached by a tunnel, or of all that are. */
+/** The family of a firewall mark that names none: that of the first server that no tunnel reaches, or else the one all share. */
 function markFamily({ virtual, method }: Decided): 4 | 6 {
   if (virtual.family !== undefined) return virtual.family
   const servers = [...virtual.servers, ...virtual.sorry === undefined ? [] : [virtual.sorry]]
@@ -45,7 +45,7 @@ function markFamily({ virtual, method }: Decided): 4 | 6 {
   return virtual.head.kind === 'fwmark' && servers.every(({ family }) => family === 6) ? 6 : 4
 }
 
-/** The keys of the services that a virtual server is. */
+/** The keys of the services that a virtual server stands for. */
 function keysOf(decided: Decided): ServiceKey[] {
   const { virtual, file, diagnostics } = decided
   const { head, place } = virtual
@@ -95,7 +95,7 @@ const mixed = (entries: readonly GroupEntry[]): boolean =>
   [4, 6].every((family) => entries.some((entry) => entry.family === family)) &&
   entries.some((entry) => 'fwmark' in entry && entry.family === undefined)
 
-/** Client affinity. */
+/** How clients are kept at their server; `undefined` if they are not. */
 function persistenceOf({ virtual, diagnostics }: Decided, family: 4 | 6, noPort: boolean): Partial<Persistence> | undefined {
   const { granularity } = virtual
   const mask = granularity === undefined ? undefined : granularityOf(granularity.value, family)
@@ -117,13 +117,13 @@ const SPELLED: Record<string, Record<string, string>> = {
   mh: { 'flag-1': 'mh-fallback', 'flag-2': 'mh-port' },
 }
 
-/** The port that a server has in a service: its own only where packets are translated. */
+/** The port of a server in the table. Only NAT translates ports, so with the other methods it is the service's port. */
 function portIn(key: ServiceKey, port: number, { forward }: Method, inGroup: boolean): number {
   if (forward === 'nat') return port === 0 && !hasMark(key) && !inGroup ? key.port : port
   return hasMark(key) ? 0 : key.port
 }
 
-/** Says once that a port is another one than is written. */
+/** Reports, once for each place, that the port in use is not the one that is written. */
 function tellPort(place: Place, written: number, used: number, what: string, diagnostics: Diagnostics, told: Set<string>): void {
   const id = `${place.file} ${place.line} ${place.column}`
   if (written === 0 || written === used || told.has(id)) return
@@ -162,7 +162,7 @@ function destinationOf(server: RealServer, key: ServiceKey, decided: Decided, to
   }
 }
 
-/** The servers of a service that can be in it, without those that are in it already. */
+/** The destinations of a service. Servers of the wrong family and repeated servers are left out. */
 function destinationsOf(key: ServiceKey, decided: Decided, told: Set<string>): DirectedDestination[] {
   const { virtual, diagnostics } = decided
   const found = new Map<string, DirectedDestination>()
@@ -215,7 +215,7 @@ function fallbackOf(key: ServiceKey, decided: Decided, told: Set<string>): Fallb
   }
 }
 
-/** Quorum and hysteresis, within what the servers can reach together. */
+/** Quorum and hysteresis, limited to the sum of the servers' weights. */
 function quorumOf({ virtual, diagnostics }: Decided): Pick<DirectedService, 'quorum' | 'hysteresis'> {
   const total = virtual.servers.reduce((sum, { weight = virtual.weight ?? 1 }) => sum + weight, 0)
   let quorum = virtual.quorum?.value ?? 1
@@ -231,7 +231,7 @@ function quorumOf({ virtual, diagnostics }: Decided): Pick<DirectedService, 'quo
   return { ...virtual.quorum !== undefined && { quorum }, hysteresis: quorum - 1 }
 }
 
-/** What the services of a virtual server have in common. */
+/** The settings that all services of a virtual server share. */
 function settingsOf(decided: Decided): Partial<DirectedService> {
   const { virtual, file, diagnostics } = decided
   const { place, head } = virtual
@@ -307,8 +307,8 @@ function servicesOf(virtual: VirtualServer, file: FileDraft, diagnostics: Diagno
 }
 
 /**
- * A second virtual server with the same key adds its servers to the first, whose settings stay: so it is in keepalived, where the kernel
- * refuses the second service.
+ * Adds the servers of a second virtual server with the same key to the first, whose settings stay. keepalived has the same result, because
+ * the kernel refuses the second service.
  */
 function merge(into: DirectedService, service: DirectedService, place: Place, diagnostics: Diagnostics): void {
   diagnostics.warning(place, `There is a virtual_server of ${serviceWords(service)} already. Its settings stay, and the servers of this one are added to it`, 'Write one virtual_server with all of the servers')
@@ -328,7 +328,7 @@ function daemonsOf({ syncDaemon }: FileDraft): DaemonInput[] | undefined {
   return [{ role: 'master', ...daemon }, { role: 'backup', ...daemon }]
 }
 
-/** The configuration that a file is. */
+/** Makes the configuration from all that was read. */
 export function resolve(file: FileDraft, diagnostics: Diagnostics): DirectorConfiguration {
   const services: DirectedService[] = []
   const places: Place[] = []

@@ -3,7 +3,7 @@ import type { Diagnostics } from './diagnostics.js'
 import type { Line, Place } from './line.js'
 import { splitQuoted, splitWords, type Word } from './words.js'
 
-/** A value and where it stands. */
+/** A value and its place in the file. */
 export interface Given<T> {
   value: T
   place: Place
@@ -15,15 +15,15 @@ interface NumberOptions {
   max: number
   /** What the number is, in words: 'a weight'. */
   what: string
-  /** Whether keepalived takes the digits at the beginning of something that is no number. */
+  /** Whether keepalived reads the leading digits of text that is not a number. */
   tolerant?: boolean
-  /** What happens where it is no number in the range. */
+  /** What the message says will happen if the text is no number in the range. */
   instead?: string
 }
 
 const inWords = (min: number, max: number): string => `from ${min} to ${max}`
 
-/** A keyword with its parameters. Reads them as keepalived does, and says what is wrong with them. */
+/** A keyword with its parameters. Reads them as keepalived does, and reports what is wrong with them. */
 export class Statement {
   readonly words: readonly Word[]
 
@@ -39,7 +39,7 @@ export class Statement {
     return this.at(0)
   }
 
-  /** Place of a word; the end of the line for one that is missing. */
+  /** The place of a word, or the end of the line if the word is missing. */
   at(index: number): Place {
     return this.line.place(this.words[index]?.at ?? this.line.text.length)
   }
@@ -48,7 +48,7 @@ export class Statement {
     return this.words[index]?.text
   }
 
-  /** A word that has to be there; `undefined` after the error that it is not. */
+  /** Returns a required word. If it is missing, reports an error and returns `undefined`. */
   need(index: number, what: string): string | undefined {
     const word = this.text(index)
     if (word === undefined) {
@@ -57,7 +57,7 @@ export class Statement {
     return word
   }
 
-  /** Says that words are not looked at, which keepalived leaves unsaid. */
+  /** Warns if there are more than `count` words. keepalived ignores the others without a message. */
   only(count: number): void {
     const extra = this.text(count)
     if (extra !== undefined) {
@@ -66,7 +66,7 @@ export class Statement {
     }
   }
 
-  /** An integer; `undefined` (and the line has no effect) after a word about what is wrong. */
+  /** Reads an integer. If it is wrong, warns and returns `undefined`, and the line has no effect. */
   integer(index: number, { min, max, what, tolerant = true, instead = 'so the line has no effect' }: NumberOptions): number | undefined {
     const text = this.need(index, what)
     if (text === undefined) return undefined
@@ -87,7 +87,7 @@ export class Statement {
     return tolerant ? value : undefined
   }
 
-  /** Seconds with up to six decimals; `undefined` (and the line has no effect) after a word about what is wrong. */
+  /** Reads seconds with up to six decimals. If they are wrong, warns and returns `undefined`, and the line has no effect. */
   seconds(index: number, min: number, max: number): number | undefined {
     const text = this.need(index, 'a number of seconds')
     if (text === undefined) return undefined
@@ -105,7 +105,7 @@ export class Statement {
     return value
   }
 
-  /** on, true, yes, off, false, no; nothing for yes. */
+  /** Reads on, true or yes, and off, false or no. A missing word means yes. */
   boolean(index = 1): boolean | undefined {
     const text = this.text(index)
     this.only(index + 1)
@@ -115,7 +115,7 @@ export class Statement {
     return undefined
   }
 
-  /** An address, canonical; an error where there is none. */
+  /** Reads an address and returns it in canonical form. Anything else is an error. */
   address(index: number, what: string): string | undefined {
     const text = this.need(index, what)
     if (text === undefined) return undefined
@@ -124,7 +124,7 @@ export class Statement {
     return address
   }
 
-  /** A port from 1 to 65535, 0 where there is none; `undefined` after an error. */
+  /** Reads a port. Returns 0 if there is none, `undefined` after an error. */
   port(index: number): number | undefined {
     const text = this.text(index)
     if (text === undefined) return 0
@@ -133,7 +133,7 @@ export class Statement {
     return undefined
   }
 
-  /** A program with its arguments, and who runs it; `undefined` after an error. */
+  /** Reads a program with its arguments and the account that runs it. Returns `undefined` after an error. */
   program(): Given<{ command: string[], user?: string, group?: string }> | undefined {
     const words = this.quoted()
     if (words === undefined) return undefined
@@ -167,7 +167,7 @@ export class Statement {
     }
   }
 
-  /** The words by the rules for scripts and regular expressions; `undefined` after an error. */
+  /** Splits the line by the rules for scripts and regular expressions. Returns `undefined` after an error. */
   quoted(): Word[] | undefined {
     const words = splitQuoted(this.line.text)
     if (Array.isArray(words)) return words

@@ -4,13 +4,13 @@ import type { DirectorConfiguration } from '../configuration/index.js'
 export interface Diagnostic {
   /** Name of the file, as it was given or as `include` named it. */
   file: string
-  /** From 1. */
+  /** Counted from 1. */
   line: number
-  /** From 1, counted in UTF-16 units as editors do. */
+  /** Counted from 1, in UTF-16 units, as editors do. */
   column: number
   /**
-   * An 'error' refuses the file. A 'warning' is a mistake that keepalived forgives, or something that is not done. A 'note' is something
-   * that is done in another way than keepalived's.
+   * An 'error' refuses the file. A 'warning' reports a mistake that keepalived tolerates, or a line that has no effect. A 'note' reports
+   * something that works in another way than in keepalived.
    */
   severity: 'error' | 'warning' | 'note'
   /** What is wrong, and what happens because of it. */
@@ -21,32 +21,32 @@ export interface Diagnostic {
 
 /** A file that an `include` line names. */
 export interface IncludedFile {
-  /** Its name, which `include` gets for the lines in it and which diagnostics have. */
+  /** Its name, for diagnostics. It is also the `from` of `include` lines in this file. */
   file: string
-  /** What is in it; `undefined` where it cannot be read. */
+  /** Its contents; `undefined` if it cannot be read. */
   text?: string
   /** Why it cannot be read, or is left out: 'EACCES', 'is a directory'. */
   problem?: string
 }
 
-/** What `parseKeepalived` takes beside the text. All of it is about what keepalived would find on the machine; nothing is looked up. */
+/** What `parseKeepalived` takes besides the text: facts that keepalived would look up on the machine. `parseKeepalived` does not. */
 export interface ParseOptions {
   /** Name of the file, for diagnostics and for `include`. 'keepalived.conf' by default. */
   file?: string
   /**
-   * Finds the files of an `include` line, in their order: regular files that match the pattern as glob(3) with braces does, relative to the
-   * folder of `from`, the name of the file that has the line. Without it an `include` line is an error.
+   * Finds the files of an `include` line, in their order: the regular files that match the pattern as in glob(3) with braces. The pattern
+   * is relative to the folder of `from`, the file that has the line. Without this option, an `include` line is an error.
    */
   include?: (pattern: string, from: string) => readonly IncludedFile[]
-  /** What lines that begin with `@ID` are compared with: keepalived's option `-i`, or the host's name up to its first dot. */
+  /** The id that lines beginning with `@ID` are compared with: keepalived's option `-i`, or the host's name up to its first dot. */
   id?: string
-  /** What `${_ENV NAME}` stands for. */
+  /** Environment variables, for `${_ENV NAME}`. */
   environment?: Readonly<Record<string, string | undefined>>
   /** What `${_INSTANCE}` stands for; `id` by default. */
   instance?: string
   /**
-   * The user that runs programs for which the file names none: 'keepalived_script' where the machine has such a user, as keepalived does
-   * it. Without it they run as the director does, and a warning says so.
+   * The user that runs programs for which the file names none. keepalived takes 'keepalived_script' if the machine has such a user. Without
+   * this option, these programs run as the director's own user, and a warning says so.
    */
   scriptUser?: string
 }
@@ -57,9 +57,9 @@ export interface PlacedProgram {
   user?: string
   group?: string
   file: string
-  /** From 1. */
+  /** Counted from 1. */
   line: number
-  /** From 1. */
+  /** Counted from 1. */
   column: number
 }
 
@@ -69,7 +69,7 @@ export interface VrrpAddress {
   address: string
   /** 32 or 128 by default. */
   prefixLength: number
-  /** The interface that it is put on; the instance's by default. */
+  /** The interface that gets the address; the instance's by default. */
   interface?: string
 }
 
@@ -90,7 +90,7 @@ export interface VrrpInstance {
   virtualRouterId?: number
   /** 100 by default. */
   priority: number
-  /** The addresses that the master holds, those that are not in its advertisements included. */
+  /** The addresses that the master holds, including those that its advertisements leave out. */
   addresses: VrrpAddress[]
   programs: VrrpProgram[]
 }
@@ -109,8 +109,8 @@ export interface SyncDaemon {
   /** Name of the VRRP instance whose state decides the role. */
   instance?: string
   /**
-   * 'vrrp': keepalived's VRRP process starts and stops them, `keepalived -P` too: leave them alone. 'director': nobody does with
-   * `keepalived -P`; both roles are in the configuration's `daemons`.
+   * 'vrrp': keepalived's VRRP process starts and stops the daemons, with `keepalived -P` too, so a director must leave them alone.
+   * 'director': `keepalived -P` does not start them, so the configuration's `daemons` has both roles.
    */
   by: 'vrrp' | 'director'
   syncId?: number
@@ -120,27 +120,28 @@ export interface SyncDaemon {
   group?: string
 }
 
-/** What a director needs to know of the rest of the file: who holds which address, and where it is told. */
+/** What a director needs from the rest of the file: which instance holds which address, and where keepalived writes changes of state. */
 export interface Vrrp {
   instances: VrrpInstance[]
   groups: VrrpGroup[]
-  /** Paths of the FIFOs that keepalived writes changes of state into: of everything, of VRRP alone, of the checkers alone. */
+  /** Paths of the FIFOs that keepalived writes changes of state into: all changes, those of VRRP, and those of the checkers. */
   fifos: { all?: string, vrrp?: string, lvs?: string }
-  /** Files whose number keepalived follows, by name. */
+  /** The track files: files with a number that keepalived watches. */
   trackFiles: { name: string, file: string, weight: number }[]
   syncDaemon?: SyncDaemon
-  /** Network namespace that keepalived runs in, and that of IPVS where it is another one. */
+  /** The network namespace that keepalived runs in. */
   netns?: string
+  /** The network namespace of IPVS, if it is another one. */
   ipvsNetns?: string
 }
 
-/** What a file means. */
+/** The result of `parseKeepalived`. */
 export interface Parsed {
-  /** What a director is told by the file; `undefined` where a diagnostic is an error. */
+  /** The director's configuration; `undefined` if a diagnostic is an error. */
   configuration: DirectorConfiguration | undefined
   vrrp: Vrrp
-  /** The programs of the configuration, each once. Whether they are there, and whom they belong to, is not looked at here. */
+  /** The programs of the configuration, each once. `parseKeepalived` does not check whether they exist or who owns them. */
   programs: PlacedProgram[]
-  /** In the order of their places, file by file. */
+  /** Sorted by file, line and column. */
   diagnostics: Diagnostic[]
 }

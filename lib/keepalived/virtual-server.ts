@@ -14,7 +14,7 @@ type OfReal = Keyword<RealServer>
 const INT_MAX = 2 ** 31 - 1
 const UNSIGNED = 2 ** 32 - 1
 
-/** Address and port of a head. What follows the address behind / or - is not looked at, as keepalived does it. */
+/** Reads an address and a port. A / or - after the address, and what follows it, is ignored as in keepalived. */
 function readEndpoint(
   statement: Statement,
   index: number,
@@ -58,7 +58,7 @@ const snmpName: Keyword<unknown> = {
   read: () => {},
 }
 
-/** A script that may be named once. */
+/** A keyword that names a script. Only the first one counts. */
 const script = <Name extends string>(name: Name, ours: string): Keyword<{ [Key in Name]?: RealServer['notifyUp'] }> => ({
   status: 'differs', ours: `${ours}. A program that is missing is an error; they run one after the other`,
   read(statement, draft, { diagnostics }) {
@@ -152,7 +152,7 @@ const bit = (flag: 'flag-1' | 'flag-2' | 'flag-3'): OfVirtual => ({
   },
 })
 
-/** A flag of one scheduler, which has to stand before it. */
+/** A flag of one scheduler. It counts only if the scheduler was named before it. */
 const flagOf = (name: string, flag: 'flag-1' | 'flag-2'): OfVirtual => ({
   status: 'done', ours: '`schedulerFlags`',
   read(statement, draft, { diagnostics }) {
@@ -236,7 +236,7 @@ const virtualLevel: Level<VirtualServer> = level<VirtualServer>(
         const value = statement.need(1, 'a netmask')
         if (value === undefined) return
         draft.granularity = { value, place: statement.at(1) }
-        // It decides the family of what has none yet.
+        // The mask decides the family of a virtual server that has none yet.
         if (draft.family === undefined && granularityOf(value, value.includes('.') ? 4 : 6) !== undefined)
           draft.family = value.includes('.') ? 4 : 6
         if (draft.head.kind === 'group')
@@ -385,7 +385,7 @@ const virtualLevel: Level<VirtualServer> = level<VirtualServer>(
       open(statement, draft, context) {
         const endpoint = readEndpoint(statement, 1, context)
         if (endpoint === undefined) return undefined
-        // The method is the one that was said until here, if any was.
+        // A later lvs_method of the virtual server does not change the servers before it.
         const server: RealServer = {
           place: statement.place,
           ...endpoint,
@@ -411,8 +411,8 @@ const virtualLevel: Level<VirtualServer> = level<VirtualServer>(
 )
 
 /**
- * A server that no tunnel reaches decides the family of what has none yet, or has to be of that family. Its method is the one that was said
- * until its end.
+ * Adds a server at the end of its block, when its method is known. A server that no tunnel reaches decides the family of a virtual server
+ * that has none yet. If the virtual server has another family, the server is left out.
  */
 function accept(server: RealServer, draft: VirtualServer, { diagnostics }: Context): void {
   if (server.method?.forward !== 'tun') {
@@ -430,7 +430,7 @@ function withSorry(statement: Statement, draft: VirtualServer, { diagnostics }: 
   else diagnostics.warning(statement.place, `${statement.keyword} counts only behind sorry_server, so the line has no effect`, 'Write sorry_server before it')
 }
 
-/** What a virtual_server is about. */
+/** Reads what follows the keyword `virtual_server`: an address with a port, a firewall mark, or a group. */
 function readHead(statement: Statement, context: Context): Head | undefined {
   const { diagnostics } = context
   const first = statement.need(1, 'an address, fwmark N or group NAME')

@@ -4,11 +4,11 @@ import type { Statement } from './statement.js'
 import type { VrrpAddress, VrrpGroup, VrrpInstance, VrrpProgram } from './types.js'
 import { level, type Context, type Keyword, type Level } from './walk.js'
 
-/** What a director needs of the blocks that are keepalived's own. Mistakes in them are told by keepalived, not here. */
+/** Reads what a director needs from keepalived's own blocks. Mistakes in them get no diagnostics here, because keepalived reports them. */
 
 const ours = 'read for `vrrp`: keepalived itself goes on doing it'
 
-/** A script of VRRP's; one that cannot be read is keepalived's to tell. */
+/** Reads a program of VRRP; `undefined` if the line names none, which keepalived reports. */
 function program(statement: Statement): VrrpProgram | undefined {
   const [, path, user, group] = statement.words
   return path === undefined
@@ -60,7 +60,7 @@ const addresses: Keyword<VrrpInstance> = {
   },
 }
 
-/** A number that keepalived would take; none of the others. */
+/** A number from 1 to `max`, which keepalived accepts; `undefined` for anything else. */
 const number = (text: string | undefined, max: number): number | undefined =>
   text !== undefined && /^[0-9]+$/.test(text) && Number(text) >= 1 && Number(text) <= max ? Number(text) : undefined
 
@@ -124,7 +124,7 @@ export const vrrpSyncGroup: Keyword<FileDraft> = {
   },
 }
 
-/** `lvs_sync_daemon IF [[inst] VRRP] [id N] [maxlen N] [port N] [ttl N] [group A]`; the old form has the id without its word. */
+/** `lvs_sync_daemon IF [[inst] VRRP] [id N] [maxlen N] [port N] [ttl N] [group A]`. The old form has the id without the word `id`. */
 export const syncDaemon: Keyword<FileDraft> = {
   status: 'done', ours: '`daemons`, both roles; with a VRRP instance it is keepalived\'s own, with `-P` too',
   read(statement, file, { diagnostics }: Context) {

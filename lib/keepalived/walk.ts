@@ -4,23 +4,23 @@ import type { Line, Place } from './line.js'
 import type { Reader } from './reader.js'
 import { Statement } from './statement.js'
 
-/** What becomes of a keyword here. */
+/** How far a keyword is supported. */
 export type Status =
-  /** As keepalived does it. */
+  /** It works as in keepalived. */
   | 'done'
-  /** Done, in another way. */
+  /** It works in another way. */
   | 'differs'
-  /** Read, told, and without effect. */
+  /** It is known and has no effect. */
   | 'not done'
-  /** keepalived's own business: the same file goes on serving it. */
+  /** It is left to keepalived, which goes on using the same file. */
   | 'keepalived'
-  /** Refuses the file. */
+  /** It refuses the file. */
   | 'refused'
 
 /** What the documentation says about a keyword. */
 export interface Documented {
   status: Status
-  /** What it is here, or what to use instead. */
+  /** What stands for the keyword here, or what to use instead. */
   ours: string
 }
 
@@ -35,34 +35,34 @@ export interface Opened<Draft> {
 export interface Keyword<Draft> extends Documented {
   /** Reads a line that has no block. */
   read?(statement: Statement, draft: Draft, context: Context): void
-  /** Opens a block. `undefined`: its head was bad, and it is passed over. */
+  /** Opens a block. Returns `undefined` if the head is bad; the block is then skipped. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is in the block is its own business
   open?(statement: Statement, draft: Draft, context: Context): Opened<any> | undefined
-  /** Opens a block of lines without keywords, and reads each. */
+  /** Opens a block of lines without keywords. Returns the function that reads a line. */
   values?(statement: Statement, draft: Draft, context: Context): (line: Statement) => void
 }
 
-/** What may stand in a block. */
+/** The keywords of a kind of block. */
 export interface Level<Draft> {
   /** 'virtual_server' */
   name: string
   keywords: ReadonlyMap<string, Keyword<Draft>>
-  /** Whether a block that is not understood may have been a check. */
+  /** Whether an unknown block in it may have been meant as a check. */
   checks?: true
-  /** Whether keywords that are not understood are keepalived's own. */
+  /** Whether unknown keywords in it are left to keepalived. */
   lenient?: true
-  /** What to say about words that people write here. */
+  /** Advice about words that people write here by mistake. */
   hints?: Readonly<Record<string, string>>
 }
 
-/** A level from its table. */
+/** Makes a level from a table of keywords. */
 export const level = <Draft,>(
   name: string,
   keywords: Readonly<Record<string, Keyword<Draft>>>,
   rest: Omit<Level<Draft>, 'name' | 'keywords'> = {},
 ): Level<Draft> => ({ name, keywords: new Map(Object.entries(keywords)), ...rest })
 
-/** Names of the blocks that are checks; outside of a real_server they are checks that got lost. */
+/** The blocks that are checks. Outside of a real_server they check nothing. */
 export const CHECKERS = [
   'HTTP_GET',
   'SSL_GET',
@@ -76,18 +76,18 @@ export const CHECKERS = [
   'BFD_CHECK',
 ]
 
-/** Blocks that are no part of those around a check. */
+/** Outer blocks. One of these in a place where it is unknown means that a } is missing before it. */
 const OUTER = ['real_server', 'virtual_server', 'virtual_server_group', 'global_defs', 'vrrp_instance', 'vrrp_sync_group']
 
-/** What handlers need beside their line. */
+/** What readers of keywords need besides their line. */
 export interface Context {
   diagnostics: Diagnostics
   reader: Reader
-  /** Runs the first time that it is asked for with that key. */
+  /** Calls `say` unless it was called with the same key before. */
   once: (key: string, say: () => void) => void
 }
 
-/** Reads blocks as keepalived does, and says where it reads otherwise. */
+/** Reads blocks as keepalived does, and reports where the result differs. */
 export class Walker {
   #ahead: Line | undefined
   #open = 0
@@ -159,7 +159,7 @@ export class Walker {
     opened.close?.()
   }
 
-  /** Whether there is a block: its brace is there, or what follows belongs into it. */
+  /** Whether the statement has a block: a brace follows, or a keyword that belongs into the block. */
   #brace<Inner>(statement: Statement, inner: Level<Inner>): boolean {
     const next = this.#peek()
     if (next?.text === '{') {
@@ -196,7 +196,7 @@ export class Walker {
     }
   }
 
-  /** Passes over a block, its braces included. */
+  /** Skips a block with its braces. */
   #skip(): void {
     let depth = 0
     for (let line = this.#next(); line !== undefined; line = this.#next()) {
@@ -232,7 +232,7 @@ export class Walker {
       const alone = keyword.startsWith('real_server') || keyword.startsWith('virtual_server')
       diagnostics.warning(place, `${shown} is no keyword ${inside}, so the line has no effect`, alone ? `${advice}; and look whether a block before it ended too early` : advice)
     } else if (OUTER.includes(keyword)) {
-      // Only a } that is missing brings these here.
+      // These are unknown here only if a } is missing before them.
       const message = `${keyword} stands ${inside}: a block before it has not ended. It is lost, with all that is in it`
       const close = `Write the missing } before it; the last block that was opened is a ${level.name}`
       if (level.checks) diagnostics.error(place, `${message}, checks too`, close)

@@ -6,7 +6,7 @@ export interface Word {
   at: number
 }
 
-/** Splits as keepalived does for ordinary keywords: at white space, `"…"` is one word, a quote that touches text begins another. */
+/** Splits as keepalived does for ordinary keywords: at white space. `"…"` is one word, and a quote that touches text begins a new word. */
 export function splitWords({ text }: Line): Word[] {
   const words: Word[] = []
   for (let at = 0; at < text.length;) {
@@ -28,7 +28,7 @@ export function splitWords({ text }: Line): Word[] {
 
 const escapes: Record<string, string> = { a: '\x07', b: '\b', E: '\x1b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' }
 
-/** What a backslash and what follows it stand for, and how long it is. */
+/** The text that the escape at `at` stands for, and the length of the escape. */
 function escaped(text: string, at: number): { text: string, length: number } {
   const hexadecimal = /^x([0-9A-Fa-f]{1,2})/.exec(text.slice(at + 1, at + 4))
   if (hexadecimal !== null) return { text: String.fromCharCode(parseInt(hexadecimal[1], 16)), length: 1 + hexadecimal[0].length }
@@ -40,10 +40,10 @@ function escaped(text: string, at: number): { text: string, length: number } {
 }
 
 /**
- * Splits as keepalived does for scripts and regular expressions: `'` and `"` both quote, pieces that touch are one word, a backslash takes
- * away the meaning of what follows or gives it one.
+ * Splits as keepalived does for scripts and regular expressions. `'` and `"` both quote, pieces that touch are one word, and a backslash
+ * begins an escape.
  *
- * @returns the words; or where a quote begins that has no end, or a backslash that has nothing behind it
+ * @returns the words; or `open`, the place of a quote without an end or of a backslash with nothing after it
  */
 export function splitQuoted(text: string): Word[] | { open: number } {
   const words: Word[] = []

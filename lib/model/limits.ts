@@ -50,7 +50,7 @@ export const SCHEDULER_NAME_LENGTH = 15
 export const PERSISTENCE_ENGINE_NAME_LENGTH = 16
 export const INTERFACE_NAME_LENGTH = 15
 
-/** What `addService` and `addDestination` put where nothing is said. */
+/** What `addService` and `addDestination` use for properties that are left out. */
 export const DEFAULTS = {
   scheduler: 'wlc',
   persistenceTimeout: 360,

@@ -1,8 +1,8 @@
 import type { EventEmitter } from 'node:events'
 
 /**
- * Emits an event. A listener that throws does to the process what it does anywhere in an async function, and nothing to the work that the
- * event is about.
+ * Emits an event. If a listener throws, its error becomes an unhandled rejection, as anywhere in an async function. The work that the event
+ * is about goes on.
  */
 export function tell(emitter: EventEmitter, name: string, args: readonly unknown[]): void {
   try {

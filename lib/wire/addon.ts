@@ -15,21 +15,21 @@ export interface Addon {
   openSync(options: NativeOpenOptions): NativeHandle
   /**
    * Opens a channel for a protocol of netlink(7) (0: NETLINK_ROUTE) that listens to multicast groups. `receiveBuffer` is in bytes, 0 for
-   * the system's default. `netns` is the path or the descriptor of a network namespace. Blocks the calling thread for as long as entering
-   * that takes. Throws an {@link OpenFailure}.
+   * the system's default. `netns` is the path or the descriptor of a network namespace. Blocks the calling thread while it enters that
+   * namespace. Throws an {@link OpenFailure}.
    */
   openChannel(protocol: number, groups: Uint32Array, receiveBuffer: number, netns?: string | number): NativeChannel
   /**
-   * Opens a packet socket for ARP frames, with their Ethernet headers, on the interface with an index in the network namespace of a
-   * descriptor. It never waits; `fs.readSync` and `fs.writeSync` can use it. Returns a descriptor, which the caller closes with {@link
-   * closeDescriptor}, or a negative errno (EPERM: needs CAP_NET_RAW).
+   * Opens a packet socket for ARP frames, with their Ethernet headers, on the interface with this index. `namespace` is the descriptor of
+   * the interface's network namespace. The socket is non-blocking and works with `fs.readSync` and `fs.writeSync`. Returns a descriptor,
+   * which the caller closes with {@link closeDescriptor}, or a negative errno (EPERM without CAP_NET_RAW).
    */
   openArpSocket(namespace: number, index: number): number
-  /** Makes a named pipe with these permissions. Returns 0, or a negative errno (EEXIST where the path is there already). */
+  /** Makes a named pipe with these permissions. Returns 0, or a negative errno (EEXIST if the path exists already). */
   makeFifo(path: string, mode: number): number
   /**
-   * Moves the calling worker thread, and no other, into the network namespace of a descriptor. The caller keeps the descriptor. libuv's
-   * threads (`fs`, `dns.lookup`) stay where they are. Throws on the main thread. Returns 0 or a negative errno.
+   * Moves only the calling worker thread into the network namespace of a descriptor. The caller keeps the descriptor. libuv's threads
+   * (`fs`, `dns.lookup`) stay where they are. Throws on the main thread. Returns 0 or a negative errno.
    */
   enterNamespace(descriptor: number): number
   /**
@@ -39,12 +39,12 @@ export interface Addon {
   openSocket(
     family: 4 | 6, type: 'stream' | 'datagram' | 'raw', protocol: number, mark: number, device: string, address?: Uint8Array,
   ): number
-  /** Sends a datagram to port 0 of an address of 4 or 16 bytes. Returns a number of bytes, or a negative errno. */
+  /** Sends a datagram to port 0 of an address of 4 or 16 bytes. Returns the number of bytes sent, or a negative errno. */
   sendTo(descriptor: number, address: Uint8Array, bytes: Uint8Array): number
-  /** Receives a datagram without waiting. Returns a number of bytes, or a negative errno. */
+  /** Receives a datagram without waiting. Returns the number of bytes received, or a negative errno. */
   receiveFrom(descriptor: number, bytes: Uint8Array): number
   /**
-   * Closes what the addon opened and Node has not taken over: a socket from {@link openSocket}, a file from {@link
+   * Closes a descriptor that the addon opened and Node has not taken over: a socket from {@link openSocket}, or a file from {@link
    * NativeHandle.openInNamespace}. (`fs.close` warns in worker threads about descriptors that `fs` did not open.)
    */
   closeDescriptor(descriptor: number): void
@@ -65,17 +65,17 @@ export interface NativeChannel {
   /** Sends messages as one datagram. The bytes are copied. */
   send(messages: Uint8Array): void
   /**
-   * Set by the channel's user. Called with the netlink messages that have arrived, one behind the other, and with what went wrong before
-   * they did: 0, -ENOBUFS where messages were lost, or the negative errno of a send or receive that failed.
+   * Set by the channel's user. Called with the netlink messages that have arrived, one after another, and with the error that occurred
+   * before them: 0 for none, -ENOBUFS if messages were lost, or the negative errno of a send or receive that failed.
    */
   onMessages?: (messages: ArrayBuffer, errno: number) => void
-  /** Whether the channel keeps the event loop alive. It does not at first. Only a held channel is kept from the garbage collector. */
+  /** Whether the channel keeps the event loop alive; off at first. A channel that is not held can be garbage-collected. */
   hold(on: boolean): void
   /** Descriptor of the channel's network namespace, open until `close`; -1 where /proc is not mounted. */
   readonly namespace: number
   /** As {@link NativeHandle.openInNamespace}. */
   openInNamespace(path: string, flags: number): number
-  /** Ends the thread and closes the descriptors. Nothing arrives any more. */
+  /** Ends the thread and closes the descriptors. No more messages arrive. */
   close(): void
 }
 
@@ -131,7 +131,7 @@ export interface Field {
   type: FieldType
   /** Bytes. */
   length: number
-  /** The bit of `present` that says that the field is there; -1 for `present` itself. */
+  /** The bit of `present` that is set if the record has the field; -1 for `present` itself. */
   bit: number
 }
 

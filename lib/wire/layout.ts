@@ -26,7 +26,7 @@ export const index = (record: RecordName, name: string, type: FieldType): number
 const member = <Name extends string>(place: string, members: Record<Name, Member>) => (name: Name, type: FieldType): number =>
   checked<Member>(members[name], type, name, place).offset / SIZE[type]
 
-/** The same for a number in a request's header, a reply's header and a reply's entry. */
+/** As {@link index}, for the numbers in a request's header, a reply's header and a reply's entry. */
 export const inRequest = member('request header', request.header)
 export const inReply = member('reply header', reply.header)
 export const inEntry = member('reply entry', reply.entry)

@@ -8,10 +8,10 @@ const FILE = 'ipvs.node'
 /** The package's folder. */
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Where the addon is: what was compiled here comes first (in the checkout; in the installed package), then what the package came with. */
+/** Where to look for the addon: first one that was compiled here (in a checkout, in an installed package), then the one in the package. */
 const places = [['build', 'Release'], ['native', 'build', 'Release'], ['prebuilds', `${process.platform}-${process.arch}`]]
 
-/** Why it could not be loaded, and what to do. */
+/** Why the addon could not be loaded, and what to do about it. */
 function advice(cause: Error & { code?: string }): string {
   if (process.platform !== 'linux') return `IPVS is a part of the Linux kernel, and this is ${process.platform}`
   if (cause.code === 'ERR_DLOPEN_DISABLED') {
@@ -22,7 +22,6 @@ function advice(cause: Error & { code?: string }): string {
     + `To compile it (needs a C++20 compiler, make and Python 3), run: cd ${join(root, 'native')} && npx node-gyp rebuild`
 }
 
-/** Loads the addon. */
 function load(): Addon {
   try {
     return bindings({ bindings: FILE, module_root: root, try: places.map(place => ['module_root', ...place, 'bindings']) }) as Addon
@@ -32,5 +31,4 @@ function load(): Addon {
   }
 }
 
-/** The native addon. */
 export const addon: Addon = load()

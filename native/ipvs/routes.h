@@ -1,8 +1,8 @@
 // Chooses the transport on which a dump is requested.
 //
 // Large datagrams halve the time of a long dump, small ones that of a short dump, but only the kernel knows the
-// length beforehand. The guess: services are many, and a service has about as many destinations as the one
-// before it.
+// length beforehand. So it is guessed: there are many services, and a service has about as many destinations
+// as the service before it.
 #pragma once
 
 #include "ipvs/request.h"

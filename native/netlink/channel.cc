@@ -10,8 +10,8 @@ namespace netlink {
 
 namespace {
 
-// In bytes. More than this is left in the socket until somebody takes what has arrived. What the socket cannot
-// hold either is lost, and that is noticed.
+// In bytes. More than this is left in the socket until the messages are taken. If the socket is full too,
+// messages are lost, which is noticed.
 constexpr std::size_t mostArrivals = 256 * 1024;
 
 class Lock {
@@ -113,7 +113,7 @@ void Channel::sendWaiting() {
   if (int error = socket_.send(messages.view())) fail(error);
 }
 
-// Reads until the socket is empty. Once something has been lost, the rest is dropped: whoever listens starts
+// Reads until the socket is empty. Once messages have been lost, the rest is dropped: the listener starts
 // over, and an unfinished dump has ended by then.
 void Channel::receive() {
   bool lost = false;

@@ -1,6 +1,6 @@
-// A netlink socket with a thread of its own, for conversations that nobody may wait for: the thread sends what
-// it is given and collects what the kernel says, answers and multicast alike. (Some requests wait in the
-// kernel until another program has finished changing the network.)
+// A netlink socket with a thread of its own, for requests that must not block the caller: some wait in the
+// kernel until another program has finished changing the network. The thread sends the messages that it is
+// given, and collects all that the kernel sends, both answers and multicast messages.
 #pragma once
 
 #include <pthread.h>
@@ -31,9 +31,9 @@ class Channel {
   /// Sends messages. What was not sent yet travels in the same datagram.
   void send(ByteView messages);
 
-  /// Moves all messages that have arrived into `messages`, one behind the other. Returns 0, or a negative errno
-  /// if something went wrong before they arrived: -ENOBUFS if messages were lost (everything that was
-  /// there is dropped then, so that the socket has room again), otherwise what a send or receive failed with.
+  /// Moves all messages that have arrived into `messages`, one after another. Returns 0, or a negative errno
+  /// if an error occurred before they arrived: -ENOBUFS if messages were lost (the rest is dropped then, so
+  /// that the socket has room again), otherwise the error of a send or receive.
   int take(Bytes& messages);
 
   /// Ends the thread. If it is within a send, waits until the kernel has carried that out.

@@ -15,7 +15,7 @@ namespace node_ipvs {
 
 namespace {
 
-/// Opens the socket in the calling thread's namespace. It hears nothing before it is bound to the interface.
+/// Opens the socket in the calling thread's namespace. It receives nothing until it is bound to the interface.
 int openHere(int interface) {
   netlink::Descriptor opened(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!opened) return -errno;

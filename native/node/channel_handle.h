@@ -7,16 +7,16 @@
 //   send(messages: Uint8Array): void
 //       Sends requests from the channel's own thread.
 //   hold(on: boolean): void
-//       Whether the channel keeps the event loop, and itself, alive. It does not at first.
+//       Sets whether the channel keeps the event loop, and itself, alive. Off at first.
 //   openInNamespace(path: string, flags: number): number
 //       As that of an IPVS handle.
 //   close(): void
-//       Closes the channel. Nothing arrives any more.
+//       Closes the channel. No more messages arrive.
 //   namespace: number
 // clang-format on
 //
-// What arrives goes to the object's own `onMessages(messages: ArrayBuffer, errno: number)`: netlink messages one
-// behind the other, and what went wrong before them (0: nothing), as `netlink::Channel::take` says.
+// Messages go to the object's own `onMessages(messages: ArrayBuffer, errno: number)`: netlink messages one
+// after another, and the error that occurred before them (0: none), as in `netlink::Channel::take`.
 #pragma once
 
 #include <napi.h>

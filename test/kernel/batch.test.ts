@@ -99,7 +99,7 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     for (const operation of rules(200, 10)) {
       operations.push(operation)
       expected.push('done')
-      // Every seventh is followed by one that the kernel refuses, each for a reason of its own.
+      // After every seventh operation comes one that the kernel refuses, for one of four reasons.
       if (operations.length % 7 > 0) continue
       const n = operations.length
       operations.push([
@@ -110,7 +110,7 @@ describe.each(apis)('a batch with %s', (_, Api) => {
       ][n % 4] as Operation)
       expected.push(['EEXIST', 'ESRCH', 'ENOENT', 'ESRCH'][n % 4])
     }
-    // One only: the kernel starts modprobe to look for it, which takes its time.
+    // There is only one of these, because the kernel runs modprobe for it, which is slow.
     operations.push({ type: 'addService', service: { ...service(9000), scheduler: 'nonsuch' } })
     expected.push('ENOENT')
     const failing = expected.flatMap((code, index) => code === 'done' ? [] : [{ index, code, operation: operations[index] }])
@@ -126,7 +126,7 @@ describe.each(apis)('a batch with %s', (_, Api) => {
       expect(numbers).toEqual({ total: operations.length, done: operations.length - failing.length, unknown: [], notSent: 0 })
       expect(refused.every(({ operation, error }) => error instanceof IpvsError && error.operation === operation)).toBe(true)
       expect(refused.map(({ index, error: { code } }) => [index, code])).toEqual(failing.map(({ index, code }) => [index, code]))
-      // Of an array the very objects; of the others what was sent, in which defaults are filled in.
+      // For an array, these are the same objects. Otherwise they are what was sent, with defaults filled in.
       if (input === operations) expect(refused.every(({ index, operation }) => operation === operations[index])).toBe(true)
       else expect(refused.map(({ operation }) => operation)).toMatchObject(failing.map(({ operation }) => operation))
     }
@@ -241,7 +241,7 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     expect(done + notSent).toBe(total)
     expect(await scene.ipvsadm.save()).toHaveLength(done)
     expect(total).toBeLessThan(22_000)
-    // The handle goes on.
+    // The handle still works.
     await ipvs.flush()
     expect(await ipvs.services()).toEqual([])
   })
@@ -262,7 +262,7 @@ describe('a batch of the promise API', () => {
   test('whose async iterable fails leaves what was sent in force, and rejects with that failure', async () => {
     async function* source(): AsyncGenerator<Operation> {
       yield { type: 'addService', service: service(1) }
-      // What was yielded is sent within a turn of the event loop, and what is called after that comes after it.
+      // Yielded operations are sent within a turn of the event loop, so an operation that is called later comes after them.
       await turn()
       await turn()
       await scene.ipvs.timeouts()

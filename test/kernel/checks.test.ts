@@ -8,7 +8,7 @@ import { Namespace } from '../../scripts/network/namespace.js'
 import { program } from '../support/program.js'
 import { until } from '../support/until.js'
 
-/** A checker in a namespace, and what it has told. */
+/** A checker in a namespace, and what it has reported. */
 class Watch implements AsyncDisposable {
   readonly changes: HealthChange[] = []
   readonly troubles: CheckTrouble[] = []
@@ -27,7 +27,7 @@ class Watch implements AsyncDisposable {
     }
   }
 
-  /** Checks an address; what its only check found first. */
+  /** Checks an address. Returns the first result of its only check. */
   async found(address: string, check: Check): Promise<string> {
     this.checker.update({ set: [destination('found', address, check)] })
     const status = await until(
@@ -96,7 +96,7 @@ test('a checker reaches what is in its namespace from one thread, the only one t
     })
     await until(() => Promise.resolve(watch.changes.length), (length) => length === 1)
     expect(watch.changes[0]).toMatchObject({ id: 'a', up: true })
-    // Programs run there too.
+    // Programs run in the checker's namespace too.
     expect(await watch.found('127.0.0.1', { type: 'script', command: ['/bin/readlink', '/proc/self/ns/net'], ...quick })).toBe(`good: the program ended with status 0: ${there}`)
   }
   // A worker's thread ends a moment after Node says that the worker has.
@@ -153,8 +153,8 @@ describe('ping', () => {
   })
 })
 
-test('a host that swallows everything is bad for each kind, when the time is over', async () => {
-  // A dummy interface needs no neighbours, and what leaves through it is gone.
+test('a host that drops every packet is bad for each kind of check, once the timeout is over', async () => {
+  // A dummy interface needs no neighbours, and drops every packet.
   await namespace.ip('link add void type dummy', 'link set void up', 'addr add 10.8.0.1/24 dev void')
   await using watch = await Watch.from(namespace)
   const kinds: [Check, string][] = [

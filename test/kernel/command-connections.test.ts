@@ -12,7 +12,7 @@ const dns = { protocol: 'udp', address: '10.9.9.9', port: 53 } as const
 const dns6 = { protocol: 'udp', address: 'fd00::9', port: 53 } as const
 const phone = { protocol: 'udp', address: '10.9.9.9', port: 5060 } as const
 
-/** Entries go away by themselves; their seconds are another number in each reading. */
+/** Makes listings comparable, because an entry's remaining time differs each time it is read. */
 const timeless = (listing: string): string => listing.replace(/ \d\d:\d\d /g, ' mm:ss ').split('\n').sort().join('\n')
 
 describe('what the kernel shows in /proc, by namespace', () => {
@@ -35,7 +35,7 @@ describe('what the kernel shows in /proc, by namespace', () => {
     await ipvs.addDestination(dns6, { address: 'fd00::2', port: 5353, forward: 'nat' })
     await ipvs.addService({ ...phone, scheduler: 'rr', persistence: { timeout: 300 }, persistenceEngine: 'sip' })
     await ipvs.addDestination(phone, { address: '10.9.9.2', port: 5060, forward: 'nat' })
-    // Nobody answers: that the director has seen the packets is enough.
+    // No server answers. The director makes connections as soon as it has seen the packets.
     await client.must(process.execPath, ['-e', `
       const { createSocket } = require('node:dgram')
       const send = (type, text, port, address) => {

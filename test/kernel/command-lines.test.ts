@@ -132,7 +132,7 @@ describe('the command ipvs in the place of ipvsadm', () => {
   test.each(lines.map((line) => (typeof line === 'string' ? { line, input: undefined } : line)))('ipvs $line', async ({ line, input }) => {
     const [expected, got] = await Promise.all([ipvsadm(line, input), ipvs(line, input)])
     expect({ stdout: got.stdout, status: got.status }, got.stderr).toEqual({ stdout: expected.stdout, status: expected.status })
-    // Its sentences about the kernel's refusals come first, for scripts that look for them.
+    // Ours contain ipvsadm's sentences about refusals of the kernel, for scripts that search for them.
     if (/^[A-Z][a-z ]+\n$/.test(expected.stderr) && !expected.stderr.startsWith('Numerical'))
       expect(got.stderr).toContain(expected.stderr.trim())
     expect(await table(ours)).toBe(await table(theirs))
@@ -228,7 +228,7 @@ describe('the command ipvs in the place of ipvsadm', () => {
   })
 
   test.each([
-    // ipvsadm's own words take an empty argument; the new ones miss it.
+    // ipvsadm's options accept an empty argument. The new ones report it as missing.
     ['', /^ipvs(: --netns ''; expected the name or the path of a network namespace| top: --netns needs an argument\nTry `ipvs top --help' for more information\.)\n$/],
     ['..', /^ipvs: --netns '\.\.'; expected the name or the path of a network namespace\n$/],
     ['/etc/passwd', /^Can't initialize ipvs: network namespace \/etc\/passwd is not a network namespace, or none any more \(EINVAL\)\n$/],

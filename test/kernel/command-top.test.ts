@@ -159,7 +159,7 @@ describe('ipvs top in a terminal', () => {
     await there.shows(inTop)
   })
 
-  test('i hides what is idle, ? shows the keys, Space stops the picture, + looks less often', async () => {
+  test('i hides idle entries, ? shows the keys, Space pauses, + makes the interval longer', async () => {
     const there = await open(top(), 60)
     await there.shows(inTop)
     await there.press('i')
@@ -199,7 +199,7 @@ describe('ipvs top in a terminal', () => {
     await there.shows(inTop)
     await there.close()
     const told = await until(async () => (await namespace.run('cat', [ending])).stdout, (text) => text.includes('status'))
-    // The status of a process that SIGHUP ended, and no word of trouble with the terminal.
+    // The status of a process that SIGHUP ended, and no message about the terminal.
     expect(told).toMatch(/^(?:Hangup\n)?status 129\n$/)
   })
 })

@@ -19,13 +19,13 @@ const ipip = { type: 'ipip', checksum: 'none' } as const
 interface Spelling {
   service: ServiceKey
   destination: Destination
-  /** What `ipvsadm -Sn` says of it. */
+  /** The line of `ipvsadm -Sn`. */
   ipvsadm: string
-  /** What ipvsadm can set and list, but not save. */
+  /** Thresholds, which ipvsadm can set and list, but not save. */
   thresholds?: [upper: number, lower: number]
 }
 
-/** Destinations as this package says them, and as ipvsadm does. */
+/** Destinations as this package and as ipvsadm write them. */
 const spellings: Spelling[] = [
   { service: web, destination: near, ipvsadm: '-r 10.10.10.2:80 -m -w 1' },
   { service: web, destination: { ...near, port: 8080 }, ipvsadm: '-r 10.10.10.2:8080 -m -w 1' },
@@ -149,7 +149,7 @@ describe.each(apis)('destinations with %s', (label, Api) => {
   test('ipvsadm reads every destination that was updated', async () => {
     for (const { service, destination } of all) {
       const { address, port } = destination
-      // With a tunnel, which the update has to take back, wherever the ports or a firewall mark allow one.
+      // The destination first has a tunnel, which the update must remove, if its port or a firewall mark allows one.
       const tunnelled = 'fwmark' in service || port === service.port
       await scene.ipvs.addDestination(service, {
         address, port, weight: 9, upperThreshold: 9, lowerThreshold: 8,
@@ -169,7 +169,7 @@ describe.each(apis)('destinations with %s', (label, Api) => {
     expect(await listed()).toStrictEqual(all.map(({ destination }) => ({ ...destination, ...idle })))
   })
 
-  // ipvsadm has no option for these two, and no name for the second: where it knows none its C library prints this.
+  // ipvsadm has no option for these two methods, and no name for the second. In place of the name its C library prints this.
   test.each<[string, ServiceKey, Destination]>([
     ['Local', web, { ...near, address: '127.0.0.1', forward: 'local' }],
     ['(null)', web, { ...near, forward: 'bypass' }],
@@ -180,7 +180,7 @@ describe.each(apis)('destinations with %s', (label, Api) => {
     expect(await scene.ipvs.destinations(service)).toStrictEqual([{ ...destination, ...idle }])
     const listed = await scene.ipvsadm.list()
     expect(listed.flatMap(({ destinations }) => destinations.map(({ columns }) => columns[0]))).toEqual([name])
-    // The kernel's own listing knows the first of them, and shows every method that it has no name for as masquerading.
+    // The kernel's own listing has a name for the first method, and shows every method without a name as masquerading.
     const row = (await scene.namespace.must('cat', ['/proc/net/ip_vs'])).split('\n').filter(line => line.startsWith('  -> '))[1]
     expect(row.split(/\s+/)[3]).toBe(name === 'Local' ? 'Local' : 'Masq')
   })

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { run, type Ended } from '../../scripts/setup/run.js'
 import { command } from '../support/director-process.js'
 
-/** The digest of pages, against Debian's genhash: it asks by code that has nothing to do with this package's. */
+/** Compares digests of pages with those of Debian's genhash, which shares no code with this package. */
 
 let server: Server | HttpServer | undefined
 const sockets = new Set<Socket>()
@@ -119,7 +119,7 @@ describe('ipvs digest prints what genhash prints', () => {
 })
 
 describe('ipvs digest', () => {
-  test('says why there is none, with another status than genhash', async () => {
+  test('says why there is no digest, with another exit status than genhash', async () => {
     const place = await listening(raw('SSH-2.0-OpenSSH_9.2\r\n'))
     const wrong = await ours([...place, '-u', '/'])
     expect(wrong).toMatchObject({ status: 1, stdout: '' })

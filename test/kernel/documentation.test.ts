@@ -3,7 +3,7 @@ import { DocumentMachine } from '../support/document-machine.js'
 import { programsOf } from '../support/document-programs.js'
 import { blocksOf, documents, examplesIn, type Block } from '../support/markdown.js'
 
-/** What a session in a block shows: commands, and what each prints. */
+/** The commands of a session in a block, each with what it prints. */
 function sessionOf(text: string): { command: string, printed: string }[] {
   const steps: { command: string, printed: string[] }[] = []
   let goesOn = false
@@ -18,13 +18,13 @@ function sessionOf(text: string): { command: string, printed: string }[] {
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 
-/** What was printed is what is written, with anything in place of `…`. */
+/** Whether the output is as the document has it, with anything in place of `…`. */
 const matches = (printed: string, written: string): boolean =>
   new RegExp(`^${written.split('…').map(escaped).join('[^]*')}$`).test(printed)
 
 const isRun = ({ language, note }: Block): boolean => note.notRun === undefined && (note.path !== undefined || language !== 'text')
 
-/** What a reader does who follows it to the letter, from the top to the bottom, on one machine. */
+/** Does what a reader does who follows the document from the top to the bottom on one machine. */
 describe.each(documents().filter((document) => blocksOf(document).some(isRun)))('$file', (document) => {
   const { parts } = document
   const programs = programsOf(blocksOf(document).filter((block) => isRun(block) && block.note.path === undefined && /^[jt]s$/.test(block.language)))
@@ -70,7 +70,7 @@ describe.each(documents().filter((document) => blocksOf(document).some(isRun)))(
   endsHere()
 })
 
-/** What an example takes for granted: a handle, and a service with a destination. */
+/** What an example assumes: a handle, and a service with a destination. */
 const GRANTED = `
 import { formatPlan, Ipvs } from 'ipvs'
 const ipvs = await Ipvs.open()

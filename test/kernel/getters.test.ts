@@ -7,7 +7,7 @@ const web = { protocol: 'tcp', address: '10.10.10.100', port: 80 } as const
 const dns = { protocol: 'udp', address: '10.10.10.100', port: 53, scheduler: 'lc' } as const
 const near = { address: '10.10.10.2', port: 80 } as const
 
-/** What the inner call did, and an argument's property that makes it when it is read. */
+/** An argument's property that makes a call when it is read, and the errors of that call. */
 function reading(call: () => unknown): { heard: unknown[], getter: PropertyDescriptor } {
   const heard: unknown[] = []
   return {
@@ -30,7 +30,7 @@ function reading(call: () => unknown): { heard: unknown[], getter: PropertyDescr
 const withScheduler = (service: typeof web, getter: PropertyDescriptor): typeof web =>
   Object.defineProperty({ ...service }, 'scheduler', getter)
 
-describe('a getter of an argument may not call the handle that reads it: that call is refused, and the argument counts', () => {
+describe('a getter of an argument may not call the handle that reads it: the inner call is refused, and the outer one is carried out', () => {
   let scene: Scene<Ipvs>
   beforeAll(async () => { scene = await Scene.create(Ipvs, 'getters') })
   beforeEach(() => scene.ipvs.flush())

@@ -69,7 +69,7 @@ describe.each(apis)('a handle of %s', (_, Api) => {
   })
 })
 
-test('close finishes what was asked before', async () => {
+test('close waits for the operations that were called before it', async () => {
   const ipvs = await Ipvs.open({ netns: scene.namespace.name })
   const added = Array.from({ length: 100 }, (_, n) => ipvs.addService({ ...web, port: 1000 + n }))
   await ipvs.close()
@@ -118,11 +118,11 @@ describe.each(apis)('a process that has few descriptors left, with %s', (label) 
 })
 
 describe('a process of its own', () => {
-  test('ends with a handle open, if nothing is under way', async () => {
+  test('ends with a handle open, if no operation is pending', async () => {
     expect(await program('idle.mjs', [scene.namespace.name])).toEqual({ status: 0, stdout: 'done\n', stderr: '' })
   })
 
-  test('waits for what is under way', async () => {
+  test('does not end before pending operations are answered', async () => {
     expect(await program('pending.mjs', [scene.namespace.name])).toEqual({ status: 0, stdout: 'done\n', stderr: '' })
     expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.10.10.100:80 -s wlc'])
   })

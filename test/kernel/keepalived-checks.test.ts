@@ -6,11 +6,11 @@ import { Keepalived } from '../support/keepalived.js'
 import { randomChecks } from './keepalived-checks-random.js'
 import { Random } from './rules-random.js'
 
-/** How many generated files are read by both. KEEPALIVED_FILES=1000 for a long look, KEEPALIVED_SEED for others. */
+/** How many generated files keepalived and we read. KEEPALIVED_FILES=1000 sets the number, KEEPALIVED_SEED chooses other files. */
 const files = Number(process.env.KEEPALIVED_FILES ?? (process.env.IPVS_LAB === 'qemu' ? 5 : 50))
 const firstSeed = Number(process.env.KEEPALIVED_SEED ?? 1)
 
-/** What both say about a check, in keepalived's words. */
+/** The properties of a check, in keepalived's words. */
 type Told = Record<string, string>
 
 const endpoint = (address: string, port: number): string => `[${address}]:${port}`
@@ -50,7 +50,7 @@ const methods: Record<CompleteCheck['type'], string> = {
   tls: 'none',
 }
 
-/** The same about ours. */
+/** One of our checks in keepalived's words. */
 function ourCheck(check: CompleteCheck, destination: CompleteDestination): Told {
   const told: Told = {
     urls: '',
@@ -109,7 +109,7 @@ test(`keepalived and we read the same checks of ${files} generated files from se
     await theirs.run('ipvsadm', ['-C'])
     await using keepalived = await Keepalived.start(theirs, text, ['-d'])
     const said = theirChecks(keepalived.lines)
-    // Of theirs, what ours say something about.
+    // Compares the properties that our checks have.
     expect.soft(said.map((check, index) => Object.fromEntries(Object.entries(check).filter(([name]) => name in (ours[index] ?? {})))), `${told}\n${keepalived.lines.join('\n')}`).toEqual(ours)
     compared += ours.length
   }

@@ -1,11 +1,11 @@
 import type { Random } from './rules-random.js'
 
-/** Random keepalived.conf files: everything about the table that keepalived reads, with the mistakes that people make and it forgives. */
+/** Random keepalived.conf files: all that keepalived reads about the table, with common mistakes that it tolerates. */
 
 const schedulers = ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'mh', 'dh', 'fo', 'ovf', 'sed', 'nq']
 const trailing = ['', '', '', ' # comment', ' ! comment', ' surplus words']
 
-/** A block with its lines in an order of their own. */
+/** A block with its lines in a random order. */
 function shuffled(random: Random, lines: readonly string[]): string[] {
   const rest = [...lines]
   const order: string[] = []
@@ -84,7 +84,7 @@ function body(random: Random, setting: Setting, protocols: readonly string[]): s
     : []
   const servers = Array.from({ length: random.integer(0, 4) }, (_, index) => realServer(random, setting, index + 1))
   const split = random.integer(0, head.length)
-  // What is said about a method behind a server does not reach it.
+  // A method that stands after a server does not apply to it.
   return [
     ...(random.chance(0.8) ? head : head.slice(0, split)),
     ...sorry,

@@ -9,7 +9,7 @@ import { tableAtStart } from '../support/table-at-start.js'
 import { randomKeepalived } from './keepalived-random.js'
 import { Random } from './rules-random.js'
 
-/** How many generated files are read by both. KEEPALIVED_FILES=1000 for a long look, KEEPALIVED_SEED for others. */
+/** How many generated files keepalived and we read. KEEPALIVED_FILES=1000 sets the number, KEEPALIVED_SEED chooses other files. */
 const files = Number(process.env.KEEPALIVED_FILES ?? (process.env.IPVS_LAB === 'qemu' ? 5 : 50))
 const firstSeed = Number(process.env.KEEPALIVED_SEED ?? 1)
 
@@ -35,7 +35,7 @@ describe('keepalived and we read the same rules', () => {
     await theirs?.[Symbol.asyncDispose]()
   })
 
-  /** What ipvsadm sees: rules and thresholds, each service once with what belongs to it, in one order. */
+  /** The table as ipvsadm prints it: rules and thresholds, one service after another, in a fixed order. */
   async function seen(namespace: Namespace): Promise<string[]> {
     const ipvsadm = new Ipvsadm(namespace.path)
     const thresholds = (await ipvsadm.list('--thresholds')).flatMap(({ entry, destinations }) => destinations.map((one) => `${entry} -> ${one.entry} ${one.columns.slice(0, 2).join(' ')}`))

@@ -7,7 +7,7 @@ import { Scene } from '../support/scene.js'
 const THIRD: Record<string, number> = { array: 3, iterable: 3, sync: 5 }
 
 interface Told { code: string, message: string }
-/** A batch's result: of lists their lengths. */
+/** A batch's result, with lengths in place of lists. */
 interface Result {
   total: number
   done: number
@@ -26,7 +26,7 @@ beforeAll(async () => {
 beforeEach(() => scene.ipvs.flush())
 afterAll(() => scene[Symbol.asyncDispose]())
 
-/** Adds services while a system call fails as strace is told. */
+/** Adds services while strace makes a system call fail. */
 async function batch(form: string, count: number, fault: string): Promise<Result> {
   const { status, stdout, stderr } = await program('losses.mjs', [form, scene.namespace.name, String(count)], {
     wrapper: ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${fault.split(':')[0]}`, '-e', `inject=${fault}`],
@@ -47,7 +47,7 @@ describe.each(['array', 'iterable', 'sync'])('a batch of 10,000, %s, some pieces
     expect(notSent).toBeGreaterThan(0)
     expect(total).toBe(unknown + notSent)
     expect(total).toBe(10_000)
-    // The kernel has carried out what it was sent. One more came afterwards.
+    // The kernel carried out all that was sent. One more service was added afterwards.
     expect(await scene.ipvs.services()).toHaveLength(unknown + 1)
   })
 

@@ -11,7 +11,7 @@ const web = { protocol: 'tcp', address: '10.10.10.100', port: 80, scheduler: 'rr
 const MODPROBE = '/proc/sys/kernel/modprobe'
 const loadsByItself = isSince('loading by request')
 
-/** A machine's own modules are not ours to take away. */
+/** Modules are unloaded in guests only. Those of a host may be in use. */
 const guest = process.env.IPVS_LAB === 'uml' || process.env.IPVS_LAB === 'qemu'
 
 /** IPVS's modules that are loaded, those that others need after those others. */

@@ -71,7 +71,7 @@ describe('addresses as they come and go', () => {
     expect(lines(await network.addresses())).toEqual(listed)
   })
 
-  test('interfaces that come, are renamed and go are named as they are by then', async () => {
+  test('events name an interface by its current name, also after it was renamed', async () => {
     const watch = iterate()
     await events(watch, 1)
     await namespace.ip(
@@ -100,12 +100,12 @@ describe('addresses as they come and go', () => {
     await watch.return!()
   })
 
-  test('where events were lost, a list takes the place of all of them', async () => {
+  test('after lost events, a list replaces all that was known', async () => {
     const count = 8_000
     const watch = iterate()
     await events(watch, 1)
     const lines = Array.from({ length: count }, (_, n) => `addr add 10.${n >> 16}.${n >> 8 & 255}.${n & 255}/32 dev eth0`)
-    // Nobody reads meanwhile: this thread waits for ip(8).
+    // Nothing reads the events meanwhile, because this thread waits for ip(8).
     const done = spawnSync('ip', ['-n', namespace.name, '-batch', '-'], { input: lines.join('\n') })
     expect(done.status).toBe(0)
     const held = new Set<string>()
@@ -124,7 +124,7 @@ describe('addresses as they come and go', () => {
     await watch.return!()
   })
 
-  test('closing ends everything at once, for those who wait too', async () => {
+  test('closing ends pending lookups and iterations at once', async () => {
     const watch = iterate()
     await events(watch, 1)
     const waiting = watch.next()
@@ -169,7 +169,7 @@ describe('addresses as they come and go', () => {
   })
 })
 
-describe('what is looked up', () => {
+describe('lookups', () => {
   test('interfaces are those that ip(8) shows', async () => {
     await namespace.ip(
       'link add br0 type bridge',
@@ -254,15 +254,15 @@ describe('what is looked up', () => {
     await expect(network.neighbour('10.0.0.7', 9_999)).rejects.toThrow('neighbour 10.0.0.7 could not be read')
   })
 
-  test('many questions at once are all answered', async () => {
+  test('many lookups at the same time are all answered', async () => {
     await namespace.ip('addr add 10.0.0.1/24 dev eth0')
     const routes = await Promise.all(Array.from({ length: 200 }, (_, n) => network.route(`10.0.0.${n + 2}`)))
     expect(routes.every(({ type, interface: name }) => type === 'unicast' && name === 'eth0')).toBe(true)
   })
 })
 
-describe('where it looks', () => {
-  test('a namespace is given as Ipvs.open takes it, and a descriptor may be closed at once', async () => {
+describe('arguments', () => {
+  test('a namespace is given as for Ipvs.open, and a descriptor may be closed right after the call', async () => {
     await namespace.ip('addr add 10.7.7.7/32 dev lo')
     const fd = openSync(namespace.path, 'r')
     const opened = await Network.open({ netns: { fd } })
@@ -292,7 +292,7 @@ describe('where it looks', () => {
   })
 })
 
-test('worker threads can be terminated at any moment while they listen and ask', async () => {
+test('worker threads can be terminated at any moment while they listen and look up', async () => {
   expect(await program('network-terminations.mjs', ['24', namespace.name])).toEqual({ status: 0, stdout: '24 0\n', stderr: '' })
 })
 

@@ -14,7 +14,7 @@ const destination = { forward: 'nat', weight: 1, upperThreshold: 0, lowerThresho
 
 type Handle = Ipvs | IpvsSync
 
-/** What the kernel refuses, with what is already there: service web with destination near, and a master sync daemon. */
+/** Refusals of the kernel. The table already has the service web with the destination near, and a master sync daemon. */
 const refusals: { what: string, act: (ipvs: Handle) => unknown, code: string, errno: number, says: RegExp, operation: object }[] = [
   {
     what: 'a service that exists',
@@ -207,7 +207,7 @@ describe.each(apis)('refusals of the kernel with %s', (label, Api) => {
     expect(error.message).toMatch(says)
   })
 
-  test('a handle works on after a refusal', async () => {
+  test('a handle still works after a refusal', async () => {
     await refusal(() => scene.ipvs.addService(web))
     expect(await scene.ipvs.services()).toHaveLength(2)
   })

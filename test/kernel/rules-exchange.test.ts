@@ -6,7 +6,7 @@ import { sortTable } from '../../lib/rules/sort.js'
 import { Namespace } from '../../scripts/network/namespace.js'
 import { Random, randomRules } from './rules-random.js'
 
-/** From 7.1 on the hash table of services grows while it is read, and their order changes: not where up to 2⁸ of them share a row. */
+/** From Linux 7.1 on, services change their order while their hash table grows. It does not grow if up to 2⁸ of them may share a row. */
 function keepOrder(ipvs: IpvsSync): void {
   try {
     ipvs.sysctl.set('svc_lfactor', 8)
@@ -36,8 +36,8 @@ const views: readonly { options: string, format: ListingFormat, nosort?: boolean
 const separator = '=====\n'
 
 /**
- * The lines of a save in one order. ipvsadm's sort goes round in circles over addresses that are far from one another, so that its result
- * depends on the order in which the kernel lists them, which is another one in every namespace.
+ * The lines of a save in a fixed order. ipvsadm's comparison of addresses that are far apart is not transitive, so the result of its sort
+ * depends on the order in which the kernel lists them, which differs between namespaces.
  */
 const inOrder = (saved: string): string => saved.split('\n').sort().join('\n')
 
@@ -67,19 +67,19 @@ describe('rule sets written by one and read by the other', () => {
     for (let seed = firstSeed; seed < firstSeed + sets; seed++) {
       const text = randomRules(new Random(seed)).map((line) => `${line}\n`).join('')
       const told = `rule set ${seed}\n${text}`
-      // What they write, we list and save.
+      // We list and save rules that ipvsadm wrote.
       const [, , saved, ...listings] = (await theirs.must('sh', ['-c', script], { input: text })).split(separator)
       const table = there.snapshot()
       expect(formatRules(table), told).toBe(saved)
       for (const [index, { options, format, nosort }] of views.entries()) {
         expect(versionLine(there.info()) + formatListing(nosort ? table.services : sortTable(table.services), format), `-L ${options}, ${told}`).toBe(listings[index])
       }
-      // What we write, they save; what they saved, we read.
+      // ipvsadm saves rules that we wrote, and we read what it saved.
       here.flush()
       here.batch(parseCommands(text, { names: 'refuse' }))
       expect(inOrder(await ours.must('ipvsadm', ['-S', '-n'])), told).toBe(inOrder(saved))
       expect(inOrder(formatRules(parseRules(saved, { names: 'refuse' }))), told).toBe(inOrder(saved))
-      // What we save in full, they restore, and nothing is lost on the way.
+      // ipvsadm restores our full save, and nothing is lost.
       const full = formatRules(here.snapshot(), { full: true })
       await theirs.must('sh', ['-c', 'ipvsadm -C && ipvsadm -R'], { input: full })
       expect(inOrder(formatRules(there.snapshot(), { full: true })), told).toBe(inOrder(full))

@@ -9,7 +9,7 @@ const dns = { protocol: 'udp', address: '10.10.10.100', port: 53 } as const
 
 interface Spelling { service: Service, ipvsadm: string }
 
-/** Services as this package says them, and as ipvsadm does. */
+/** Services as this package and as ipvsadm write them. */
 const spellings: Spelling[] = [
   { service: { ...plain, ...web }, ipvsadm: '-t 10.10.10.100:80 -s wlc' },
   { service: { ...plain, ...dns }, ipvsadm: '-u 10.10.10.100:53 -s wlc' },

@@ -59,7 +59,7 @@ describe.each(apis)('settings of a table with %s', (label, Api) => {
       for (const { role } of await scene.ipvsadm.daemons()) await scene.ipvsadm.run(`--stop-daemon ${role}`)
     })
 
-    /** With what the kernel makes of it: it rounds a length up, and takes the interface's own where none is given. */
+    /** Daemons as the kernel keeps them: it rounds a length up, and derives a missing one from the interface. */
     const spellings: { daemon: DaemonInput, ipvsadm: string }[] = [
       { daemon: { role: 'master', interface: 'dummy0' }, ipvsadm: '--start-daemon master --mcast-interface dummy0' },
       { daemon: { role: 'backup', interface: 'dummy0' }, ipvsadm: '--start-daemon backup --mcast-interface dummy0' },

@@ -55,7 +55,7 @@ async function predicted(desired: Desired): Promise<string[]> {
   return contents((await TestTable.of(desired)).ipvs)
 }
 
-/** Tables that the kernels at hand keep as they are told; the same ones each time. */
+/** The random tables are the same each time. */
 const runs = { seed: 5, numRuns: 40, endOnFailure: true }
 
 describe('apply on a real kernel', () => {
@@ -70,7 +70,7 @@ describe('apply on a real kernel', () => {
     }), runs)
   })
 
-  test('finds nothing to do in what it has done, by whatever spelling', async () => {
+  test('a table that is as desired in another spelling needs no operations', async () => {
     await scene.ipvsadm.run(
       '-A -t 10.0.0.1:80 -s wlc -p 360',
       '-a -t 10.0.0.1:80 -r 10.0.0.101:80 -g',
@@ -92,7 +92,7 @@ describe('apply on a real kernel', () => {
     expect(await ipvs.plan(desired, { prune: 'all' })).toEqual({ operations: [], warnings: [] })
   })
 
-  test('a snapshot is as desired whatever is drained or removed otherwise', async () => {
+  test('a state that was applied, and a snapshot, need no operations with any prune and drain', async () => {
     await fc.assert(fc.asyncProperty(table, fc.constantFrom('none', 'all'), fc.boolean(), async (before, prune, drain) => {
       await ipvs.apply(before, { prune: 'all' })
       for (const desired of [before, [...before].reverse(), await ipvs.snapshot()])
@@ -205,7 +205,7 @@ describe('apply on a real kernel', () => {
     expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.0.0.1:80 -s wlc', '-a -t 10.0.0.1:80 -r 10.0.0.101:80 -m -w 1'])
   })
 
-  test('the services that are named alone become as desired, and those that are not desired go', async () => {
+  test('with only, just the named services become as desired, and those of them that are not desired are removed', async () => {
     const marked = { fwmark: 9, family: 4 } as const
     await ipvs.apply([
       { ...web, destinations: [a] },
@@ -291,8 +291,8 @@ describe('apply on a real kernel', () => {
   })
 })
 
-describe('what another program put there and this library refuses to write', () => {
-  /** Direct routing to another port than the service's, which the kernel takes: packed as NAT, and changed on the way. */
+describe('an entry of another program that this library would refuse to write', () => {
+  /** Adds direct routing to another port than the service's, which the kernel accepts. It is packed as NAT, and changed on the way. */
   function addForeign(): void {
     const requests = new Requests(1024)
     changes.addDestination.pack(requests, web, { address: '10.0.0.109', port: 81, forward: 'nat' })
@@ -312,13 +312,13 @@ describe('what another program put there and this library refuses to write', () 
     expect(await ipvs.destinations(web)).toContainEqual(expect.objectContaining({ port: 81, forward: 'dr' }))
   })
 
-  test('is removed where it cannot be drained', async () => {
+  test('is removed if it cannot be drained', async () => {
     const result = await ipvs.apply([{ ...web, scheduler: 'rr', destinations: [b] }], { prune: 'all', drain: { interval: 0.001 } })
     expect(result).toMatchObject({ refused: [], withheld: [], notSent: 0, draining: [] })
     expect(await scene.ipvsadm.save()).toEqual(['-A -t 10.0.0.1:80 -s rr', '-a -t 10.0.0.1:80 -r 10.0.0.102:80 -m -w 1'])
   })
 
-  test('is listed where a rollback cannot bring it back, and the rest comes back', async () => {
+  test('is listed if a rollback cannot bring it back, and the rest comes back', async () => {
     const desired: Desired = {
       services: [{ ...web, scheduler: 'rr', destinations: [b] }],
       daemons: [{ role: 'master', interface: 'missing0' }],

@@ -59,7 +59,7 @@ class Example implements AsyncDisposable {
   }
 }
 
-/** Runs one to its end. */
+/** Runs an example to its end. */
 const example = (name: string, ...args: string[]): Promise<Ended> =>
   run('nsenter', [`--net=${scene.namespace.path}`, process.execPath, fileURLToPath(new URL(`../../examples/${name}.mjs`, import.meta.url)), ...args])
 

@@ -52,7 +52,7 @@ test('an update reads and changes the services that it names, however many there
   ])
 })
 
-test('what the kernel refuses is told with its error, and what it was to replace stays until it is in force', async () => {
+test('a refusal is reported with the kernel\'s error, and the service to be replaced stays until the new one is in force', async () => {
   await keep([at(80, a)], { withhold: 'all', backOff: { min: 0.01, max: 0.05 } })
   const { refused } = await reconciler.update({ services: [{ ...at(81, c), scheduler: 'missing' }], removed: [web] })
   expect(refused.map(({ operation, error }) => [operation.type, error.code])).toEqual([
@@ -64,7 +64,7 @@ test('what the kernel refuses is told with its error, and what it was to replace
   await until(saved, (lines) => lines.join() === ['-A -t 10.0.0.1:81 -s rr', '-a -t 10.0.0.1:81 -r 10.0.0.103:80 -m -w 1'].join(), 20)
 })
 
-test('others that edit the same service meanwhile change nothing for longer than a look', async () => {
+test('edits of the same service by another program are gone after the next looks', async () => {
   await keep([at(80, a)])
   for (let i = 0; i < 10; i++) {
     const [one, other] = i % 2 === 0 ? [b, a] : [a, b]
@@ -82,7 +82,7 @@ test('others that edit the same service meanwhile change nothing for longer than
   ])
 })
 
-test('for random tables, a state and its updates leave what the last of them say', async () => {
+test('for random tables, a state and its updates lead to the table that the latest of them describe', async () => {
   await fc.assert(fc.asyncProperty(fc.array(table, { minLength: 2, maxLength: 5 }), fc.nat(63), async ([first, ...updates], removals) => {
     await ipvs.flush()
     const wanted = new Map<string, DesiredService>()

@@ -21,7 +21,7 @@ test('every setting of this kernel is known, and what was read can be written ba
     const text = await file(name)
     const value = await scene.ipvs.sysctl.get(name)
     expect([value].flat().join('\t'), name).toBe(text.trim())
-    // One level for the whole machine: other namespaces than the initial one only read it.
+    // The machine has one debug level, which only the initial namespace can change.
     if (name === 'debug_level') {
       expect(await refusal(() => scene.ipvs.sysctl.set(name, 0))).toMatchObject({ code: 'EACCES' })
       continue

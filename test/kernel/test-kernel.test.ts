@@ -118,7 +118,7 @@ const read = fc.oneof(
   fc.record({ type: fc.constantFrom('getService' as const, 'destinations' as const), service: key }),
 ) as fc.Arbitrary<Read>
 
-/** Packs what can be packed; bad input is the validation's business, which comes before any kernel. */
+/** Packs the requests that pass validation. The others never reach a kernel. */
 function packed(asked: (Operation | Read)[]): { requests: Requests, kept: (Operation | Read)[] } {
   const requests = new Requests(1 << 16)
   const kept = asked.filter((one) => {
@@ -133,7 +133,7 @@ function packed(asked: (Operation | Read)[]): { requests: Requests, kept: (Opera
   return { requests, kept }
 }
 
-/** What a reply says, as text; services in the order of their keys, since the kernel lists them in that of its hash table. */
+/** A reply as text. Services are sorted by their keys, because the kernel lists them in the order of its hash table. */
 function told(reply: NativeReply, requests: Requests): unknown {
   if (reply === null) return null
   const read = new Reply(reply)
@@ -144,7 +144,7 @@ function told(reply: NativeReply, requests: Requests): unknown {
     const size = name === undefined ? 0 : records[name].size
     const listed = Array.from({ length: read.recordCount(i) }, (_, n) => {
       const bytes = Buffer.from(read.u8.slice(read.recordsOf(i) + n * size, read.recordsOf(i) + (n + 1) * size))
-      // The number of buckets is the kernel's own.
+      // The size of the connection table is the kernel's choice.
       if (name === 'info') bytes.fill(0, records.info.fields.connectionTableSize.offset, records.info.fields.connectionTableSize.offset + 4)
       return bytes.toString('hex')
     })

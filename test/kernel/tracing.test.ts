@@ -11,7 +11,7 @@ const near = { address: '10.10.10.2', port: 80 } as const
 const WEB = '-A -t 10.10.10.100:80 -s wlc'
 const DNS = '-A -u 10.10.10.100:53 -s wlc'
 
-/** Makes a call from a subscriber at the first event of a name, while something is done. Answers what the call answered. */
+/** Makes a call from a subscriber when the first such event occurs during the work. Returns the call's result. */
 async function callingAt(event: 'start' | 'end', call: () => unknown, work: () => unknown): Promise<unknown> {
   const channel = tracingChannel('ipvs:batch')
   const ignore = (): void => undefined
@@ -28,6 +28,7 @@ async function callingAt(event: 'start' | 'end', call: () => unknown, work: () =
   channel.subscribe(subscriber)
   try {
     await work()
+    expect(called).toBe(true)
     return await answers[0]
   } finally {
     channel.unsubscribe(subscriber)

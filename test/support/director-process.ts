@@ -6,7 +6,7 @@ import { until } from './until.js'
 
 export const command = fileURLToPath(new URL('../../dist/bin/ipvs.cjs', import.meta.url))
 
-/** A line of its log. */
+/** A line of the log. */
 export interface Logged {
   level: string
   event: string
@@ -14,7 +14,7 @@ export interface Logged {
   [part: string]: unknown
 }
 
-/** `ipvs director`, or another word of `ipvs` that goes on until it is ended, as a process with its log in JSON. */
+/** A process of `ipvs director`, or of another command of `ipvs` that runs until it is stopped, with its log in JSON. */
 export class DirectorProcess implements AsyncDisposable {
   readonly log: Logged[] = []
   readonly #child: ChildProcessByStdio<null, null, Readable>
@@ -34,14 +34,14 @@ export class DirectorProcess implements AsyncDisposable {
     })
   }
 
-  /** Starts one, and waits until it directs. */
+  /** Starts `ipvs director`, and waits until it is running. */
   static async start(args: readonly string[]): Promise<DirectorProcess> {
     const director = new DirectorProcess(args)
     await director.logged((line) => line.event === 'running')
     return director
   }
 
-  /** Waits for a line of the log, from a line on. */
+  /** Waits for a line of the log that matches, with the number `from` or a higher one. */
   async logged(is: (line: Logged) => boolean, from = 0): Promise<Logged> {
     await until(() => Promise.resolve(this.log.slice(from).map(({ event, message }) => `${event} ${message}`).join('\n')), () => this.log.slice(from).some(is) || this.#child.exitCode !== null, 120)
     const found = this.log.slice(from).find(is)
@@ -53,7 +53,7 @@ export class DirectorProcess implements AsyncDisposable {
     this.#child.kill(signal)
   }
 
-  /** Ends it, and returns its exit status, or the signal that ended it. */
+  /** Sends the signal, and returns the exit status of the process, or the signal that ended it. */
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | NodeJS.Signals | null> {
     this.#child.kill(signal)
     return this.ended()

@@ -13,20 +13,20 @@ export type Ports = Record<typeof methods[number], number>
 /** Milliseconds from one client to the next. */
 const BETWEEN_CLIENTS = 300
 
-/** What is broken, and how it is mended. */
+/** Something to break, and how to repair it. */
 export interface Harm {
   hurt: () => Promise<unknown>
   mend: () => Promise<unknown>
-  /** Clients come for these all the time. */
+  /** Ports that clients connect to all the while. */
   ports?: readonly number[]
   /** The clients' address. */
   from?: string
-  /** What the real server is told to look at. */
+  /** The virtual addresses that the examination of the real server is given. */
   vips?: string[]
   family?: 4 | 6
 }
 
-/** What both machines say of themselves, in short, and how clients ended that did not have to be given up. */
+/** The findings of both machines in short form, and what the clients got. */
 export interface Examined {
   director: string[]
   server: string[]
@@ -34,11 +34,11 @@ export interface Examined {
   clients: string[]
 }
 
-/** What is said, in short. */
+/** The findings of a report in short form. */
 export const rows = ({ findings }: Report): string[] => findings.map(({ row, certainty, breaks }) =>
   `${row}, ${certainty}: ${breaks.map(({ service, destination, address }) => destination ? `${destination.address}:${destination.port}` : service && 'port' in service ? `port ${service.port}` : address ?? '').sort().join(' ')}`.trimEnd()).sort()
 
-/** Changes addresses, routes and links, or settings, when it is called. */
+/** Returns functions that change addresses, routes and links (`on`), or settings (`set`), when they are called. */
 const changes = (host: () => Host) => ({
   on: (...lines: string[]) => () => host().namespace.ip(...lines),
   set: (settings: Record<string, string | number>) => () => host().sysctl(settings),
@@ -74,7 +74,7 @@ export class Machines {
     return ++this.#lastPort
   }
 
-  /** A new table: a service for each forwarding method, on ports that nothing was sent to before, all served by the real server. */
+  /** Makes a new table: a service for each forwarding method, each on a port that was never used, all served by the real server. */
   async table(family: 4 | 6 = 4): Promise<Ports> {
     await this.ipvs.flush()
     const ports: Partial<Ports> = {}
@@ -89,7 +89,7 @@ export class Machines {
     return ports as Ports
   }
 
-  /** A new table: one service with one destination, which need not exist. */
+  /** Makes a new table: one service with one destination, which need not exist. */
   async single(address: string, forward: ForwardingMethod, vip = VIP): Promise<number> {
     await this.ipvs.flush()
     const service = { protocol: 'tcp', address: vip, port: this.freshPort() } as const
@@ -98,7 +98,7 @@ export class Machines {
     return service.port
   }
 
-  /** A client's question: who answered, or the code of the error. */
+  /** Asks as a client. Returns who answered, or the code of the error. */
   ask(port: number, family: 4 | 6 = 4): Promise<string> {
     return this.workshop.client.ask({ transport: 'tcp', address: this.workshop.virtual[family], port }).then(
       ([name]) => name,
@@ -114,7 +114,7 @@ export class Machines {
     return examineRealServer({ netns: this.server.host.namespace.name, ...vips === undefined ? {} : { vips } })
   }
 
-  /** Breaks something, has both machines examined while clients come, and mends it. */
+  /** Breaks something, examines both machines while clients connect, and repairs it. */
   async broken({ hurt, mend, ports = [], from, vips, family = 4 }: Harm): Promise<Examined> {
     const { client } = this.workshop
     const stops: (() => Promise<string[]>)[] = []
@@ -131,7 +131,7 @@ export class Machines {
       await mend()
     }
     const clients = (await Promise.all(stops.map((stop) => stop()))).flat()
-    // The server hears that clients have given up when it answers them again.
+    // The server notices that clients have given up only when it answers them again.
     if (ports.length > 0) await until(() => this.#handshakes(), (count) => count === 0)
     const notLooked = reports.flatMap((report) => report.notLooked)
     if (notLooked.length > 0) throw new Error(`not looked: ${JSON.stringify(notLooked)}`)
@@ -157,7 +157,7 @@ export class Machines {
   }
 }
 
-/** Machines that are lent out, one set to a borrower at a time. */
+/** Sets of machines. Only one test at a time uses a set. */
 class Pool {
   readonly #all: Machines[] = []
   readonly #free: Machines[] = []
@@ -184,15 +184,15 @@ class Pool {
   }
 }
 
-/** As many stories at a time as vitest runs. */
+/** How many tests vitest runs at the same time. */
 const AT_ONCE = 5
 
 /**
- * Makes machines for the stories of this file. An examination is mostly waiting: stories are told at the same time, each on machines that
- * are its own meanwhile, and that it leaves as they were.
+ * Makes machines for the tests of this file, which are called stories. Stories run at the same time, because an examination is mostly
+ * waiting. Each story has a set of machines to itself, and leaves it as it was.
  *
  * @param atOnce How many sets of machines.
- * @returns what tells a story
+ * @returns the function that declares a story
  */
 export function stories(atOnce = AT_ONCE): (name: string, tell: (machines: Machines) => Promise<void>) => void {
   const pool = new Pool()

@@ -13,14 +13,14 @@ import { WebServers } from './web-servers.js'
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Networks that documents write about. Every address of them is the machine's own, so that what a document calls a server answers. */
+/** The networks of the documents. All their addresses belong to the machine, so that every server in a document answers. */
 const NETWORKS = ['10.0.0.0/8', '192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24']
 const NETWORKS6 = ['2001:db8::/32', 'fd00::/8']
 
-/** Folders of the system that documents write to. The machine has its own, with the system's files in them. */
+/** System folders that documents write to. The machine has its own, with the system's files in them. */
 const FOLDERS = ['/etc', '/var/lib']
 
-/** Makes the machine's own folders, says that they are there, and keeps them until its input ends. */
+/** A script that makes the machine's own folders, reports that they are ready, and keeps them until its input ends. */
 const keeper = (folder: string): string => `set -e
 for own in ${FOLDERS.join(' ')}; do
   real=${folder}/real$own
@@ -34,7 +34,7 @@ mkdir -p /etc/keepalived /var/lib/ipvs
 echo ready
 read -r _ || true`
 
-/** Gives a program the function that it calls after each block: it tells that it is there, and waits until it may go on. */
+/** Gives a program the function that it calls after each block. It reports the end of the block, and waits for permission to go on. */
 const NEXT_BLOCK = `
 globalThis.nextBlock = () => new Promise((resolve) => {
   process.once('message', resolve)
@@ -42,10 +42,10 @@ globalThis.nextBlock = () => new Promise((resolve) => {
 })
 `
 
-/** Something that runs until it is told to end. */
+/** A process that runs until it gets a signal. */
 interface Running { place: string, child: ChildProcess, said: () => string, ended: Promise<unknown> }
 
-/** The machine of somebody who follows a document: a table, a network and a folder with the package, in namespaces of its own. */
+/** The machine of a reader who follows a document: a table, a network and a folder with the package, in namespaces of their own. */
 export class DocumentMachine implements AsyncDisposable {
   readonly #running: Running[] = []
   #programs = 0
@@ -127,7 +127,7 @@ export class DocumentMachine implements AsyncDisposable {
     return { place, child, said: () => said, ended: once(child, 'close') }
   }
 
-  /** Waits until it has said something. */
+  /** Waits until the process has printed these words. */
   async #says({ place, child, said, ended }: Running, words: string): Promise<void> {
     let hasEnded = false
     void ended.then(() => { hasEnded = true })
@@ -137,12 +137,12 @@ export class DocumentMachine implements AsyncDisposable {
     }
   }
 
-  /** Runs a block of a shell that goes on, until it has begun. */
+  /** Starts a shell command that keeps running, and waits until it has begun. */
   async background({ file, line, text, note }: Block): Promise<void> {
     await this.#says(this.#start(`${file}:${line}`, ['bash', '-ec', `exec ${text}`], false), note.says ?? '')
   }
 
-  /** Runs a program up to the end of a block. What is the last of an endless program goes on. */
+  /** Runs a program up to the end of a block. After the last block, an endless program keeps running. */
   async step(program: Program, block: Block): Promise<void> {
     const place = (at: Block): string => `${at.file}:${at.line}`
     if (block === program.blocks[0]) {
@@ -156,7 +156,7 @@ export class DocumentMachine implements AsyncDisposable {
     if (block !== program.blocks[0]) running.child.send('go on')
     if (block.note.says !== undefined) {
       await this.#says(running, block.note.says)
-      // Where the block has an end after all, nothing holds the program there.
+      // The program need not wait if it reaches the end of this block.
       return void running.child.send('go on')
     }
     const reached = await Promise.race([once(running.child, 'message').then(() => true), running.ended.then(() => false)])
@@ -169,7 +169,7 @@ export class DocumentMachine implements AsyncDisposable {
     if (status !== 0) throw new Error(`${place(program.blocks[0])} ended with ${status ?? signal}. It said:\n${running.said()}`)
   }
 
-  /** Tells everything that goes on to end, and waits for that. */
+  /** Sends SIGTERM to everything that is running, and waits until it has ended. */
   async endAll(): Promise<void> {
     for (const { place, child, said, ended } of this.#running.splice(0)) {
       child.kill('SIGTERM')

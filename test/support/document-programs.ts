@@ -1,7 +1,7 @@
 import ts from 'typescript'
 import type { Block } from './markdown.js'
 
-/** Blocks of JavaScript or TypeScript that are one program: what a reader has who writes one below the other. */
+/** Blocks of JavaScript or TypeScript that form one program, as if a reader wrote them one below the other. */
 export interface Program { blocks: Block[] }
 
 /** The names that a block declares at its top. */
@@ -24,7 +24,7 @@ function declaredIn({ text, language }: Block): string[] {
   return names
 }
 
-/** Puts blocks together to programs. One that declares what the program has already begins the next program. */
+/** Joins blocks into programs. A block that declares a name that the program has already begins the next program. */
 export function programsOf(blocks: readonly Block[]): Program[] {
   const programs: Program[] = []
   let declared = new Set<string>()
@@ -40,7 +40,7 @@ export function programsOf(blocks: readonly Block[]): Program[] {
   return programs
 }
 
-/** The text of a program. Its lines have the numbers that they have in the document. After each block it waits to be told to go on. */
+/** The text of a program. Its lines have the same numbers as in the document. After each block it waits for permission to go on. */
 export function textOf({ blocks }: Program): string {
   const lines: string[] = []
   for (const { line, text } of blocks) {

@@ -1,4 +1,4 @@
-/** What went wrong: the error that a promise was rejected with or a call threw. Fails the test when nothing went wrong. */
+/** The error that a call threw, or that its promise was rejected with. Fails the test if there is none. */
 export async function refusal(action: () => unknown): Promise<Error & { code?: string, errno?: number }> {
   try {
     await action()

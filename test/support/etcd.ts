@@ -15,7 +15,7 @@ export interface Certificates {
   key: string
 }
 
-/** Makes an authority, and one certificate that is good for servers at these addresses and for clients. */
+/** Makes an authority, and one certificate that is valid for servers at these addresses and for clients. */
 async function makeCertificates(folder: string, name: string, addresses: readonly string[]): Promise<Certificates> {
   await ensure('openssl')
   const at = (end: string): string => join(folder, `${name}-${end}.pem`)
@@ -34,8 +34,8 @@ async function makeCertificates(folder: string, name: string, addresses: readonl
     '-subj',
     '/CN=authority of a test',
   ])
-  // etcd's gateway shows its member the member's own certificate, which therefore is a client's too. A name in it would be taken for a
-  // user's.
+  // etcd's gateway connects to its member with the member's own certificate, so this must be a client's certificate too. etcd would take
+  // a common name in it for a user's name.
   await writeFile(extensions, `extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=${addresses.map((one) => `IP:${one}`).join(',')}\n`)
   const request = at('request')
   await must('openssl', ['req', '-new', ...ec, '-keyout', key, '-out', request, '-subj', '/O=test'])
@@ -80,7 +80,7 @@ export class Member {
     return join(this.cluster.folder, this.name)
   }
 
-  /** Starts it, without waiting until it answers. */
+  /** Starts the process, without waiting until it answers. */
   start(): void {
     const { certificates: tls, members, options } = this.cluster
     const given: Record<string, string> = {
@@ -114,29 +114,29 @@ export class Member {
     return this.#log
   }
 
-  /** Whether its process runs. */
+  /** Whether the process runs. */
   get runs(): boolean {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** Whether it can answer. */
+  /** Whether the process can answer. */
   get answers(): boolean {
     return this.runs && !this.#isFrozen
   }
 
-  /** Stops its process where it stands. Its connections stay open. */
+  /** Stops the process with SIGSTOP. Its connections stay open. */
   freeze(): void {
     this.#isFrozen = true
     this.#child!.kill('SIGSTOP')
   }
 
-  /** Lets its process go on. */
+  /** Continues the process. */
   thaw(): void {
     this.#isFrozen = false
     this.#child!.kill('SIGCONT')
   }
 
-  /** Ends it at once, as a crash does. */
+  /** Kills the process, as a crash does. */
   async kill(): Promise<void> {
     if (!this.runs) return
     const ended = once(this.#child!, 'exit')
@@ -144,7 +144,7 @@ export class Member {
     await ended
   }
 
-  /** Ends it and forgets what it stores: what starts after that is a new member. */
+  /** Kills the process and deletes its data. The next start makes a new member. */
   async wipe(): Promise<void> {
     await this.kill()
     await rm(this.dataFolder, { recursive: true, force: true })
@@ -153,13 +153,13 @@ export class Member {
 }
 
 /**
- * A cluster of etcd in processes of its own, on loopback addresses of its own, so that ports are never taken. Everything is gone
- * afterwards.
+ * A cluster of etcd in processes of its own. It has loopback addresses of its own, so that its ports are always free. Nothing of it is left
+ * behind.
  */
 export class EtcdCluster implements AsyncDisposable {
   readonly members: Member[] = []
   certificates: Certificates | undefined
-  /** Who etcdctl is, as 'NAME:PASSWORD'. */
+  /** The user of etcdctl, as 'NAME:PASSWORD'. */
   user = ''
 
   private constructor(
@@ -167,7 +167,7 @@ export class EtcdCluster implements AsyncDisposable {
     readonly options: Record<string, string>,
   ) {}
 
-  /** @param options more of etcd's own, without the dashes before their names */
+  /** @param options more options of etcd, without the dashes before their names */
   static async start({
     members = 1,
     tls = false,
@@ -226,12 +226,12 @@ export class EtcdCluster implements AsyncDisposable {
     })
   }
 
-  /** Puts a value. JSON is made of objects. */
+  /** Puts a value. Objects are written as JSON. */
   async put(key: string, value: unknown): Promise<void> {
     await this.ctl('put', '--', key, typeof value === 'string' ? value : JSON.stringify(value))
   }
 
-  /** Waits until the members that run agree on something. */
+  /** Waits until the running members can agree on a change. */
   async answers(): Promise<void> {
     for (const end = Date.now() + 120_000; ;) {
       const dead = this.members.find(({ runs, log }) => !runs && log !== '')
@@ -246,7 +246,7 @@ export class EtcdCluster implements AsyncDisposable {
     }
   }
 
-  /** The member that leads, by what etcdctl says. */
+  /** The leader, as etcdctl reports it. */
   async leader(): Promise<Member> {
     const status = JSON.parse(await this.ctl('endpoint', 'status', '-w', 'json')) as {
       Endpoint: string

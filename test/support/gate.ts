@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 
-/** A gate on the way to a server: while it is shut, nobody gets through. */
+/** A proxy before a server. While it is shut, no connection gets through. */
 export class Gate implements AsyncDisposable {
   readonly #sockets = new Set<Socket>()
   #isOpen = true

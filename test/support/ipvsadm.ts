@@ -30,10 +30,10 @@ export interface DaemonRow {
  * ipvsadm as the independent witness: it reads and writes the same kernel table by code that has nothing to do with this package's.
  */
 export class Ipvsadm {
-  /** @param namespacePath The file that stands for the network namespace whose table it looks at. */
+  /** @param namespacePath The file of the network namespace whose table is read. */
   constructor(private readonly namespacePath: string) {}
 
-  /** Runs it and answers whatever came of it. */
+  /** Runs ipvsadm and returns its outcome, even if it failed. */
   try(args: string, input?: string): Promise<Ended> {
     return run('nsenter', [`--net=${this.namespacePath}`, 'ipvsadm', ...words(args)], { input })
   }

@@ -16,9 +16,9 @@ export class Keepalived implements AsyncDisposable {
   ) {}
 
   /**
-   * Starts its checkers in a namespace, and waits until all of the file is in the table.
+   * Starts keepalived's checkers in a namespace, and waits until everything in the file is in the table.
    *
-   * @param options more of them: `-d` for a dump of what it understood
+   * @param options more options of keepalived: `-d` for a dump of what it has read
    */
   static async start(namespace: Namespace, text: string, options: readonly string[] = []): Promise<Keepalived> {
     const folder = await mkdtemp(join(tmpdir(), 'keepalived-'))
@@ -30,7 +30,7 @@ export class Keepalived implements AsyncDisposable {
     const started = new Promise<void>((resolve, reject) => {
       const listen = (chunk: Buffer): void => {
         log += chunk.toString()
-        // The process that checks comes to its last line after the table is there, the one that started it has a line of its own.
+        // The checker process writes its last line after the table is complete. The parent process has a last line of its own.
         if (log.includes('Startup complete') && log.includes('Activating BFD healthchecker')) resolve()
       }
       child.stdout.on('data', listen)
@@ -48,14 +48,14 @@ export class Keepalived implements AsyncDisposable {
     return running
   }
 
-  /** What it has said so far, each line without its time. */
+  /** The log so far, each line without its time. */
   get lines(): string[] {
     return this.log()
       .split('\n')
       .map((line) => line.replace(/^\w{3} \w{3} +\d+ [\d:]+ \d{4}: /, ''))
   }
 
-  /** Gives it another file, which it reads in its own time. */
+  /** Replaces the file and tells keepalived to read it, without waiting for that. */
   async reload(text: string): Promise<void> {
     await writeFile(join(this.folder, 'keepalived.conf'), text, { mode: 0o644 })
     this.child.kill('SIGHUP')

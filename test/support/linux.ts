@@ -1,10 +1,8 @@
 import { release } from 'node:os'
 
 /**
- * What came with which release of Linux, wherever this package's documentation names one that a supported kernel (5.10 and later) may
- * lack. Tests ask for a thing by its
- * name, and expect it exactly on the kernels that have it: on every kernel that runs them they check the release that the documentation
- * names.
+ * The releases of Linux that brought features which the oldest supported kernel, 5.10, lacks. Tests ask for a feature by its name, and
+ * expect it exactly on the kernels that have it. So every run on another kernel checks the releases that the documentation names.
  */
 export const SINCE = {
   /** A request to IPVS's family loads its module. */
@@ -19,7 +17,7 @@ export const SINCE = {
 
 const [major, minor] = release().split('.').map(Number)
 
-/** Whether this kernel is recent enough to have it. */
+/** Whether this kernel is recent enough to have the feature. */
 export const isSince = (feature: keyof typeof SINCE): boolean => {
   const [from, fromMinor] = SINCE[feature]
   return major > from || major === from && minor >= fromMinor

@@ -7,7 +7,7 @@ const checkout = fileURLToPath(new URL('../..', import.meta.url))
 /** A block of code in a document. */
 export interface Block {
   file: string
-  /** The line of its first fence, from 1. */
+  /** The line of its first fence, counted from 1. */
   line: number
   language: string
   text: string
@@ -15,15 +15,15 @@ export interface Block {
   note: Note
 }
 
-/** What is to be done with a block, if not simply run. Readers do not see it; whoever writes the document does. */
+/** What to do with a block other than to run it. It is in a comment of the document's source, which readers do not see. */
 export interface Note {
-  /** It is not run, for this reason. */
+  /** The block is not run, for this reason. */
   notRun?: string
-  /** It is written to this file, which the text names. */
+  /** The block is written to this file, which the text names. */
   path?: string
-  /** It goes on until SIGTERM, which it gets at the next heading, or before the next one that goes on. */
+  /** The block keeps running. It gets SIGTERM at the next heading, or before the next block that keeps running. */
   endless?: boolean
-  /** It has begun when this has been said. Without it, when it has come to its end. */
+  /** The block has begun once it has printed this. Without it, once its end is reached. */
   says?: string
 }
 
@@ -59,7 +59,7 @@ function noteOf(comment: string, place: string): Note {
 /**
  * Takes the blocks and headings out of a document.
  *
- * @throws Error naming file and line, for a block that nothing is known to be done with
+ * @throws Error naming file and line, for a block in a language that LANGUAGES lacks or with an unknown note
  */
 export function readDocument(file: string, text: string): Document {
   const lines = text.split('\n')

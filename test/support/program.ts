@@ -5,11 +5,11 @@ import { run, type Ended } from '../../scripts/setup/run.js'
 const own = fileURLToPath(new URL('../..', import.meta.url))
 
 /**
- * Runs one of the programs in kernel/programs in a Node process of its own. They import the package by its name, as users do, and so
- * get what was compiled.
+ * Runs one of the programs in kernel/programs in a Node process of its own. The programs import the package by its name, as users do, so
+ * they run the compiled code.
  *
  * @param wrapper A command to run it under: `['setpriv', '--bounding-set=-net_admin']`.
- * @param checkout Where the package lies: a copy that other users can read.
+ * @param checkout The folder of the package; a copy if other users must be able to read it.
  */
 export function program(
   name: string,

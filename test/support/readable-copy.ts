@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { must } from '../../scripts/setup/run.js'
 import { checkout } from '../../scripts/setup/checkout.js'
 
-/** What a program that imports the package by its name needs, programs of tests among it. */
+/** The files that a program needs which imports the package by its name, and the programs of the tests. */
 const parts = [
   'package.json',
   'dist',
@@ -15,8 +15,8 @@ const parts = [
 ]
 
 /**
- * The package in a folder that every user may read: the checkout may lie where only its owner looks, and so its programs cannot be started
- * by others.
+ * A copy of the package in a folder that every user may read. Other users cannot start programs in the checkout if only its owner may read
+ * it.
  */
 export class ReadableCopy {
   private constructor(readonly folder: string) {}

@@ -1,7 +1,6 @@
 /**
- * A setup file for runs whose addon is compiled under sanitizers. Programs that tests start need not be slowed down by a library that only
- * Node needs: it is taken
- * out of the environment, and Node is started through a program that puts it there again.
+ * A setup file for runs whose addon is compiled under sanitizers. Only Node needs the sanitizers' library, and it would slow down other
+ * programs that tests start. So it is removed from the environment, and Node is started through a program that adds it again.
  */
 if (process.env.LD_PRELOAD === undefined && process.execPath !== process.env.IPVS_SANITIZED)
   throw new Error('the sanitizer is not in this process')

@@ -2,10 +2,10 @@ import { Ipvs, IpvsSync } from 'ipvs'
 import { Namespace } from '../../scripts/network/namespace.js'
 import { Ipvsadm } from './ipvsadm.js'
 
-/** Both forms of the API. Awaiting what the synchronous one answers changes nothing, so that one story tests both. */
+/** Both forms of the API. Awaiting a result of the synchronous one changes nothing, so the same test serves both. */
 export const apis = [['Ipvs', Ipvs], ['IpvsSync', IpvsSync]] as const
 
-/** A kernel table of one's own, in a new network namespace, with a handle and the witness looking at it. */
+/** A table of the kernel in a new network namespace, with a handle and with ipvsadm as the witness. */
 export class Scene<Handle extends Ipvs | IpvsSync = Ipvs> {
   private constructor(readonly namespace: Namespace, readonly ipvs: Handle, readonly ipvsadm: Ipvsadm) {}
 
@@ -23,7 +23,7 @@ export class Scene<Handle extends Ipvs | IpvsSync = Ipvs> {
   }
 }
 
-/** Counters and rates of something that has seen no packet. */
+/** Counters and rates of an entry that has seen no packet. */
 export const uncounted = {
   stats: { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 0n, outBytes: 0n },
   rates: { connections: 0, inPackets: 0, outPackets: 0, inBytes: 0, outBytes: 0 },

@@ -6,7 +6,7 @@ export class Screen {
   private constructor(private readonly name: string) {}
 
   /**
-   * @param words the program, found on PATH, and its arguments
+   * @param words the program, which is looked up on PATH, and its arguments
    */
   static async open(name: string, words: readonly string[], { columns, rows }: { columns: number, rows: number }): Promise<Screen> {
     const screen = new Screen(`${name}-${process.pid}`)
@@ -32,12 +32,12 @@ export class Screen {
     await this.tmux('resize-window', '-x', String(columns), '-y', String(rows))
   }
 
-  /** The lines on the screen. One that the terminal wrapped is one line: the checkout's path, which commands have, can be long. */
+  /** The lines on the screen. A wrapped line counts as one, because commands contain the checkout's path, which can be long. */
   async lines(): Promise<string[]> {
     return (await this.tmux('capture-pane', '-p', '-J')).trimEnd().split('\n').map((line) => line.trimEnd())
   }
 
-  /** Waits until the screen is as wanted, and returns its lines. */
+  /** Waits until the screen shows what is wanted, and returns its lines. */
   shows(wanted: (lines: string[]) => boolean): Promise<string[]> {
     return until(() => this.lines(), wanted)
   }

@@ -8,8 +8,8 @@ export const transports = ['tcp', 'udp'] as const
 export const PORT = 80
 
 /**
- * A workshop whose director is programmed by this package, with ipvsadm looking on. Every backend serves TCP and UDP on port 80 of all its
- * addresses.
+ * A workshop whose director is configured by this package, with ipvsadm as the witness. Every backend serves TCP and UDP on port 80 of all
+ * its addresses.
  */
 export class Stage {
   private lastPort = 1000
@@ -23,7 +23,7 @@ export class Stage {
       for (const family of families) {
         for (const transport of transports) {
           await host.serve(transport, address[family], PORT, name)
-          // What arrives with the virtual address has not been translated.
+          // A packet that arrives with the virtual address was not translated.
           await host.serve(transport, virtual[family], PORT, `${name}, untranslated`)
         }
       }
@@ -38,26 +38,26 @@ export class Stage {
   }
 
   /**
-   * Key of a service with a port of its own: connections outlive the table they came from, and the kernel hands a destination that is added
-   * again what they still count for it.
+   * Key of a service with a port of its own. Connections outlive their table, and the kernel counts them again for a destination that is
+   * added again, so tests do not share a port.
    */
   fresh(transport: 'tcp' | 'udp', family: 4 | 6): AddressServiceKey {
     return this.virtual(transport, family, ++this.lastPort)
   }
 
-  /** Replaces the table: one service, each backend a destination of it that `destination` describes. */
+  /** Replaces the table by one service, whose destinations are the backends as `destination` describes them. */
   async balance(service: ServiceInput, destination: (backend: Backend) => DestinationInput): Promise<void> {
     await this.ipvs.flush()
     await this.ipvs.addService(service)
     for (const backend of this.workshop.backends) await this.ipvs.addDestination(service, destination(backend))
   }
 
-  /** Asks the service at the virtual address, over a new connection each time: the names of the backends that answered. */
+  /** Asks the service at the virtual address over a new connection each time. Returns the names of the backends that answered. */
   ask({ protocol, address, port }: AddressServiceKey, times: number, from?: string): Promise<string[]> {
     return this.workshop.client.ask({ transport: protocol as 'tcp' | 'udp', address, port, from }, times)
   }
 
-  /** The destination of a service that a backend is. */
+  /** The destination of a service that stands for this backend. */
   async destination(service: ServiceKey, backend: Backend): Promise<ListedDestination> {
     const addresses = Object.values(backend.address)
     return (await this.ipvs.destinations(service)).find(({ address }) => addresses.includes(address))!

@@ -11,7 +11,7 @@ const keyOf = (service: CompleteService): ServiceKey =>
         port: (service as { port: number }).port,
       }
 
-/** Without what only a director knows. */
+/** A destination without the properties that only a director has. */
 const bare = ({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel }: DestinationInput): DestinationInput => {
   const given = { address, port, forward, weight, upperThreshold, lowerThreshold, tunnel }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as unknown as typeof given
@@ -19,7 +19,7 @@ const bare = ({ address, port, forward, weight, upperThreshold, lowerThreshold, 
 
 const isUp = ({ checks }: CompleteDestination): boolean => checks.every((check) => !check.startDown)
 
-/** What has to be in the table before any check has answered: what starts down is down, everything else is up. */
+/** The table before any check has answered: what starts down is down, everything else is up. */
 export function tableAtStart(configuration: DirectorConfiguration): Operation[] {
   return completeConfiguration(configuration).services.flatMap((service): Operation[] => {
     const { scheduler, schedulerFlags, onePacket, persistence, persistenceEngine, fallback, destinations, quorum, hysteresis, whenDown } =

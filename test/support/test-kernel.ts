@@ -36,7 +36,7 @@ export function field(record: Uint8Array, name: RecordName, member: string): num
   }
 }
 
-/** Sets a field of a packed record, and the bit that says that it is there. */
+/** Sets a field of a packed record, and the bit that says that the record has it. */
 export function setField(record: Uint8Array, name: RecordName, member: string, value: number | bigint): void {
   const { offset, type, bit } = records[name].fields[member]
   const view = new DataView(record.buffer, record.byteOffset)
@@ -58,7 +58,7 @@ function textOf(record: Uint8Array, name: RecordName, member: string): string {
   return Buffer.from(record.buffer, record.byteOffset + offset, length).toString('latin1').replace(/\0.*$/s, '')
 }
 
-/** Whether a record has a field. What a request does not have may stand there all the same, from an earlier one. */
+/** Whether a record has a field. The bytes of a missing field may still hold the value of an earlier request. */
 const has = (record: Uint8Array, name: RecordName, member: string): boolean =>
   (field(record, name, 'present') & (1 << records[name].fields[member].bit)) !== 0
 
@@ -83,7 +83,7 @@ const bytesOf = (record: Uint8Array, name: RecordName, member: string): Uint8Arr
 const sizes = { u8: 1, u16: 2, u32: 4, i32: 4, u64: 8 }
 const lengthOf = ({ type, length }: Field): number => type === 'bytes' || type === 'string' ? length : sizes[type]
 
-/** What tells a record from others: of a key's fields those that are there, without the bits that say which. */
+/** The key of a record as text: the key's fields that the record has, without the bits that say which these are. */
 const keyOf = (record: Uint8Array, name: RecordName): string =>
   Buffer.from(recordOf(record, name).subarray(4, records[name].keySize)).toString('latin1')
 
@@ -100,11 +100,11 @@ const counters = [
   'rateOutBytes',
 ]
 
-/** A request as the kernel is asked it. */
+/** A request, as the kernel gets it. */
 export interface Asked {
   readonly command: CommandName
   readonly dump: boolean
-  /** The packed records: a service or its key, a service's key and a destination, a daemon, timeouts. Empty where there is none. */
+  /** The packed records: a service or its key, a service's key and a destination, a daemon, or timeouts. Empty if there are none. */
   readonly body: Uint8Array
 }
 
@@ -114,10 +114,10 @@ interface Service {
   readonly destinations: Map<string, Uint8Array>
 }
 
-/** What a request is answered with. */
+/** The answer to a request: an outcome, or records. */
 type Answer = number | Uint8Array[]
 
-/** What entries count. */
+/** The counters of an entry. */
 export interface Counts {
   active?: number
   inactive?: number
@@ -127,11 +127,11 @@ export interface Counts {
 }
 
 /**
- * IPVS at the byte boundary: it takes packed requests and gives packed replies, over a table of its own. Everything above the bytes runs on
- * it as on the real kernel. What it refuses and how it lists is held to the real one by test/kernel/test-kernel.test.ts.
+ * IPVS at the byte boundary: it takes packed requests and gives packed replies, from a table of its own. All code above the bytes runs on
+ * it as on the real kernel. test/kernel/test-kernel.test.ts checks that its refusals and listings are those of the real kernel.
  *
- * It is no kinder than the real thing: the memory of a reply is used again and holds garbage behind the reply's end, and answers come in a
- * later turn.
+ * It does not spare its callers what the real kernel does: the memory of a reply is reused and holds garbage after the reply's end, and
+ * answers come in a later turn.
  */
 export class TestKernel {
   readonly #services = new Map<string, Service>()
@@ -139,19 +139,19 @@ export class TestKernel {
   readonly #timeouts = new Uint8Array(records.config.size)
   /** Every request that was carried out or refused, in order. */
   readonly asked: CommandName[] = []
-  /** Requests of one send at most, as of a socket with a receive buffer of this size. */
+  /** The most requests in one send, which a real socket derives from its receive buffer. */
   requestsPerSend = 1000
   /** Refuses a request with this errno, which is negative. */
   refuse?: (asked: Asked) => number | undefined
-  /** Says whether the answer to a request is lost, and so those to all that were sent with it. */
+  /** Says whether the answer to a request is lost. The answers to all requests of the same send are then lost too. */
   lose?: (asked: Asked) => boolean
-  /** Is called before a request is carried out. What it changes here, others have changed. */
+  /** Called before a request is carried out. It can change the table as another program would. */
   before?: (asked: Asked) => void
-  /** Is called after a request was carried out. */
+  /** Called after a request was carried out. */
   after?: (asked: Asked) => void
-  /** Arranges the records that answer a request, before they are packed: in another order, or some of them twice. */
+  /** Rearranges the records that answer a request, before they are packed: in another order, or some of them twice. */
   arrange?: (asked: Asked, records: Uint8Array[]) => Uint8Array[]
-  /** The settings under net.ipv4.vs that there are. */
+  /** The settings under net.ipv4.vs that this kernel has. */
   readonly sysctls: Partial<Record<string, number>> = {}
   #lostBatch = 0
 
@@ -187,7 +187,7 @@ export class TestKernel {
     return new TestHandle(this)
   }
 
-  /** Sets what a service, or a destination of it, has counted. */
+  /** Sets the counters of a service, or of a destination of it. */
   count(service: ServiceKey, destination: DestinationKey | undefined, { active, inactive, persistent, stats, rates }: Counts): void {
     const [name, counted] = this.#entry(service, destination)
     if (active !== undefined) setField(counted, name, 'activeConnections', active)
@@ -197,7 +197,7 @@ export class TestKernel {
     for (const [member, value] of Object.entries(rates ?? {})) setField(counted, name, `rate${member[0].toUpperCase()}${member.slice(1)}`, value)
   }
 
-  /** Configures an entry as another program can, and this library refuses to: fields of its record, and their values. */
+  /** Sets fields of an entry's record to values that another program can set, and that this library refuses. */
   configure(service: ServiceKey, destination: DestinationKey | undefined, fields: Record<string, number>): void {
     const [name, record] = this.#entry(service, destination)
     for (const [member, value] of Object.entries(fields)) setField(record, name, member, value)
@@ -269,7 +269,7 @@ export class TestKernel {
         if (service === undefined) return -ESRCH
         return service.destinations.delete(keyOf(body.subarray(SERVICE_KEY_SIZE), 'destination')) ? 0 : -ENOENT
       }
-      // The kernel lists the destinations of a service from the last that was added to the first. A missing service has none.
+      // The kernel lists the destinations of a service in reverse order of their addition. For a missing service it lists none.
       case 'getDest': return [...this.#services.get(keyOf(body, 'service'))?.destinations.values() ?? []].reverse()
       case 'newDaemon': return this.#startDaemon(body)
       case 'delDaemon': return this.#daemons.delete(field(body, 'daemon', 'state')) ? 0 : -ESRCH
@@ -356,7 +356,7 @@ export class TestKernel {
     if (isNew && found !== undefined) return -EEXIST
     if (!isNew && found === undefined) return -ENOENT
     if (!isUnicast(given)) return -EINVAL
-    // Without words about its tunnel a destination is one by IPIP: zeros.
+    // A destination without tunnel fields has an IPIP tunnel, whose values are zeros.
     const record = recordOf(given, 'destination')
     setPresent(
       record,
@@ -389,8 +389,7 @@ export class TestKernel {
     if (textOf(body, 'daemon', 'interface') !== 'lo') return -ENODEV
     if (this.#daemons.has(role)) return -EEXIST
     const record = recordOf(body, 'daemon')
-    // A master's messages fill an Ethernet frame; a backup takes what the loopback's MTU lets through, and 1024 bytes at least
-    // (ip_vs_sync.c).
+    // A master's messages fill an Ethernet frame. A backup accepts what fits the loopback's MTU, and at least 1024 bytes (ip_vs_sync.c).
     const defaults = { maxLength: role === MASTER ? 1472 : 65507, port: 8848, ttl: 1 }
     if (role !== MASTER && has(body, 'daemon', 'maxLength'))
       setField(record, 'daemon', 'maxLength', Math.max(field(body, 'daemon', 'maxLength'), 1024))
@@ -433,7 +432,7 @@ export class TestHandle implements NativeHandle {
     return inSpace(this.kernel.execute(requests, length, count, batch), space)
   }
 
-  /** Of /proc there are the settings that the kernel was given. */
+  /** /proc has only the settings in `sysctls`. */
   openInNamespace(path: string): number {
     const value = this.kernel.sysctls[basename(path)]
     if (value === undefined) return -ENOENT
@@ -462,7 +461,7 @@ function askedAt(requests: Uint8Array, at: number): Asked {
   }
 }
 
-/** An answer shows its records as they are now, whatever becomes of them in the same piece. */
+/** Copies the records of an answer, because later requests of the same piece may change them. */
 const copied = (answer: Answer): Answer => Array.isArray(answer) ? answer.map((record) => record.slice()) : answer
 
 /** Packs answers as the addon does: header, entries, records. */
@@ -491,7 +490,7 @@ function packAnswers(answers: Answer[], causes: number[]): Uint8Array {
   return bytes
 }
 
-/** Hands a reply over as the addon does: in the caller's memory where it fits. What is behind the reply's end says nothing. */
+/** Returns a reply as the addon does: in the caller's memory if it fits. The bytes after the reply's end are garbage. */
 function inSpace(bytes: Uint8Array | null, space: ArrayBuffer | undefined): NativeReply {
   if (bytes === null) return null
   if (space === undefined || bytes.length > space.byteLength) return bytes.buffer as ArrayBuffer
@@ -504,7 +503,7 @@ function zero({ record, destinations }: Service): void {
   for (const destination of destinations.values()) for (const member of counters) setField(destination, 'destination', member, 0)
 }
 
-/** Whether packets can be sent to this destination's address alone. */
+/** Whether the destination's address is a unicast address. */
 function isUnicast(destination: Uint8Array): boolean {
   const address = bytesOf(destination, 'destination', 'address')
   if (field(destination, 'destination', 'family') === AF_INET) return address[0] !== 0 && address[0] < 224

@@ -1,7 +1,7 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import type { BatchTrace } from 'ipvs'
 
-/** The transactions with the kernel that something took, each with the number of its requests. */
+/** The transactions with the kernel during an action, each with the number of its requests. */
 export async function watchBatches(action: () => Promise<unknown>): Promise<BatchTrace[]> {
   const seen: BatchTrace[] = []
   const ignore = (): void => undefined

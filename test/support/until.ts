@@ -2,9 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import { inspect } from 'node:util'
 
 /**
- * Waits until something holds, for what the kernel does in its own time and tells nobody: it adds up the counters of packets, for one,
- * every two seconds.
- * Fails with what was seen last.
+ * Waits until something holds. This is for changes that come without a notification: the kernel adds up the counters of packets every two
+ * seconds, for example. After the time is over, it fails and shows what was seen last.
  */
 export async function until<Seen>(look: () => Promise<Seen>, holds: (seen: Seen) => boolean, seconds = 120): Promise<Seen> {
   for (const end = Date.now() + seconds * 1000; ;) {

@@ -25,7 +25,7 @@ require('node:readline').createInterface({ input: process.stdin }).on('line', as
 })
 `
 
-/** Web servers in a namespace, in one process. Each answers every request with its page. */
+/** Web servers in a namespace, all in one process. Each answers every request with its page. */
 export class WebServers implements AsyncDisposable {
   readonly #process: ChildProcessByStdio<Writable, Readable, null>
   readonly #answers: AsyncIterator<string>
@@ -40,7 +40,7 @@ export class WebServers implements AsyncDisposable {
     await this.#answers.next()
   }
 
-  /** Starts a server, or lets it answer with another page. */
+  /** Starts a server, or gives a running server another page. */
   serve(address: string, port: number, page: string): Promise<void> {
     return this.#tell({ address, port, page })
   }

@@ -43,7 +43,7 @@ describe('persistence', () => {
     expect(templates.reduce((sum, count) => sum + count)).toBe(groups.length)
   })
 
-  test('by the SIP engine keeps a call together, whoever sends', async () => {
+  test('by the SIP engine keeps a call together, from any sender', async () => {
     const service = stage.fresh('udp', 4)
     await stage.balance({ ...service, scheduler: 'rr', persistence: { timeout: 60 }, persistenceEngine: 'sip' }, nat(4))
     const [first, second] = stage.workshop.clients[4]

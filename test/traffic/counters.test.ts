@@ -39,7 +39,7 @@ const counted = (service: AddressServiceKey, connections: bigint): Promise<Recor
     && Object.values(seen)[0].inPackets === Object.values(seen).slice(1).reduce((sum, stats) => sum + stats.inPackets, 0n),
 )
 
-test('say exactly what a question of five letters over UDP takes', async () => {
+test('are exact for a request of five letters over UDP', async () => {
   const service = stage.fresh('udp', 4)
   await add(service, nat(4))
   await stage.ask(service, 4)
@@ -50,7 +50,7 @@ test('say exactly what a question of five letters over UDP takes', async () => {
   expect(beta).toEqual({ connections: 2n, inPackets: 2n, outPackets: 2n, inBytes: 2n * 34n, outBytes: 2n * 33n })
 })
 
-test('are those that ipvsadm prints, whatever the way', async () => {
+test('are those that ipvsadm prints, with any forwarding method', async () => {
   const services: AddressServiceKey[] = []
   for (const family of families) {
     for (const transport of transports) {

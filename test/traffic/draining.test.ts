@@ -69,7 +69,7 @@ describe('a backend that is removed', () => {
     await stage.balance({ ...service, scheduler: 'rr' }, destination)
   })
 
-  test('gets nothing any more; the others get all', async () => {
+  test('gets no more connections; the others get all of them', async () => {
     await stage.ipvs.removeDestination(service, destination(alpha))
     expect(tally(await stage.ask(service, 4))).toEqual({ beta: 4 })
   })

@@ -7,7 +7,7 @@ const GUE = 6080
 
 type Method = Omit<DestinationInput, 'address' | 'port'>
 
-/** Ways to a backend; GRE's receivers know beforehand whether there is a checksum, so that each backend has its own. */
+/** Ways to a backend. A GRE receiver is configured with or without a checksum, so each backend has its own setting. */
 const methods: Record<string, Method | ((backend: Backend) => Method)> = {
   NAT: { forward: 'nat' },
   'direct routing': { forward: 'dr' },

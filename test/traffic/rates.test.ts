@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterEach(() => stage.ipvs.flush())
 afterAll(() => stage[Symbol.asyncDispose]())
 
-/** Asks a service again and again, and remembers when: the witness of what its rates have to be. */
+/** Asks a service again and again and records when, which shows what its rates must be. */
 class Traffic {
   /** When each connection was made, in seconds. */
   readonly made: number[] = []
@@ -36,12 +36,12 @@ class Traffic {
         // Seen once on Linux 7.2, among thousands of connections in a few seconds: a datagram was refused. It made no connection.
         if ((error as { code?: string }).code !== 'ECONNREFUSED') throw error
       }
-      // A steady pace, on a fast machine too.
+      // Limits the pace on a fast machine.
       await setTimeout(10)
     }
   }
 
-  /** How many connections were made in a time that ends so many seconds ago, at least and at most, for so long. */
+  /** How many connections were made in the `seconds` before `end`. */
   in(seconds: number, end: number): number {
     return this.made.filter((at) => at > end - seconds && at <= end).length
   }
@@ -72,10 +72,10 @@ async function busy(): Promise<{ service: AddressServiceKey, traffic: Traffic }>
 
 const now = (): number => performance.now() / 1000
 
-/** The kernel looked no later than now, and what it then added up was held for at most two and a half seconds and the interval. */
+/** Bounds for a rate that is seen now. It may stem from a counter update that is up to two and a half seconds and an interval old. */
 const within = (traffic: Traffic, interval: number): [number, number] => traffic.bounds(now() - 2.5 - interval, now())
 
-test.each([0.25, 1, 3])('watch says how many connections are made in a second, looking every %d s, also after zeroing', async (interval) => {
+test.each([0.25, 1, 3])('watch reports the connections per second at an interval of %d s, also after zeroing', async (interval) => {
   const { service, traffic } = await busy()
   const seen: { rate: number, least: number, most: number }[] = []
   const looks = Math.ceil(9 / interval)
@@ -89,14 +89,14 @@ test.each([0.25, 1, 3])('watch says how many connections are made in a second, l
   } finally {
     await traffic.end()
   }
-  // The first period of the service was a part of one, and until it ended there was the kernel's average.
+  // The first looks are left out. Until the service's first full period has ended, they show the kernel's average.
   const steady = seen.slice(2 * Math.ceil(4.5 / interval))
   expect(steady.length).toBeGreaterThan(0)
   expect(steady.filter(({ rate, least, most }) => rate < least || rate > most)).toEqual([])
   expect(Math.min(...steady.map(({ least }) => least))).toBeGreaterThan(0)
 })
 
-test('ipvs top shows it too, twenty looks in five seconds, and never 0', async () => {
+test('ipvs top shows the connections per second in twenty looks within five seconds, and never 0', async () => {
   const { service, traffic } = await busy()
   try {
     await until(() => Promise.resolve(traffic.made.at(-1)! - traffic.made[0]), (seconds) => seconds > 4.5)
@@ -106,7 +106,7 @@ test('ipvs top shows it too, twenty looks in five seconds, and never 0', async (
     const rates = text.split('\n').filter((line) => line.includes(`:${service.port} `)).map((line) => Number(/ rr +(\S+)/.exec(line)![1]))
     expect(rates).toHaveLength(20)
     expect(least).toBeGreaterThan(0)
-    // The first looks have the kernel's average, which is on its way.
+    // The first looks show the kernel's average, which is not steady yet.
     expect(rates.slice(10).filter((rate) => rate < Math.floor(least) || rate > Math.ceil(most))).toEqual([])
     expect(rates).not.toContain(0)
   } finally {

@@ -42,20 +42,20 @@ describe('under steady traffic through NAT', () => {
     const asked = stage.ask(service, CONNECTIONS).finally(() => {
       serving = false
     })
-    // Heard at the end; another expectation may fail before.
+    // Prevents an unhandled rejection if another expectation fails before this is awaited.
     asked.catch(() => {})
     let replacements = 0
     while (serving) {
       const next = replacements++ % 2 === 0 ? green : blue
       const abort = new AbortController()
-      // Waits until nothing drains but what the held connections keep.
+      // Stops waiting when only destinations with connections are left.
       const onProgress = ({ phase, draining }: { phase: string, draining: readonly { activeConnections: number }[] }): void => {
         if (phase === 'draining' && draining.every(({ activeConnections }) => activeConnections > 0)) abort.abort()
       }
       await stage.ipvs.apply(
         [desired(service, next)], { ...options, signal: abort.signal, onProgress },
       ).catch((error: unknown) => expect(error).toMatchObject({ name: 'AbortError' }))
-      // The other connections take their turns of the round robin in between.
+      // Other connections take turns in the same round robin, so not every backend need be seen.
       expect(next).toEqual(expect.arrayContaining(await stage.ask(service, 4)))
       expect([...await held[0].say(), ...await held[1].say()]).toEqual(holders)
     }
@@ -117,7 +117,7 @@ describe('under steady traffic through NAT', () => {
   })
 })
 
-describe('where answers do not come by the director, with the kernel\'s defaults', () => {
+describe('if answers bypass the director, with the kernel\'s defaults', () => {
   beforeAll(() => stage.workshop.openTunnels())
 
   /** How often the client sent a SYN again, because nobody answered. */
@@ -131,7 +131,7 @@ describe('where answers do not come by the director, with the kernel\'s defaults
   test.each(['dr', 'tun'] as const)('through %s, until \'established\' drops a client that comes again from the same source port, as the plan warns; expire_nodest_conn=1 lets it in', async (forward) => {
     const service = stage.fresh('tcp', 4)
     const { client } = stage.workshop
-    // The client remembers no closed connections of its own, so that it can use the port again.
+    // The client keeps no closed connections, so that it can use the port again.
     await client.sysctl({ 'net/ipv4/tcp_max_tw_buckets': 0 })
     const through = (names: readonly string[]): DesiredService => {
       const { destinations, ...rest } = desired(service, names)

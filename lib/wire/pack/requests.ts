@@ -97,7 +97,7 @@ export class Requests {
     return this.u16[(this.recordsOf(index) - HEADER_SIZE >>> 1) + 1]
   }
 
-  /** Bytes of its records. */
+  /** Bytes of the records of the request with this number. */
   sizeOf(index: number): number {
     return this.u16[this.recordsOf(index) - HEADER_SIZE >>> 1] - HEADER_SIZE
   }
@@ -124,7 +124,7 @@ const CAPACITY = 384 << 10
 /** The most buffers that are kept: three megabytes in all. */
 const KEPT = 8
 
-/** Buffers to be used again, since new memory is expensive: the first touch of each page costs as much as packing several requests. */
+/** Buffers for reuse. New memory is expensive: the first access to each page costs as much as packing several requests. */
 const spare: Requests[] = []
 
 /** An empty buffer. */

@@ -36,7 +36,7 @@ const SERVICE: Known = {
   hints: { destinations: 'is not set through its service: use addDestination, or leave it out' },
 }
 
-/** Accepts any description of a service as a key: a listed service too, or one with its destinations. */
+/** Any description of a service is accepted as a key, including a listed service and one with destinations. */
 const WITH_DESTINATIONS: Known = { what: 'a service', names: new Set([...NAMES, 'destinations']) }
 
 const PERSISTENCE: Known = { what: 'persistence', names: new Set(['timeout', 'prefixLength', 'netmask']) }
@@ -149,7 +149,7 @@ function schedulerFlags(value: unknown, scheduler: string): number {
   return flags
 }
 
-/** The mask as the kernel takes it: for IPv4 in host order, for IPv6 the prefix length. */
+/** The mask in the kernel's form: a netmask in host order for IPv4, a prefix length for IPv6. */
 function persistenceMask(persistence: Properties, family: 4 | 6, complete: boolean): number {
   const { prefixLength, netmask } = persistence
   if (prefixLength === undefined && netmask === undefined) {
@@ -177,7 +177,7 @@ let lastScheduler: string = DEFAULTS.scheduler
 /**
  * Writes a service's configuration. A missing property gets its default, or is refused if the configuration must be `complete`.
  *
- * @param withDestinations whether it may have destinations, which are not looked at
+ * @param withDestinations whether the service may have destinations, which are ignored
  */
 export function writeService(requests: Requests, at: number, value: unknown, complete: boolean, withDestinations = false): void {
   const service = object(value, 'service')

@@ -53,8 +53,8 @@ const LOW = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1
 const rate = (u32: Uint32Array, at8: number): number => u32[at8 * 2 + LOW] + u32[at8 * 2 + 1 - LOW] * 2 ** 32
 
 /**
- * A constructor of plain objects. A literal would do, but V8 takes twice as long to add a hidden property to an object from a literal, and
- * that was a third of a snapshot's time.
+ * A constructor of plain objects. Object literals would give the same result, but V8 takes twice as long to add a hidden property to an
+ * object from a literal, and that was a third of a snapshot's time.
  */
 type StatisticsConstructor =
   new (connections: bigint, inPackets: bigint, outPackets: bigint, inBytes: bigint, outBytes: bigint) => Statistics

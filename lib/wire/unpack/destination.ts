@@ -59,7 +59,7 @@ export function readConfiguration(view: View, at: number, into: Destination): De
   return into
 }
 
-/** Whether nothing went through the listed destination at `at` for a while, by the kernel's averages. */
+/** Whether the kernel's averages show no traffic through the listed destination at `at`. */
 export const isDestinationStill = (view: View, at: number): boolean => isStill(view, at, COUNTERS)
 
 /** Reads a listed destination. */

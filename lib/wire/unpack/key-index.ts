@@ -1,15 +1,15 @@
 import { index, records } from '../layout.js'
 import type { Reply, View } from './reply.js'
 
-/** Finds the records of a list by the bytes of their keys, without making anything of them: a hash table of record numbers. */
+/** Finds the records of a list by the bytes of their keys, without decoding them. It is a hash table of record numbers. */
 export class KeyIndex {
-  /** In units of four bytes, as everything here. The word that says which fields are there is no part of the key. */
+  /** Index of the word that says which fields a record has; it is not part of the key. All sizes here are in units of four bytes. */
   readonly #present: number
   readonly #keyWords: number
   readonly #words: number
   #list: Uint32Array = new Uint32Array(0)
   #first = 0
-  /** Numbers of records, counted from 1; 0 for none. A power of two, and at least twice as many as there are records. */
+  /** Record numbers, counted from 1; 0 for an empty slot. The size is a power of two, and at least twice the number of records. */
   #slots = new Int32Array(64)
   #last = 0
 
@@ -20,7 +20,7 @@ export class KeyIndex {
     this.#words = size / 4
   }
 
-  /** Begins with an empty table, for a list of `count` records from `first` on. */
+  /** Empties the table, for a list of `count` records from `first` on. */
   begin({ u32 }: View, first: number, count: number): void {
     this.#list = u32
     this.#first = first >>> 2
@@ -30,7 +30,7 @@ export class KeyIndex {
     this.#last = slots - 1
   }
 
-  /** Enters the record with this number. Returns the number of the one that has the same key and was entered before, or -1. */
+  /** Enters the record with this number. If a record with the same key was entered before, returns its number, otherwise -1. */
   add(record: number): number {
     const slot = this.#slotOf(this.#list, this.#first + record * this.#words)
     const other = this.#slots[slot] - 1
@@ -74,7 +74,7 @@ export class KeyIndex {
 /** Finds the numbers of a list's records that occurred before. `undefined` if all records differ. */
 export type Repeats = (reply: Reply, request: number) => Set<number> | undefined
 
-/** So many destinations come in one datagram: a list of no more of them has no repetitions. */
+/** How many destinations surely come in one datagram. A list of no more than these has no repetitions. */
 export const WHOLE_DESTINATIONS = 8
 
 /** Compares records by their leading keys. A list of up to `surelyWhole` records comes in one datagram, so it cannot have repetitions. */

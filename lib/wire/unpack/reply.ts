@@ -9,12 +9,12 @@ export interface View {
   readonly i32: Int32Array
 }
 
-/** Bytes that have counters too. */
+/** Packed bytes that contain counters. */
 export interface ListingView extends View {
   readonly u64: BigUint64Array
 }
 
-/** Outcomes of a request; besides these, a negative errno. */
+/** The outcomes of a request. Any other outcome is a negative errno. */
 export const { done: DONE, unknown: UNKNOWN, notSent: NOT_SENT } = reply.outcomes
 
 /** In units of four bytes: the size of an entry, and the members of the first one. */
@@ -36,7 +36,7 @@ export function readText(bytes: Uint8Array, at: number, length: number): string 
 
 const words = new Map<number, string>()
 
-/** The same for names that repeat. Names of up to four bytes, like those of schedulers, are decoded only once. */
+/** As {@link readText}, for names that occur often: a name of up to four bytes, like those of schedulers, is decoded only once. */
 export function readWord(bytes: Uint8Array, at: number, length: number): string {
   if (bytes[at + 4] !== 0 && bytes[at + 3] !== 0 && bytes[at + 2] !== 0 && bytes[at + 1] !== 0) return readText(bytes, at, length)
   let key = 0
@@ -99,7 +99,7 @@ export class Reply implements ListingView {
 /** Reads a reply. `undefined` if every request was carried out and there is nothing to read. */
 export const replyOf = (answer: NativeReply): Reply | undefined => answer === null ? undefined : new Reply(answer)
 
-/** Memory of large replies, to be used again: new memory costs many times more. */
+/** Memory of large replies, for reuse. New memory costs many times more. */
 const spareSpaces: ArrayBuffer[] = []
 
 /** The most spaces that are kept: as many as a snapshot uses at the same time. */

@@ -49,11 +49,11 @@ function persistence(view: View, at: number): Persistence {
   const mask = view.u32[(at >>> 2) + NETMASK]
   if (view.u16[(at >>> 1) + FAMILY] !== AF_INET) return { timeout, prefixLength: mask }
   const prefixLength = prefixOfMask(mask)
-  // A mask whose bits are not contiguous has no length: the one case in which the property is not there.
+  // A mask whose bits are not contiguous has no length. The property is missing only in this case.
   return prefixLength === undefined ? { timeout, netmask: formatMask(mask) } as Persistence : { timeout, prefixLength }
 }
 
-/** What is configured of a service. */
+/** Reads the configuration of the service at `at`. */
 export function readService(view: View, at: number): Service {
   const flags = view.u32[(at >>> 2) + FLAGS]
   const scheduler = readWord(view.u8, at + SCHEDULER, SCHEDULER_LENGTH)
@@ -71,10 +71,10 @@ export function readService(view: View, at: number): Service {
       }
 }
 
-/** Whether nothing went through the listed service at `at` for a while, by the kernel's averages. */
+/** Whether the kernel's averages show no traffic through the listed service at `at`. */
 export const isServiceStill = (view: View, at: number): boolean => isStill(view, at, COUNTERS)
 
-/** A listed service. */
+/** Reads a listed service. */
 export function readListedService(reply: ListingView, at: number): ListedService {
   const service = readService(reply, at) as ListedService
   service.stats = readStatistics(reply, at, COUNTERS)
@@ -85,6 +85,6 @@ export function readListedService(reply: ListingView, at: number): ListedService
 /** Name of the scheduler in a packed service. */
 export const readScheduler = (view: View, at: number): string => readText(view.u8, at + SCHEDULER, SCHEDULER_LENGTH)
 
-/** Name of the persistence engine in a packed service, where there is one. */
+/** Name of the persistence engine in a packed service, or `null`. */
 export const readEngine = (view: View, at: number): Service['persistenceEngine'] =>
   view.u32[(at >>> 2) + PRESENT] & HAS_ENGINE ? readText(view.u8, at + ENGINE, ENGINE_LENGTH) : null

@@ -82,6 +82,7 @@ test('news of a destination that was removed say nothing of another with its nam
   for (let n = 0; n < 200; n++) {
     checker.update({ set: [destination('a', `/${n}`, { weight: n })] })
     if (n % 10 === 0) await checker.status()
+    if (n % 50 === 0) await until(() => Promise.resolve(changes.length), (length) => length > 0)
     checker.update({ removed: ['a'] })
     for (const change of changes.splice(0)) expect(change.weight).toBe(n)
   }

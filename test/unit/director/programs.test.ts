@@ -28,10 +28,12 @@ test('programs about one subject run in order, whatever each of them takes', asy
 })
 
 test('programs about different subjects do not wait for one another', async () => {
-  // The first one goes on until the second one has been.
-  programs.run('a', shell(`until test -e ${folder}/b; do sleep 0.01; done`), () => {})
-  programs.run('b', shell(`: > ${folder}/b`), () => {})
+  // The first program runs until the second one has made a file.
+  const outcomes: string[] = []
+  programs.run('a', shell(`until test -e ${folder}/b; do sleep 0.01; done`), ({ outcome }) => outcomes.push(`a ${outcome}`))
+  programs.run('b', shell(`: > ${folder}/b`), ({ outcome }) => outcomes.push(`b ${outcome}`))
   await programs.ended()
+  expect(outcomes.sort()).toEqual(['a good', 'b good'])
 })
 
 test('it is told how each ended, and what it printed', async () => {
