@@ -169,7 +169,8 @@ export class Engine {
       this.#due.add(run)
     }
     if (this.#underWay.has(attempt)) this.#leave(run, attempt)
-    this.#arm()
+    // Whoever is not the first one has somebody before it, for whom there is a timer. To read the clock costs more than to look.
+    if (this.#timer === undefined || this.#due.first() === run) this.#arm()
   }
 
   /** An attempt has ended: another takes its place. */

@@ -176,21 +176,35 @@ export function prepare(target: Target, check: Check): Probe {
   }
 }
 
-/** A text that is the same for the same question to the same target, however its properties are ordered. */
+/**
+ * A text that is the same for the same question to the same target, however its properties are ordered. It is joined once: a text that
+ * grows piece by piece keeps all of its pieces, and there are thousands.
+ */
 export function identity({ address, port }: Target, check: Check): string {
-  return `${address} ${port} ${textOf(check, true)}`
+  const pieces = [address, ' ', String(port), ' ']
+  write(check, pieces, true)
+  return pieces.join('')
 }
 
 /** JSON with sorted properties, without the outer ones that concern only the destination. */
-function textOf(value: unknown, outermost = false): string {
-  if (Array.isArray(value)) return `[${value.map((one) => textOf(one)).join()}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  const properties = value as Record<string, unknown>
-  let text = '{'
-  for (const name of Object.keys(properties).sort()) {
-    const inner = properties[name]
-    if (inner === undefined || (outermost && (name === 'startDown' || name === 'logEachFailure'))) continue
-    text += `${name}:${textOf(inner)},`
-  }
-  return `${text}}`
+function write(value: unknown, pieces: string[], outermost = false): void {
+  if (Array.isArray(value)) {
+    pieces.push('[')
+    for (const one of value) {
+      write(one, pieces)
+      pieces.push(',')
+    }
+    pieces.push(']')
+  } else if (typeof value === 'object' && value !== null) {
+    const properties = value as Record<string, unknown>
+    pieces.push('{')
+    for (const name of Object.keys(properties).sort()) {
+      const inner = properties[name]
+      if (inner === undefined || (outermost && (name === 'startDown' || name === 'logEachFailure'))) continue
+      pieces.push(name, ':')
+      write(inner, pieces)
+      pieces.push(',')
+    }
+    pieces.push('}')
+  } else pieces.push(JSON.stringify(value))
 }

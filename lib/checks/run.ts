@@ -68,7 +68,7 @@ export class Run implements Asker, Due {
       this.lastTook = attempt.took
       if (changed) this.since = this.lastAt
       if (isGood) {
-        this.lastGood = attempt.took
+        this.lastGood = this.lastTook
         this.weight = answer.weight
       }
     }

@@ -35,19 +35,30 @@ const recordOf: Record<Check['type'], string> = {
   ping: 'PingCheck', file: 'FileCheck',
 }
 
-/** A record with its defaults. A property that is `undefined` is none. */
+/** A property that is `undefined` is none. */
+function copy<Type extends object>(from: Type, to: Type): void {
+  for (const name in from) if (from[name] !== undefined) to[name] = from[name]
+}
+
+/** A record with its defaults. */
 function filled<Type extends object>(record: string, value: Type): Type {
   const all = { ...defaults[record] } as Type
-  for (const name in value) if (value[name] !== undefined) all[name] = value[name]
+  copy(value, all)
   return all
 }
 
 const program = <Name extends string>(name: Name, value: Program | undefined): { [Key in Name]?: CompleteProgram } =>
   (value === undefined ? {} : { [name]: filled('Program', value) }) as { [Key in Name]?: CompleteProgram }
 
+/** What a check of each kind has where nothing is said. */
+const checkDefaults = Object.fromEntries(
+  Object.entries(recordOf).map(([type, record]) => [type, { ...defaults.TcpCheck, ...defaults[record] }]),
+) as Record<Check['type'], object>
+
 /** Fills in a check's defaults. */
 export function completeCheck(check: Check, startDown: boolean): CompleteCheck {
-  const complete = { startDown, ...defaults.TcpCheck, ...filled(recordOf[check.type], check) } as CompleteCheck
+  const complete = { startDown, type: check.type, ...checkDefaults[check.type] } as CompleteCheck
+  copy(check, complete)
   complete.warmup ??= complete.interval
   if (complete.type === 'http') completeHttp(complete)
   if (complete.type === 'tls') complete.tls = filled('TlsOptions', complete.tls ?? {})
@@ -62,30 +73,54 @@ function completeHttp(check: HttpCheck): void {
   check.urls = check.urls.map((url) => filled('Url', url.host === undefined && host !== undefined ? { ...url, host } : url))
 }
 
+/** Complete checks by what was written. Those that say the same are the same object: thousands of destinations have like checks. */
+class Checks {
+  readonly #known = new Map<string, CompleteCheck[]>()
+
+  complete(checks: readonly Check[], startDown: boolean): CompleteCheck[] {
+    const text = `${startDown} ${JSON.stringify(checks)}`
+    let complete = this.#known.get(text)
+    if (complete === undefined) this.#known.set(text, complete = checks.map((check) => completeCheck(check, startDown)))
+    return complete
+  }
+}
+
 /**
  * Fills in the configuration's defaults. Each destination without checks or settings of its own gets those of its service. The IPVS
  * configuration of services and destinations is not changed.
  */
 export function completeConfiguration(configuration: DirectorConfiguration): CompleteConfiguration {
-  return { ...configuration, services: configuration.services.map(completeService) }
+  const known = new Checks()
+  return { ...configuration, services: configuration.services.map((service) => completeService(service, known)) }
 }
 
-function completeService(service: DirectedService): CompleteService {
+function completeService(service: DirectedService, known: Checks): CompleteService {
   const {
     quorum, hysteresis, whenDown, whenAllDown, startDown, rampUp, onlyWhileHeld, notifyAtEnd, notifyAtStart,
   } = filled('AddressService', service) as CompleteService
   const decided = { quorum, hysteresis, whenDown, whenAllDown, startDown, rampUp, onlyWhileHeld, notifyAtEnd, notifyAtStart }
-  const { checks = [], onQuorumReached, onQuorumLost } = service
+  const { checks = [], onQuorumReached, onQuorumLost, destinations = [] } = service
   return {
     ...service, ...decided, ...program('onQuorumReached', onQuorumReached), ...program('onQuorumLost', onQuorumLost),
-    checks: checks.map((check) => completeCheck(check, startDown)),
-    destinations: (service.destinations ?? []).map((destination): CompleteDestination => {
-      const { onUp, onDown, ...other } = destination
-      const own = { whenDown: other.whenDown ?? whenDown, startDown: other.startDown ?? startDown, rampUp: other.rampUp ?? rampUp }
-      return {
-        ...other, ...own, ...program('onUp', onUp), ...program('onDown', onDown),
-        checks: (other.checks ?? checks).map((check) => completeCheck(check, own.startDown)),
-      }
-    }),
+    checks: known.complete(checks, startDown),
+    destinations: destinations.map((destination) => completeDestination(destination, checks, decided, known)),
   } as CompleteService
+}
+
+/** Property by property: a spread would give every destination a hidden class of its own, and slow down each use of it. */
+function completeDestination(
+  destination: DirectedDestination,
+  checks: readonly Check[],
+  { whenDown, startDown, rampUp }: Pick<CompleteDestination, 'whenDown' | 'startDown' | 'rampUp'>,
+  known: Checks,
+): CompleteDestination {
+  const complete = {} as CompleteDestination
+  copy<object>(destination, complete)
+  complete.whenDown ??= whenDown
+  complete.startDown ??= startDown
+  complete.rampUp ??= rampUp
+  if (destination.onUp !== undefined) complete.onUp = filled('Program', destination.onUp) as CompleteProgram
+  if (destination.onDown !== undefined) complete.onDown = filled('Program', destination.onDown) as CompleteProgram
+  complete.checks = known.complete(destination.checks ?? checks, complete.startDown)
+  return complete
 }

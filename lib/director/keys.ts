@@ -31,11 +31,19 @@ const SERVICE = [
   'persistence',
   'persistenceEngine',
 ]
-const DESTINATION = ['address', 'port', 'forward', 'upperThreshold', 'lowerThreshold', 'tunnel']
-
 /** What of a service is IPVS's. */
 export const serviceInput = (service: CompleteService): ServiceInput => picked(service, SERVICE) as ServiceInput
 
-/** What of a destination is IPVS's, with this weight. */
-export const destinationInput = (destination: CompleteDestination | DestinationInput, weight: number): DestinationInput =>
-  ({ ...picked(destination, DESTINATION) as DestinationInput, weight })
+/**
+ * What of a destination is IPVS's, with this weight. Property by property: a spread would give every destination a hidden class of its own,
+ * and there are thousands.
+ */
+export function destinationInput(destination: CompleteDestination | DestinationInput, weight: number): DestinationInput {
+  const { address, port, forward, upperThreshold, lowerThreshold, tunnel } = destination
+  const input: DestinationInput = { address, port, weight }
+  if (forward !== undefined) input.forward = forward
+  if (upperThreshold !== undefined) input.upperThreshold = upperThreshold
+  if (lowerThreshold !== undefined) input.lowerThreshold = lowerThreshold
+  if (tunnel !== undefined) input.tunnel = tunnel
+  return input
+}

@@ -47,16 +47,17 @@ function common(checker: CheckerDraft, home: Home): CheckCommon {
   const interval = inner('delayLoop', checker, home)?.value ?? DELAY_LOOP
   const { retry, delayBeforeRetry } = byDefault[checker.keyword]
   const warmup = inner('warmup', checker, home)
-  return {
+  const found: CheckCommon = {
     interval,
     timeout: inner('connectTimeout', checker, home)?.value ?? CONNECT_TIMEOUT,
     failures: (inner('retry', checker, home)?.value ?? retry) + 1,
     successes: checker.urls.length > 0 && checker.fastRecovery !== true ? 2 : 1,
     retryInterval: inner('delayBeforeRetry', checker, home)?.value ?? delayBeforeRetry ?? interval,
-    ...warmup !== undefined && { warmup: warmup.value },
-    ...checker.pace.alpha !== undefined && { startDown: checker.pace.alpha },
-    ...(checker.logAll ?? home.file.logAll) && { logEachFailure: true },
   }
+  if (warmup !== undefined) found.warmup = warmup.value
+  if (checker.pace.alpha !== undefined) found.startDown = checker.pace.alpha
+  if (checker.logAll ?? home.file.logAll) found.logEachFailure = true
+  return found
 }
 
 /** Where the check goes. Properties that equal the destination's are left out. */

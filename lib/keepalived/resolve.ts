@@ -125,8 +125,9 @@ function portIn(key: ServiceKey, port: number, { forward }: Method, inGroup: boo
 
 /** Reports, once for each place, that the port in use is not the one that is written. */
 function tellPort(place: Place, written: number, used: number, what: string, diagnostics: Diagnostics, told: Set<string>): void {
+  if (written === 0 || written === used) return
   const id = `${place.file} ${place.line} ${place.column}`
-  if (written === 0 || written === used || told.has(id)) return
+  if (told.has(id)) return
   told.add(id)
   if (used === 0) {
     diagnostics.note(place, `Packets with a firewall mark keep their port, so ${what} is entered without one${what === 'the server' ? `; its checks go to ${written}` : ''}`, what === 'the server' ? 'Leave it as it is, or write connect_port into the checkers' : 'Leave the port out')
@@ -148,18 +149,21 @@ function destinationOf(server: RealServer, key: ServiceKey, decided: Decided, to
     diagnostics.warning(lowerThreshold.place, `lthreshold ${lowerThreshold.value} is above uthreshold ${upperThreshold?.value ?? 0}. The kernel refuses that, and keepalived then runs without the server; the line has no effect here`, 'Write a number that is not above uthreshold')
   }
   const home = { file, virtual, server, address: server.address, port, servicePort: hasMark(key) ? 0 : key.port, diagnostics }
-  return {
-    address: server.address, port, forward: method.forward,
-    ...method.tunnel !== undefined && { tunnel: method.tunnel },
+  const destination: DirectedDestination = {
+    address: server.address,
+    port,
+    forward: method.forward,
     weight: server.weight ?? virtual.weight ?? 1,
-    ...upperThreshold !== undefined && { upperThreshold: upperThreshold.value },
-    ...lower !== undefined && { lowerThreshold: lower },
-    ...server.checks.length > 0 && { checks: server.checks.flatMap((checker) => resolveChecker(checker, home)) },
-    ...server.inhibit !== undefined && { whenDown: server.inhibit ? 'zero' as const : 'remove' as const },
-    ...server.pace.alpha !== undefined && { startDown: server.pace.alpha },
-    ...server.notifyUp !== undefined && { onUp: programOf(server.notifyUp, file, diagnostics) },
-    ...server.notifyDown !== undefined && { onDown: programOf(server.notifyDown, file, diagnostics) },
   }
+  if (server.checks.length > 0) destination.checks = server.checks.flatMap((checker) => resolveChecker(checker, home))
+  if (method.tunnel !== undefined) destination.tunnel = method.tunnel
+  if (upperThreshold !== undefined) destination.upperThreshold = upperThreshold.value
+  if (lower !== undefined) destination.lowerThreshold = lower
+  if (server.inhibit !== undefined) destination.whenDown = server.inhibit ? 'zero' : 'remove'
+  if (server.pace.alpha !== undefined) destination.startDown = server.pace.alpha
+  if (server.notifyUp !== undefined) destination.onUp = programOf(server.notifyUp, file, diagnostics)
+  if (server.notifyDown !== undefined) destination.onDown = programOf(server.notifyDown, file, diagnostics)
+  return destination
 }
 
 /** The destinations of a service. Servers of the wrong family and repeated servers are left out. */

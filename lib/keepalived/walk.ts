@@ -115,6 +115,7 @@ export class Walker {
 
   #read<Draft>(level: Level<Draft>, draft: Draft, root: boolean): void {
     const { diagnostics } = this.context
+    let last: Statement | undefined
     for (let line = this.#next(); line !== undefined; line = this.#next()) {
       if (line.text === '}') {
         if (!root) {
@@ -129,11 +130,14 @@ export class Walker {
         continue
       }
       if (line.text === '{') {
+        const lost = level.checks === true ? last?.words.find(({ text }) => CHECKERS.includes(text)) : undefined
+        if (lost !== undefined) diagnostics.error(last!.line.place(lost.at), `${lost.text} stands behind ${last!.keyword} on its line, so it would check nothing, and its server would count as healthy`, 'Write it on a line of its own')
         diagnostics.warning(line.place(), `This { opens nothing; it is passed over, and the next } closes ${root ? 'nothing' : level.name}, as in keepalived`, 'Take it out, or write the keyword of a block before it')
         continue
       }
       const statement = new Statement(line, diagnostics)
       if (statement.words.length === 0) continue
+      last = statement
       const keyword = level.keywords.get(statement.keyword)
       if (keyword === undefined) this.#unknown(statement, level)
       else if (keyword.open !== undefined) this.#block(statement, keyword.open(statement, draft, this.context))
@@ -216,7 +220,10 @@ export class Walker {
     const inside = level.name === '' ? 'outside of every block' : `in ${level.name}`
     if (CHECKERS.includes(keyword)) {
       diagnostics.error(place, `${keyword} stands ${inside}, so it would check nothing, and its server would count as healthy`, 'Put it into a real_server { }; look whether one before it ended too early')
-    } else if (level.lenient === undefined) this.#tellUnknown(keyword, place, level, inside, this.#peek()?.text === '{')
+    } else {
+      const block = this.#peek()?.text === '{'
+      if (level.lenient === undefined || (block && OUTER.includes(keyword))) this.#tellUnknown(keyword, place, level, inside, block)
+    }
     if (this.#peek()?.text === '{') this.#skip()
   }
 
@@ -232,9 +239,10 @@ export class Walker {
       const alone = keyword.startsWith('real_server') || keyword.startsWith('virtual_server')
       diagnostics.warning(place, `${shown} is no keyword ${inside}, so the line has no effect`, alone ? `${advice}; and look whether a block before it ended too early` : advice)
     } else if (OUTER.includes(keyword)) {
-      // These are unknown here only if a } is missing before them.
-      const message = `${keyword} stands ${inside}: a block before it has not ended. It is lost, with all that is in it`
-      const close = `Write the missing } before it; the last block that was opened is a ${level.name}`
+      // These are unknown here only if there is a } too many before them, or one is missing.
+      const isRoot = level.name === ''
+      const message = `${keyword} stands ${inside}: a block before it ${isRoot ? 'ended too early' : 'has not ended'}. It is lost, with all that is in it`
+      const close = isRoot ? 'Look for a } too many before it' : `Write the missing } before it; the last block that was opened is a ${level.name}`
       if (level.checks) diagnostics.error(place, `${message}, checks too`, close)
       else diagnostics.warning(place, message, close)
     } else if (level.checks) {

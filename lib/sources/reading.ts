@@ -68,17 +68,7 @@ function readKeepalived({ file, scriptUser }: FileSource, text: string, paths: S
     })
   }
   const options = { file, include, id: hostname().split('.')[0], environment: process.env, scriptUser }
-  const { configuration, diagnostics, programs, vrrp } = parseKeepalived(text, options)
-  if (configuration === undefined) return { configuration, diagnostics, programs, vrrp }
-  const mistakes = configurationMistakes(configuration)
-  // The reader has said everything that it knows of; this is for what it does not.
-  const more = mistakes.map(({ message }) => placed(file, message, 'This was not noticed while the file was read: please report it'))
-  return {
-    configuration: mistakes.length === 0 ? configuration : undefined,
-    diagnostics: [...diagnostics, ...more],
-    programs,
-    vrrp,
-  }
+  return parseKeepalived(text, options)
 }
 
 function readJson(file: string, text: string): Read {

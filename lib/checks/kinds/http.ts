@@ -60,13 +60,19 @@ interface Prepared extends Page {
 const requestOf = ({ path, host }: Page, version: HttpVersion): string =>
   `GET ${path} HTTP/${version === '1.1' ? '1.1' : '1.0'}\r\nUser-Agent: KeepAliveClient\r\n${version === '1.0' ? '' : 'Connection: close\r\n'}Host: ${host}\r\n\r\n`
 
+/** Property by property: a spread would give every page a hidden class of its own, and slow down each use of it. */
 function prepare(page: Page, version: HttpVersion): Prepared {
+  const { path, host, status, digest, text, pattern } = page
   return {
-    ...page,
-    digest: page.digest?.toLowerCase(),
+    path,
+    host,
+    status,
+    digest: digest?.toLowerCase(),
+    text,
+    pattern,
     request: requestOf(page, version),
-    what: `GET ${page.path}`,
-    wantsContent: page.text !== undefined || page.pattern !== undefined,
+    what: `GET ${path}`,
+    wantsContent: text !== undefined || pattern !== undefined,
   }
 }
 

@@ -109,6 +109,30 @@ describe('braces', () => {
     })
   })
 
+  test('a check behind another keyword on its line refuses the file', () => {
+    const { configuration, diagnostics } = read(withVirtual('', 'weight 3 MISC_CHECK { misc_path /bin/true }'))
+    expect(configuration).toBeUndefined()
+    expect(diagnostics.find(({ severity }) => severity === 'error')).toMatchObject({
+      line: 7,
+      column: 14,
+      message: expect.stringContaining('MISC_CHECK stands behind weight on its line') as string,
+      advice: 'Write it on a line of its own',
+    })
+    expect(read(withVirtual('', 'weight 3 MISC_CHECK')).configuration).toBeDefined()
+  })
+
+  test('a virtual server is told that is lost in a vrrp_instance, where a } is missing', () => {
+    expect(read(`vrrp_instance VI_1 {\n  interface eth0\n${withVirtual('')}`).diagnostics).toMatchObject([
+      { severity: 'warning', line: 3, column: 1, message: expect.stringContaining('virtual_server stands in vrrp_instance: a block before it has not ended') as string },
+      { line: 11, message: expect.stringContaining('A } is missing at the end') as string },
+    ])
+  })
+
+  test('a server outside of every block is told, where a } is too many', () => {
+    const told = said(withVirtual('', '} }\nreal_server 192.0.2.12 80 {'))
+    expect(told[0]).toContain('warning 8:1 real_server stands outside of every block: a block before it ended too early')
+  })
+
   test('a check that lost its server refuses the file', () => {
     expect(read(withVirtual('TCP_CHECK { }'))).toMatchObject({ configuration: undefined, diagnostics: [{ severity: 'error', line: 5 }] })
     expect(read('TCP_CHECK { }').configuration).toBeUndefined()
