@@ -20,11 +20,11 @@ export interface Addon {
    */
   openChannel(protocol: number, groups: Uint32Array, receiveBuffer: number, netns?: string | number): NativeChannel
   /**
-   * Opens a packet socket for ARP frames, with their Ethernet headers, on the interface with an index in the network namespace of a
-   * descriptor. It never waits; `fs.readSync` and `fs.writeSync` can use it. Returns a descriptor, which the caller closes with {@link
-   * closeDescriptor}, or a negative errno (EPERM: needs CAP_NET_RAW).
+   * Opens a packet socket for ARP frames, or for neighbour solicitations of IPv6 and what answers them, with their Ethernet headers, on
+   * the interface with an index in the network namespace of a descriptor. It never waits; `fs.readSync` and `fs.writeSync` can use it.
+   * Returns a descriptor, which the caller closes with {@link closeDescriptor}, or a negative errno (EPERM: needs CAP_NET_RAW).
    */
-  openArpSocket(namespace: number, index: number): number
+  openNeighbourSocket(namespace: number, index: number, ipv6: boolean): number
   /** Makes a named pipe with these permissions. Returns 0, or a negative errno (EEXIST where the path is there already). */
   makeFifo(path: string, mode: number): number
   /**
