@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { parseCounters } from '../../../lib/host/counters.js'
+import { parseCounters, parseCounters6 } from '../../../lib/host/counters.js'
 import { directorRows, serverRows, tableOf } from '../../../lib/host/rows.js'
 import { contains } from '../../../lib/host/subnet.js'
 import { parseHandshakes } from '../../../lib/host/tcp-handshakes.js'
@@ -34,6 +34,11 @@ test('an address is in a network if its leading bits are those of the network', 
 test('counters of /proc/net/snmp are found by group and name', () => {
   const counters = parseCounters('Ip: Forwarding InReceives\nIp: 1 25\nTcp: RtoMin MaxConn\nTcp: 200 -1\n')
   expect([counters.get('Ip.InReceives'), counters.get('Tcp.MaxConn'), counters.get('Ip.None')]).toEqual([25, -1, undefined])
+})
+
+test('counters of /proc/net/snmp6 are those of IPv6 itself', () => {
+  const counters = parseCounters6('Ip6InReceives                   \t12\nIp6OutNoRoutes                  \t3\nIcmp6InMsgs                     \t4\n')
+  expect([...counters]).toEqual([['Ip6.InReceives', 12], ['Ip6.OutNoRoutes', 3]])
 })
 
 test('handshakes that wait are read from /proc/net/tcp, but not of clients that are reached or may have given up', () => {
