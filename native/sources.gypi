@@ -17,7 +17,7 @@
     ],
     "node_sources": [
       "node/addon.cc",
-      "node/arp_socket.cc",
+      "node/neighbour_socket.cc",
       "node/channel_handle.cc",
       "node/fifo.cc",
       "node/handle.cc",

@@ -29,7 +29,7 @@ interface HolderEvents {
 
 /**
  * Tells whether this machine has the addresses that move between directors: the kernel says so. What keepalived writes into its FIFO is
- * passed on besides. Which of them come is told within a moment; whether another machine has them too is asked by ARP, now and then.
+ * passed on besides. Which of them come is told within a moment; whether another machine has them too is asked on the link, now and then.
  */
 export class Holder extends EventEmitter<HolderEvents> {
   readonly #holding = new Holding()

@@ -83,7 +83,7 @@ export class Returning {
     const isHeld = await this.#isHeldElsewhere()
     if (isHeld === false) return undefined
     file.write(FAULT)
-    const why = isHeld === undefined ? 'who holds the addresses cannot be asked by ARP' : 'another director holds the addresses'
+    const why = isHeld === undefined ? 'who holds the addresses cannot be asked' : 'another director holds the addresses'
     return `${why}, and this machine knows ${all === 0 ? 'none' : 'only some'} of its connections`
   }
 

@@ -1,17 +1,19 @@
 import { setTimeout } from 'node:timers/promises'
 import type { InterfaceAddress, Link, Neighbour, Network, Route, RouteOptions } from '../network/index.js'
-import { whoHas } from './arp-question.js'
-import { parseCounters, type Counters } from './counters.js'
+import { parseCounters, parseCounters6, type Counters } from './counters.js'
 import { readRuleset, Untold } from './firewall/read.js'
 import type { Ruleset } from './firewall/ruleset.js'
 import { contains } from './subnet.js'
 import type { NotLooked } from './types.js'
+import { canAsk, whoHas } from './who-has.js'
 
 /** Milliseconds. */
 const LONGEST_RESOLUTION = 4_000
 const STEP = 100
 
 const COUNTERS = ['/proc/thread-self/net/snmp', '/proc/thread-self/net/netstat']
+/** Is not there on a kernel without IPv6. */
+const COUNTERS6 = '/proc/thread-self/net/snmp6'
 
 /** What a machine tells of itself. Everything is read when it is asked for, and once. */
 export class Machine {
@@ -83,19 +85,22 @@ export class Machine {
     return neighbour
   }
 
-  /** Who answers ARP for an address on a link; `undefined` for IPv6, and where that could not be looked at, which is noted. */
+  /** Who answers for an address on a link; `undefined` where that could not be looked at, which is noted. */
   async answersOn(link: Link, address: string): Promise<string[] | undefined> {
-    if (address.includes(':') || !link.arp || link.hardwareAddress === null) return undefined
+    if (!link.arp || link.hardwareAddress === null) return undefined
     try {
-      return await whoHas(this.#network.namespace, link, address)
+      if (canAsk(link, address, this.addresses)) return await whoHas(this.#network.namespace, link, address, this.addresses)
+      this.#notAsked(address, `${link.name} has no other IPv6 address that the question could come from`)
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      this.notLooked.push({
-        what: `who answers ARP for ${address}`,
-        why: code === 'EPERM' ? 'the question needs a packet socket, which needs CAP_NET_RAW' : message,
-      })
-      return undefined
+      this.#notAsked(address, code === 'EPERM' ? 'the question needs a packet socket, which needs CAP_NET_RAW' : message)
     }
+    return undefined
+  }
+
+  #notAsked(address: string, why: string): void {
+    const what = address.includes(':') ? `who answers neighbour solicitations for ${address}` : `who answers ARP for ${address}`
+    this.notLooked.push({ what, why })
   }
 
   /** A setting under /proc/sys/net, such as 'ipv4/ip_forward'; `undefined` where this kernel has none. */
@@ -129,13 +134,13 @@ export class Machine {
     return this.addresses.filter((own) => contains(own, address))
   }
 
-  /** The links on which others may ask by ARP for an address: those that have it, or that have an address of its network. */
+  /** The links on which others may ask for an address: those that have it, or that have an address of its network. */
   linksThatAsk(address: string): Link[] {
     const names = new Set(this.neighbourhood(address).map((own) => own.interface))
     return this.links.filter((link) => names.has(link.name) && link.arp && link.running && link.hardwareAddress !== null)
   }
 
-  /** Who, of the other machines, answers ARP for an IPv4 address; `undefined` where that could not be looked at, which is noted. */
+  /** Who, of the other machines, answers for an address; `undefined` where that could not be looked at, which is noted. */
   whoElseHas(address: string): Promise<string[] | undefined> {
     let answer = this.#questions.get(address)
     if (!answer) this.#questions.set(address, (answer = this.#ask(address)))
@@ -152,5 +157,6 @@ export class Machine {
 
 async function readCounters(network: Network): Promise<Counters> {
   const texts = await Promise.all(COUNTERS.map((path) => network.readFile(path)))
-  return new Map(texts.flatMap((text) => [...parseCounters(text)]))
+  const text6 = await network.readFile(COUNTERS6).catch(() => '')
+  return new Map([...texts.flatMap((text) => [...parseCounters(text)]), ...parseCounters6(text6)])
 }

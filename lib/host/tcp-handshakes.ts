@@ -4,6 +4,9 @@ import type { Handshake } from './server-sight.js'
 /** TCP_SYN_RECV of `include/net/tcp_states.h`, as the files write it. */
 const SYN_RECV = '03'
 
+/** After so many repetitions, at 1, 3, 7, 15 and 31 seconds, the client may have given up and the reason be gone. */
+const TRIED = 3
+
 const LITTLE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
 /** The text of an address that is written as 32-bit numbers in the machine's byte order. */
@@ -18,17 +21,19 @@ function addressOf(hexadecimal: string): string {
 
 /**
  * Parses /proc/net/tcp or tcp6: the handshakes that wait, by both ends. Left out are those of clients that have another connection here:
- * they
- * are reached.
+ * they are reached. Left out are those too that have waited for more than fifteen seconds: their clients may have given up.
  */
 export function parseHandshakes(text: string): Map<string, Handshake> {
   const handshakes = new Map<string, Handshake>()
   const reached = new Set<string>()
   for (const line of text.split('\n').slice(1)) {
-    const [, local = '', remote = '', state] = line.trim().split(/\s+/)
+    const [, local = '', remote = '', state, , , repeated] = line.trim().split(/\s+/)
     const client = remote.split(':')[0]
-    if (state === SYN_RECV) handshakes.set(`${local} ${remote}`, { local: addressOf(local.split(':')[0]), client: addressOf(client) })
-    else if (client !== '') reached.add(addressOf(client))
+    if (state === SYN_RECV) {
+      if (parseInt(repeated, 16) <= TRIED) {
+        handshakes.set(`${local} ${remote}`, { local: addressOf(local.split(':')[0]), client: addressOf(client) })
+      }
+    } else if (client !== '') reached.add(addressOf(client))
   }
   for (const [ends, { client }] of handshakes) if (reached.has(client)) handshakes.delete(ends)
   return handshakes

@@ -1,8 +1,8 @@
-// The addon: { schema, open(options), openSync(options) }, and the functions of channel_handle.h, arp_socket.h, fifo.h
+// The addon: { schema, open(options), openSync(options) }, and the functions of channel_handle.h, neighbour_socket.h, fifo.h
 // and thread_network.h.
 #include "addon.h"
 
-#include "arp_socket.h"
+#include "neighbour_socket.h"
 #include "channel_handle.h"
 #include "fifo.h"
 #include "handle.h"
@@ -18,7 +18,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("open", Napi::Function::New<openAsync>(env, "open"));
   exports.Set("openSync", Napi::Function::New<openSync>(env, "openSync"));
   exports.Set("openChannel", Napi::Function::New<openChannel>(env, "openChannel"));
-  exports.Set("openArpSocket", Napi::Function::New<openArpSocket>(env, "openArpSocket"));
+  exports.Set("openNeighbourSocket", Napi::Function::New<openNeighbourSocket>(env, "openNeighbourSocket"));
   exports.Set("makeFifo", Napi::Function::New<makeFifo>(env, "makeFifo"));
   exports.Set("enterNamespace", Napi::Function::New<enterNamespace>(env, "enterNamespace"));
   exports.Set("openSocket", Napi::Function::New<openSocket>(env, "openSocket"));

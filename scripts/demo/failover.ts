@@ -6,6 +6,7 @@ import type { Conversation } from '../network/host.js'
 import { Program } from '../network/program.js'
 import { ADDRESSES, SYNC_SETTINGS, TwoDirectors, type DirectorMachine } from '../network/two-directors.js'
 import { checkout } from '../setup/checkout.js'
+import { filled, PREPARATIONS, Preparations, rowNames } from './preparations.js'
 
 const print = (...lines: string[]): void => { process.stdout.write(lines.map((line) => `${line}\n`).join('')) }
 const chapter = (title: string): void => { print('', '', `── ${title} ${'─'.repeat(Math.max(0, 96 - title.length))}`, '') }
@@ -187,41 +188,35 @@ await downloads.end()
 await two.killKeepalived()
 await one.stopKeepalived()
 
-/** A preparation: what takes it away, where its absence shows, and what brings it back. */
-interface Preparation {
-  words: string
-  on: 'director' | 'alpha'
-  breaks: string
-  mends: string
-  row: string
-}
-
-const PREPARATIONS: readonly Preparation[] = [
-  { words: 'the director does not forward', on: 'director', breaks: 'echo 0 > /proc/sys/net/ipv4/ip_forward', mends: 'echo 1 > /proc/sys/net/ipv4/ip_forward', row: 'ip-forward' },
-  { words: 'the virtual address is missing on a real server', on: 'alpha', breaks: 'ip addr del 10.0.0.200/32 dev lo', mends: 'ip addr add 10.0.0.200/32 dev lo', row: 'vip-missing' },
-  { words: 'a real server answers ARP for the virtual address', on: 'alpha', breaks: 'echo 0 > /proc/sys/net/ipv4/conf/all/arp_ignore', mends: 'echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore', row: 'arp-ignore' },
-  { words: 'a real server names the virtual address in its ARP questions', on: 'alpha', breaks: 'echo 0 > /proc/sys/net/ipv4/conf/all/arp_announce', mends: 'echo 2 > /proc/sys/net/ipv4/conf/all/arp_announce', row: 'arp-announce' },
-  { words: 'a link of the director to the servers is down', on: 'director', breaks: 'ip link set eth1 down', mends: 'ip link set eth1 up', row: 'link-to-destination' },
-  { words: 'connections are sent to the other director too seldom', on: 'director', breaks: 'echo "3 50" > /proc/sys/net/ipv4/vs/sync_threshold', mends: 'echo "3 0" > /proc/sys/net/ipv4/vs/sync_threshold', row: 'sync-fail-back' },
-]
-
+await one.link('up')
+// A real server knows of clients that have a connection that it reaches them.
+for (const { conversation } of stream.held) await conversation.end()
+/** Each preparation has a port of its own. */
+const FIRST_PORT = 1_001
+const preparations = new Preparations(scene)
 chapter('8. The doctor: each preparation is taken away once, found, and mended')
-for (const { words, on, breaks, mends, row } of PREPARATIONS) {
-  const { namespace } = on === 'director' ? two : servers.find(({ name }) => name === on)!.host
-  const ipvs = join(checkout, 'dist/bin/ipvs.cjs')
-  const args = on === 'director' ? ['doctor', '--json'] : ['doctor', '--on', 'real-server', '--vip', ADDRESSES.dr, '--json']
-  const examine = async (): Promise<{ row: string, missing: string, client: string, mend: string[], certainty: string }[]> =>
-    (JSON.parse((await namespace.run(node, [ipvs, ...args])).stdout) as { findings: Awaited<ReturnType<typeof examine>> }).findings
-  print(`    ${words}: ${breaks}`)
-  await namespace.must('sh', ['-c', breaks])
-  const findings = await examine()
-  const found = findings.find((one) => one.row === row)
-  await namespace.must('sh', ['-c', mends])
-  if (found !== undefined) print(`      ${found.certainty}: ${found.missing}`, `      the client sees ${found.client}`, `      ${found.mend.join('; ') || '(see the causes)'}`)
-  verdict(found !== undefined, `found: ${row}`, `not found: ${row}, but ${findings.map((one) => one.row).join(', ') || 'nothing'}`)
-  const left = await examine()
-  verdict(!left.some((one) => one.row === row), 'mended: it is not found any more', `it is still found: ${row}`)
+print('    Nothing is missing: no finding')
+for (const { side, findings } of await preparations.everywhere()) {
+  verdict(findings.length === 0, `${side}: 0 findings`, `${side}: ${findings.map(({ row }) => row).join(', ')}`)
 }
+for (const [index, preparation] of PREPARATIONS.entries()) {
+  const { words, breaks, mends, on, row } = preparation
+  const port = FIRST_PORT + index
+  print('', `    ${words}`, `      ${on}$ ${filled(breaks, port)}`)
+  const { found, besides, left } = await preparations.takeAway(preparation, port)
+  for (const { side, finding } of found.filter((one, index) => found.findIndex(({ side: first }) => first === one.side) === index)) {
+    print(`      ${side} finds ${finding.row}, ${finding.certainty}: ${finding.missing}`, `        the client sees ${finding.client}`)
+    print(`        ${finding.mend.length > 0 ? 'mend' : `most likely, ${finding.causes[0].cause}`}: ${[...finding.mend, ...finding.causes.flatMap(({ mend }) => mend)][0]}`)
+  }
+  const missed = Object.entries(row).filter(([side]) => !found.some((one) => one.side === side))
+  const also = besides.length === 0 ? '' : `, and what follows from it: ${besides.join(', ')}`
+  verdict(missed.length === 0, `found${also}`, `not found: ${missed.map(([side, name]) => `${name} on ${side}`).join(', ')}${also}`)
+  print(`      ${on}$ ${filled(mends, port)}`)
+  verdict(left.length === 0, 'mended: 0 findings', `after it was mended, found: ${left.join(', ')}`)
+}
+const shownRows = new Set(PREPARATIONS.flatMap(({ row }) => Object.values(row)))
+const unseen = (await rowNames()).filter((name) => !shownRows.has(name))
+print('', `    ${shownRows.size} rows of docs/doctor.md were shown. Not shown: ${unseen.join(', ')}`)
 
 // The other connections end with their machines: those that lost a link meanwhile would take their time.
 for (const server of downloadServers) await server.end('SIGKILL')

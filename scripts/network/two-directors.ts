@@ -11,6 +11,15 @@ const command = join(checkout, 'dist/bin/ipvs.cjs')
 
 /** The addresses of the network. */
 export const ADDRESSES = { nat: '10.0.0.100', dr: '10.0.0.200', gateway: '10.1.0.254', client: '10.0.0.10' } as const
+const ADDRESSES6 = { nat: 'fd00::100', dr: 'fd00::200', gateway: 'fd01::254', client: 'fd00::10' } as const
+
+type Family = 4 | 6
+
+/** Each family's addresses. The networks are the clients' (front) and the one behind the directors (back). */
+const PLAN = {
+  4: { addresses: ADDRESSES, front: '10.0.0.', back: '10.1.0.', prefix: 24, whole: 32 },
+  6: { addresses: ADDRESSES6, front: 'fd00::', back: 'fd01::', prefix: 64, whole: 128 },
+} as const
 const PORT = 80
 /** The port on which the real servers tell whether they are well. */
 const HEALTH = 81
@@ -21,6 +30,9 @@ export const SYNC_SETTINGS = { sync_threshold: '3 0', sync_refresh_period: '2' }
 const COMMON = {
   'net/ipv4/conf/all/rp_filter': 0, 'net/ipv4/conf/default/rp_filter': 0,
   'net/ipv4/conf/all/accept_redirects': 0, 'net/ipv4/conf/default/accept_redirects': 0,
+  'net/ipv6/conf/all/accept_redirects': 0, 'net/ipv6/conf/default/accept_redirects': 0,
+  // IPv6 addresses can be used at once.
+  'net/ipv6/conf/all/accept_dad': 0, 'net/ipv6/conf/default/accept_dad': 0, 'net/ipv6/conf/default/dad_transmits': 0,
 }
 
 /** What is told to keepalived besides. */
@@ -31,6 +43,8 @@ export interface TwoDirectorsOptions {
   nopreempt?: boolean
   /** Ports of the services. 80 by default, on which the servers answer with their names. */
   ports?: readonly number[]
+  /** What the services, and what VRRP moves, are addressed by. 4 by default. */
+  family?: Family
 }
 
 /** One of the two directors: a machine that can be cut off, and made anew. */
@@ -39,12 +53,18 @@ export class DirectorMachine implements AsyncDisposable {
   keepalived: Program | undefined
   director: Program | undefined
 
-  private constructor(readonly number: 1 | 2, readonly folder: string, private readonly bridge: Namespace, namespace: Namespace) {
+  private constructor(
+    readonly number: 1 | 2,
+    readonly folder: string,
+    private readonly bridge: Namespace,
+    private readonly family: Family,
+    namespace: Namespace,
+  ) {
     this.#namespace = namespace
   }
 
-  static async create(number: 1 | 2, folder: string, bridge: Namespace): Promise<DirectorMachine> {
-    const machine = new DirectorMachine(number, folder, bridge, await Namespace.create(`d${number}`))
+  static async create(number: 1 | 2, folder: string, bridge: Namespace, family: Family): Promise<DirectorMachine> {
+    const machine = new DirectorMachine(number, folder, bridge, family, await Namespace.create(`d${number}`))
     await machine.#connect()
     return machine
   }
@@ -76,9 +96,15 @@ export class DirectorMachine implements AsyncDisposable {
       `link add ${name}-${side} type veth peer name eth${index} address 02:00:00:00:0${index}:0${number} netns ${namespace.name}`,
       `link set ${name}-${side} master ${side} up`,
     ]))
-    await namespace.ip('link set eth0 up', 'link set eth1 up', `addr add 10.0.0.${number}/24 dev eth0`, `addr add 10.1.0.${number}/24 dev eth1`)
-    const settings = { ...COMMON, 'net/ipv4/ip_forward': 1, 'net/ipv4/conf/all/send_redirects': 0, 'net/ipv4/conf/default/send_redirects': 0 }
+    const { front, back, prefix } = PLAN[this.family]
+    const settings = {
+      ...COMMON, 'net/ipv4/ip_forward': 1, 'net/ipv6/conf/all/forwarding': 1,
+      'net/ipv4/conf/all/send_redirects': 0, 'net/ipv4/conf/default/send_redirects': 0,
+    }
     for (const [file, value] of Object.entries(settings)) await namespace.must('sh', ['-c', `echo ${value} > /proc/sys/${file}`])
+    await namespace.ip(
+      'link set eth0 up', 'link set eth1 up', `addr add ${front}${number}/${prefix} dev eth0`, `addr add ${back}${number}/${prefix} dev eth1`,
+    )
   }
 
   /** Writes settings of net.ipv4.vs, which are there once IPVS is in use. */
@@ -112,12 +138,19 @@ export class DirectorMachine implements AsyncDisposable {
     return join(this.folder, `${this.name}-${what}.pid`)
   }
 
-  /** Kills keepalived, and its process that does VRRP: nobody starts that again, or takes the addresses away. */
-  async killKeepalived(): Promise<void> {
+  /**
+   * Kills keepalived (kill -9): its first process, the one that does VRRP, or both. After both nobody starts it again, or takes the
+   * addresses away.
+   */
+  async killKeepalived(which: 'parent' | 'child' | 'both' = 'both'): Promise<void> {
     const { keepalived } = this
     if (keepalived === undefined) return
     const child = Number(await readFile(this.#pidFile('vrrp'), 'utf8'))
-    for (const pid of [keepalived.pid, child]) process.kill(pid, 'SIGKILL')
+    if (which === 'child') return void process.kill(child, 'SIGKILL')
+    // The child gets a SIGTERM when its parent dies. It is not to act upon that where it is to die as well.
+    if (which === 'both') process.kill(child, 'SIGSTOP')
+    process.kill(keepalived.pid, 'SIGKILL')
+    if (which === 'both') process.kill(child, 'SIGKILL')
     await keepalived.end('SIGKILL')
     this.keepalived = undefined
   }
@@ -157,10 +190,18 @@ export class DirectorMachine implements AsyncDisposable {
     return (await this.namespace.must('ipvsadm', ['-Sn'])).split('\n').filter((line) => line.startsWith('-a')).length
   }
 
-  /** How many connections it knows, of whatever origin. */
-  async connections(): Promise<number> {
-    const { stdout } = await this.namespace.run('cat', ['/proc/net/ip_vs_conn'])
-    return stdout.split('\n').length - 2
+  /** Client ports of the connections that it knows, of whatever origin. */
+  async clientPorts(): Promise<Set<number>> {
+    const text = await this.namespace.must('cat', ['/proc/net/ip_vs_conn'])
+    return new Set(text.trimEnd().split('\n').slice(1).map((line) => parseInt(line.split(/\s+/)[2], 16)))
+  }
+
+  /** Messages of connection sync, which is all that goes by UDP here. */
+  async syncMessages(): Promise<{ sent: number, received: number }> {
+    const [names, numbers] = (await this.namespace.must('cat', ['/proc/net/snmp'])).split('\n')
+      .filter((line) => line.startsWith('Udp:')).map((line) => line.split(' '))
+    const [sent, received] = ['OutDatagrams', 'InDatagrams'].map((name) => Number(numbers[names.indexOf(name)]))
+    return { sent, received }
   }
 
   async #end(): Promise<void> {
@@ -190,6 +231,8 @@ interface Server {
  *     d1, d2   10.0.0.1, .2; 10.0.0.100, .200 ────┤          back: 10.1.0.1, .2; 10.1.0.254 (the servers' gateway)
  *     alpha    10.0.0.21, 10.0.0.200 on lo (DR) ──┤          back: 10.1.0.11 (NAT)
  *     beta     10.0.0.22, 10.0.0.200 on lo (DR) ──┘          back: 10.1.0.12 (NAT)
+ *
+ * Or the same with fd00::/64 in front and fd01::/64 behind.
  */
 export class TwoDirectors implements AsyncDisposable {
   private constructor(
@@ -198,9 +241,13 @@ export class TwoDirectors implements AsyncDisposable {
     readonly client: Host,
     readonly servers: readonly Server[],
     readonly directors: readonly [DirectorMachine, DirectorMachine],
+    /** Those of the services (nat, dr), of the servers' way back, and the client's. */
+    readonly addresses: Record<keyof typeof ADDRESSES, string>,
   ) {}
 
   static async create(options: TwoDirectorsOptions = {}): Promise<TwoDirectors> {
+    const { family = 4 } = options
+    const { addresses, prefix } = PLAN[family]
     const bridge = await Namespace.create('bridge')
     await bridge.ip(...['front', 'back'].flatMap((side) => [
       `link add name ${side} type bridge mcast_snooping 0 forward_delay 0`, `link set ${side} up`,
@@ -210,18 +257,25 @@ export class TwoDirectors implements AsyncDisposable {
     const client = await Host.create('client')
     await client.sysctl(COMMON)
     await bridge.ip(`link add client type veth peer name eth0 netns ${client.namespace.name}`, 'link set client master front up')
-    await client.namespace.ip('link set eth0 up', `addr add ${ADDRESSES.client}/24 dev eth0`)
-    const servers = await Promise.all(['alpha', 'beta'].map((name, index) => makeServer(bridge, name, index + 1)))
-    const directors = [await DirectorMachine.create(1, folder, bridge), await DirectorMachine.create(2, folder, bridge)] as const
+    await client.namespace.ip('link set eth0 up', `addr add ${addresses.client}/${prefix} dev eth0`)
+    const servers = await Promise.all(['alpha', 'beta'].map((name, index) => makeServer(bridge, family, name, index + 1)))
+    const machineOf = (number: 1 | 2): Promise<DirectorMachine> => DirectorMachine.create(number, folder, bridge, family)
+    const directors = [await machineOf(1), await machineOf(2)] as const
     for (const machine of directors) {
       await writeFile(machine.configuration, keepalivedConfiguration(machine, servers, options), { mode: 0o644 })
       await writeFile(machine.trackFile, '0\n')
     }
-    return new TwoDirectors(bridge, folder, client, servers, directors)
+    return new TwoDirectors(bridge, folder, client, servers, directors, addresses)
+  }
+
+  /** What VRRP moves. */
+  get vips(): string[] {
+    const { nat, dr, gateway } = this.addresses
+    return [nat, dr, gateway]
   }
 
   /** Which of the directors have an address. */
-  async holders(address: string = ADDRESSES.nat): Promise<string[]> {
+  async holders(address = this.addresses.nat): Promise<string[]> {
     const holders: string[] = []
     for (const machine of this.directors) if (await machine.holds(address)) holders.push(machine.name)
     return holders
@@ -230,7 +284,7 @@ export class TwoDirectors implements AsyncDisposable {
   /** Waits until these directors, and no others, have every address. */
   async heldBy(...names: string[]): Promise<void> {
     for (const end = performance.now() + 120_000; ;) {
-      const all = await Promise.all([ADDRESSES.nat, ADDRESSES.dr, ADDRESSES.gateway].map((address) => this.holders(address)))
+      const all = await Promise.all(this.vips.map((address) => this.holders(address)))
       if (all.every((holders) => holders.join() === names.join())) return
       if (performance.now() > end) throw new Error(`the addresses are held by ${JSON.stringify(all)}, not by ${names.join()}`)
       await setTimeout(50)
@@ -246,28 +300,33 @@ export class TwoDirectors implements AsyncDisposable {
   }
 }
 
-async function makeServer(bridge: Namespace, name: string, number: number): Promise<Server> {
+async function makeServer(bridge: Namespace, family: Family, name: string, number: number): Promise<Server> {
   const host = await Host.create(name)
-  const server = { name, host, nat: `10.1.0.1${number}`, dr: `10.0.0.2${number}` }
+  const { addresses, front, back, prefix, whole } = PLAN[family]
+  const server = { name, host, nat: `${back}1${number}`, dr: `${front}2${number}` }
   await host.sysctl({ ...COMMON, 'net/ipv4/conf/all/arp_ignore': 1, 'net/ipv4/conf/all/arp_announce': 2 })
   await bridge.ip(...['front', 'back'].flatMap((side, index) => [
     `link add ${name}-${side} type veth peer name eth${index} netns ${host.namespace.name}`, `link set ${name}-${side} master ${side} up`,
   ]))
   await host.namespace.ip(
-    'link set eth0 up', 'link set eth1 up', `addr add ${server.dr}/24 dev eth0`, `addr add ${server.nat}/24 dev eth1`,
-    `addr add ${ADDRESSES.dr}/32 dev lo`,
-    // What was asked through a director that translates goes back through it.
-    `route add default via ${ADDRESSES.gateway} dev eth1 table 100`, `rule add from ${server.nat} lookup 100`,
+    'link set eth0 up', 'link set eth1 up', `addr add ${server.dr}/${prefix} dev eth0`, `addr add ${server.nat}/${prefix} dev eth1`,
+    `addr add ${addresses.dr}/${whole} dev lo`,
   )
-  for (const address of [server.nat, ADDRESSES.dr]) await host.serve('tcp', address, PORT, name)
+  // What was asked through a director that translates goes back through it.
+  const wayBack = [`route add default via ${addresses.gateway} dev eth1 table 100`, `rule add from ${server.nat} lookup 100`]
+  await (family === 6 ? host.namespace.ip6(...wayBack) : host.namespace.ip(...wayBack))
+  for (const address of [server.nat, addresses.dr]) await host.serve('tcp', address, PORT, name)
   for (const address of [server.nat, server.dr]) await host.serve('tcp', address, HEALTH, name)
   return server
 }
 
 /** A keepalived.conf that both read: keepalived its half, and `ipvs director` the other. */
 function keepalivedConfiguration(machine: DirectorMachine, servers: readonly Server[], options: TwoDirectorsOptions): string {
-  const { advertisements = 1, nopreempt = true, ports = [PORT] } = options
-  const instance = (name: string, device: string, id: number, addresses: readonly string[]): string => `
+  const { advertisements = 1, nopreempt = true, ports = [PORT], family = 4 } = options
+  const { addresses, prefix, whole } = PLAN[family]
+  // VRRP of IPv6 demands that the first address is one of the link.
+  const ofLink = (number: number): string[] => family === 6 ? [`fe80::${number}/64`] : []
+  const instance = (name: string, device: string, id: number, moved: readonly string[]): string => `
 vrrp_instance ${name} {
   state BACKUP${nopreempt ? '\n  nopreempt' : ''}
   interface ${device}
@@ -278,7 +337,7 @@ vrrp_instance ${name} {
     director weight 1
   }
   virtual_ipaddress {
-    ${addresses.map((address) => `${address} dev ${device}`).join('\n    ')}
+    ${moved.map((address) => `${address} dev ${device}`).join('\n    ')}
   }
 }
 `
@@ -316,6 +375,7 @@ vrrp_sync_group lvs {
     back
   }
 }
-${instance('front', 'eth0', 51, [`${ADDRESSES.nat}/32`, `${ADDRESSES.dr}/32`])}${instance('back', 'eth1', 52, [`${ADDRESSES.gateway}/24`])}
-${ports.map((port) => virtual(ADDRESSES.nat, port, 'NAT', ({ nat }) => nat) + virtual(ADDRESSES.dr, port, 'DR', ({ dr }) => dr)).join('')}`
+${instance('front', 'eth0', 51, [...ofLink(51), `${addresses.nat}/${whole}`, `${addresses.dr}/${whole}`])}
+${instance('back', 'eth1', 52, [...ofLink(52), `${addresses.gateway}/${prefix}`])}
+${ports.map((port) => virtual(addresses.nat, port, 'NAT', ({ nat }) => nat) + virtual(addresses.dr, port, 'DR', ({ dr }) => dr)).join('')}`
 }

@@ -3,6 +3,7 @@ import { Ipvs } from 'ipvs'
 import { examineDirector, examineRealServer } from 'ipvs/doctor'
 import { methods, rows, stories, VIP } from '../support/doctor-machines.js'
 import { Scene } from '../support/scene.js'
+import { until } from '../support/until.js'
 
 const story = stories()
 const nothing = (): Promise<void> => Promise.resolve()
@@ -329,6 +330,19 @@ describe.concurrent('a real server', () => {
     })
     expect(server).toEqual([`arp-announce, likely: ${VIP}`, `arp-ignore, certain: ${VIP}`])
   })
+})
+
+story('a destination that was mended is not told of any more, though the kernel remembers for a minute whose handshakes hung', async (m) => {
+  const ports = await m.table()
+  const found = await m.broken({
+    ports: [ports.dr],
+    hurt: m.onServer.on(`addr del ${VIP}/32 dev lo`), mend: m.onServer.on(`addr add ${VIP}/32 dev lo`),
+  })
+  expect(found).toMatchObject({ director: [`answers-direct, likely: ${m.destination(ports.dr)}`] })
+  await until(() => m.examineDirector(), ({ findings }) => findings.length === 0, 30)
+  const states: string[] = []
+  for await (const { virtual, state } of m.ipvs.connections()) if (virtual.port === ports.dr) states.push(state)
+  expect(states).toContain('SYN_RECV')
 })
 
 story('only the virtual addresses that were named are looked at', async (m) => {

@@ -89,20 +89,25 @@ test('checks that run only while the address is held rest without it, and the ta
   await becomes(B)
 })
 
-test('a director warns when another machine answers for an address that this one holds', async () => {
+test.each([
+  ['IPv4', VIRTUAL, '/32'],
+  // keepalived gives IPv6 addresses without duplicate address detection too.
+  ['IPv6', 'fd00::100', '/128', 'nodad'],
+])('a director warns when another machine answers for an address that this one holds: %s', async (_, address, whole, ...flags) => {
+  const put = (device: string): string => [`addr add ${address}${whole} dev ${device}`, ...flags].join(' ')
   await using other = await Namespace.create('other')
   await scene.namespace.ip(`link set peer0 netns ${other.name}`)
   await other.ip('link set peer0 up')
-  await scene.namespace.ip(`addr add ${VIRTUAL}/32 dev front`)
-  await other.ip(`addr add ${VIRTUAL}/32 dev peer0`)
+  await scene.namespace.ip(put('front'))
+  await other.ip(put('peer0'))
   const [{ address: hardware }] = JSON.parse(await other.must('ip', ['-json', 'link', 'show', 'peer0'])) as [{ address: string }]
-  await using director = new Director({ ipvs: scene.ipvs, configuration: configuration(false) })
+  await using director = new Director({ ipvs: scene.ipvs, configuration: configuration(false), addresses: [address] })
   const shared = once(director, 'shared') as Promise<[SharedAddress]>
-  expect((await shared)[0]).toEqual({ address: VIRTUAL, interface: 'front', hardware: [hardware] })
-  expect(director.status().holding!.addresses).toMatchObject([{ address: VIRTUAL, held: true, sharedWith: [hardware] }])
+  expect((await shared)[0]).toEqual({ address, interface: 'front', hardware: [hardware] })
+  expect(director.status().holding!.addresses).toMatchObject([{ address, held: true, sharedWith: [hardware] }])
   const over = once(director, 'shared') as Promise<[SharedAddress]>
-  await scene.namespace.ip(`addr del ${VIRTUAL}/32 dev front`)
-  expect((await over)[0]).toEqual({ address: VIRTUAL, hardware: [] })
+  await scene.namespace.ip(`addr del ${address}${whole} dev front`)
+  expect((await over)[0]).toEqual({ address, hardware: [] })
 })
 
 test('ipvs director takes the addresses of keepalived.conf, and tells what keepalived writes into its FIFO', async () => {

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { Holding } from '../../director/holding.js'
 import { otherHolders } from '../../director/other-holders.js'
 import { FAULT, TrackFile } from '../../director/track-file.js'
-import { whoHas } from '../../host/arp-question.js'
+import { canAsk, whoHas } from '../../host/who-has.js'
 import { canonicalAddress } from '../../model/address.js'
 import { Network, type Link } from '../../network/index.js'
 import { readOptions, secondsOf, UsageError, withOptions, type NewOptions } from '../new-options.js'
@@ -60,7 +60,7 @@ const no = (message: string): Ended => new Ended(newStatus.no, message)
 const listed = (addresses: readonly string[]): string => addresses.join(', ')
 const seconds = (from: number): string => `${((performance.now() - from) / 1_000).toFixed(1)} s`
 
-/** An address, and the link that it is asked for on; none where there is no ARP. */
+/** An address, and the link that it is asked for on; none where nobody can be asked. */
 interface Asked {
   address: string
   link?: Link
@@ -113,8 +113,8 @@ class HandOver {
       const place = own.find((one) => one.address === address)
       const route = place === undefined ? await this.#network.route(address) : undefined
       const link = links.find(({ index, name }) => place === undefined ? name === route?.interface : index === place.index)
-      const canAnswer = !address.includes(':') && link?.arp === true && link.hardwareAddress !== null && (route?.gateway ?? null) === null
-      return canAnswer ? { address, link } : { address }
+      const isNear = (route?.gateway ?? null) === null
+      return link !== undefined && isNear && canAsk(link, address, own) ? { address, link } : { address }
     }))
   }
 
@@ -124,7 +124,7 @@ class HandOver {
       if (link === undefined || !link.running) continue
       let others: string[]
       try {
-        others = await whoHas(this.#network.namespace, link, address)
+        others = await whoHas(this.#network.namespace, link, address, await this.#network.addresses())
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
         const why = code === 'EPERM' ? 'it needs CAP_NET_RAW' : code
@@ -150,7 +150,7 @@ class HandOver {
   async #answered(asked: readonly Asked[], signal: AbortSignal, begun: number): Promise<void> {
     for (const { address, link } of asked) {
       if (link === undefined) {
-        print(`Who answers for ${address} was not asked: ${address.includes(':') ? 'that is done for IPv4 only' : 'its interface has no ARP'}\n`)
+        print(`Who answers for ${address} was not asked: its interface has no ARP${address.includes(':') ? ', or no other IPv6 address' : ''}\n`)
         continue
       }
       for (let others: readonly string[] = []; others.length === 0;) {
@@ -202,5 +202,5 @@ addresses are gone here and answered for elsewhere, and says so. Where that does
   -h, --help           this text
 
 Exit status: 0 handed over, 1 not handed over, and nothing is different from before, 2 the command line was not understood,
-3 no permission: who answers for an address is asked by ARP, which needs CAP_NET_RAW.
+3 no permission: who answers for an address is asked on its link, which needs CAP_NET_RAW.
 `

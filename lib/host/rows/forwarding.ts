@@ -60,7 +60,7 @@ export const forwarding: readonly Row<DirectorSight>[] = [{
   sign: 'handshakes with clients of the destination\'s own network do not end, under `nat`',
   look(sight) {
     return translated(sight)
-      .filter((one) => one.stuck.length > 0 && one.stuck.some((client) => sight.isNear(client, one.destination.address)))
+      .filter((one) => one.isTried && one.stuck.some((client) => sight.isNear(client, one.destination.address)))
       .map(({ breaks, stuck, destination }) => ({
         breaks: [breaks],
         client:

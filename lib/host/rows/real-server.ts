@@ -37,6 +37,7 @@ function tunnelEnds(sight: ServerSight, address: string): { link: Link, sure: bo
 }
 
 const ipv4 = (sight: ServerSight): string[] => sight.vips.filter((address) => familyOfAddress(address) === 4)
+const ipv6 = (sight: ServerSight): string[] => sight.vips.filter((address) => familyOfAddress(address) === 6)
 const here = (sight: ServerSight, addresses: readonly string[]): string[] =>
   addresses.filter((address) => holders(sight, address).length > 0)
 
@@ -65,17 +66,18 @@ export const serverRows: readonly Row<ServerSight>[] = [
     certainty: 'likely',
     missing: 'this machine does not have the virtual address, which `dr` and `tun` need (`nat` does not)',
     client: 'a timeout',
-    sign: 'the address was given with --vip, and the route to it is not `local`; certain where `Ip InAddrErrors` or `Ip ForwDatagrams` grew within two seconds',
+    sign: 'the address was given with --vip, and the route to it is not `local`; certain where `Ip InAddrErrors` or `Ip ForwDatagrams` (IPv6: `Ip6InAddrErrors`, `Ip6OutForwDatagrams`) grew within two seconds',
     async look(sight) {
       const found: Found[] = []
       if (!sight.given) return found
       for (const address of sight.vips) {
         const isOnDownLink = holders(sight, address).some(({ up }) => !up)
         if (isOnDownLink || (await sight.machine.route(address)).type === 'local') continue
-        const forwards = sight.machine.grown('Ip.ForwDatagrams') > 0
+        const isIPv6 = familyOfAddress(address) === 6
+        const forwards = sight.machine.grown(isIPv6 ? 'Ip6.OutForwDatagrams' : 'Ip.ForwDatagrams') > 0
         found.push({
           breaks: [{ address }],
-          certainty: forwards || sight.machine.grown('Ip.InAddrErrors') > 0 ? 'certain' : 'likely',
+          certainty: forwards || sight.machine.grown(isIPv6 ? 'Ip6.InAddrErrors' : 'Ip.InAddrErrors') > 0 ? 'certain' : 'likely',
           missing:
             `this machine does not have the virtual address ${address}, which \`dr\` and \`tun\` need (\`nat\` does not)` +
             (forwards ? '; it forwards what comes for it' : ''),
@@ -178,18 +180,24 @@ export const serverRows: readonly Row<ServerSight>[] = [
     on: 'real-server',
     severity: 'fault',
     certainty: 'certain',
-    missing: 'the virtual address is on an interface that answers ARP for it whatever `arp_ignore` says: it belongs on lo',
+    missing: 'the virtual address is on an interface that answers ARP (IPv6: neighbour solicitations) for it whatever `arp_ignore` says: it belongs on lo',
     client: 'answers, but always of this server: the director is passed by',
-    sign: 'an IPv4 address that was given with --vip is on an Ethernet, and `arp_ignore` is not 8 there',
-    look: (sight) =>
-      sight.given
-        ? arpSetting(
-            sight,
-            'arp_ignore',
-            (value, link, address) => value !== 8 && holders(sight, address).includes(link),
-            (address, link) => [`ip addr add ${address}/32 dev lo`, `ip addr del ${address}/32 dev ${link.name}`],
-          )
-        : [],
+    sign: 'an address that was given with --vip is on an Ethernet; for IPv4, `arp_ignore` is not 8 there',
+    look: async (sight) => {
+      if (!sight.given) return []
+      const onLo = (address: string, link: Link): string[] => {
+        const whole = `${address}/${wholeLength(address)}`
+        return [`ip addr add ${whole} dev lo`, `ip addr del ${whole} dev ${link.name}`]
+      }
+      return [
+        ...(await arpSetting(sight, 'arp_ignore', (value, link, address) => value !== 8 && holders(sight, address).includes(link), onLo)),
+        ...ipv6(sight).flatMap((address) =>
+          holders(sight, address)
+            .filter(({ arp, running }) => arp && running)
+            .map((link) => ({ breaks: [{ address }], mend: onLo(address, link) })),
+        ),
+      ]
+    },
   },
   {
     name: 'arp-ignore',
@@ -232,16 +240,17 @@ export const serverRows: readonly Row<ServerSight>[] = [
     certainty: 'certain',
     missing: 'this machine has no route to those whom it should answer',
     client: 'a timeout',
-    sign: '`Ip OutNoRoutes` grew within two seconds',
-    look: (sight) =>
-      sight.machine.grown('Ip.OutNoRoutes') > 0
-        ? [
-            {
-              breaks: ipv4(sight).map((address) => ({ address })),
-              mend: ['ip route replace default via ROUTER (for `nat`: via the director)'],
-            },
-          ]
-        : [],
+    sign: '`Ip OutNoRoutes` (IPv6: `Ip6OutNoRoutes`) grew within two seconds',
+    look(sight) {
+      const families = [
+        { counter: 'Ip.OutNoRoutes', addresses: ipv4(sight), ip: 'ip' },
+        { counter: 'Ip6.OutNoRoutes', addresses: ipv6(sight), ip: 'ip -6' },
+      ]
+      return families.filter(({ counter }) => sight.machine.grown(counter) > 0).map(({ addresses, ip }) => ({
+        breaks: addresses.map((address) => ({ address })),
+        mend: [`${ip} route replace default via ROUTER (for \`nat\`: via the director)`],
+      }))
+    },
   },
   {
     name: 'answers-lost',

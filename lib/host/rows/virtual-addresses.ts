@@ -37,7 +37,7 @@ export const virtualAddressRows: readonly Row<DirectorSight>[] = [
     missing: 'this machine does not have the virtual address',
     client: 'a timeout, or that the host is unreachable',
     sign:
-      'the route to the address is not `local`, and nobody on its link answers ARP for it. Where another machine does, that is the director now, ' +
+      'the route to the address is not `local`, and nobody on its link answers for it. Where another machine does, that is the director now, ' +
       'and nothing is wrong here',
     async look(sight) {
       const found: Found[] = []
@@ -45,7 +45,7 @@ export const virtualAddressRows: readonly Row<DirectorSight>[] = [
         const route = await sight.machine.route(address)
         if (route.type === 'local') continue
         const links = sight.machine.linksThatAsk(address)
-        const others = familyOfAddress(address) === 4 && links.length > 0 ? await sight.machine.whoElseHas(address) : undefined
+        const others = links.length > 0 ? await sight.machine.whoElseHas(address) : undefined
         if (others !== undefined && others.length > 0) continue
         const device = links[0]?.name ?? (route.gateway === null ? route.interface : null) ?? 'lo'
         found.push({
@@ -92,30 +92,32 @@ export const virtualAddressRows: readonly Row<DirectorSight>[] = [
     on: 'director',
     severity: 'fault',
     certainty: 'certain',
-    missing: 'another machine answers ARP for the virtual address, so clients may pass this one by',
-    client: 'answers, but always of the same server, or of whichever machine answered ARP last; nothing is balanced',
+    missing: 'another machine answers ARP (IPv6: neighbour solicitations) for the virtual address, so clients may pass this one by',
+    client: 'answers, but always of the same server, or of whichever machine answered last; nothing is balanced',
     sign:
-      'an ARP question for the address (as `arping -D` asks it) is answered by somebody else. Its hardware address tells which destination it is; ' +
+      'an ARP question for the address (as `arping -D` asks it), or a neighbour solicitation, is answered by somebody else. Its hardware address tells which destination it is; ' +
       'where it is none of them, it may be a second director',
     async look(sight) {
       const found: Found[] = []
       for (const [address, services] of virtualAddresses(sight)) {
-        if (familyOfAddress(address) === 6 || (await sight.machine.route(address)).type !== 'local') continue
+        if ((await sight.machine.route(address)).type !== 'local') continue
         const others = await sight.machine.whoElseHas(address)
         if (others === undefined || others.length === 0) continue
         const owners = await ownersOf(sight, address, others)
+        const isIPv6 = familyOfAddress(address) === 6
+        const asked = isIPv6 ? 'neighbour solicitations' : 'ARP'
+        const silence = isIPv6
+          ? `take it off the Ethernet: ip addr del ${address}/… dev …`
+          : 'sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2'
         found.push({
           breaks: owners.length > 0 ? owners : services,
-          missing: `${others.join(' and ')} ${others.length > 1 ? 'answer' : 'answers'} ARP for the virtual address ${address} too, so clients may pass this machine by`,
+          missing: `${others.join(' and ')} ${others.length > 1 ? 'answer' : 'answers'} ${asked} for the virtual address ${address} too, so clients may pass this machine by`,
           mend:
             owners.length > 0
-              ? [
-                  'on that destination: sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2',
-                  `and the address on lo: ip addr add ${address}/32 dev lo`,
-                ]
+              ? [`on that destination: ${silence}`, `and the address on lo: ip addr add ${address}/${wholeLength(address)} dev lo`]
               : [
-                  `on the machine with that hardware address: ip addr del ${address}/32 dev …, if it is a second director whose keepalived is gone`,
-                  'or, if it is a real server: sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2',
+                  `on the machine with that hardware address: ip addr del ${address}/${wholeLength(address)} dev …, if it is a second director whose keepalived is gone`,
+                  `or, if it is a real server: ${silence}`,
                 ],
         })
       }

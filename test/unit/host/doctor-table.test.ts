@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { parseCounters } from '../../../lib/host/counters.js'
+import { parseCounters, parseCounters6 } from '../../../lib/host/counters.js'
 import { directorRows, serverRows, tableOf } from '../../../lib/host/rows.js'
 import { contains } from '../../../lib/host/subnet.js'
 import { parseHandshakes } from '../../../lib/host/tcp-handshakes.js'
@@ -36,13 +36,19 @@ test('counters of /proc/net/snmp are found by group and name', () => {
   expect([counters.get('Ip.InReceives'), counters.get('Tcp.MaxConn'), counters.get('Ip.None')]).toEqual([25, -1, undefined])
 })
 
-test('handshakes that wait are read from /proc/net/tcp, but not of clients that are reached', () => {
+test('counters of /proc/net/snmp6 are those of IPv6 itself', () => {
+  const counters = parseCounters6('Ip6InReceives                   \t12\nIp6OutNoRoutes                  \t3\nIcmp6InMsgs                     \t4\n')
+  expect([...counters]).toEqual([['Ip6.InReceives', 12], ['Ip6.OutNoRoutes', 3]])
+})
+
+test('handshakes that wait are read from /proc/net/tcp, but not of clients that are reached or may have given up', () => {
   const text = [
     '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
     '   0: 0100000A:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1',
     '   1: 0100000A:0050 0200000A:C350 03 00000000:00000000 01:00000010 00000000     0        0 0',
     '   2: 0100000A:0050 0300000A:C351 03 00000000:00000000 01:00000010 00000000     0        0 0',
     '   3: 0100000A:0050 0300000A:C352 01 00000000:00000000 00:00000000 00000000     0        0 2',
+    '   4: 0100000A:0050 0400000A:C353 03 00000000:00000000 01:00000010 00000004     0        0 0',
   ].join('\n')
   expect([...parseHandshakes(text).values()]).toEqual([{ local: '10.0.0.1', client: '10.0.0.2' }])
 })
