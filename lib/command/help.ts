@@ -83,7 +83,7 @@ Timeouts and sync daemons
 
 With all commands
   * --netns NAME               work in another network namespace: a name of \`ip netns\` or a path
-  -h, --help                   this text
+  -h, --help                   this text; ipvs help WORD has that of a word
   -v, --version                versions
 
 Exit status: 0 done, 1 a listing failed or the output could not be written, 2 a value or a combination of options is wrong,

@@ -21,6 +21,8 @@ async function main(args: readonly string[]): Promise<number> {
       return (await import('./doctor.js')).doctor(args.slice(1))
     case 'completion':
       return (await import('./completion.js')).completion(args.slice(1))
+    case 'help':
+      return (await import('./help-word.js')).help(args.slice(1))
     case '-h':
     case '--help':
       print((await import('./help.js')).helpText())

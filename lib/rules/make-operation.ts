@@ -79,7 +79,7 @@ function service({ settings, given, flags, beyond }: CheckedCommand): Named<Serv
 function checkService({ port, persistent, onePacket, protocol }: CommandSettings, given: GivenGroups): void {
   if (port === 0 && !persistent) {
     const { line, column } = given.get('service-address')!
-    throw new RulesError('port 0 for a service that is not persistent', 'a port, or -p for a service on all ports', line, column)
+    throw new RulesError('port 0 for a service that is not persistent', 'a port (ADDRESS:PORT, IPv6 as [ADDRESS]:PORT), or -p for a service on all ports', line, column)
   }
   if (onePacket && protocol !== 'udp') {
     const { line, column } = given.get('ops')!

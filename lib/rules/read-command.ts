@@ -73,7 +73,7 @@ export function readCommand(words: readonly Word[], line: number, dialect: Comma
   }
   if (name === 'set') settings.timeouts = takeTimeouts(command, reader.leftOver, limitsHere.timeout)
   const [surplus] = reader.leftOver
-  if (surplus) throw new RulesError(`unexpected word '${surplus.text}'`, 'an option, or the end of the line', line, surplus.column)
+  if (surplus) throw new RulesError(`unexpected word '${surplus.text}'`, 'an option before it (-t, -u, -f, -r, …), or the end of the line', line, surplus.column)
   const flags = settings.schedulerFlags ? readSchedulerFlags(settings.schedulerFlags, settings.scheduler || defaults.scheduler) : 0
   checkOptions(given, grammars[name], optionGroups, `'${name}' command`, command)
 

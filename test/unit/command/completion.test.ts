@@ -7,6 +7,7 @@ import { SHELLS } from '../../../lib/command/completion-scripts.js'
 import { optionsOf, readHelp } from '../../../lib/command/help-reading.js'
 import { helpText } from '../../../lib/command/help.js'
 import { helpTexts } from '../../../lib/command/help-texts.js'
+import { helpOf } from '../../../lib/command/help-word.js'
 import { manPage } from '../../../lib/command/man-page.js'
 import { knownSpellings } from '../../../lib/command/own-options.js'
 import { ensure, find, type Program } from '../../../scripts/setup/programs.js'
@@ -142,4 +143,15 @@ test.skipIf(!await has('man'))('the manual page is one that man shows without a 
   for (const long of knownSpellings().filter((one) => one !== '--sort')) expect(shown).toContain(long)
   for (const word of Object.keys(helpTexts)) expect(shown).toContain(`ipvs ${word}`)
   expect(shown).toContain('ipvs 1.2.3')
+})
+
+test('ipvs help has everything, ipvs help WORD has what the word says of itself, and a mistyped word is told', async () => {
+  expect(await helpOf([])).toBe(helpText())
+  expect(await helpOf(['director'])).toMatch(/^Usage: ipvs director \(/)
+  expect(await helpOf(['fleet', 'apply'])).toMatch(/^Usage: ipvs fleet apply /)
+  await expect(helpOf(['direktor'])).rejects.toMatchObject({
+    message: expect.stringMatching(/^'direktor' is no word of ipvs; expected one of top, director, /) as string,
+    hint: 'Did you mean ipvs help director?',
+  })
+  await expect(helpOf(['constructor'])).rejects.toThrow('\'constructor\' is no word of ipvs')
 })

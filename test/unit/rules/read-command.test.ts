@@ -124,6 +124,8 @@ describe('a mistake is reported with its place and what was expected', () => {
     ['-A -t 10.0.0.1:80 -s', 19, /-s/, /value/, 255],
     ['-L --numeric=3', 14, /--numeric has a value/, /no value/, 255],
     ['-A -t 10.0.0.1', 4, /port 0/, /-p/, 2],
+    ['-A -t fe80::1:80', 4, /port 0/, /IPv6 as \[ADDRESS\]:PORT/, 2],
+    ['-A 10.0.0.1:80', 4, /unexpected word '10\.0\.0\.1:80'/, /an option before it \(-t, -u, -f/, 2],
     ['-A -t 10.0.0.1:65536', 7, /10.0.0.1:65536/, /port from 0 to 65535/, 2],
     ['-A -t 10.0.0.1:80:90', 7, /10.0.0.1:80:90/, /ADDRESS/, 2],
     ['-A -t [::1]', 7, /\[::1\]/, /\[ADDRESS\]:PORT/, 2],
