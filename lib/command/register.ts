@@ -94,6 +94,15 @@ function readCommand(args: readonly string[]): RegisterCommand {
   }
 }
 
+/** A value whose programs can be judged without the directory that directors have. What is no JSON stays as it is. */
+function withoutProgramPaths(text: string): string {
+  try {
+    return JSON.stringify(withoutPaths(JSON.parse(text) as DirectedService))
+  } catch {
+    return text
+  }
+}
+
 /** Why no director will take the server as it is, as far as the service in etcd tells. */
 async function objection(
   client: EtcdClient, { prefix, service, destination }: RegisterCommand, signal: AbortSignal,
@@ -101,8 +110,7 @@ async function objection(
   const key = `${servicesBelow(prefix)}${service}`
   const { kvs = [] } = await client.call<RangeAnswer>('kv/range', { key: encoded(key) }, signal)
   if (kvs.length === 0) return `there is no service ${key} yet: directors take the server when there is`
-  const value = withoutPaths(JSON.parse(decoded(kvs[0].value ?? '')) as DirectedService)
-  const { good, refused } = readService(Buffer.from(JSON.stringify(value)), { scripts: '/' })
+  const { good, refused } = readService(Buffer.from(withoutProgramPaths(decoded(kvs[0].value ?? ''))), { scripts: '/' })
   if (refused !== undefined) return `the value of ${key} is refused: ${refused.message}`
   const why = whyNotIn(good, destination, {})
   return why === undefined ? undefined : `directors will refuse the server: ${why.message}`

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { Departures } from './departures.js'
 
 /**
  * How directors of a fleet agree on which destinations are up. Each tells what it sees, and all follow the same rule over what all living
@@ -76,6 +77,8 @@ export interface AgreementEvents {
  * own checks from their next change on. One that sees everything down leaves everything as it was.
  */
 export class Agreement extends EventEmitter<AgreementEvents> {
+  /** What leaves at this director and the others. */
+  readonly departures = new Departures()
   readonly #rule: AgreementRule
   readonly #own = new Map<string, Own>()
   /** Destinations that are down by the own checks. */
@@ -92,13 +95,35 @@ export class Agreement extends EventEmitter<AgreementEvents> {
     this.#rule = rule
   }
 
-  /** Takes the destinations that are checked from now on, with what is thought of those that are new. */
-  know(destinations: Iterable<{ id: string, address: string, up: boolean }>): void {
-    const before = new Map(this.#own)
-    this.#own.clear()
-    for (const { id, address, up } of destinations) this.#own.set(id, { address, up: before.get(id)?.up ?? up })
-    this.#downs = [...this.#own.values()].filter(({ up }) => !up).length
+  /**
+   * Takes destinations that are checked from now on, with what is thought of those that are new. Returns whether it may change what is
+   * agreed of others too.
+   *
+   * @param before those that were checked, and are not any more unless they are named again
+   */
+  know(destinations: Iterable<{ id: string, address: string, up: boolean }>, before: Iterable<string> = []): boolean {
+    const wasBlind = this.isBlind
+    const known = new Map<string, boolean>()
+    for (const id of before) {
+      const own = this.#own.get(id)
+      if (own === undefined) continue
+      known.set(id, own.up)
+      this.#forget(id, own)
+    }
+    for (const { id, address, up: thought } of destinations) {
+      const own = this.#own.get(id)
+      const up = own?.up ?? known.get(id) ?? thought
+      if (own !== undefined) this.#forget(id, own)
+      this.#own.set(id, { address, up })
+      if (!up) this.#downs++
+    }
     this.emit('seen')
+    return wasBlind !== this.isBlind
+  }
+
+  #forget(id: string, { up }: Own): void {
+    this.#own.delete(id)
+    if (!up) this.#downs--
   }
 
   /** Takes what the own checks see of some destinations. Returns whether it may change what is agreed of others too. */

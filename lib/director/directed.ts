@@ -42,6 +42,8 @@ export interface Leaving {
   readonly since: number
   /** Whether it was up; `undefined` where that is not known. */
   readonly up?: boolean
+  /** Whether it was seen without connections. */
+  isEmpty: boolean
 }
 
 const initialWeight = ({ weight = 1 }: CompleteDestination): number => weight
@@ -257,6 +259,7 @@ export class Directed {
           endpoint: canonicalEndpoint(input),
           since: performance.now(),
           up: this.#was.get(id),
+          isEmpty: false,
         })
       }
     }
@@ -285,6 +288,13 @@ export class Directed {
       if (stays && configuration.whenDown === 'remove') waiting.set(endpointId(endpoint), { endpoint, since: began, leaves: false })
     }
     return waiting
+  }
+
+  /** Destinations that leave and that no configuration names any more: whether each is empty, by what its checks were called by. */
+  departures(): Map<string, boolean> {
+    const departures = new Map<string, boolean>()
+    for (const [id, { isEmpty }] of this.leaving) if (!this.isFallback(id)) departures.set(`${this.id} ${id}`, isEmpty)
+    return departures
   }
 
   get quorum(): boolean {

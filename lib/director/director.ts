@@ -72,6 +72,9 @@ async function startChecker(options: CheckerOptions): Promise<Checker> {
   }
 }
 
+/** What the checks of a service's destinations are called by. */
+const idsOf = ({ known }: Directed): string[] => known.map(({ id }) => id)
+
 /** A configuration on its way. */
 interface Accepted {
   /** Fulfilled when the director does as it says. */
@@ -114,6 +117,8 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
    */
   readonly #named = new Map<string, ServiceKey>()
   readonly #memory: Memory | undefined
+  /** Whether the file has all of them. */
+  #isRemembered = false
   readonly #ids = new WeakMap<CompleteService, string>()
   readonly #holder: Holder
   /** Addresses that move between directors, where they are others than the services'. */
@@ -182,6 +187,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       this.#tellFailure({ ...(error !== undefined && { error }), ...(result !== undefined && { result }), retryIn }),
     )
     this.#settings.agreement?.on('agreed', this.#judge)
+    this.#settings.agreement?.departures.begin((id) => this.#known.has(id))
     if (given !== undefined) this.#accept(given)
     else if (isFollowed) this.#follow(configuration)
   }
@@ -381,6 +387,8 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     const changed = new Set<Directed>()
     const before: string[] = []
     const groups = new Set<string>()
+    /** Whether there are other services than before. */
+    let isMoved = !this.#begun
     const { drain } = this.#settings
     for (const [number, service] of configuration.services.entries()) {
       const id = ids[number]
@@ -391,12 +399,17 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         this.#services.set(id, directed)
         fresh.add(directed)
         changed.add(directed)
+        isMoved = true
       } else {
-        const known = directed.known.map(({ id }) => id)
         const isOther = directed.isGone || directed.configuration !== service
-        if (isOther) directed.reconfigure(service)
-        if (directed.rest(this.#isToRest(directed)) || isOther) {
-          before.push(...known)
+        if (isOther) {
+          before.push(...idsOf(directed))
+          if (directed.isGone) isMoved = true
+          directed.reconfigure(service)
+          changed.add(directed)
+        }
+        if (directed.rest(this.#isToRest(directed)) && !isOther) {
+          before.push(...idsOf(directed))
           changed.add(directed)
         }
       }
@@ -405,9 +418,10 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     }
     for (const [id, directed] of this.#services) {
       if (wanted.has(id) || directed.isGone) continue
-      before.push(...directed.known.map((known) => known.id))
+      before.push(...idsOf(directed))
       directed.abandon()
       changed.add(directed)
+      isMoved = true
     }
     if (!this.#begun) for (const leftOver of this.#begin(table)) changed.add(leftOver)
     const rest = { timeouts: configuration.timeouts, daemons: configuration.daemons }
@@ -416,7 +430,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     for (const id of before) this.#known.delete(id)
     for (const directed of changed) for (const known of directed.known) this.#known.set(known.id, { directed, known })
     this.#checker.replace([...changed].flatMap((directed) => directed.checked()), before)
-    this.#agreeAtOnce(changed)
+    this.#agreeAtOnce(changed, before)
     for (const directed of changed) {
       for (const known of directed.unchecked()) this.#announce('up', directed, known, {})
       this.#update(directed)
@@ -425,7 +439,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       }
     }
     this.#begun = true
-    this.#holder.watch(this.#moving())
+    if (isMoved) this.#holder.watch(this.#moving())
     const inForce = isWhole ? this.#set() : this.#handOver(changed)
     this.#watchGrowing()
     this.#watchDraining()
@@ -459,7 +473,11 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       const key = canonicalKey(service)
       this.#named.set(serviceId(key), key)
     }
-    await memory?.write(this.#named.values()).catch(tell('written'))
+    if (memory === undefined || services.length === 0 && this.#isRemembered) return
+    this.#isRemembered = await memory.write(this.#named.values()).then(() => true, (error: unknown) => {
+      tell('written')(error)
+      return false
+    })
   }
 
   /** What of the table is not in the first configuration. Returns the services of it that go. */
@@ -594,12 +612,16 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   }
 
   /** Begins with what the directors of the fleet have agreed, where destinations are new to this one. */
-  #agreeAtOnce(changed: Set<Directed>): void {
+  #agreeAtOnce(changed: Set<Directed>, before: readonly string[]): void {
     const { agreement } = this.#settings
     if (agreement === undefined) return
-    const checked = [...this.#known].filter(([, { known }]) => known.configuration.checks.length > 0)
-    agreement.know(checked.map(([id, { known: { endpoint, up } }]) => ({ id, address: endpoint.address, up })))
-    for (const [id, { directed, known }] of checked) {
+    const isChecked = ({ configuration: { checks } }: Known): boolean => checks.length > 0
+    const checked = [...changed].flatMap(({ known }) => known.filter(isChecked))
+    const concernsAll = agreement.know(checked.map(({ id, endpoint, up }) => ({ id, address: endpoint.address, up })), before)
+    const judged = concernsAll ? [...this.#known.values()].flatMap(({ known }) => isChecked(known) ? known : []) : checked
+    for (const known of judged) {
+      const { id } = known
+      const { directed } = this.#known.get(id)!
       const up = agreement.verdict(id)!
       if (up === known.up) continue
       directed.hear(known, { id, up, weight: known.weight, isTransition: true, at: Date.now() })
@@ -657,6 +679,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       this.#run(directed, quorum ? configuration.onQuorumReached : configuration.onQuorumLost)
     }
     if (directed.isGone && directed.leaving.size === 0) this.#services.delete(directed.id)
+    this.#settings.agreement?.departures.see(directed.id, directed.departures())
     const isHere = this.#services.has(directed.id)
     for (const [some, isOne] of [
       [this.#growers, directed.isGrowing],
@@ -721,6 +744,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** Lets go what has no connections any more, or has had its time. Never rejects. */
   async #look(): Promise<void> {
     const { until, timeout, interval } = this.#settings.drain ?? PATIENCE
+    const departures = this.#settings.agreement?.departures
     const drained: Drained[] = []
     const changed: Directed[] = []
     for (const directed of [...this.#waiting]) {
@@ -746,12 +770,16 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         // Until it has weight 0 in the table, new connections come. One whose handshake is under way does not count as active yet: it has
         // an interval for that.
         const mayHaveSome = waited < interval * 1000 || found?.weight !== 0 || !gone
-        if (found !== undefined && waited < limit * 1000 && mayHaveSome) continue
+        const leaving = directed.leaving.get(id)
+        if (leaving !== undefined) leaving.isEmpty = found === undefined || !mayHaveSome
+        const isHeldElsewhere = leaves && !directed.isFallback(id) && departures?.mayGo(`${directed.id} ${id}`) === false
+        if (found !== undefined && waited < limit * 1000 && (mayHaveSome || isHeldElsewhere)) continue
         directed.release(id)
         released = true
         if (leaves && found !== undefined)
           drained.push({ service: directed.key, destination: endpoint, connections: found.activeConnections + found.inactiveConnections })
       }
+      departures?.see(directed.id, directed.departures())
       if (!released) continue
       changed.push(directed)
       this.#update(directed)

@@ -21,6 +21,7 @@ export type {
 export { checkConfiguration, ConfigurationError } from '../configuration/index.js'
 export type * from '../configuration/types.js'
 export { Agreement, type AgreementEvents, type AgreementRule, type Sight } from './agreement.js'
+export { Departures, type DeparturesEvents, type Departure, type DepartureSight } from './departures.js'
 export { Director } from './director.js'
 export { keepalivedUser } from '../checks/users.js'
 export { programFault } from './trust.js'

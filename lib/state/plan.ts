@@ -3,8 +3,9 @@ import type { PackedDestinations, PackedTable } from '../client/packed-table.js'
 import { inPieces, worked, type Steps } from '../client/pause.js'
 import { conflict, invalidType, isArgumentError } from '../model/errors.js'
 import { destinationId, endpointWords, keyOf, serviceId, serviceWords } from '../model/keys.js'
-import type { Destination, DestinationInput, ServiceKey } from '../model/types.js'
+import type { Destination, DestinationInput, DestinationKey, ServiceInput, ServiceKey } from '../model/types.js'
 import { PROTOCOLS } from '../model/vocabulary.js'
+import { AdditionOrder, choosesByOrder, isInOrder, orderWarning } from './addition-order.js'
 import { destinationDifferences, isDestinationAsListed, isServiceAsListed, serviceDifferences } from './configuration.js'
 import { isNamed, placed, type DesiredEntry, type DesiredState } from './desired.js'
 import { Retirement, type Expired } from './draining.js'
@@ -141,8 +142,11 @@ class Planner {
 
   *#changeService(service: number, key: ServiceKey, desired: readonly unknown[], entry: DesiredEntry): Steps {
     const { build, retire } = this.staged
-    const before = build.length + retire.length
-    const leftOver = yield* this.#changeDestinations(service, key, desired, entry)
+    const from = build.length
+    const before = from + retire.length
+    const order = new AdditionOrder()
+    const leftOver = yield* this.#changeDestinations(service, key, desired, entry, order)
+    if (order.isOther) this.#warnOfOrder(service, key, entry, from)
     if (!this.table.isConfiguredAs(this.#draft, service)) {
       const configuration = this.#draft.service()
       const differences = serviceDifferences(this.table.service(service), configuration)
@@ -154,7 +158,9 @@ class Planner {
   }
 
   /** Plans what makes the destinations of a service as desired; returns the numbers of those that are not desired, `undefined` for none. */
-  *#changeDestinations(service: number, key: ServiceKey, desired: readonly unknown[], entry: DesiredEntry): Steps<number[] | undefined> {
+  *#changeDestinations(
+    service: number, key: ServiceKey, desired: readonly unknown[], entry: DesiredEntry, order: AdditionOrder,
+  ): Steps<number[] | undefined> {
     const { build, retire } = this.staged
     const listed = this.table.destinations(service)
     const { count } = listed
@@ -166,6 +172,7 @@ class Planner {
       if (worked()) yield
       this.#packListed(listed, key, desired[i], entry, i)
       const found = listed.find(this.#draft)
+      order.next(found)
       if (found < 0) {
         const destination = this.#once(added ??= new Set(), entry, i)
         build.push({ type: 'addDestination', service: key, destination, reason: 'the destination is not in the table' })
@@ -188,6 +195,22 @@ class Planner {
     const leftOver: number[] = []
     for (let i = 0; i < count; i++) if (claimed[i] === 0 && !listed.isRepeated(i)) leftOver.push(i)
     return leftOver
+  }
+
+  /**
+   * Warns where a service's destinations are added in another order than the desired one, and the scheduler looks at that. A table that is
+   * in the order of addresses, as its snapshot is not, is all right.
+   *
+   * @param from where the operations of the service begin
+   */
+  #warnOfOrder(service: number, key: ServiceKey, entry: DesiredEntry, from: number): void {
+    const { scheduler = 'wlc' } = entry.service as ServiceInput
+    if (!choosesByOrder(scheduler)) return
+    const listed = this.table.destinations(service)
+    const destinations: DestinationKey[] = []
+    for (let i = listed.count - 1; i >= 0; i--) if (this.#destinationClaims[i] === 1) destinations.push(listed.read(i))
+    for (const operation of this.staged.build.slice(from)) if (operation.type === 'addDestination') destinations.push(operation.destination)
+    if (!isInOrder(destinations)) this.staged.warnings.push(orderWarning(key, scheduler))
   }
 
   /** As many zeros. The array is used again for each service: a typed array is dear to make. */

@@ -114,9 +114,10 @@ export interface PlanWarning {
    * 'left-over': the table has more than the desired state, and `prune` keeps it. 'refuses-clients': at weight 0 the scheduler turns
    * clients away. 'sysctl': a setting decides what becomes of a drained destination's clients. 'inactive-connections': draining waits for
    * closed connections, for longer than the options make one expect. 'cannot-remove': an entry of another program, of a kind that this
-   * library cannot name to the kernel.
+   * library cannot name to the kernel. 'order': the scheduler (mh, sh, dh) chooses by the order in which destinations were added, and that
+   * is neither the order of the desired list nor that of addresses, so a director that makes its table anew chooses otherwise.
    */
-  code: 'left-over' | 'refuses-clients' | 'sysctl' | 'inactive-connections' | 'cannot-remove'
+  code: 'left-over' | 'refuses-clients' | 'sysctl' | 'inactive-connections' | 'cannot-remove' | 'order'
   message: string
   service?: ServiceKey
 }

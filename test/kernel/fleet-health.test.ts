@@ -2,6 +2,7 @@ import { Ipvs } from 'ipvs'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { DirectorProcess } from '../support/director-process.js'
 import { EtcdCluster } from '../support/etcd.js'
+import { Gate } from '../support/gate.js'
 import { Scene } from '../support/scene.js'
 import { until } from '../support/until.js'
 import { WebServers } from '../support/web-servers.js'
@@ -20,17 +21,18 @@ let prefix = ''
 class Place {
   director!: DirectorProcess
 
-  private constructor(readonly id: string, readonly scene: Scene, readonly servers: WebServers) {}
+  /** @param gate what can cut it off from etcd. No director has a way to another: the namespaces have no links. */
+  private constructor(readonly id: string, readonly scene: Scene, readonly servers: WebServers, readonly gate: Gate) {}
 
   static async create(id: string): Promise<Place> {
     const scene = await Scene.create(Ipvs, id)
     const servers = new WebServers(scene.namespace)
     for (const address of [A, B]) await servers.serve(address, 8080, 'hello')
-    return new Place(id, scene, servers)
+    return new Place(id, scene, servers, await Gate.before(cluster.members[0].url))
   }
 
   async start(...more: string[]): Promise<void> {
-    const etcd = ['--etcd', cluster.endpoints.join(','), '--prefix', prefix, '--id', this.id]
+    const etcd = ['--etcd', this.gate.url, '--prefix', prefix, '--id', this.id]
     this.director = new DirectorProcess([...etcd, '--netns', this.scene.namespace.name, ...more])
     await this.director.logged(({ event }) => event === 'running')
   }
@@ -47,6 +49,7 @@ class Place {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.director[Symbol.asyncDispose]()
+    await this.gate[Symbol.asyncDispose]()
     await this.servers[Symbol.asyncDispose]()
     await this.scene[Symbol.asyncDispose]()
   }
@@ -147,6 +150,25 @@ describe('directors of a fleet agree on which servers are up', () => {
     await cluster.answers()
     // One of three sees A down, and one of three B.
     for (const place of places) await place.has(A, B)
+  })
+
+  test('two that are cut off from etcd follow their own checks, and the third one does not wait for them; all agree when they are back', async () => {
+    const places = await fleet()
+    const [first, second, third] = places
+    for (const { gate } of [first, second]) gate.shut()
+    for (const { director } of [first, second]) await director.logged(({ event }) => event === 'others-away')
+    for (const id of ['d1', 'd2']) await third.director.logged((line) => line.event === 'director-gone' && line.id === id)
+
+    for (const { servers } of [first, second]) await servers.stop(B, 8080)
+    for (const place of [first, second]) await place.has(A)
+    await third.servers.stop(A, 8080)
+    // It is alone, and its own check counts.
+    await third.has(B)
+
+    for (const { gate } of [first, second]) gate.open()
+    for (const { director } of [first, second]) await director.logged(({ event }) => event === 'others-back')
+    // Two of three see B down, and one A.
+    for (const place of places) await place.has(A)
   })
 
   test('with --agree any, a server goes where one director sees it down', async () => {

@@ -107,7 +107,9 @@ export class Member {
     const child = spawn('etcd', Object.entries(given).map(([name, value]) => `--${name}=${value}`), { stdio: ['ignore', 'ignore', 'pipe'] })
     child.stderr.setEncoding('utf8').on('data', (text: string) => { this.#log += text })
     this.#child = child
-    process.once('exit', () => child.kill('SIGKILL'))
+    const kill = (): unknown => child.kill('SIGKILL')
+    process.once('exit', kill)
+    child.once('exit', () => process.off('exit', kill))
   }
 
   get log(): string {

@@ -40,6 +40,7 @@ export class FleetHealth implements AsyncDisposable {
     this.#log = log
     this.agreement = new Agreement(rule)
     this.agreement.on('seen', () => this.#tellSoon())
+    this.agreement.departures.on('changed', () => this.#tellSoon())
     const settings = etcdSettings(place.cluster, 'the options')
     this.#client = new EtcdClient(settings)
     this.#keys = new LeasedKeys(settings, LEASE)
@@ -92,15 +93,18 @@ export class FleetHealth implements AsyncDisposable {
     for (const id of before.keys()) if (!this.#others.has(id)) this.#log({ level: 'warning', event: 'director-gone', message: `director ${id} is gone and has no vote any more`, id })
     if (this.#isAway) this.#log({ level: 'info', event: 'others-back', message: 'the other directors are heard again' })
     this.#isAway = false
-    this.agreement.hear([...this.#others.values()].map(({ sight }) => sight))
+    const sights = [...this.#others.values()].map(({ sight }) => sight)
+    this.agreement.departures.hear(sights.map(({ departures }) => departures))
+    this.agreement.hear(sights)
   }
 
   #tellSoon(): void {
     if (!this.#asks || !this.agreement.isReady || this.#telling !== undefined || this.#stop.signal.aborted) return
     this.#telling = setTimeout(() => {
       this.#telling = undefined
-      const { isBlind } = this.agreement
-      this.#keys.set(`${healthBelow(this.#place.prefix)}${this.#id}`, healthText({ isBlind, downs: this.agreement.downs() }))
+      const { isBlind, departures } = this.agreement
+      const text = healthText({ isBlind, downs: this.agreement.downs(), departures: departures.tells() })
+      this.#keys.set(`${healthBelow(this.#place.prefix)}${this.#id}`, text)
     }, GATHER)
   }
 

@@ -1,4 +1,6 @@
-import type { Agreement, Director, DirectorConfiguration } from '../../director/index.js'
+import { checkConfiguration } from '../../configuration/index.js'
+import { completeConfiguration, type CompleteConfiguration, type CompleteService } from '../../configuration/complete.js'
+import type { Agreement, DirectedService, Director, DirectorConfiguration } from '../../director/index.js'
 import { canonicalKey } from '../../director/keys.js'
 import { programMistakes } from '../../director/program-mistakes.js'
 import type { Ipvs } from '../../ipvs.js'
@@ -45,7 +47,9 @@ export class FleetMember implements AsyncDisposable {
   readonly #log: Log
   readonly #source: EtcdSource
   #following: Promise<void> = Promise.resolve()
-  #inForce: { revision: number, ids: ReadonlySet<string> } | undefined
+  /** Services with their defaults. One that has not changed is the same object as before, so that it costs the director nothing. */
+  readonly #complete = new WeakMap<DirectedService, CompleteService>()
+  #inForce: DirectorConfiguration | undefined
   #summing: NodeJS.Timeout | undefined
   /** When the table was summed up last, as of `performance.now()`. */
   #summed = -Infinity
@@ -82,27 +86,28 @@ export class FleetMember implements AsyncDisposable {
     if (done === true) return undefined
     await this.#health.heard
     if (this.#isEnded) return undefined
-    await director.set(adapt(value))
-    this.#has(value)
+    const take = (next: DirectorConfiguration): Promise<unknown> => director.take(this.#completed(adapt(next)))
+    await take(value)
+    this.#inForce = value
     this.#health.vote(director)
     const sumUp = (): void => this.#sumUp(ipvs)
     director.on('applied', sumUp)
     director.on('converged', sumUp)
     sumUp()
-    this.#following = this.#follow((next) => director.set(adapt(next)), iterator)
+    this.#following = this.#follow(take, iterator)
     return value
   }
 
   async #follow(
-    set: (configuration: DirectorConfiguration) => Promise<unknown>, iterator: AsyncIterator<DirectorConfiguration, undefined>,
+    take: (configuration: DirectorConfiguration) => Promise<unknown>, iterator: AsyncIterator<DirectorConfiguration, undefined>,
   ): Promise<void> {
     for (;;) {
       const { done, value } = await iterator.next()
       if (done === true) return
       const revision = this.#follower.revisionOf(value)!
-      const inForce = set(value).then(
+      const inForce = take(value).then(
         () => {
-          this.#has(value)
+          this.#inForce = value
           this.#log({ level: 'info', event: 'configuration', message: `directs ${sizeWords(value)} of ${this.#source.prefix}, as of revision ${revision}`, revision })
         },
         // What is wrong is told by the event 'failed'.
@@ -118,9 +123,17 @@ export class FleetMember implements AsyncDisposable {
     }
   }
 
-  #has(configuration: DirectorConfiguration): void {
-    const ids = new Set(configuration.services.map((service) => serviceId(canonicalKey(service))))
-    this.#inForce = { revision: this.#follower.revisionOf(configuration)!, ids }
+  /** Fills in defaults. The values of keys have been checked one by one. */
+  #completed({ services, ...rest }: DirectorConfiguration): CompleteConfiguration {
+    checkConfiguration({ ...rest, services: [] })
+    const complete = services.map((service) => {
+      const known = this.#complete.get(service)
+      if (known !== undefined) return known
+      const [one] = completeConfiguration({ services: [service] }).services
+      this.#complete.set(service, one)
+      return one
+    })
+    return { ...rest, services: complete }
   }
 
   /** Tells the others what the table is like, soon after it has changed last. */
@@ -129,7 +142,9 @@ export class FleetMember implements AsyncDisposable {
     this.#summing = setTimeout(() => {
       this.#summing = undefined
       this.#summed = performance.now()
-      const { revision, ids } = this.#inForce!
+      const inForce = this.#inForce!
+      const revision = this.#follower.revisionOf(inForce)!
+      const ids = new Set(inForce.services.map((service) => serviceId(canonicalKey(service))))
       const begun = performance.now()
       void (async () => {
         const digest = await digestOf(await ipvs.snapshot(), (id) => ids.has(id))

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { pause, STRIDE, worked } from '../../client/pause.js'
-import { parseAddress } from '../../model/address.js'
 import { destinationId, keyOf, serviceId } from '../../model/keys.js'
-import type { DestinationKey, ListedTable } from '../../model/types.js'
+import type { ListedTable } from '../../model/types.js'
+import { choosesByOrder, isInOrder } from '../../state/addition-order.js'
 import { configurationOf, serviceConfigurationOf } from '../../state/configuration.js'
 
 /** What is told of a table, so that those of several directors can be compared. */
@@ -18,14 +18,6 @@ export interface TableDigest {
   unsorted: number
 }
 
-const BY_ORDER = new Set(['mh', 'sh', 'dh'])
-
-const scratch = Buffer.alloc(16)
-function placeOf({ address, port }: DestinationKey): string {
-  const family = parseAddress(address, scratch, 0)
-  return `${family}${scratch.toString('hex', 0, family === 4 ? 4 : 16)}${port.toString(16).padStart(4, '0')}`
-}
-
 /** Sums up the services of a table that are somebody's. Holds the event loop for a moment at a time. */
 export async function digestOf({ services }: ListedTable, isOwn: (service: string) => boolean): Promise<TableDigest> {
   const lines: string[] = []
@@ -34,10 +26,9 @@ export async function digestOf({ services }: ListedTable, isOwn: (service: strin
   for (const service of services) {
     const id = serviceId(keyOf(service))
     if (!isOwn(id)) continue
-    const places = service.destinations.map(placeOf)
     // The kernel lists what was added last first.
-    if (BY_ORDER.has(service.scheduler) && places.some((place, index) => index > 0 && place > places[index - 1])) unsorted++
-    destinations += places.length
+    if (choosesByOrder(service.scheduler) && !isInOrder([...service.destinations].reverse())) unsorted++
+    destinations += service.destinations.length
     const entries = service.destinations.map((destination) => `${destinationId(destination)} ${JSON.stringify(configurationOf(destination))}`).sort()
     lines.push(`${id} ${JSON.stringify(serviceConfigurationOf(service))}\n${entries.join('\n')}\n`)
     if (worked(STRIDE)) await pause()

@@ -5,7 +5,7 @@ import { tell } from '../../model/tell.js'
 import { EtcdClient } from './client.js'
 import { readCopy, writeCopy, type Moment } from './copy.js'
 import { isCompacted } from './error.js'
-import { HEAD, readHead } from './head.js'
+import { HEAD, readHead, type Head } from './head.js'
 import { decoded, keysBelow, servicesBelow, type KeyRange } from './keys.js'
 import { listPages, newestRevision } from './list.js'
 import { revisionOf, type WatchAnswer } from './messages.js'
@@ -23,8 +23,8 @@ const BETWEEN_COPIES = 1
 interface WholeList {
   changes: Change[]
   moment: Moment
-  /** In which revision somebody began to write who has not ended. */
-  writingSince?: number
+  /** Who has begun to write and not ended, and the last revision before that. */
+  writing?: { head: Head, base: number }
 }
 
 /** A copy of the services on disk. */
@@ -61,6 +61,8 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
   #isConnected = false
   /** Changes that wait until somebody has written all of them; `undefined` while nobody does. */
   #held: Change[] | undefined
+  /** Whether the keys are half of a configuration that somebody writes, and what was there before is no longer kept by etcd. */
+  #isHalf = false
   /** Since when somebody writes, as was told. */
   #toldHeld: string | undefined
   /** Reasons that were told since the cluster was there last. */
@@ -209,6 +211,13 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
       this.#due = 'history'
       return
     }
+    if (this.#isHalf) {
+      const last = events.findLast(({ kv }) => decoded(kv.key) === this.#below + HEAD)
+      if (last === undefined) return
+      const head = last.type === 'DELETE' ? undefined : readHead(Buffer.from(last.kv.value ?? '', 'base64'))
+      if (head?.state !== 'writing') this.#due = 'compacted'
+      return
+    }
     const changes = this.#withoutHead(events.map(({ type, kv }) => this.#changeOf(kv.key, type === 'DELETE' ? undefined : kv.value ?? '')))
     if (changes === undefined) return
     await this.#services.change(changes)
@@ -228,7 +237,7 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
       }
       const head = change.value === undefined ? undefined : readHead(change.value)
       isHeld = head?.state === 'writing'
-      if (isHeld && this.#toldHeld !== head!.since) this.#tell('held', { by: head!.by, since: this.#toldHeld = head!.since })
+      if (isHeld) this.#tellHeld(head!)
     }
     this.#held = isHeld ? taken : undefined
     return isHeld ? undefined : taken
@@ -238,11 +247,11 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
     return { key: decoded(key).slice(this.#below.length), value: value === undefined ? undefined : Buffer.from(value, 'base64') }
   }
 
-  /** Reads all services, and in which revision somebody began to write who has not ended. */
+  /** Reads all services, and who has begun to write and not ended. */
   async #read(at?: number): Promise<WholeList> {
     const changes: Change[] = []
     let moment: Moment | undefined
-    let writingSince: number | undefined
+    let writing: WholeList['writing']
     for await (const { keys, revision, cluster } of listPages(this.#client, this.#range, this.#stop.signal, at)) {
       moment = { revision, cluster }
       for (const { key, value = '', mod_revision: modified } of keys) {
@@ -250,11 +259,11 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
         if (change.key !== HEAD) changes.push(change)
         else {
           const head = readHead(change.value!)
-          if (head?.state === 'writing') writingSince = (head.base ?? revisionOf(modified) - 1) + 1
+          if (head?.state === 'writing') writing = { head, base: head.base ?? revisionOf(modified) - 1 }
         }
       }
     }
-    return { changes, moment: moment!, writingSince }
+    return { changes, moment: moment!, writing }
   }
 
   async #list(why: Listed['why']): Promise<void> {
@@ -266,13 +275,16 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
       if (isCompacted(error)) return
       throw error
     }
-    if (list.writingSince !== undefined) {
+    const { writing } = list
+    this.#isHalf = false
+    if (writing !== undefined) {
       try {
         // Everything as it was before somebody began to write. What has been written since is watched from there on.
-        list = await this.#read(list.writingSince - 1)
+        list = await this.#read(writing.base)
       } catch (error) {
-        // That is no longer kept: half of a configuration is better than none.
         if (!isCompacted(error)) throw error
+        // That is no longer kept. Half of a configuration is better than none, and worse than the one before.
+        if (this.#services.count > 0) return this.#awaitWhole(writing.head, list.moment)
       }
     }
     const { changes, moment } = list
@@ -292,6 +304,21 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
     await this.#services.change([...gone, ...changes])
     this.#tell('listed', { why, revision, keys: changes.length })
     this.#publish()
+  }
+
+  /** Keeps everything as it is until somebody has written the rest, and lists it then. */
+  #awaitWhole(head: Head, moment: Moment): void {
+    if (this.#latest === undefined) this.#publish()
+    this.#moment = moment
+    this.#due = undefined
+    this.#isHalf = true
+    this.#tellHeld(head)
+  }
+
+  #tellHeld({ by, since }: Head): void {
+    if (this.#toldHeld === since) return
+    this.#toldHeld = since
+    this.#tell('held', { by, since })
   }
 
   /** Hands out the configuration as it is now, and tells what has become of problems. */

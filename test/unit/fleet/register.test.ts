@@ -87,6 +87,12 @@ describe('ipvs register', () => {
     expect((await other.logged(({ event }) => event === 'objection')).message).toContain('port')
   })
 
+  test.each([['{"protocol":', 'is refused: the value is no JSON'], ['null', 'is refused: the value must be an object']])('it says where the service itself is refused: %s', async (service, words) => {
+    await cluster.put(`${prefix}/v1/services/web`, service)
+    const one = register('--destination', '10.0.0.2:80')
+    expect((await one.logged(({ event }) => event === 'objection')).message).toContain(`${prefix}/v1/services/web ${words}`)
+  })
+
   test.each([
     [['--service', 'web', '--destination', '10.0.0.2:80'], 'which etcd?'],
     [['--etcd', 'http://127.0.0.1:9'], 'which service?'],

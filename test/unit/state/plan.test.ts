@@ -25,6 +25,30 @@ const modelOf = (desired: Desired): Promise<TestTable> => TestTable.of(desired)
 
 const typesOf = (operations: readonly Operation[]): string[] => operations.map(({ type }) => type)
 
+describe('the order in which destinations were added', () => {
+  /** A table whose destinations were added one after another. */
+  async function addedInOrder(scheduler: string, ...destinations: (typeof a)[]): Promise<TestTable> {
+    const model = await modelOf([{ ...web, scheduler }])
+    for (const one of destinations) await model.ipvs.addDestination(web, one)
+    return model
+  }
+
+  test.each([
+    ['mh', [a, b, c], [a, b, c], false], ['mh', [a, c, b], [a, b, c], true], ['sh', [b, a], [a, b], true], ['dh', [b, a], [a, b], true],
+    ['rr', [b, a], [a, b], false],
+    // What is added comes last, wherever it stands in the list.
+    ['mh', [a, c], [a, b, c], true], ['mh', [a, b], [a, b, c], false],
+    // What leaves does not count.
+    ['mh', [c, a, b], [a, b], false],
+    // A list that is in no order of addresses is the same wherever it is applied; a snapshot lists what was added last first.
+    ['mh', [b, a], [b, a], false], ['mh', [a, b, c], [c, b, a], false],
+  ] as const)('%s: added as %j, desired as %j: warns is %s', async (scheduler, before, desired, warns) => {
+    const model = await addedInOrder(scheduler, ...before)
+    const { warnings } = await model.ipvs.plan([{ ...web, scheduler, destinations: [...desired] }], { prune: 'all' })
+    expect(warnings).toEqual(warns ? [expect.objectContaining({ code: 'order', service: web }) as object] : [])
+  })
+})
+
 describe('for random tables', () => {
   test('the plan leads from any table to any desired one, and then there is nothing to do', async () => {
     await fc.assert(fc.asyncProperty(table, table, async (before, after) => {
