@@ -78,7 +78,7 @@ test('a token that ends by itself is replaced: nothing is missed, nothing is lis
     const answer = await fetch(`${url}/v3/${path}`, { method: 'POST', body: JSON.stringify(body), headers })
     return await answer.json() as { token?: string, code?: number }
   }
-  /** Waits until all tokens that have not been used since have ended. Each look needs a token of its own: to use one makes it live longer. */
+  /** Waits until all tokens that have not been used since have ended. Each look takes a token of its own: one that is used lives longer. */
   const tokensEnd = async (): Promise<void> => {
     const tokens: string[] = []
     for (let count = 0; count < 100; count++) tokens.push((await ask('auth/authenticate', { name: 'root', password: 'r' })).token!)
