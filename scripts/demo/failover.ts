@@ -189,8 +189,6 @@ await two.killKeepalived()
 await one.stopKeepalived()
 
 await one.link('up')
-// A real server knows of clients that have a connection that it reaches them.
-for (const { conversation } of stream.held) await conversation.end()
 /** Each preparation has a port of its own. */
 const FIRST_PORT = 1_001
 const preparations = new Preparations(scene)

@@ -86,7 +86,7 @@ export const PREPARATIONS: readonly Preparation[] = [
     mends: `ipvs -d -t ${NAT}:PORT -r 10.0.0.21:PORT; ipvs -a -t ${NAT}:PORT -r 10.1.0.11:PORT -m`,
   },
   {
-    words: 'NAT: the way back does not lead through the director', on: 'alpha', row: { d2: 'answers-nat', alpha: 'answers-lost' }, service: translated,
+    words: 'NAT: the way back does not lead through the director', on: 'alpha', row: { d2: 'answers-nat' }, service: translated,
     breaks: 'ip route del default table 100', mends: `ip route add default via ${ADDRESSES.gateway} dev eth1 table 100`,
   },
   {
