@@ -21,9 +21,9 @@ export interface Addon {
   openChannel(protocol: number, groups: Uint32Array, receiveBuffer: number, netns?: string | number): NativeChannel
   /**
    * Opens a packet socket for ARP frames, or for neighbour solicitations of IPv6 and their answers, with their Ethernet headers, on the
-   * interface with this index. `namespace` is the descriptor of the interface's network namespace. The socket is non-blocking and works with
-   * `fs.readSync` and `fs.writeSync`. Returns a descriptor, which the caller closes with {@link closeDescriptor}, or a negative errno (EPERM
-   * without CAP_NET_RAW).
+   * interface with this index. `namespace` is the descriptor of the interface's network namespace. The socket is non-blocking, and works
+   * with `fs.readSync` and `fs.writeSync`. Returns a descriptor, which the caller closes with {@link closeDescriptor}, or a negative errno
+   * (EPERM without CAP_NET_RAW).
    */
   openNeighbourSocket(namespace: number, index: number, ipv6: boolean): number
   /** Makes a named pipe with these permissions. Returns 0, or a negative errno (EEXIST if the path exists already). */
