@@ -118,8 +118,8 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   async run(operation: Operation): Promise<void> { return this.#queue.change(...callOf(operation)) }
 
   /**
-   * Carries out any number of operations in as few system calls as the socket's limits allow, in order.
-   * Nothing is kept of those that were carried out.
+   * Carries out any number of operations in as few system calls as the socket's limits allow, in order. Nothing is kept of those that were
+   * carried out.
    *
    * The operations are given as a function that calls the methods of a builder, as an array, or as an iterable or async iterable. A
    * function and an array are validated whole before anything is sent. An iterable of either kind is sent in pieces of up to 4096

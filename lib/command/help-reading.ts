@@ -23,9 +23,9 @@ const ROW = /^( +)(\* )?(?:(\S.*?)( {3,})(?!.* {3,}\S)(\S.*)|(-.*)( {2})([a-z].*
 const TITLE = /^(?!Usage)([A-Z][a-z]*(?: [a-z]+){0,6}(?: \([^)]*\))?)(?:(?: {3,}|: )(.*))?$/
 
 /**
- * Takes a help text apart. It is the table that completion and the manual page are made from, so that each fact is in it once: three
- * spaces stand between what is typed and what it does, or two where there is no room for more, and a line below that begins there, or
- * further to the right, goes on with it.
+ * Takes a help text apart. It is the table that completion and the manual page are made from, so that each fact is in it once: three spaces
+ * stand between what is typed and what it does, or two where there is no room for more, and a line below that begins there, or further to
+ * the right, goes on with it.
  */
 export function readHelp(text: string): HelpSection[] {
   const sections: HelpSection[] = [{ title: '', rows: [], paragraphs: [] }]

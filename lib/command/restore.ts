@@ -13,8 +13,8 @@ import type { OwnOptions } from './own-options.js'
 import { inOptions, refusal } from './refusals.js'
 
 /**
- * `ipvs -R`: carries out the commands on the standard input in one batch. Carries out none if a line cannot be read, and all others
- * if the kernel refuses one. With `--replace` the table becomes what the commands make of an empty one.
+ * `ipvs -R`: carries out the commands on the standard input in one batch. Carries out none if a line cannot be read, and all others if the
+ * kernel refuses one. With `--replace` the table becomes what the commands make of an empty one.
  */
 export async function restore(own: OwnOptions): Promise<number> {
   const operations = await readOperations()

@@ -64,8 +64,8 @@ export class Terminal {
   }
 
   /**
-   * Gives the terminal back to the shell and stops the process until the shell continues it. Where no shell could continue it, the
-   * kernel does not stop it, and this returns at once.
+   * Gives the terminal back to the shell and stops the process until the shell continues it. Where no shell could continue it, the kernel
+   * does not stop it, and this returns at once.
    */
   suspend(): void {
     this.close()

@@ -54,9 +54,9 @@ function weightInTable(
 /**
  * The service as it should be in the table now.
  *
- * While the fallback serves, the living destinations have weight 0, so that their connections live on. A scheduler that refuses the
- * clients of a destination with weight 0
- * (sh, mh and dh without their fallback flag) would turn away part of the new ones for that, so there the living leave the table.
+ * While the fallback serves, the living destinations have weight 0, so that their connections live on. A scheduler that refuses the clients
+ * of a destination with weight 0 (sh, mh and dh without their fallback flag) would turn away part of the new ones for that, so there the
+ * living leave the table.
  */
 export function tableOf(
   service: CompleteService,

@@ -318,8 +318,8 @@ export class Directed {
 
 /**
  * What is thought of a destination before its checks have said anything. What the kernel has was known last: a destination that is in the
- * table is up, one that its service
- * lacks, or has at weight 0, is down until it was good. Of a service that is not in the table, nothing is known.
+ * table is up, one that its service lacks, or has at weight 0, is down until it was good. Of a service that is not in the table, nothing is
+ * known.
  */
 function firstThought(destination: CompleteDestination, listed: Listed | undefined): Pick<Known, 'up' | 'initially' | 'stays'> {
   const { checks } = destination

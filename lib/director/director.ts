@@ -87,19 +87,22 @@ interface Accepted {
  * A load balancer that runs by itself: it checks the destinations of a configuration, and keeps the kernel's table as it should be for
  * that.
  *
- *     const director = new Director({ ipvs, configuration: { services: [{ protocol: 'tcp', address: '192.0.2.1', port: 80, checks: [{
- * type: 'tcp' }], destinations: [
- *       { address: '10.0.0.2', port: 80 }, { address: '10.0.0.3', port: 80 },
- *     ] }] } })
+ *     const director = new Director({
+ *       ipvs,
+ *       configuration: {
+ *         services: [{
+ *           protocol: 'tcp', address: '192.0.2.1', port: 80, checks: [{ type: 'tcp' }],
+ *           destinations: [{ address: '10.0.0.2', port: 80 }, { address: '10.0.0.3', port: 80 }],
+ *         }],
+ *       },
+ *     })
  *     director.on('down', ({ destination, words }) => console.log(destination.address, words))
  *
  * It begins with the table that is there: what its services have is up until the checks say otherwise. It removes only services that its
- * configurations have named, or that
- * `owns` or `prune` say are its own. It keeps the process alive until it is closed.
+ * configurations have named, or that `owns` or `prune` say are its own. It keeps the process alive until it is closed.
  *
  * A network namespace has one director at a time: `set()` and `inForce()` of a second one reject with the code 'ERR_IPVS_DIRECTOR_RUNS',
- * and
- * it changes nothing. It can be told again when the first has ended.
+ * and it changes nothing. It can be told again when the first has ended.
  */
 export class Director extends EventEmitter<DirectorEvents> implements AsyncDisposable {
   readonly #ipvs: Ipvs
@@ -194,15 +197,13 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
 
   /**
    * Directs by another configuration from now on. Checks that are the same go on, with what they know; nothing else starts over. A
-   * configuration with a mistake is refused
-   * whole, and the last good one stays in force.
+   * configuration with a mistake is refused whole, and the last good one stays in force.
    *
    * It is checked in the calling thread, which takes about a hundredth of a millisecond for each destination: a tenth of a second for
    * 10,000. (The command reads its files in a thread of their own.)
    *
    * Fulfilled when the table is as it says, or as a later one does; what drains is not waited for. Rejects with a ConfigurationError, or
-   * with ERR_IPVS_CLOSED where `close()`
-   * came before. Nobody has to wait for it: a mistake is a 'failed' event too.
+   * with ERR_IPVS_CLOSED where `close()` came before. Nobody has to wait for it: a mistake is a 'failed' event too.
    */
   set(configuration: DirectorConfiguration): Promise<InForce> {
     return this.#direct(() => this.#complete(configuration))
@@ -236,8 +237,8 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   }
 
   /**
-   * Looks for these addresses from now on, which move between directors; `undefined`: for those of the services. As the option
-   * `addresses`, for a configuration that names others.
+   * Looks for these addresses from now on, which move between directors; `undefined`: for those of the services. As the option `addresses`,
+   * for a configuration that names others.
    *
    * @throws ArgumentError naming the address that is wrong
    */
@@ -793,10 +794,8 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
 
   /**
    * Ends the director: its checks end, what is being sent is finished, programs that are due are waited for. The table stays as it is, for
-   * another instance or the next
-   * start; with `remove` its services are removed, at once and with their connections, and the programs of services with `notifyAtEnd`
-   * run. Can be called again: the
-   * first call counts.
+   * another instance or the next start; with `remove` its services are removed, at once and with their connections, and the programs of
+   * services with `notifyAtEnd` run. Can be called again: the first call counts.
    *
    * Where the services cannot be removed it rejects, and the director has ended all the same.
    */

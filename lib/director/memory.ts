@@ -24,8 +24,8 @@ const FOLDER = '/run/ipvs'
 export const memoryFile = (namespace: string): string => `${FOLDER}/director-${namespace.replace(':', '-')}.json`
 
 /**
- * The file in which a director remembers which services its configurations have named, so that one that is taken out while no director
- * runs goes too.
+ * The file in which a director remembers which services its configurations have named, so that one that is taken out while no director runs
+ * goes too.
  */
 export class Memory {
   readonly file: string

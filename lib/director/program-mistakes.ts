@@ -22,8 +22,7 @@ function accountFault(user: string | undefined, group: string | undefined): stri
 }
 
 /**
- * The mistakes of programs: those that are not there, those that others than root could change, and
- * accounts that are not there.
+ * The mistakes of programs: those that are not there, those that others than root could change, and accounts that are not there.
  */
 export function mistakesOf(programs: Iterable<NamedProgram>): ArgumentError[] {
   const faultOf = once(programFault)

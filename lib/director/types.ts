@@ -17,8 +17,8 @@ export interface DirectorOptions extends Pick<ReconcileOptions, 'interval' | 'ji
   configuration?: DirectorConfiguration | AsyncIterable<DirectorConfiguration>
   /**
    * How destinations leave that are taken out of the configuration, and the fallback when it serves no more: with weight 0 until their
-   * connections are gone. True by default;
-   * false removes them at once. A destination that is down leaves at once either way: its connections have nobody to go to.
+   * connections are gone. True by default; false removes them at once. A destination that is down leaves at once either way: its
+   * connections have nobody to go to.
    */
   drain?: boolean | DrainOptions
   /** Whether the whole table is the director's: services that the configuration does not name are removed. False by default. */
@@ -29,13 +29,11 @@ export interface DirectorOptions extends Pick<ReconcileOptions, 'interval' | 'ji
    */
   owns?: Ownership
   /**
-   * Whether the services that configurations have named are remembered in a file, so that the next director removes what is taken out
-   * while none runs: true for
-   * a file of the network namespace in /run/ipvs, or the file's absolute path. False by default.
+   * Whether the services that configurations have named are remembered in a file, so that the next director removes what is taken out while
+   * none runs: true for a file of the network namespace in /run/ipvs, or the file's absolute path. False by default.
    *
-   * It is written before the table is changed. What it says counts until the machine is started again, and as long as none but root (or
-   * the user of this process)
-   * could have changed it.
+   * It is written before the table is changed. What it says counts until the machine is started again, and as long as none but root (or the
+   * user of this process) could have changed it.
    */
   remember?: boolean | string
   /** Sockets of checks that are open at once, at most. 2,000 by default. */
@@ -68,8 +66,8 @@ export interface HeldAddress {
   /** The interface that has it. */
   interface?: string
   /**
-   * Hardware addresses of other machines that answer ARP for it as well; missing where none does, and where it could not be asked (IPv6,
-   * no CAP_NET_RAW).
+   * Hardware addresses of other machines that answer ARP for it as well; missing where none does, and where it could not be asked (IPv6, no
+   * CAP_NET_RAW).
    */
   sharedWith?: string[]
 }
@@ -203,8 +201,7 @@ export interface DirectorEvents {
   drained: [Drained]
   /**
    * It did not work; the next attempt comes after so many seconds. `Infinity`: a configuration was refused, or there are no more of them;
-   * the last good one stays in force.
-   * It has no consequences if nobody listens.
+   * the last good one stays in force. It has no consequences if nobody listens.
    */
   failed: [{ error?: unknown, result?: ReconcilerEvents['failed'][0]['result'], retryIn: number }]
   /** A check could not be tried, or can be tried again. */

@@ -69,8 +69,7 @@ const isExplained = ({ name }: Row<DirectorSight>, found: Found, by: readonly Fi
 
 /**
  * Looks at a director: its table, the machine and the traffic. Takes two to three seconds, and changes nothing: the only packets that it
- * sends
- * are ARP questions for virtual addresses, from nobody.
+ * sends are ARP questions for virtual addresses, from nobody.
  *
  * @param ipvs The table, in its namespace. It stays the caller's.
  */
@@ -107,8 +106,7 @@ const looksVirtual = (machine: Machine): string[] => machine.addresses.filter(({
 
 /**
  * Looks at a real server, which needs no IPVS: whether it has the virtual addresses, is silent about them, and answers the clients. Takes
- * two
- * to three seconds, and changes nothing.
+ * two to three seconds, and changes nothing.
  */
 export async function examineRealServer(options: ExamineOptions & Pick<OpenOptions, 'netns'> = {}): Promise<Report> {
   const { vips, signal } = readOptions(options, SERVER_OPTIONS)

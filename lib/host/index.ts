@@ -1,7 +1,6 @@
 /**
  * What a machine must be prepared with for load balancing, looked at and told: {@link examineDirector} and {@link examineRealServer} find
- * what
- * is missing, whom it breaks, what the client sees, and what mends it. They change nothing.
+ * what is missing, whom it breaks, what the client sees, and what mends it. They change nothing.
  *
  * @module ipvs/doctor
  */

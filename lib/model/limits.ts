@@ -1,8 +1,8 @@
 /**
  * The ranges and defaults of every field, in one table: validation, completion and documentation read it.
  *
- * The library allows what the kernel allows (`net/netfilter/ipvs/ip_vs_ctl.c`), except what the kernel would take and then not do.
- * The defaults are those of ipvsadm(8).
+ * The library allows what the kernel allows (`net/netfilter/ipvs/ip_vs_ctl.c`), except what the kernel would take and then not do. The
+ * defaults are those of ipvsadm(8).
  */
 
 /** An inclusive range of integers. */
@@ -26,8 +26,8 @@ export const WEIGHT = range(0, INT_MAX)
 /** The kernel compares thresholds with a signed connection count. */
 export const THRESHOLD = range(0, INT_MAX)
 /**
- * Seconds that persistence outlives the last connection. The kernel multiplies by its clock rate without a check;
- * up to this value the product fits 32 bits at every rate there is (1000 Hz at most), above it the timeout would be another one.
+ * Seconds that persistence outlives the last connection. The kernel multiplies by its clock rate without a check; up to this value the
+ * product fits 32 bits at every rate there is (1000 Hz at most), above it the timeout would be another one.
  */
 export const PERSISTENCE_TIMEOUT = range(1, Math.floor((2 ** 32 - 1) / 1000))
 /** Leading bits of an IPv4 client address that persistence looks at. */

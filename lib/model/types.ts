@@ -1,8 +1,8 @@
 /**
  * The shapes users see. Names are the field's own: those of the kernel and of ipvsadm's manual.
  *
- * Facts about the kernel are from `include/uapi/linux/ip_vs.h` and `net/netfilter/ipvs/ip_vs_ctl.c`;
- * facts about ipvsadm from its manual, ipvsadm(8).
+ * Facts about the kernel are from `include/uapi/linux/ip_vs.h` and `net/netfilter/ipvs/ip_vs_ctl.c`; facts about ipvsadm from its manual,
+ * ipvsadm(8).
  */
 
 /** The transport protocols IPVS balances. SCTP needs Linux 2.6.34. */
@@ -37,13 +37,13 @@ export interface Persistence {
    */
   timeout: number
   /**
-   * How many leading bits of the client's address count: 0-32 for IPv4 (32 by default), 1-128 for IPv6 (128 by default).
-   * Listed services have it, except in the one case that {@link netmask} describes.
+   * How many leading bits of the client's address count: 0-32 for IPv4 (32 by default), 1-128 for IPv6 (128 by default). Listed services
+   * have it, except in the one case that {@link netmask} describes.
    */
   prefixLength: number
   /**
-   * IPv4's spelling of {@link prefixLength} ('255.255.255.0'), which can be given in its place. The kernel accepts masks whose bits are
-   * not contiguous ('255.0.255.0'): those have this spelling only, and are listed with it, without a prefix length.
+   * IPv4's spelling of {@link prefixLength} ('255.255.255.0'), which can be given in its place. The kernel accepts masks whose bits are not
+   * contiguous ('255.0.255.0'): those have this spelling only, and are listed with it, without a prefix length.
    */
   netmask?: string
 }
@@ -55,8 +55,8 @@ export interface ServiceConfiguration {
    */
   scheduler: string
   /**
-   * Flags of the scheduler: 'sh-fallback' and 'sh-port' for sh, 'mh-fallback' and 'mh-port' for mh, 'flag-1', 'flag-2', 'flag-3'
-   * by number for every scheduler. `addService` defaults to none.
+   * Flags of the scheduler: 'sh-fallback' and 'sh-port' for sh, 'mh-fallback' and 'mh-port' for mh, 'flag-1', 'flag-2', 'flag-3' by number
+   * for every scheduler. `addService` defaults to none.
    */
   schedulerFlags: string[]
   /** One-packet scheduling: each UDP datagram is scheduled anew. `addService` defaults to false. */
@@ -248,8 +248,8 @@ export type Request =
   | { type: 'getSysctl' | 'setSysctl', name: string }
 
 /**
- * A network namespace: its name as `ip netns` knows it, the path of a file that stands for it, a process that is in it,
- * or an open descriptor of one (which stays the caller's).
+ * A network namespace: its name as `ip netns` knows it, the path of a file that stands for it, a process that is in it, or an open
+ * descriptor of one (which stays the caller's).
  */
 export type NetworkNamespace = string | { pid: number } | { fd: number }
 

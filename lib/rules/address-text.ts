@@ -1,14 +1,14 @@
 /**
- * Addresses as ipvsadm reads and writes them. It uses the C library, which differs from this library's canonical text:
- * inet_aton(3) reads IPv4 in many spellings, inet_ntop(3) prints some IPv6 addresses differently.
+ * Addresses as ipvsadm reads and writes them. It uses the C library, which differs from this library's canonical text: inet_aton(3) reads
+ * IPv4 in many spellings, inet_ntop(3) prints some IPv6 addresses differently.
  */
 import { canonicalAddress, formatMask, parseAddress } from '../model/address.js'
 
 const loosePart = /^(?:0[xX]([0-9a-fA-F]+)|0([0-7]*)|([1-9][0-9]*))$/
 
 /**
- * Reads IPv4 text as inet_aton(3) does: one to four parts, each decimal, octal (leading 0) or hexadecimal (leading 0x). The last part
- * fills the remaining bytes. Ignores what follows white space.
+ * Reads IPv4 text as inet_aton(3) does: one to four parts, each decimal, octal (leading 0) or hexadecimal (leading 0x). The last part fills
+ * the remaining bytes. Ignores what follows white space.
  *
  * @returns The canonical text, or `undefined` if the text is no address.
  */

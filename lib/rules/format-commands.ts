@@ -10,8 +10,8 @@ const destination: Omit<Destination, 'address' | 'port'> =
 const tunnel = { type: 'ipip', checksum: 'none' } as const
 
 /**
- * Writes operations as commands in ipvsadm's language, one a line, in their order. `parseCommands` and `ipvs -R` read the same
- * operations back. Lines that ipvsadm cannot carry out begin with `#ipvs:`, as in a full save.
+ * Writes operations as commands in ipvsadm's language, one a line, in their order. `parseCommands` and `ipvs -R` read the same operations
+ * back. Lines that ipvsadm cannot carry out begin with `#ipvs:`, as in a full save.
  */
 export function formatCommands(operations: Iterable<Operation>): string {
   let text = ''

@@ -12,8 +12,8 @@ export interface FormatOptions {
   /** Keep what ipvsadm's own save loses, see {@link formatRules}. Default: false, which writes the same bytes as `ipvsadm -S`. */
   full?: boolean
   /**
-   * Names for addresses and ports, as `ipvsadm -S` without `-n` writes them. A full save has none for IPv6 addresses, because nothing
-   * reads those back. Default: numbers.
+   * Names for addresses and ports, as `ipvsadm -S` without `-n` writes them. A full save has none for IPv6 addresses, because nothing reads
+   * those back. Default: numbers.
    */
   names?: Names
 }
@@ -21,10 +21,10 @@ export interface FormatOptions {
 /**
  * Writes a table as commands in ipvsadm's language, one a line, as `ipvsadm -S` does and `ipvsadm -R` reads.
  *
- * ipvsadm's save leaves out thresholds, timeouts and sync daemons, and writes `local` destinations as direct routing. `full` keeps
- * them: as `-x`, `-y`, `--set` and `--start-daemon`, which `ipvsadm -R` reads too. What ipvsadm's language cannot say at all (`local`
- * and `bypass` destinations, values above its limits) becomes lines that begin with `#ipvs:`. ipvsadm-restore skips them, this
- * library reads them. Destinations that bypass IPVS become such lines without `full` too, because ipvsadm writes nonsense for them.
+ * ipvsadm's save leaves out thresholds, timeouts and sync daemons, and writes `local` destinations as direct routing. `full` keeps them: as
+ * `-x`, `-y`, `--set` and `--start-daemon`, which `ipvsadm -R` reads too. What ipvsadm's language cannot say at all (`local` and `bypass`
+ * destinations, values above its limits) becomes lines that begin with `#ipvs:`. ipvsadm-restore skips them, this library reads them.
+ * Destinations that bypass IPVS become such lines without `full` too, because ipvsadm writes nonsense for them.
  *
  * @param state the result of `snapshot` or `parseRules`
  */

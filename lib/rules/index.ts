@@ -1,7 +1,6 @@
 /**
- * Reads and writes ipvsadm's language: commands and saved rules become operations and tables, and the other way round. The functions
- * are pure and do not load the native part, so they work on any machine. Only `resolveNames` uses the system (host names,
- * `/etc/services`).
+ * Reads and writes ipvsadm's language: commands and saved rules become operations and tables, and the other way round. The functions are
+ * pure and do not load the native part, so they work on any machine. Only `resolveNames` uses the system (host names, `/etc/services`).
  *
  * @module ipvs/rules
  */

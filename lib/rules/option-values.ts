@@ -35,8 +35,8 @@ export function readInteger(given: GivenOption, min: number, max: number, what: 
 }
 
 /**
- * Reads `address[:port]`. An IPv6 address needs brackets if a port follows. ipvsadm accepts brackets around anything else and drops
- * them together with the port.
+ * Reads `address[:port]`. An IPv6 address needs brackets if a port follows. ipvsadm accepts brackets around anything else and drops them
+ * together with the port.
  *
  * @param otherPort the port to use where none is given
  */

@@ -37,11 +37,11 @@ const changesNothing = (name: CommandName, line: number, column: number): RulesE
 
 /**
  * Reads commands in ipvsadm's language, one a line, as `ipvsadm -R` does, with or without the word `ipvsadm` before them. As for
- * ipvsadm-restore, lines that begin with `#` are comments. Lines that begin with `#ipvs:` are rules that ipvsadm has no words for
- * (see `formatRules`). A byte-order mark is skipped.
+ * ipvsadm-restore, lines that begin with `#` are comments. Lines that begin with `#ipvs:` are rules that ipvsadm has no words for (see
+ * `formatRules`). A byte-order mark is skipped.
  *
- * Defaults and ranges are those of ipvsadm 1.31: scheduler wlc, weight 1, direct routing, 360 seconds of persistence. With direct
- * routing and tunnels a destination takes the service's port, whatever port was given.
+ * Defaults and ranges are those of ipvsadm 1.31: scheduler wlc, weight 1, direct routing, 360 seconds of persistence. With direct routing
+ * and tunnels a destination takes the service's port, whatever port was given.
  *
  * @returns One operation for each line, with its line and column.
  * @throws RulesError for the first mistake. Its `errors` has the mistakes of all lines.

@@ -5,8 +5,8 @@ import { TableModel } from './table-model.js'
 import type { NamedTable, ReadOptions } from './types.js'
 
 /**
- * Reads rules in ipvsadm's language and carries them out on an empty table, in memory. The result has timeouts and sync daemons if
- * the rules mention them, with the kernel's defaults for what they leave open.
+ * Reads rules in ipvsadm's language and carries them out on an empty table, in memory. The result has timeouts and sync daemons if the
+ * rules mention them, with the kernel's defaults for what they leave open.
  *
  * @returns The table that the kernel would have. Services and destinations are in the order in which they were added.
  * @throws RulesError for a line that cannot be read, or that the kernel would refuse after the lines before it (a service added

@@ -10,8 +10,8 @@ import type { Named, NamedTable, NameReference, Position } from './types.js'
 /**
  * Replaces host and service names with numbers: in a text before it is parsed, in operations, or in a table. Returns a copy.
  *
- * Looks up hosts with getaddrinfo(3), IPv4 only, like ipvsadm, and services in `/etc/services` under the protocol of their virtual
- * service. Looks up each name once.
+ * Looks up hosts with getaddrinfo(3), IPv4 only, like ipvsadm, and services in `/etc/services` under the protocol of their virtual service.
+ * Looks up each name once.
  *
  * @throws RulesError if a text, or operations of `parseCommands`, have unknown names. It has the place of the first one, and its `errors`
  * has all of them. For unknown names elsewhere an `Error` with the code `ERR_IPVS_NAME`.

@@ -21,8 +21,8 @@ function compareKeys(a: Key, b: Key): number {
 }
 
 /**
- * Sorts like the C library's qsort(3), by merging halves. ipvsadm's comparison is not transitive, because its differences overflow, so
- * the result depends on which pairs are compared.
+ * Sorts like the C library's qsort(3), by merging halves. ipvsadm's comparison is not transitive, because its differences overflow, so the
+ * result depends on which pairs are compared.
  */
 function mergeSort<T>(items: T[], compare: (a: T, b: T) => number): T[] {
   if (items.length < 2) return items

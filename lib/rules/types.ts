@@ -37,8 +37,8 @@ export type NamedTable = Named<Table>
 /** How to read rules. */
 export interface ReadOptions {
   /**
-   * What to do with names of hosts and services. 'keep' (the default) leaves them in place of addresses and ports, for
-   * `resolveNames`. 'refuse' treats them as mistakes, so the result can be sent as it is.
+   * What to do with names of hosts and services. 'keep' (the default) leaves them in place of addresses and ports, for `resolveNames`.
+   * 'refuse' treats them as mistakes, so the result can be sent as it is.
    */
   names?: 'keep' | 'refuse'
 }

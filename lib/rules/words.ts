@@ -22,8 +22,8 @@ const newline = 10
 const isSpace = (code: number): boolean => code === 32 || code === 9 || code === 13
 
 /**
- * Splits rules as `ipvsadm -R` does: at blanks, tabs and carriage returns, without any quoting. Leaves out the word `ipvsadm`,
- * wherever it is. Leaves out empty lines, comments and a byte-order mark too. A comment that begins with {@link beyondPrefix} is a rule.
+ * Splits rules as `ipvsadm -R` does: at blanks, tabs and carriage returns, without any quoting. Leaves out the word `ipvsadm`, wherever it
+ * is. Leaves out empty lines, comments and a byte-order mark too. A comment that begins with {@link beyondPrefix} is a rule.
  */
 export function* ruleLines(rules: string): Generator<RuleLine & { beyond: boolean }> {
   const text = withoutByteOrderMark(rules)

@@ -42,8 +42,7 @@ function foldersOf(paths: readonly string[]): Set<string> {
 
 /**
  * Tells when files have become others: written anew, replaced by another file of the same name, as editors do it, or reached through a
- * symbolic link that now leads elsewhere, as with
- * a ConfigMap that is mounted.
+ * symbolic link that now leads elsewhere, as with a ConfigMap that is mounted.
  */
 export class FileWatcher {
   readonly #changed: () => void

@@ -50,8 +50,8 @@ export async function userModeKernel(suite: Suite): Promise<Kernel> {
     await keep(folder, { image: join(root, 'usr/bin/linux.uml'), modules: join(all, readdirSync(all)[0]) })
     const image = join(folder, 'kernel')
     chmodSync(image, 0o755)
-    // It needs the C library of its own suite. If this machine's is older, the library is stored beside the program and its path is
-    // patched into it: UML restarts itself and would lose a loader given on the command line.
+    // It needs the C library of its own suite. If this machine's is older, the library is stored beside the program and its path is patched
+    // into it: UML restarts itself and would lose a loader given on the command line.
     if ((await run(image, ['--version'])).status !== 0) {
       const library = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'].find(path => existsSync(join(root, path, 'libc.so.6')))!
       renameSync(join(root, library), join(folder, 'libc'))

@@ -35,8 +35,8 @@ export const places: Record<PlaceName, Place> = {
 }
 
 /**
- * The places to try, in order. A suite is asked for: guests only, and UML only for sid, whose kernel starts on every
- * processor known so far (those of the stable suites do not on ones with AMX). Only QEMU emulates another processor.
+ * The places to try, in order. A suite is asked for: guests only, and UML only for sid, whose kernel starts on every processor known so far
+ * (those of the stable suites do not on ones with AMX). Only QEMU emulates another processor.
  */
 export function candidates(
   { on, suite, withoutIpvs, architecture }: Pick<LabArguments, 'on' | 'suite' | 'withoutIpvs' | 'architecture'>,

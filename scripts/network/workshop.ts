@@ -53,8 +53,8 @@ export interface Backend {
 }
 
 /**
- * The network of the classic LVS workshop, in namespaces: a client, a director and backends on one segment, the client in a
- * network of its own.
+ * The network of the classic LVS workshop, in namespaces: a client, a director and backends on one segment, the client in a network of its
+ * own.
  *
  *     client  10.10.20.1-4 ──┐
  *     director  .20.254, .20.100 (virtual), 10.10.10.254 ──┤ br0

@@ -34,8 +34,8 @@ async function makeCertificates(folder: string, name: string, addresses: readonl
     '-subj',
     '/CN=authority of a test',
   ])
-  // etcd's gateway connects to its member with the member's own certificate, so this must be a client's certificate too. etcd would take
-  // a common name in it for a user's name.
+  // etcd's gateway connects to its member with the member's own certificate, so this must be a client's certificate too. etcd would take a
+  // common name in it for a user's name.
   await writeFile(extensions, `extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=${addresses.map((one) => `IP:${one}`).join(',')}\n`)
   const request = at('request')
   await must('openssl', ['req', '-new', ...ec, '-keyout', key, '-out', request, '-subj', '/O=test'])

@@ -5,8 +5,7 @@ const MOST = 4 * 1024 * 1024
 
 /**
  * Writes lines to a descriptor, in their order, from another thread than the caller's: a reader that has stopped reading holds up nobody.
- * Lines that would have to wait behind too many
- * others are left out, and counted.
+ * Lines that would have to wait behind too many others are left out, and counted.
  */
 export class LineWriter {
   readonly #descriptor: number

@@ -59,8 +59,8 @@ function* mistakesOf([owner, programs, field]: Owner, directory: string | undefi
 }
 
 /**
- * Puts the programs that a service names into the directory that they may come from, and returns what it must not do. The service has
- * the right shape, and is changed.
+ * Puts the programs that a service names into the directory that they may come from, and returns what it must not do. The service has the
+ * right shape, and is changed.
  */
 export function tameService(service: DirectedService, directory: string | undefined): ArgumentError[] {
   return [...ownersOf(service)].flatMap((owner) => [...mistakesOf(owner, directory)])

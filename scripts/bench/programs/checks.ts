@@ -1,7 +1,7 @@
 /**
  * checks TCP_PORT HTTP_PORT COUNT PERIOD SECONDS: checks COUNT servers by TCP and COUNT by HTTP, each every PERIOD seconds, at addresses of
- * 127.1.0.0/16. Prints, as JSON, what became of it, the processor's time in seconds, the longest that the main
- * thread's event loop was held in microseconds, and the process's memory in bytes.
+ * 127.1.0.0/16. Prints, as JSON, what became of it, the processor's time in seconds, the longest that the main thread's event loop was held
+ * in microseconds, and the process's memory in bytes.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CheckedDestination } from '../../../lib/checks/index.js'

@@ -124,8 +124,8 @@ describe('steady traffic has a steady rate', () => {
         fc.integer({ min: 100, max: 10_000 }),
         fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1, maxLength: 8 }),
         (phase, each, interval, gaps) => {
-          // In between, some look sees something counted. No two periods are the same: what repeats itself exactly cannot be told from
-          // what stands still.
+          // In between, some look sees something counted. No two periods are the same: what repeats itself exactly cannot be told from what
+          // stands still.
           const zeroed = gaps.map((_, i) => 60_000 + gaps.slice(0, i + 1).reduce((sum, gap) => sum + gap + 2 * interval + 4000, 0))
           const seen = looks({
             phase,

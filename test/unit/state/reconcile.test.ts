@@ -18,8 +18,8 @@ afterEach(() => {
 })
 
 /**
- * Lets time pass, and what is due in it happen: in steps, because a look at the table takes turns of the event loop and says only then
- * when the next one is due.
+ * Lets time pass, and what is due in it happen: in steps, because a look at the table takes turns of the event loop and says only then when
+ * the next one is due.
  */
 async function pass(seconds: number): Promise<void> {
   for (let step = 0; step < 10; step++) {

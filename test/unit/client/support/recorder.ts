@@ -13,8 +13,8 @@ export interface Transaction {
 }
 
 /**
- * Stands in for the native handle where only order matters: it records what it is given, and answers when the test says so.
- * What the kernel does with it is another matter, for the kernel tests.
+ * Stands in for the native handle where only order matters: it records what it is given, and answers when the test says so. What the kernel
+ * does with it is another matter, for the kernel tests.
  */
 export class Recorder implements NativeHandle {
   readonly transactions: Transaction[] = []
