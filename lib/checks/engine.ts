@@ -169,7 +169,7 @@ export class Engine {
       this.#due.add(run)
     }
     if (this.#underWay.has(attempt)) this.#leave(run, attempt)
-    // Whoever is not the first one has somebody before it, for whom there is a timer. To read the clock costs more than to look.
+    // A run that is not due first has another one before it, and a timer is set for that. Reading the clock would cost more than this look.
     if (this.#timer === undefined || this.#due.first() === run) this.#arm()
   }
 
