@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { ADDRESSES, TwoDirectors, type DirectorMachine } from '../../scripts/network/two-directors.js'
+import { until } from '../support/until.js'
+
+let scene: TwoDirectors
+let one: DirectorMachine
+let two: DirectorMachine
+beforeEach(async () => {
+  scene = await TwoDirectors.create()
+  ;[one, two] = scene.directors
+  for (const machine of [one, two]) {
+    await machine.namespace.ip('link set lo up')
+    await machine.startDirector('--fifo', machine.fifo, '--listen', '9102', '--return-after', '0')
+    await machine.startKeepalived()
+    if (machine === one) await scene.heldBy('d1')
+  }
+  await metricsAre(one, { director_holding: 1, director_addresses_shared: 0 })
+})
+afterEach(() => scene[Symbol.asyncDispose]())
+
+const read = 'fetch("http://127.0.0.1:9102/metrics").then((answer) => answer.text()).then((text) => process.stdout.write(text))'
+
+/** Waits until a director's metrics have these values. */
+async function metricsAre({ namespace }: DirectorMachine, values: Record<string, number>): Promise<void> {
+  const look = async (): Promise<Record<string, number>> => {
+    const text = await namespace.must(process.execPath, ['-e', read])
+    return Object.fromEntries(Object.keys(values).map((name) => [name, Number(new RegExp(`^node_ipvs_${name} (\\S+)$`, 'm').exec(text)?.[1])]))
+  }
+  await until(look, (seen) => Object.entries(values).every(([name, value]) => seen[name] === value))
+}
+
+const kept = { director_holding: 0, director_addresses_shared: 0 }
+
+test('keepalived ends at a SIGTERM: it says so, and the other director has the addresses', async () => {
+  await one.stopKeepalived()
+  await scene.heldBy('d2')
+  const { director } = one
+  await director!.printed(/keepalived: group lvs is STOP/)
+  await director!.printed(/does not hold its addresses: .*10\.0\.0\.100 has gone from eth0/)
+  expect(await director!.printed(/keepalived has closed its FIFO/)).not.toMatch(/left its addresses here/)
+  await two.director!.printed(/keepalived: group lvs is MASTER/)
+  await metricsAre(one, kept)
+  await metricsAre(two, { director_holding: 1, director_addresses_shared: 0 })
+})
+
+test('its process for VRRP is killed: another one takes its place and removes the addresses, and the other director has them', async () => {
+  await one.killKeepalived('child')
+  await scene.heldBy('d2')
+  await one.director!.printed(/does not hold its addresses: .*10\.0\.0\.100 has gone from eth0/)
+  await metricsAre(one, kept)
+  await metricsAre(two, { director_holding: 1, director_addresses_shared: 0 })
+  expect(one.keepalived!.hasEnded).toBe(false)
+})
+
+test('its first process is killed: the one for VRRP ends as at a SIGTERM', async () => {
+  await one.killKeepalived('parent')
+  await scene.heldBy('d2')
+  const { director } = one
+  await director!.printed(/keepalived: group lvs is STOP/)
+  expect(await director!.printed(/keepalived has closed its FIFO/)).not.toMatch(/left its addresses here/)
+  await metricsAre(one, kept)
+  await metricsAre(two, { director_holding: 1, director_addresses_shared: 0 })
+})
+
+test('both are killed: both directors have the addresses and warn, until keepalived is started again', async () => {
+  await one.killKeepalived()
+  await one.director!.printed(/keepalived has closed its FIFO and left its addresses here/)
+  await scene.heldBy('d1', 'd2')
+  for (const { director } of [one, two]) {
+    for (const address of [ADDRESSES.nat, ADDRESSES.dr]) {
+      await director!.printed(new RegExp(`${address}, which this machine holds on eth0, is answered for by 02:00:00:00:00:0[12] too`))
+    }
+    await director!.printed(new RegExp(`${ADDRESSES.gateway}, which this machine holds on eth1, is answered for by .* too`))
+  }
+  for (const machine of [one, two]) await metricsAre(machine, { director_holding: 1, director_addresses_shared: 3 })
+
+  const from = two.director!.lines.length
+  await one.startKeepalived()
+  await scene.heldBy('d2')
+  await one.director!.printed(/does not hold its addresses/)
+  await metricsAre(one, kept)
+  for (const address of [ADDRESSES.nat, ADDRESSES.dr, ADDRESSES.gateway]) {
+    await two.director!.printed(new RegExp(`${address} is answered for by nobody else any more`), { from })
+  }
+  await metricsAre(two, { director_holding: 1, director_addresses_shared: 0 })
+})
