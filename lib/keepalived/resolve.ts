@@ -192,7 +192,7 @@ function destinationsOf(key: ServiceKey, decided: Decided, told: Set<string>): D
     if (before === undefined) found.set(id, destination)
     else {
       diagnostics.warning(server.place, `${destination.address} port ${destination.port} is in this service already, so this one is left out; its checks count for the first`, 'Take one of them out')
-      before.checks = [...before.checks ?? [], ...(destination.checks ?? []).map((check) => check)]
+      before.checks = [...before.checks ?? [], ...destination.checks ?? []]
     }
   }
   return [...found.values()]
