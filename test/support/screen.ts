@@ -1,21 +1,31 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { must, run } from '../../scripts/setup/run.js'
 import { until } from './until.js'
 
-/** A terminal with a program in it: what a user sees, and what a user types. tmux is the terminal. */
+/**
+ * A terminal with a program in it: what a user sees, and what a user types. tmux is the terminal. Its socket has a folder of its own. The
+ * folder that tmux makes in /tmp otherwise stays there, and no other user can use it.
+ */
 export class Screen {
-  private constructor(private readonly name: string) {}
+  private constructor(private readonly folder: string) {}
 
   /**
    * @param words the program, which is looked up on PATH, and its arguments
    */
   static async open(name: string, words: readonly string[], { columns, rows }: { columns: number, rows: number }): Promise<Screen> {
-    const screen = new Screen(`${name}-${process.pid}`)
+    const screen = new Screen(await mkdtemp(join(tmpdir(), `${name}-`)))
     await screen.tmux('-f', '/dev/null', 'new-session', '-d', '-x', String(columns), '-y', String(rows), ...words)
     return screen
   }
 
+  private get socket(): string {
+    return join(this.folder, 'socket')
+  }
+
   private tmux(...args: string[]): Promise<string> {
-    return must('tmux', ['-u', '-L', this.name, ...args], { env: { TERM: 'xterm', TMUX: '' } })
+    return must('tmux', ['-u', '-S', this.socket, ...args], { env: { TERM: 'xterm', TMUX: '' } })
   }
 
   /** Presses keys by tmux's names: 'q', 'C-z', 'Enter', 'Home'. Words are typed as they are. */
@@ -44,10 +54,11 @@ export class Screen {
 
   /** Whether the program still runs. */
   async alive(): Promise<boolean> {
-    return (await run('tmux', ['-L', this.name, 'has-session'])).status === 0
+    return (await run('tmux', ['-S', this.socket, 'has-session'])).status === 0
   }
 
   async close(): Promise<void> {
-    await run('tmux', ['-L', this.name, 'kill-server'])
+    await run('tmux', ['-S', this.socket, 'kill-server'])
+    await rm(this.folder, { recursive: true, force: true })
   }
 }
