@@ -43,12 +43,16 @@ test('keepalived ends at a SIGTERM: it says so, and the other director has the a
   await metricsAre(two, { director_holding: 1, director_addresses_shared: 0 })
 })
 
-test('its process for VRRP is killed: another one takes its place and removes the addresses, and the other director has them', async () => {
+test('its process for VRRP is killed: another one takes its place and removes the addresses, and one director has them again', async () => {
   await one.killKeepalived('child')
-  await scene.heldBy('d2')
   await one.director!.printed(/does not hold its addresses: .*10\.0\.0\.100 has gone from eth0/)
-  await metricsAre(one, kept)
-  await metricsAre(two, { director_holding: 1, director_addresses_shared: 0 })
+  // Both wait for three advertisements. The one whose process was killed waits a fifth of a second less, because its priority is higher,
+  // and begins later: either can be the first.
+  const [holder] = await until(() => scene.holders(), (holders) => holders.length > 0)
+  await scene.heldBy(holder)
+  for (const machine of [one, two]) {
+    await metricsAre(machine, { director_holding: machine.name === holder ? 1 : 0, director_addresses_shared: 0 })
+  }
   expect(one.keepalived!.hasEnded).toBe(false)
 })
 

@@ -203,7 +203,7 @@ describe('a list that was edited while it was read', () => {
 })
 
 test('the event loop has its turns within a service, and a plan under way beside another is not disturbed', async () => {
-  const many = Array.from({ length: 1000 }, (_, i) => ({ ...a, address: `10.2.${i >> 8}.${i & 255}` }))
+  const many = Array.from({ length: 4000 }, (_, i) => ({ ...a, address: `10.2.${i >> 8}.${i & 255}` }))
   const model = await modelOf([{ ...web, destinations: many }, { ...web, port: 81, destinations: many }])
   let time = 0
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => time += 10)
