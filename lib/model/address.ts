@@ -1,10 +1,11 @@
 /**
- * IP addresses, between text and the sixteen bytes of a record (IPv4 in the first four).
+ * Converts IP addresses between text and the sixteen bytes of a record, of which IPv4 uses the first four.
  *
- * Text in: IPv4 in four decimal parts, IPv6 as RFC 4291 writes it. Refused: IPv4 parts with leading zeros (some programs take them
- * for octal), zone identifiers (`fe80::1%eth0`: IPVS has no place for them), brackets, prefixes, names.
- * Text out: canonical, as RFC 5952 says. An IPv4-mapped address (`::ffff:192.0.2.1`) is and stays an IPv6 address, written
- * like that: IPVS never meets it in an IPv4 packet.
+ * It reads IPv4 in four decimal parts, and IPv6 as RFC 4291 writes it. It refuses IPv4 parts with leading zeros (some programs take them
+ * for octal), zone identifiers (`fe80::1%eth0`: IPVS has no place for them), brackets, prefixes and names.
+ *
+ * It writes canonical text (RFC 5952). An IPv4-mapped address (`::ffff:192.0.2.1`) stays an IPv6 address and is written as one, because
+ * IPVS never finds it in an IPv4 packet.
  */
 
 const DOT = 46
@@ -17,7 +18,7 @@ const hexadecimal = (code: number): number => {
   return lower >= 97 && lower <= 102 ? lower - 87 : -1
 }
 
-/** Reads the IPv4 address that fills `text` from `from` on into four bytes at `at`. */
+/** Reads the IPv4 address that `text` has from `from` to its end into the four bytes at `at`. Returns whether it is one. */
 function parseIPv4(text: string, from: number, bytes: Uint8Array, at: number): boolean {
   const end = text.length
   let part = 0
@@ -102,8 +103,8 @@ const PART = Array.from({ length: 256 }, (_, value) => String(value))
 const PART_AND_DOT = PART.map((part) => `${part}.`)
 
 /**
- * The texts of IPv4 addresses that were read last, each at a place that follows from its number. Many services often have the same few
- * machines as destinations, and a text that is made once saves time and memory. Empty places stand for 0.0.0.0.
+ * Texts of recent IPv4 addresses, each at a place computed from its number. Many services often have the same few machines as destinations,
+ * so making each text once saves time and memory. Empty places stand for 0.0.0.0.
  */
 const RECENT_BITS = 10
 const recentNumbers = new Uint32Array(1 << RECENT_BITS)
@@ -147,7 +148,7 @@ export function canonicalAddress(text: string): string | undefined {
   return family === 4 ? formatIPv4(scratch, 0) : formatIPv6(scratch, 0)
 }
 
-/** 4 or 6, or 0 where the text is no address. */
+/** The address family of text: 4 or 6, or 0 where the text is no address. */
 export const addressFamily = (text: string): 4 | 6 | 0 => parseAddress(text, scratch, 0)
 
 /** IPv4 mask of the leading `prefixLength` bits, as a number in host order. */
@@ -159,7 +160,7 @@ export function prefixOfMask(mask: number): number | undefined {
   return maskOfPrefix(length) === mask ? length : undefined
 }
 
-/** An IPv4 mask in host order of its text, or `undefined`. */
+/** Reads the text of an IPv4 mask. Returns it in host order, or `undefined` where the text is no IPv4 address. */
 export function parseMask(text: string): number | undefined {
   if (!parseIPv4(text, 0, scratch, 0)) return undefined
   return (scratch[0] << 24 | scratch[1] << 16 | scratch[2] << 8 | scratch[3]) >>> 0

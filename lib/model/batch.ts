@@ -11,6 +11,7 @@ export interface Refusal {
    * read back from what was sent, with defaults filled in and addresses in canonical form.
    */
   operation: Operation
+  /** Why it was not carried out, or that its answer was lost. */
   error: IpvsError
 }
 
@@ -25,11 +26,11 @@ export interface BatchResult {
   /** Operations whose answer was lost, in order. They may have been carried out. The code of their error is 'ERR_IPVS_ANSWER_LOST'. */
   unknown: Refusal[]
   /**
-   * How many operations at the end of the batch were not sent: because an answer before them was lost, the socket did not take them, the
-   * signal was aborted, or the batch ended with an error.
+   * How many operations at the end of the batch were not sent. An answer before them was lost, the socket did not take them, the signal was
+   * aborted, or the batch ended with an error.
    */
   notSent: number
-  /** Why they were not sent, if the socket is the reason. */
+  /** Why operations were not sent, if the socket is the reason. */
   cause?: IpvsError
 }
 
@@ -40,15 +41,18 @@ export interface BatchOptions {
    * batch answers with the result in every case. Either way the kernel carries out the operations after a refusal.
    */
   refusals?: 'throw' | 'return'
-  /** Takes back what has not been sent when it is aborted. What was sent cannot be recalled. The `AbortError` has the result. */
+  /**
+   * When it is aborted, the batch sends no more operations and fails with an `AbortError`, which has the result. Operations that were sent
+   * cannot be recalled.
+   */
   signal?: AbortSignal
 }
 
-/** Some operations of a batch were not carried out; the kernel has carried out all others. */
+/** Some operations of a batch were not carried out: the kernel refused them, their answer was lost, or they were not sent. */
 export class BatchError extends Error {
   override readonly name = 'BatchError'
   readonly code = 'ERR_IPVS_BATCH'
-  /** What became of the batch. */
+  /** The result of the batch. */
   declare readonly result: BatchResult
 
   constructor(result: BatchResult) {
@@ -60,7 +64,7 @@ export class BatchError extends Error {
   }
 }
 
-/** Gives an error a result that is not printed with it: it can have thousands of operations. */
+/** Gives an error a result. It is not enumerable, so that it is not printed with the error: it can have thousands of operations. */
 function hide(error: Error, result: unknown): void {
   Object.defineProperty(error, 'result', { value: result, enumerable: false, configurable: true, writable: true })
 }
@@ -69,7 +73,7 @@ function hide(error: Error, result: unknown): void {
 export class AbortError<Result = BatchResult> extends Error {
   override readonly name = 'AbortError'
   readonly code = 'ABORT_ERR'
-  /** What became of it; of an `apply` its `ApplyResult`. */
+  /** The result up to then: of a batch its {@link BatchResult}, of an `apply` its `ApplyResult`. */
   declare readonly result: Result
 
   /** @param sent how many operations had been sent */
@@ -83,8 +87,8 @@ export class AbortError<Result = BatchResult> extends Error {
 const isError = (error: unknown): error is Error => error instanceof Error || types.isNativeError(error)
 
 /**
- * An error with the result of what it interrupted: the same error where possible. An error that is frozen, a value that is no error, and an
- * error that has the result of another batch become the `cause` of a new one.
+ * Gives an error the result of the work that it interrupted. Returns the same error where possible. An error that is frozen, a value that
+ * is no error, and an error that already has the result of another batch become the `cause` of a new one.
  */
 export function telling(error: unknown, message: string, result: unknown): Error {
   const taking = isError(error) && Object.isExtensible(error) && !(error instanceof BatchError || error instanceof AbortError)

@@ -8,7 +8,7 @@ const systemNames = new Map(Object.entries(constants.errno).map(([name, number])
 export const errnoName = (errno: number): string =>
   getSystemErrorMap().get(errno)?.[0] ?? systemNames.get(errno) ?? getSystemErrorName(errno)
 
-/** Why a request was not carried out, as far as known: the kernel refused it, its answer was lost, or it was never sent. */
+/** What is known of a request that failed: the kernel refused it, its answer was lost, or it was never sent. */
 export type Failure = 'refused' | 'unknown' | 'not-sent'
 
 /** Why a handle could not be opened. */
@@ -123,7 +123,7 @@ export const invalidValue = (field: string, expected: string, received: unknown)
 export const conflict = (field: string, message: string): ArgumentError =>
   argumentError(TypeError, 'ERR_INVALID_ARG_VALUE', field, `${field} ${message}`)
 
-/** The error of a call that a getter of an argument makes on the handle that is reading the argument. */
+/** The error of a call that a getter of an argument makes on the handle that is reading this argument. */
 export const reentrantError = (): Error => Object.assign(
   new Error('A getter of an argument calls the handle that is reading the argument. Read what it needs beforehand'),
   { code: 'ERR_IPVS_REENTRANT' },

@@ -1,9 +1,10 @@
 import type { FirewallMarkServiceKey, ServiceKey } from './types.js'
 
 /**
- * What tells services and destinations from others: as keys, as text for maps, and in the words of messages.
+ * Identifies services and destinations: by keys, by text for maps, and in the words of messages.
  *
- * The keys must be canonical wherever text is made of them. A port can be a name ('http') while rules are read.
+ * Text must be made of canonical keys, because one address can be written in several ways. While rules are read, a port can be a name
+ * ('http').
  */
 
 interface NamedEndpoint { address: string, port: number | string }
@@ -31,14 +32,14 @@ export const keyOf = (service: ServiceKey): ServiceKey => hasMark(service)
   ? { fwmark: service.fwmark, family: service.family }
   : { protocol: service.protocol, address: service.address, port: service.port }
 
-/** What tells a service from others, as text for maps. */
+/** Identifies a service, as text for maps. */
 export const serviceId = (service: NamedServiceKey): string =>
   hasMark(service) ? `fwmark ${service.fwmark} ${service.family}` : `${service.protocol} ${service.address} ${service.port}`
 
-/** What tells a destination from the others of its service, as text for maps. */
+/** Identifies a destination among those of its service, as text for maps. */
 export const destinationId = ({ address, port }: NamedEndpoint): string => `${address} ${port}`
 
-/** What tells a destination from those of all services, as text for maps. */
+/** Identifies a destination among those of all services, as text for maps. */
 export const fullDestinationId = (service: NamedServiceKey, destination: NamedEndpoint): string =>
   `${serviceId(service)} ${destinationId(destination)}`
 

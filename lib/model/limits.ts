@@ -1,8 +1,8 @@
 /**
  * The ranges and defaults of every field, in one table: validation, completion and documentation read it.
  *
- * The library allows what the kernel allows (`net/netfilter/ipvs/ip_vs_ctl.c`), except what the kernel would take and then not do. The
- * defaults are those of ipvsadm(8).
+ * The library allows what the kernel allows (`net/netfilter/ipvs/ip_vs_ctl.c`), except values that the kernel accepts and then does not
+ * keep to. The defaults are those of ipvsadm(8).
  */
 
 /** An inclusive range of integers. */
@@ -19,15 +19,15 @@ const INT_MAX = 2 ** 31 - 1
 export const PORT = range(0, 65535)
 /** Ports that something listens on: a tunnel's, a sync daemon's. */
 export const LISTENING_PORT = range(1, 65535)
-/** Firewall marks. The kernel takes 0 for "no firewall mark" and would mean the service tcp 0.0.0.0:0. */
+/** Firewall marks. 0 means "no firewall mark" to the kernel: such a request would be about the service tcp 0.0.0.0:0. */
 export const FIREWALL_MARK = range(1, 2 ** 32 - 1)
 /** The kernel keeps weights in a signed integer and refuses negative ones. */
 export const WEIGHT = range(0, INT_MAX)
 /** The kernel compares thresholds with a signed connection count. */
 export const THRESHOLD = range(0, INT_MAX)
 /**
- * Seconds that persistence outlives the last connection. The kernel multiplies by its clock rate without a check; up to this value the
- * product fits 32 bits at every rate there is (1000 Hz at most), above it the timeout would be another one.
+ * Seconds that persistence outlives the last connection. The kernel multiplies them by its clock rate without a check. Up to this value the
+ * product fits into 32 bits at every clock rate (1000 Hz at most); above it the kernel would keep a shorter timeout.
  */
 export const PERSISTENCE_TIMEOUT = range(1, Math.floor((2 ** 32 - 1) / 1000))
 /** Leading bits of an IPv4 client address that persistence looks at. */

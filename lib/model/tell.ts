@@ -1,8 +1,8 @@
 import type { EventEmitter } from 'node:events'
 
 /**
- * Emits an event. If a listener throws, its error becomes an unhandled rejection, as anywhere in an async function. The work that the event
- * is about goes on.
+ * Emits an event. If a listener throws, its error becomes an unhandled rejection, as in any async function, and the work that the event is
+ * about goes on.
  */
 export function tell(emitter: EventEmitter, name: string, args: readonly unknown[]): void {
   try {

@@ -26,14 +26,14 @@ export interface FirewallMarkServiceKey {
   family: 4 | 6
 }
 
-/** What tells one virtual service from another. */
+/** Identifies a virtual service. */
 export type ServiceKey = AddressServiceKey | FirewallMarkServiceKey
 
 /** Client affinity: connections of one client (or one client network) go to one destination. */
 export interface Persistence {
   /**
-   * How long the affinity outlives the last connection, in seconds, 1 to 4,294,967 (49 days): the kernel would shorten longer ones
-   * silently, at the fastest of its clock rates. ipvsadm's own limit is 31 days, its default 360 (its manual says 300).
+   * How long the affinity outlives the last connection, in seconds, 1 to 4,294,967 (49 days). A kernel with the fastest clock rate would
+   * silently shorten longer ones. ipvsadm's own limit is 31 days; its default is 360 seconds, although its manual says 300.
    */
   timeout: number
   /**
@@ -80,14 +80,16 @@ export type ServiceInput = ServiceKey & Partial<Omit<ServiceConfiguration, 'pers
 }
 
 /**
- * How packets reach a destination: network address translation, direct routing, a tunnel, a local process, or past IPVS.
+ * How packets reach a destination: by network address translation, by direct routing, through a tunnel, as a local process of the director,
+ * or past IPVS.
  *
- * ipvsadm calls them masquerading (`-m`), gatewaying (`-g`) and tunneling (`-i`), and cannot set the last two.
+ * ipvsadm calls the first three masquerading (`-m`), gatewaying (`-g`) and tunneling (`-i`). It cannot set the last two.
  */
 export type ForwardingMethod = 'nat' | 'dr' | 'tun' | 'local' | 'bypass'
 
 /** How the 'tun' forwarding method wraps packets. GUE needs Linux 5.2, GRE and the checksum choices 5.3. */
 export interface Tunnel {
+  /** The encapsulation: IP in IP, Generic UDP Encapsulation, or Generic Routing Encapsulation. */
   type: 'ipip' | 'gue' | 'gre'
   /** Port that the destination listens on for GUE, 1-65535. GUE needs it, the others have none. */
   port?: number
@@ -95,9 +97,12 @@ export interface Tunnel {
   checksum: 'none' | 'csum' | 'remcsum'
 }
 
-/** What tells one destination of a service from another. */
+/** Identifies a destination among those of its service. */
 export interface DestinationKey {
-  /** The real server's address, IPv4 or IPv6 text. The other family than the service's needs `forward: 'tun'` and Linux 3.18. */
+  /**
+   * The real server's address, IPv4 or IPv6 text. It can be of another family than the service's with `forward: 'tun'`, which needs Linux
+   * 3.18.
+   */
   address: string
   /** 0-65535. With 'dr' and 'tun' it is the service's port, except for firewall-mark services. */
   port: number
@@ -107,11 +112,14 @@ export interface DestinationKey {
 export interface Destination extends DestinationKey {
   /** The forwarding method. `addDestination` defaults to ipvsadm's 'dr'. */
   forward: ForwardingMethod
-  /** Share of new connections, 0 to 2³¹-1 (ipvsadm's limit is 65535). 0 takes no new connections. `addDestination` defaults to 1. */
+  /** Share of new connections, 0 to 2³¹-1 (ipvsadm's limit is 65535). At 0 it takes no new connections. `addDestination` defaults to 1. */
   weight: number
-  /** No new connections from this number on, 0 (the default) for no limit, at most 2³¹-1. */
+  /** The number of connections from which on it takes no new ones: 0 (the default) for no limit, at most 2³¹-1. */
   upperThreshold: number
-  /** New connections again below this number, at most the upper threshold. 0 (the default) means 75 % of the upper one. */
+  /**
+   * The number of connections below which it takes new ones again, at most the upper threshold. 0 (the default) means 75 % of the upper
+   * threshold.
+   */
   lowerThreshold: number
   /** How 'tun' wraps packets (ipip by default); `null` for the other methods. */
   tunnel: Tunnel | null
@@ -124,14 +132,19 @@ export type DestinationInput = DestinationKey & Partial<Omit<Destination, 'tunne
 }
 
 /**
- * Counters since the entry was made or zeroed. The kernel counts on each processor and adds up every two seconds: what is read is up to
- * that old. 64 bits from Linux 4.1 on; older kernels have 32-bit packet and connection counters that wrap.
+ * Counters since the entry was added or zeroed. The kernel counts on each processor and adds up every two seconds, so what is read is up to
+ * two seconds old. They have 64 bits from Linux 4.1 on; in older kernels packets and connections have 32 bits, and wrap.
  */
 export interface Statistics {
+  /** Connections that were scheduled. */
   connections: bigint
+  /** Packets from clients. */
   inPackets: bigint
+  /** Packets to clients that go through the director: all with 'nat', usually none with the other methods. */
   outPackets: bigint
+  /** Bytes of {@link inPackets}. */
   inBytes: bigint
+  /** Bytes of {@link outPackets}. */
   outBytes: bigint
 }
 
@@ -167,11 +180,11 @@ export interface Timeouts {
   udp: number
 }
 
-/** What tells one connection synchronisation daemon from the other: a namespace can run one of each role. */
+/** Identifies a connection synchronisation daemon. A namespace can run one of each role. */
 export interface DaemonKey {
   /** Whether it sends connections or takes them over. */
   role: 'master' | 'backup'
-  /** 0-255. A backup with another identifier than 0 listens to masters with its own only. To stop a daemon its role is enough. */
+  /** 0-255. A backup whose identifier is not 0 takes connections only from masters with the same one. `stopDaemon` needs only the role. */
   syncId?: number
 }
 
@@ -181,15 +194,15 @@ export interface Daemon extends DaemonKey {
   /** Name of the network interface whose multicast is used, at most 15 bytes. */
   interface: string
   /**
-   * Largest sync message in bytes, 1-65507 as in ipvsadm; `startDaemon` leaves it to the kernel (the interface's MTU less the headers).
-   * Linux 4.3.
+   * Largest sync message in bytes, 1-65507 as in ipvsadm. `startDaemon` leaves it to the kernel by default, which takes the interface's MTU
+   * less the headers. Needs Linux 4.3.
    */
   maxLength: number
-  /** Multicast group, IPv4 or IPv6. `startDaemon` defaults to the kernel's 224.0.0.81. Linux 4.3. */
+  /** Multicast group, IPv4 or IPv6. `startDaemon` defaults to the kernel's 224.0.0.81. Needs Linux 4.3. */
   group: string
-  /** UDP port, 1-65535. `startDaemon` defaults to the kernel's 8848. Linux 4.3. */
+  /** UDP port, 1-65535. `startDaemon` defaults to the kernel's 8848. Needs Linux 4.3. */
   port: number
-  /** Time to live of the multicast packets, 1-255. `startDaemon` defaults to the kernel's 1. Linux 4.3. */
+  /** Time to live of the multicast packets, 1-255. `startDaemon` defaults to the kernel's 1. Needs Linux 4.3. */
   ttl: number
 }
 
@@ -218,13 +231,16 @@ export interface ListedTable {
 
 /** What `info` answers. */
 export interface Info {
-  /** Version of IPVS itself, '1.2.1' for as long as anyone remembers; it is not the kernel's version. */
+  /** Version of IPVS itself, which is not the kernel's version: '1.2.1' in all recent kernels. */
   version: string
   /** Number of hash rows of the connection table. Linux 7.1 answers 0 until the first service exists. */
   connectionTableSize: number
 }
 
-/** Something that changes the table: one member for each method of `Ipvs` that does. `batch`, `plan` and errors speak it. */
+/**
+ * Something that changes the table, with one member for each method of `Ipvs` that does. `batch` takes operations, `plan` answers them,
+ * errors name them.
+ */
 export type Operation =
   | { type: 'addService', service: ServiceInput }
   | { type: 'updateService', service: Service }
@@ -238,7 +254,7 @@ export type Operation =
   | { type: 'startDaemon', daemon: DaemonInput }
   | { type: 'stopDaemon', daemon: DaemonKey }
 
-/** Something asked of a handle: an {@link Operation}, or a method that reads. `error.operation` speaks it. */
+/** What can be asked of a handle: an {@link Operation}, or a method that reads. `error.operation` is one. */
 export type Request =
   | Operation
   | { type: 'open', netns?: NetworkNamespace }
@@ -257,8 +273,10 @@ export type NetworkNamespace = string | { pid: number } | { fd: number }
 export interface OpenOptions {
   /** The network namespace whose table is managed. Without it: the one the calling thread is in. Entering needs CAP_SYS_ADMIN. */
   netns?: NetworkNamespace
-  /** Size of the socket's receive buffer in bytes; decides how many requests one send can carry. */
+  /**
+   * Size of the socket's receive buffer in bytes, 1 to 1,073,741,823. It decides how many requests one send can carry. 4 MiB by default.
+   */
   receiveBuffer?: number
-  /** Size of the socket's send buffer in bytes. */
+  /** Size of the socket's send buffer in bytes, 1 to 1,073,741,823. 1 MiB by default. */
   sendBuffer?: number
 }
