@@ -2,16 +2,17 @@ import { conflict, invalidType, invalidValue, outOfRange } from '../model/errors
 import type { Range } from '../model/limits.js'
 
 /**
- * Checks of single values. Each returns its value, or throws an error that names the field; nothing is built unless it throws.
+ * Checks of single values. Each returns the value, or throws an error that names the field. They run for every field of every operation, so
+ * nothing is built unless one throws.
  */
 
 /** An object with named properties. */
 export type Properties = Record<string, unknown>
 
 /**
- * The value of a property, found in the same time whatever the hidden class of the object is. With V8 11 (Node 20) `{ ...key, scheduler:
- * 'rr' }`, which is how programs write services, gives each object a hidden class of its own. A plain access then misses the cache in code
- * that sees many of them, which costs a hundred nanoseconds.
+ * Reads a property in the same time whatever the hidden class of the object is. With V8 11 (Node 20) `{ ...key, scheduler: 'rr' }`, which
+ * is how programs write services, gives each object a hidden class of its own. A plain access then misses the cache in code that sees many
+ * such objects, which costs a hundred nanoseconds.
  */
 export const property = (properties: Properties, name: string): unknown => properties[name]
 
@@ -22,7 +23,7 @@ function refuseInteger(value: unknown, field: string, range: Range): never {
   throw outOfRange(field, integerIn(range), value)
 }
 
-/** An integer in a range within 0 to 2³²-1. Refuses fractions, NaN, -0, bigint and text. */
+/** Checks for an integer in a range within 0 to 2³²-1. Refuses fractions, NaN, -0, bigint and text. */
 export function integer(value: unknown, field: string, range: Range): number {
   const isInside = typeof value === 'number' && value >>> 0 === value && value >= range.min && value <= range.max
   if (isInside && (value !== 0 || 1 / value > 0)) return value
@@ -39,7 +40,7 @@ export function string(value: unknown, field: string, expected = 'a string'): st
   throw invalidType(field, expected, value)
 }
 
-/** One of the names of a table; returns what the table has for it. */
+/** Checks for one of the names of a table. Returns what the table has for it. */
 export function oneOf<T>(value: unknown, field: string, table: ReadonlyMap<string, T>): T {
   const found = table.get(value as string)
   if (found !== undefined) return found
@@ -47,7 +48,7 @@ export function oneOf<T>(value: unknown, field: string, table: ReadonlyMap<strin
   throw typeof value === 'string' ? invalidValue(field, expected, value) : invalidType(field, expected, value)
 }
 
-/** An object that is no array and no function. */
+/** Checks for an object that is neither an array nor a function. */
 export function object(value: unknown, field: string): Properties {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Properties
   throw invalidType(field, 'an object', value)
@@ -56,7 +57,7 @@ export function object(value: unknown, field: string): Properties {
 /** Visible ASCII: what names in the kernel are made of. */
 const NAME = /^[\x21-\x7e]+$/
 
-/** A name for the kernel: visible ASCII, at most `length` bytes. */
+/** Checks for a name that the kernel can take: visible ASCII, at most `length` bytes. */
 export function name(value: unknown, field: string, length: number): string {
   const text = string(value, field)
   if (text.length > length) throw invalidValue(field, `at most ${length} characters long`, text)
@@ -64,7 +65,7 @@ export function name(value: unknown, field: string, length: number): string {
   return text
 }
 
-/** Properties that an object may have: their names, and what they are the properties of. */
+/** The properties that an object may have. */
 export interface Known {
   what: string
   names: ReadonlySet<string>
@@ -72,15 +73,16 @@ export interface Known {
   hints?: Readonly<Record<string, string>>
 }
 
-/** Whether this is an object without a class, of this realm or another. */
+/** Whether this is an object without a class, of this realm or of another. */
 function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as object | null
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /**
- * Throws at the first enumerable property that is not known and not `undefined`. Also refuses an object of a class that has none of the
- * known properties: where all of them can be left out, a `Map`, or a promise that was not awaited, would pass for an empty object.
+ * Throws at the first enumerable property that is neither known nor `undefined`. Also refuses an object of a class if it has none of the
+ * known properties. Otherwise a `Map`, or a promise that was not awaited, would pass for an empty object where all properties can be left
+ * out.
  */
 export function refuseUnknown(properties: Properties, field: string, { what, names, hints }: Known): void {
   for (const property in properties) {
@@ -93,7 +95,7 @@ export function refuseUnknown(properties: Properties, field: string, { what, nam
   throw invalidType(field, `an object with properties of ${what}: ${[...names].join(', ')}`, properties)
 }
 
-/** Number of enumerable properties. Counting takes a few nanoseconds; to look at each name would take much longer for each operation. */
+/** Counts the enumerable properties. Counting takes a few nanoseconds; looking at each name would take much longer for each operation. */
 export function countOf(properties: Properties): number {
   let count = 0
   // eslint-disable-next-line @typescript-eslint/no-unused-vars
@@ -102,8 +104,8 @@ export function countOf(properties: Properties): number {
 }
 
 /**
- * Throws if there are more enumerable properties than were `read`, and one of them is not known. There are fewer if the object's class has
- * getters.
+ * Throws if a property is not known. Looks at the names only if there are not as many enumerable properties as were `read`. There are fewer
+ * if the object's class has getters, which are not counted.
  */
 export function onlyKnown(properties: Properties, read: number, field: string, known: Known): void {
   if (countOf(properties) !== read) refuseUnknown(properties, field, known)

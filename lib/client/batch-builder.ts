@@ -5,7 +5,10 @@ import type { Packer } from './batch-packer.js'
 import type { BatchBuilder } from './methods.js'
 import { changes, type ChangeDefinition } from './operations.js'
 
-/** The builder. Operations are packed as they are called, so each call throws what is wrong with its own. */
+/**
+ * Collects the operations of a batch that is given as a function. It packs each operation at once, so a call throws what is wrong with its
+ * own arguments.
+ */
 export class Builder implements BatchBuilder {
   readonly #packer: Packer
   #open = true

@@ -10,7 +10,7 @@ import { PIECE_REQUESTS, type Piece } from './piece.js'
 
 let batches = 0
 
-/** The outcome of a batch: numbers, and an object for each operation that was not carried out. */
+/** Counts the outcomes of a batch. Only operations that were not carried out get an object. */
 export class Results {
   /** Number of the batch in this process. */
   readonly number = ++batches
@@ -22,7 +22,7 @@ export class Results {
   readonly unknown: Refusal[] = []
   cause: IpvsError | undefined
 
-  /** @param given the array, if it is one: its elements are the operations of refusals */
+  /** @param given the array, if the batch was given as one. Refusals then have its elements. */
   constructor(readonly given: readonly Operation[] | undefined) {}
 
   result(): BatchResult {
@@ -35,18 +35,18 @@ export class Results {
   }
 }
 
-/** Returns the result, or throws an error that has it if an operation was not carried out. `lenient`: never throws. */
+/** Returns the result of a batch. Throws a `BatchError` with the result if an operation was not carried out, unless `lenient` is set. */
 export function conclude(results: Results, lenient: boolean): BatchResult {
   const result = results.result()
   if (result.done < result.total && !lenient) throw new BatchError(result)
   return result
 }
 
-/** Some packed operations of a batch. Notes the outcome of each. */
+/** Some packed operations of a batch, and the notes of their outcomes. */
 export class BatchPiece implements Piece {
   readonly sealed = true
   readonly batch: number
-  /** Resolves when the outcome is known, whatever it is. */
+  /** Resolves when the outcomes are known, whatever they are. */
   readonly answered: Promise<void>
   /** Called with the reason if the piece could not be sent. */
   onFailure: ((error: unknown) => void) | undefined
@@ -57,7 +57,7 @@ export class BatchPiece implements Piece {
     this.answered = new Promise((resolve) => { this.#resolve = resolve })
   }
 
-  /** Validates and packs an operation. An error names the operation's index. */
+  /** Validates and packs an operation. An error names the operation's index in the batch. */
   add(operation: Operation): void {
     try {
       packOperation(this.requests, operation)
@@ -114,7 +114,7 @@ function located(error: unknown, index: number): unknown {
 }
 
 /**
- * Operations in the first piece of an iterable. Each piece has twice as many as the one before, up to {@link PIECE_REQUESTS}. The first
+ * How many operations the first piece of an iterable has. Each further piece has twice as many, up to {@link PIECE_REQUESTS}. The first
  * pieces are small so that the kernel begins soon, which helps if it has a processor of its own.
  */
 export const FIRST_PIECE = availableParallelism() > 1 ? 256 : PIECE_REQUESTS / 2
@@ -125,7 +125,7 @@ export class Packer {
   #last: BatchPiece | undefined
   #size: number
 
-  /** @param first operations in the first piece */
+  /** @param first how many operations the first piece has */
   constructor(readonly results: Results, first: number) {
     this.#size = first
   }
@@ -153,7 +153,7 @@ export class Packer {
     return this.pieces.splice(0)
   }
 
-  /** Shrinks the last piece, which may have to wait: no more is added to it. */
+  /** Moves the last piece to memory of its own size, because it may have to wait. No more operations are added to it. */
   compact(): void {
     const last = this.pieces.at(-1)
     if (last !== undefined) last.requests = compact(last.requests)
@@ -167,14 +167,17 @@ export class Packer {
     }
   }
 
-  /** Drops everything, as if there had been no batch: bad input was found before anything was sent. */
+  /** Drops everything, because bad input was found before anything was sent. The batch then has no operations. */
   forget(): void {
     for (const { requests } of this.takeAll()) returnBuffer(requests)
     this.results.count = 0
   }
 }
 
-/** The error that ended a batch early, with the outcome of its operations. Nothing of an array or a function with bad input is sent. */
+/**
+ * Makes the error of a batch that ended early: it has the outcome of the operations. The error stays as it is if there are none, as with
+ * bad input in an array or a function, of which nothing is sent.
+ */
 export function interrupted(error: unknown, packer: Packer): unknown {
   packer.abandon()
   const { results } = packer

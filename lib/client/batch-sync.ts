@@ -9,7 +9,7 @@ import { conclude, interrupted, Packer, Results, type BatchPiece } from './batch
 import type { BatchBuilder } from './methods.js'
 import { PIECE_REQUESTS } from './piece.js'
 
-/** Packs the whole of an array, or of what a function calls, before any of it is sent. */
+/** Packs a whole array, or everything that a function calls, before any of it is sent. */
 function packSync(packer: Packer, input: ((batch: BatchBuilder) => unknown) | readonly Operation[]): void {
   try {
     if (typeof input !== 'function') {
@@ -20,7 +20,7 @@ function packSync(packer: Packer, input: ((batch: BatchBuilder) => unknown) | re
     try {
       const result = input(builder)
       if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
-        // The promise is refused; if it rejects, that must not end the process.
+        // The promise is refused. A rejection of it must not end the process.
         Promise.resolve(result).catch(() => {})
         throw invalidType('operations', 'a function that does not return a promise (IpvsSync does not wait)', result)
       }

@@ -46,7 +46,7 @@ export function shapeOf(input: unknown, asynchronous: boolean): Shape {
   throw invalidType('operations', `a function, an array${iterables} of operations`, input)
 }
 
-/** The pieces of a batch that are on their way. Senders wait here for the kernel to catch up. */
+/** The pieces of a batch that were handed over and are not answered. The batch waits here for the kernel to catch up. */
 export class Sending {
   readonly #results: Results
   readonly #signal: AbortSignal | undefined
@@ -95,12 +95,16 @@ export class Sending {
     }
   }
 
-  /** Whether no more is to be sent: the signal has come, or a transaction could not be started. */
+  /** Whether no more is to be sent, because the signal was aborted or a transaction could not be started. */
   get over(): boolean {
     return this.#signal?.aborted === true || this.#failure !== undefined
   }
 
-  /** Waits until the outcome of everything sent is known, then throws why no more is sent. `rest`: packed, but not handed over. */
+  /**
+   * Waits until the outcome of everything that was sent is known, then throws the reason why no more is sent.
+   *
+   * @param rest pieces that were packed, but not handed over
+   */
   async stop(rest: readonly BatchPiece[] = []): Promise<never> {
     this.#abandon(rest)
     await this.until(0)
@@ -108,17 +112,17 @@ export class Sending {
     throw this.aborted = this.#results.aborted(this.#signal!.reason)
   }
 
-  /** Waits for everything. Throws if not all of it was sent. */
+  /** Waits until everything is answered. Throws if not all of it was sent. */
   async end(): Promise<void> {
     await this.until(0)
     if (this.#withdrawn || this.#failure !== undefined) await this.stop()
   }
 }
 
-/** The most pieces of one batch that are handed over and unanswered: those that are being sent, and one that is ready. */
+/** How many pieces of one batch can be unanswered: those that are being sent, and one that is ready. */
 const AHEAD = UNDER_WAY + 1
 
-/** Sends what is packed, which is all valid. */
+/** Sends all pieces. Their operations are valid, since they were packed before. */
 export async function sendAll(sending: Sending, lane: Lane, packer: Packer): Promise<void> {
   for (let piece = packer.takeFirst(); piece !== undefined; piece = packer.takeFirst()) {
     sending.send(lane, piece)
@@ -130,7 +134,7 @@ export async function sendAll(sending: Sending, lane: Lane, packer: Packer): Pro
 /** Packs each piece while the ones before it are being sent. */
 export async function sendIterable(sending: Sending, lane: Lane, packer: Packer, operations: Iterable<Operation>): Promise<void> {
   for (const operation of operations) {
-    // Pausing before the first operation is packed keeps no buffer waiting.
+    // A pause before the first operation keeps no buffer waiting.
     if (worked()) await pause()
     if (packer.add(operation) === undefined) continue
     if (sending.over) await sending.stop(packer.takeAll())
@@ -143,7 +147,10 @@ export async function sendIterable(sending: Sending, lane: Lane, packer: Packer,
   if (rest !== undefined) sending.send(lane, rest)
 }
 
-/** Opens a lane for each piece, so that whatever the iterable waits for can use the same handle. */
+/**
+ * Sends what an async iterable yields. Each piece has a lane of its own, so that the iterable can use the same handle while it is waited
+ * for.
+ */
 export async function sendAsyncIterable(
   sending: Sending, queue: Queue, packer: Packer, operations: AsyncIterable<Operation>, signal: AbortSignal | undefined,
 ): Promise<void> {

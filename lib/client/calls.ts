@@ -6,23 +6,23 @@ import { PIECE_DUMPS, PIECE_REQUESTS, UNDER_WAY, type Piece } from './piece.js'
 import { takeBuffer, type Requests } from '../wire/pack/requests.js'
 import { DONE, type Reply } from '../wire/unpack/reply.js'
 
-/** Arrays in which calls are noted, used again: growing one to ten thousand calls takes three times its size. */
+/** Arrays for the notes of calls, kept for reuse: while an array grows from one to ten thousand calls, it takes three times its size. */
 const spareNotes: unknown[][] = []
 
-/** Notes for each call: its definition, its two arguments, and the number of its last request. */
+/** How many notes a call has: its definition, its two arguments, and the number of its last request. */
 const NOTES = 4
 
 /**
- * Operations of the promise API that travel together; each promise settles with its own answer.
+ * Operations of the promise API that are sent together. Each promise settles with the answer to its own operation.
  *
- * Callers get reactions to one promise, the answer to all. Reactions run in the order in which they were made, so one function serves them
- * all. A promise with resolving functions of its own would take three times the memory until the answer comes, and the garbage collector
- * would copy every byte of it.
+ * Callers get reactions to one promise, which stands for the answer to all. Reactions run in the order in which they were made, so one
+ * function serves them all. A promise with resolving functions of its own for each call would take three times the memory until the answer
+ * comes, and the garbage collector would copy every byte of it.
  */
 export class Calls implements Piece {
   sealed = false
   alone = false
-  /** Whether the turn in which it began is over. */
+  /** Whether the turn of the event loop in which the piece began is over. */
   due = false
   readonly #answered: Promise<void>
   #resolve!: () => void
@@ -31,9 +31,9 @@ export class Calls implements Piece {
   readonly #notes = spareNotes.pop() ?? []
   #count = 0
   #dumps = 0
-  /** Answers of operations that are not their records, by the operation's number. */
+  /** Answers that are not made from the operation's own records, by the number of the operation: errors, and lists that are read again. */
   readonly #instead = new Map<number, IpvsError | Promise<unknown>>()
-  /** Operations whose answers were read. */
+  /** How many operations have had their answer read. */
   #read = 0
   readonly #next = (): unknown => {
     const index = this.#read++
@@ -44,8 +44,8 @@ export class Calls implements Piece {
   }
 
   /**
-   * @param sendFirst has a piece sent before everything else
-   * @param rereading of the list that this piece reads again
+   * @param sendFirst sends a piece before everything else that waits
+   * @param rereading decides whether the list that this piece reads again is read once more
    */
   constructor(public requests: Requests, readonly sendFirst: (piece: Piece) => void, private rereading?: Rereading) {
     this.#answered = new Promise((resolve, reject) => {
@@ -69,7 +69,10 @@ export class Calls implements Piece {
     return this.#answered.then(this.#next)
   }
 
-  /** Whether nothing may join it: it is as long as a piece gets, or its list may have to be read again before anything called later. */
+  /**
+   * Whether no more calls can be added: the piece is as long as a piece can be, or its list may have to be read again before anything that
+   * is called later.
+   */
   get full(): boolean {
     return this.alone || this.requests.count >= PIECE_REQUESTS || this.#dumps >= PIECE_DUMPS
   }
@@ -84,8 +87,10 @@ export class Calls implements Piece {
   }
 
   /**
-   * Does what cannot wait until the reactions run. The words of a refusal are made from the requests, whose memory is used again soon, and
-   * a list that is read again goes first. Returns the number of the next operation's first request.
+   * Does what cannot wait until the reactions run. The words of a refusal are made from the requests, whose memory is soon used again, and
+   * a list that is read again is sent before everything else.
+   *
+   * @returns the number of the next operation's first request
    */
   #lookAt(reply: Reply, index: number, from: number): number {
     const at = index * NOTES
@@ -112,7 +117,7 @@ export class Calls implements Piece {
     this.sendFirst(piece)
   }
 
-  /** Drops what was called; the array will note other calls. */
+  /** Forgets the calls, and keeps the array for others. */
   #forget(): void {
     this.#notes.fill(undefined, 0, this.#count * NOTES)
     if (spareNotes.length < UNDER_WAY) spareNotes.push(this.#notes)

@@ -17,8 +17,8 @@ import type { View } from '../wire/unpack/reply.js'
 import { readService, readServiceKey } from '../wire/unpack/service.js'
 import { changes, packOperation } from './operations.js'
 
-// Whether two packed entries are configured alike. The leading part of a listed record is its configuration, and has the same layout as a
-// request. So the bytes are compared, without the keys and without bytes that have no meaning.
+// The comparison of two packed entries' configurations. The leading part of a listed record is its configuration, and has the same layout
+// as a request. So the bytes are compared, without the keys and without bytes that have no meaning.
 
 const SCHEDULER = SCHEDULER_BYTE / 4
 const SCHEDULER_WORDS = SCHEDULER_LENGTH / 4
@@ -38,7 +38,7 @@ function sameServiceConfiguration({ u32: a }: View, aAt: number, { u32: b }: Vie
   // The kernel has flags of its own (IP_VS_SVC_F_HASHED).
   const flags = a[one + FLAGS] & CONFIGURABLE_FLAGS
   if (flags !== (b[other + FLAGS] & CONFIGURABLE_FLAGS)) return false
-  // Without persistence there is no use for a timeout and a mask, and other programs leave anything there.
+  // Without persistence the kernel does not use timeout and mask, and other programs leave any value there.
   if (flags & PERSISTENT && (a[one + TIMEOUT] !== b[other + TIMEOUT] || a[one + NETMASK] !== b[other + NETMASK])) return false
   if (!sameWords(a, one + SCHEDULER, b, other + SCHEDULER, SCHEDULER_WORDS)) return false
   const hasEngine = a[one + PRESENT] & HAS_ENGINE
@@ -65,8 +65,8 @@ function sameDestinationConfiguration(a: View, aAt: number, b: View, bAt: number
 }
 
 /**
- * The kernel has no use for a checksum of IPIP, nor for a port of anything but GUE (`ip_vs_tunnel_xmit`): other programs can set them.
- * Kernels before 5.2 send no tunnel; theirs is IPIP, which is all zeros.
+ * The kernel does not use a checksum of IPIP, nor a port of any type but GUE (`ip_vs_tunnel_xmit`), and other programs can set them.
+ * Kernels before 5.2 list no tunnel; theirs is IPIP, which is all zeros.
  */
 function sameTunnel(a: View, aAt: number, b: View, bAt: number): boolean {
   const type = a.u8[aAt + TUNNEL_TYPE]
@@ -95,12 +95,12 @@ export class Draft {
     return this.#requests
   }
 
-  /** Throws what `addService` throws. Destinations that the service has are not looked at. */
+  /** Validates and packs a service. Throws what `addService` throws. Does not look at destinations that it has. */
   packService(service: unknown): void {
     writeService(this.#requests, this.serviceAt, service, false, true)
   }
 
-  /** Throws what `addDestination` throws. The service stays as it was packed. */
+  /** Validates and packs a destination. Throws what `addDestination` throws. The packed service stays as it is. */
   packDestination(service: ServiceKey, destination: unknown): void {
     writeDestination(this.#requests, this.#destinationRequest, service, destination, false)
   }
@@ -110,12 +110,12 @@ export class Draft {
     writeDestinationKey(this.#requests, this.#destinationRequest, ANY_SERVICE, destination)
   }
 
-  /** Copies a listed service, even one that could not be packed. */
+  /** Copies a listed service, even one that could not be packed because this library refuses its configuration. */
   copyService({ u8 }: View, at: number): void {
     this.#requests.u8.set(u8.subarray(at, at + SERVICE_SIZE), this.serviceAt)
   }
 
-  /** The same for a listed destination. */
+  /** Copies a listed destination, even one that could not be packed. */
   copyDestination({ u8 }: View, at: number): void {
     this.#requests.u8.set(u8.subarray(at, at + records.destination.requestSize), this.destinationAt)
   }
@@ -163,13 +163,13 @@ export function canonicalDaemon(daemon: unknown): DaemonInput {
   return readGivenDaemon(requests, requests.recordsOf(0))
 }
 
-/** Throws what `setTimeouts` throws. */
+/** Validates timeouts. Throws what `setTimeouts` throws. */
 export function checkTimeouts(timeouts: Partial<Timeouts>): void {
   requests.clear()
   changes.setTimeouts.pack(requests, timeouts, undefined)
 }
 
-/** Throws if an operation cannot be sent. */
+/** Validates an operation. Throws what its method throws. */
 export function checkOperation(operation: Operation): void {
   requests.clear()
   packOperation(requests, operation)

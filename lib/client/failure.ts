@@ -14,7 +14,7 @@ const lostBecause = (errno: number): string => errno === -ENOBUFS || errno === -
   ? `because the receive buffer overflowed; it may or may not have been carried out. Read back what is in force. ${ADVICE}`
   : `to an error of the socket, ${systemWords(errno)}; it may or may not have been carried out. Read back what is in force`
 
-/** Why a request was not sent: it could not be, or one before it. */
+/** Why a request was not sent. The reason can be that a request before it could not be sent. */
 function notSentBecause(errno: number): string {
   switch (errno) {
     case -ENOBUFS: return `because the receive buffer overflowed before its turn. ${ADVICE}`
@@ -25,11 +25,11 @@ function notSentBecause(errno: number): string {
 }
 
 /**
- * The error of a request that was not carried out, or `undefined`.
+ * The error of a request that was not carried out; `undefined` if it was.
  *
  * @param requests what was sent
  * @param index number of the request in it
- * @param describe makes what was asked, for the error; called only if there is one
+ * @param describe makes the operation that the error has; called only if there is an error
  */
 export function failureOf(
   reply: Reply, requests: Requests, index: number, type: Request['type'], describe: () => Request,

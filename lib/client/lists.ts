@@ -6,13 +6,13 @@ import type { Reply } from '../wire/unpack/reply.js'
 const ATTEMPTS = 5
 
 /**
- * Decides whether a list must be read again. If others edit the table while the kernel lists it, a list of services can repeat entries, and
- * then misses as many. If it still does after some attempts, the last answer is taken, without its repetitions.
+ * Decides whether a list must be read again. If others edit the table while the kernel lists it, a list of services can have some entries
+ * twice, and then lacks as many. If it still does after some attempts, the last answer is taken, without its repetitions.
  */
 export class Rereading {
   readonly #definition: ListDefinition<unknown>
   #left = ATTEMPTS
-  /** Numbers of the records that the last answer has a second time; they are left out. */
+  /** Numbers of the records that the last answer has a second time. They are left out. */
   repeated: Set<number> | undefined
 
   constructor(definition: ListDefinition<unknown>) {
@@ -41,7 +41,7 @@ export function readList<Element>(definition: ListDefinition<Element>, reply: Re
   return list
 }
 
-/** The same without holding the event loop for long. Returns a promise only if it has to pause. */
+/** The same, with pauses so that the event loop is not held for long. Returns a promise only if it has to pause. */
 export function readListInPieces<Element>(
   definition: ListDefinition<Element>, reply: Reply, request: number, repeated?: Set<number>,
 ): Element[] | Promise<Element[]> {

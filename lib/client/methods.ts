@@ -4,9 +4,9 @@ import type {
 } from '../model/types.js'
 
 /**
- * The methods that change something, as `IpvsSync` and the builder of a batch have them; those of `Ipvs` return promises.
+ * The methods that change something, as `IpvsSync` and the builder of a batch have them. Those of `Ipvs` return promises.
  *
- * Each validates its arguments in full before anything is sent, and throws a `TypeError` or `RangeError` that names the field. What the
+ * Each validates all of its arguments before anything is sent, and throws a `TypeError` or `RangeError` that names the field. What the
  * kernel refuses is an `IpvsError`.
  *
  * In all examples `ipvs` is an open handle, and `web` is `{ protocol: 'tcp', address: '10.10.10.100', port: 80 }`. The methods of
@@ -53,7 +53,7 @@ export interface ChangeMethods {
    * IPIP for tunnels.
    *
    * A destination that was removed while connections still used it comes back with its counters. Refused with ESRCH if there is no such
-   * service, EEXIST if it has the destination already, EINVAL if the address is none that can be sent to.
+   * service, EEXIST if it has the destination already, EINVAL if packets cannot be sent to the address.
    *
    * @example
    * ```js
@@ -75,8 +75,9 @@ export interface ChangeMethods {
   updateDestination(service: ServiceKey, destination: Destination): void
 
   /**
-   * Removes a destination from its service; its connections end or move on, as the scheduler and the sysctl expire_nodest_conn have it.
-   * Refused with ESRCH if there is no such service, ENOENT if it has no such destination.
+   * Removes a destination from its service. The kernel drops the packets of its connections until the connections time out; with the sysctl
+   * expire_nodest_conn at 1 it ends the connections instead. Refused with ESRCH if there is no such service, ENOENT if it has no such
+   * destination.
    *
    * @example
    * ```js
@@ -86,8 +87,8 @@ export interface ChangeMethods {
   removeDestination(service: ServiceKey, destination: DestinationKey): void
 
   /**
-   * Sets the counters of one service and its destinations to zero; without an argument, of all services. Refused with ESRCH if there is no
-   * such service.
+   * Sets the counters of one service and its destinations to zero; without an argument, those of all services. Refused with ESRCH if there
+   * is no such service.
    *
    * @example
    * ```js
@@ -130,7 +131,7 @@ export interface ChangeMethods {
   startDaemon(daemon: DaemonInput): void
 
   /**
-   * Stops a connection synchronisation daemon; its role is enough. Refused with ESRCH if none is running.
+   * Stops a connection synchronisation daemon. Only its role is needed. Refused with ESRCH if none with that role is running.
    *
    * @example
    * ```js
@@ -140,7 +141,7 @@ export interface ChangeMethods {
   stopDaemon(daemon: DaemonKey): void
 }
 
-/** The methods that read, as `IpvsSync` has them; those of `Ipvs` return promises. Every field that the kernel reports is there. */
+/** The methods that read, as `IpvsSync` has them. Those of `Ipvs` return promises. The answers have every field that the kernel reports. */
 export interface ReadMethods {
   /**
    * Version of IPVS and size of its connection table.
@@ -165,8 +166,8 @@ export interface ReadMethods {
   /**
    * All services with their statistics; `[]` if there are none.
    *
-   * The kernel can skip or repeat entries of a list that is edited while it is read, and from Linux 7.1 on also while it moves a table that
-   * has grown, some milliseconds after the edits. A list with repetitions is read again, up to five times.
+   * The kernel can skip or repeat entries of a list that is edited while it is read. From Linux 7.1 on it can also do so while it moves a
+   * table that has grown, some milliseconds after the edits. A list with repetitions is read again, up to five times.
    *
    * @example
    * ```js
@@ -190,7 +191,7 @@ export interface ReadMethods {
   destinations(service: ServiceKey): ListedDestination[]
 
   /**
-   * How long idle connections are remembered.
+   * How long idle connections are remembered, in seconds.
    *
    * @example
    * ```js
@@ -212,10 +213,10 @@ export interface ReadMethods {
   /**
    * The whole table: every service with its destinations and statistics, the timeouts and the sync daemons.
    *
-   * It is not one moment's picture: the kernel lists services first, then the destinations of each, and does not say if something changed
-   * in between. A service that is removed meanwhile is there without destinations, one that is added meanwhile is missing, and entries can
-   * be skipped if lists are edited while they are read. Operations of the same handle are not among these edits: they wait until the
-   * snapshot has been read.
+   * The table is not that of one moment. The kernel lists services first, then the destinations of each, and does not say if something
+   * changed in between. A service that is removed meanwhile is listed without destinations, one that is added meanwhile is missing, and
+   * entries can be skipped if lists are edited while they are read. Operations of the same handle are not among these edits: they wait
+   * until the snapshot has been read.
    *
    * @example
    * ```js

@@ -29,11 +29,11 @@ const WORDS: Record<OpenStep, Words> = {
     return ['namespace', code === 'EINVAL' ? `${place} is not a network namespace, or none any more` : `${place} could not be entered`]
   },
   socket: (_, code) => ['unavailable', code === 'EMFILE'
-    ? 'this process has as many files open as it may: a handle takes three. Close some, or raise its limit (ulimit -n)'
+    ? 'this process cannot open more files, and a handle needs three. Close some, or raise its limit (ulimit -n)'
     : 'no netlink socket could be opened'],
   family: (_, code) => code === 'ENOENT'
     ? ['unavailable', 'this kernel has no IPVS, or has not loaded it. Load it: modprobe ip_vs (in a container, on its host)']
-    : code === 'EPERM' ? ['permission', CAPABILITY] : ['unavailable', 'the kernel did not say where its IPVS is'],
+    : code === 'EPERM' ? ['permission', CAPABILITY] : ['unavailable', 'the kernel did not tell the netlink family of its IPVS'],
   permission: (_, code) => code === 'EPERM' ? ['permission', CAPABILITY] : ['unavailable', 'the kernel\'s IPVS does not answer'],
 }
 

@@ -29,11 +29,11 @@ export interface ChangeDefinition {
   pack(requests: Requests, first: unknown, second: unknown): void
   /** The same for an operation object. */
   packOperation(requests: Requests, operation: Operation): void
-  /** The operation of these arguments. */
+  /** Makes the operation object for these arguments. */
   describe(first: unknown, second: unknown): Operation
   /** Number of the command in a packed request. */
   readonly command: number
-  /** The operation of a packed request, whose records begin at `at` and are `size` bytes. */
+  /** Makes the operation object of a packed request, whose records begin at `at` and take `size` bytes. */
   readBack(view: View, at: number, size: number): Operation
 }
 
@@ -49,7 +49,7 @@ export interface ReadDefinition<Answer> {
   readonly missing?: 'ESRCH'
 }
 
-/** Defines an operation that lists things: a dump, of which the kernel makes one at a time. */
+/** Defines an operation that lists things, by a dump. The kernel makes one dump at a time. */
 export interface ListDefinition<Element> {
   readonly type: Request['type']
   readonly list: true
@@ -178,7 +178,7 @@ export function pack(requests: Requests, definition: Definition, first: unknown,
 
 const byType = new Map<unknown, ChangeDefinition>(Object.entries(changes))
 
-/** The definition of an operation as batches have them. */
+/** The definition for an operation object. */
 function changeOf(operation: Operation): ChangeDefinition {
   if (typeof operation !== 'object' || operation === null) {
     throw invalidType('operation', 'an object like { type: \'addService\', service: … }', operation)
@@ -189,7 +189,7 @@ function changeOf(operation: Operation): ChangeDefinition {
   throw invalidType('operation.type', `one of ${types}`, operation.type)
 }
 
-/** The definition of an operation, and the arguments that its method would have. */
+/** The definition for an operation object, and the arguments that its method would have. */
 export function callOf(operation: Operation): [change: ChangeDefinition, first: unknown, second: unknown] {
   const change = changeOf(operation)
   const [first, second] = change.members.map((member) => (operation as unknown as Record<string, unknown>)[member])
@@ -267,8 +267,8 @@ export const reads = {
     size: LISTED_DAEMON_SIZE,
   } satisfies ListDefinition<Daemon>,
   /**
-   * Two requests, since the kernel answers the dump of a missing service with an empty success: the first asks for the service, and is
-   * refused with ESRCH where it is missing.
+   * Sends two requests, since the kernel answers the dump of a missing service with an empty success. The first one asks for the service,
+   * and is refused with ESRCH if it is missing.
    */
   destinations: {
     type: 'destinations',

@@ -18,7 +18,7 @@ const { ESRCH } = constants.errno
 /** How many services are read together. Their destinations are requested with them, because a missing service lists none. */
 const LOT = PIECE_DUMPS / 2
 
-/** The error of a reply. A missing service is not an error. */
+/** The first error in a reply. A missing service is not an error. */
 function failure(reply: Reply, requests: Requests): IpvsError | undefined {
   for (let i = 0; i < requests.count; i++) {
     const outcome = reply.outcome(i)
@@ -32,7 +32,7 @@ function packDump(requests: Requests, service: ServiceKey): void {
   requests.commit(commands.getDest, SERVICE_KEY_SIZE, true)
 }
 
-/** Records of services, one after the other, as a listing has them. */
+/** Records of services, one after the other as in a listing. */
 class Services implements ListingView {
   readonly u8: Uint8Array
   readonly u16: Uint16Array
@@ -59,7 +59,7 @@ class Services implements ListingView {
  * Reads some services with their destinations, the timeouts, and the sync daemons if `daemons` is set. The cost depends on these services
  * only, not on the size of the table.
  *
- * @param keys canonical, each once
+ * @param keys canonical keys, each of them once
  */
 export async function readPackedServices(queue: Queue, keys: readonly ServiceKey[], daemons: boolean): Promise<PackedTable> {
   const { ask, leave } = reading(queue, failure)

@@ -28,9 +28,9 @@ export class PackedDestinations {
   readonly #index: KeyIndex
   #repeated: Set<number> | undefined
   #entered = false
-  /** Number of the destination that was found last. */
+  /** Number of the destination that was found last, or -1. */
   #last = -1
-  /** Repeated entries included. */
+  /** How many there are, repeated entries included. */
   readonly count: number
 
   constructor(reply: Reply, request: number, index: KeyIndex) {
@@ -47,7 +47,7 @@ export class PackedDestinations {
     for (let number = 0; number < this.count; number++) if (this.#index.add(number) >= 0) (this.#repeated ??= new Set()).add(number)
   }
 
-  /** Whether this one was listed before: a list that was edited while it was read can have an entry twice. */
+  /** Whether this is the repetition of an entry. A list that was edited while it was read can have an entry twice. */
   isRepeated(number: number): boolean {
     return this.#repeated?.has(number) === true
   }
@@ -77,8 +77,9 @@ export class PackedDestinations {
   }
 
   /**
-   * Looks behind the last destination that was found, and before it: a desired list is usually in the kernel's order, or in the order of
-   * adding, which is the opposite. -1 if it is neither, or if the list has repeated entries, of which only the first may be found.
+   * Looks at the neighbours of the destination that was found last, because a desired list is usually in the kernel's order, or in the
+   * order of adding, which is the opposite. Returns -1 if it is neither. Also returns -1 if the list has repeated entries, of which only
+   * the first may be found.
    */
   #beside(view: View, at: number): number {
     if (this.count === 0 || this.#repeated !== undefined) return -1
@@ -93,12 +94,12 @@ export class PackedDestinations {
     return draft.isDestinationAt(this.#reply, this.#place(number))
   }
 
-  /** Puts a destination into the draft as it is listed. */
+  /** Copies a destination into the draft, as it is listed. */
   copy(number: number, draft: Draft): void {
     draft.copyDestination(this.#reply, this.#place(number))
   }
 
-  /** Whether there is nothing to tell of a destination since an earlier look at the list. */
+  /** Whether there is nothing to report about a destination since an earlier look at the list. */
   isQuiet(number: number, before: PackedDestinations, then: number): boolean {
     return areDestinationsQuiet(before.#reply, before.#place(then), this.#reply, this.#place(number), 1)
   }
@@ -108,11 +109,11 @@ export class PackedDestinations {
   }
 }
 
-/** Stands for destinations that were not asked for: none. */
+/** The answer of services whose destinations were not asked for. It has none. */
 const NO_DESTINATIONS = new Reply(new ArrayBuffer(layout.headerSize + layout.entrySize))
 
 /**
- * A table as the kernel listed it, still packed: only what somebody asks for becomes objects. Services and destinations are found by the
+ * A table as the kernel listed it, still packed: objects are made only of what is asked for. Services and destinations are found by the
  * bytes of their keys, and compared by the bytes of their configuration.
  */
 export class PackedTable {
@@ -121,7 +122,7 @@ export class PackedTable {
   readonly #index = new KeyIndex('service')
   readonly #destinationIndex = new KeyIndex('destination')
   readonly #keys = new Draft()
-  /** By the number of the service: the answer that has its destinations, and which request's it is. */
+  /** The answer with a service's destinations, and the number of the request in it, both by the number of the service. */
   readonly #replies: Reply[] = []
   readonly #requests: number[] = []
   #numbers: Map<string, number> | undefined
@@ -131,7 +132,7 @@ export class PackedTable {
   /** Numbers of the services. */
   readonly services: number[] = []
 
-  /** @param first where the first of `count` listed services is */
+  /** @param first where the records of the `count` listed services begin */
   constructor(listing: ListingView, first: number, count: number) {
     this.#listing = listing
     this.#first = first
@@ -142,7 +143,7 @@ export class PackedTable {
     return this.#first + service * LISTED_SERVICE_SIZE
   }
 
-  /** Takes in the next service, and the answer that lists its destinations. One that is listed a second time is left out. */
+  /** Adds the next service, and the answer that lists its destinations. Leaves out a service that is listed a second time. */
   add(service: number, reply: Reply, request: number): void {
     if (this.#index.add(service) >= 0) return
     this.services.push(service)
@@ -155,14 +156,17 @@ export class PackedTable {
     return this.#index.find(view, serviceAt)
   }
 
-  /** Number that a service has in another look at the table, or -1. The kernel mostly lists services in the same order. */
+  /**
+   * Number that a service has in another look at the table, or -1. Looks in the same place first, because the kernel mostly lists services
+   * in the same order.
+   */
   numberIn(other: PackedTable, service: number): number {
     const at = this.#at(service)
     const same = other.#requests[service] !== undefined && other.#index.has(this.#listing, at, service)
     return same ? service : other.#index.find(this.#listing, at)
   }
 
-  /** Whether there is nothing to tell of a service, its destinations included, since an earlier look at the table. */
+  /** Whether there is nothing to report about a service and its destinations since an earlier look at the table. */
   isQuiet(service: number, before: PackedTable, then: number): boolean {
     if (!isServiceQuiet(before.#listing, before.#at(then), this.#listing, this.#at(service))) return false
     const [was, is] = [before.#replies[then], this.#replies[service]]
@@ -176,7 +180,7 @@ export class PackedTable {
     return draft.isServiceAt(this.#listing, this.#at(service))
   }
 
-  /** Puts a service into the draft as it is listed. */
+  /** Copies a service into the draft, as it is listed. */
   copy(service: number, draft: Draft): void {
     draft.copyService(this.#listing, this.#at(service))
   }
@@ -193,7 +197,7 @@ export class PackedTable {
     return readListedService(this.#listing, this.#at(service))
   }
 
-  /** All of it as objects, in one go. What somebody looks at in {@link destinations} is not disturbed. */
+  /** Makes objects of the whole table, in one go. The list that {@link destinations} returned last stays valid. */
   unpack(): ListedTable {
     const services = this.services.map((service) => {
       const reply = this.#replies[service]
@@ -204,7 +208,7 @@ export class PackedTable {
     return { services, timeouts: this.timeouts, daemons: this.daemons }
   }
 
-  /** The destinations of a service. They can be looked at until those of another one are asked for. */
+  /** The destinations of a service. They are valid until those of another service are asked for. */
   destinations(service: number): PackedDestinations {
     if (this.#opened?.service !== service) {
       const destinations = new PackedDestinations(this.#replies[service], this.#requests[service], this.#destinationIndex)
@@ -213,7 +217,7 @@ export class PackedTable {
     return this.#opened.destinations
   }
 
-  /** The destination with this key; `undefined` if the service has none. */
+  /** The destination with this key; `undefined` if the service has no such destination. */
   readDestination(service: number, destination: DestinationKey): ListedDestination | undefined {
     const destinations = this.destinations(service)
     this.#keys.packDestinationKey(destination)
@@ -222,8 +226,8 @@ export class PackedTable {
   }
 
   /**
-   * Number of the service with this id, or -1. Finds those too whose key cannot be packed: the kernel takes protocols that it does not
-   * balance.
+   * Number of the service with this id, or -1. Also finds services whose key cannot be packed, because the kernel accepts protocols that it
+   * does not balance.
    */
   numberOf(id: string): number {
     this.#numbers ??= new Map(this.services.map((service) => [serviceId(this.key(service)), service]))
@@ -233,9 +237,9 @@ export class PackedTable {
 
 /** How the table is read. */
 export interface TableOptions {
-  /** Whether to ask for destinations too, as it does by default. Without them every service has none. */
+  /** Whether the destinations are read too. True by default. Without them every service has none. */
   destinations?: boolean
-  /** Ends the reading with its reason: what has been asked of the kernel by then is answered, the rest is not asked. */
+  /** Ends the reading when it is aborted, with its reason as the error. Requests that were sent by then are answered; no more are sent. */
   signal?: AbortSignal
 }
 

@@ -7,7 +7,7 @@ import { batchChannel, type BatchTrace } from './tracing.js'
 import { compact, returnBuffer, takeBuffer, type Requests } from '../wire/pack/requests.js'
 import { DONE, replyOf, type Reply } from '../wire/unpack/reply.js'
 
-/** A place in the order of a handle's operations. As long as it is open, more pieces may come, and everything called later waits. */
+/** A place in the order of a handle's operations. While it is open, more pieces can be added, and everything called later waits. */
 export class Lane {
   readonly pieces: Piece[] = []
   readonly #pump: () => void
@@ -35,7 +35,7 @@ export class Lane {
     return this.pieces.splice(0)
   }
 
-  /** Leaves the place: what was called later can be sent. */
+  /** Gives up the place, so that what was called later can be sent. */
   close(): void {
     this.open = false
     this.#pump()
@@ -54,7 +54,7 @@ export class Queue {
   readonly #underWay: { piece: Piece, trace: BatchTrace | undefined }[] = []
   #growing: Calls | undefined
   #busy = 0
-  /** Whether pieces are being sent, or an answer is being delivered. Subscribers of the tracing channel may call anything meanwhile. */
+  /** Whether pieces are being sent, or an answer is being delivered. Meanwhile subscribers of the tracing channel may call anything. */
   #occupied = false
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
@@ -97,7 +97,7 @@ export class Queue {
     const piece = new Calls(takeBuffer(), (first) => this.#lanes.unshift(this.#laneOf(first)))
     this.#growing = piece
     this.#lanes.push(this.#laneOf(piece))
-    // A tick asked for by a microtask comes when all microtasks of the turn have run.
+    // A tick requested by a microtask runs after all microtasks of the turn.
     queueMicrotask(() => process.nextTick(() => {
       piece.due = true
       this.#pump()
@@ -123,7 +123,7 @@ export class Queue {
     this.#lanes.at(-1)?.keep(piece)
   }
 
-  /** A place in the order for pieces to come. Everything called later waits until the lane is closed. */
+  /** Opens a place in the order. Everything called later waits until the lane is closed. */
   lane(): Lane {
     this.#seal()
     const lane = new Lane(this.#pump)
@@ -141,7 +141,7 @@ export class Queue {
     }
   }
 
-  /** The same until `work` has ended. */
+  /** Keeps `close` waiting until `work` has ended. */
   async during<Result>(work: () => Promise<Result>): Promise<Result> {
     const leave = this.enter()
     try {
@@ -151,7 +151,7 @@ export class Queue {
     }
   }
 
-  /** Sends what can be sent. A call from within does nothing, since the outer one goes on: the order stays that of the calls. */
+  /** Sends what can be sent. A call from within does nothing, because the outer call goes on; so the order stays that of the calls. */
   readonly #pump = (): void => {
     if (this.#occupied) return
     this.#occupied = true
@@ -245,10 +245,10 @@ export class Queue {
 export type Ask = (pack: (requests: Requests) => void, space?: ArrayBuffer) => Promise<Reply>
 
 /**
- * Keeps a place in the order of a handle's operations while something is read in several steps. A getter of an argument that calls this
- * gets an error. The queue is left again then, or the handle could never close.
+ * Keeps a place in the order of a handle's operations while something is read in several steps. If a getter of an argument calls this, it
+ * throws, and leaves the queue before: otherwise the handle could never close.
  *
- * @param failure finds what is wrong with an answer
+ * @param failure finds the error in an answer
  */
 export function reading(
   queue: Queue, failure: (reply: Reply, requests: Requests) => Error | undefined,

@@ -9,7 +9,7 @@ import { readEngine, readScheduler, readServiceFamily, readServiceKey } from '..
 
 /**
  * Says what the kernel's refusals mean. The same errno means different things for different requests. The words are made from the request
- * as it was sent, so they are right even if the program has changed its objects since.
+ * as it was sent, so they are right even if the program has changed its objects since then.
  */
 
 const service = (view: View, at: number): string => `service ${serviceWords(readServiceKey(view, at))}`
@@ -35,7 +35,7 @@ const badDestination: Words = (view, at) => {
   const mixed = readDestinationFamily(view, at + SERVICE_KEY_SIZE) !== readServiceFamily(view, at)
   return `the kernel does not accept ${both(view, at)}: `
     + (mixed
-      ? 'a destination of the other address family does not go together with sync daemons'
+      ? 'sync daemons cannot run beside destinations of the other address family'
       : 'its address must be one that packets can be sent to (unicast, not link-local), by the routes of this network namespace. '
         + 'In a new namespace set lo up first: ip link set lo up')
 }
@@ -79,7 +79,7 @@ const WORDS: Record<string, Record<string, Words>> = {
     EEXIST: (view, at) => `a ${daemon(view, at)} is already running: stop it first`,
     ENODEV: (view, at) => `network interface '${readInterface(view, at)}' does not exist in this network namespace`,
     EINVAL: (view, at) => `the kernel finds the configuration of the ${daemon(view, at)} invalid: `
-      + 'sync daemons do not go together with destinations of the other address family, '
+      + 'sync daemons cannot run beside destinations of the other address family, '
       + 'and the interface must be up and able to multicast in the group\'s address family',
     EADDRNOTAVAIL: (view, at) => `network interface '${readInterface(view, at)}' has no address of the family of the multicast group`,
     ENETUNREACH: (view, at) => `network interface '${readInterface(view, at)}' has no way to the multicast group: `

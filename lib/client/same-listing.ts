@@ -3,8 +3,8 @@ import type { View } from '../wire/unpack/reply.js'
 import { isServiceStill, LISTED_SERVICE_SIZE } from '../wire/unpack/service.js'
 
 /**
- * Whether two listings have the same bytes for an entry, and the kernel's averages show no traffic through it. Then there is nothing to
- * report about the entry.
+ * Finds entries about which there is nothing to report: two listings have the same bytes for them, and the kernel's averages show no
+ * traffic.
  */
 
 function sameBytes({ u32: a }: View, aAt: number, { u32: b }: View, bAt: number, size: number): boolean {
@@ -15,11 +15,11 @@ function sameBytes({ u32: a }: View, aAt: number, { u32: b }: View, bAt: number,
   return true
 }
 
-/** Says this of the service at `at`, which an earlier listing had at `beforeAt`. */
+/** Whether there is nothing to report about the service at `at`, which an earlier listing had at `beforeAt`. */
 export const isServiceQuiet = (before: View, beforeAt: number, now: View, at: number): boolean =>
   isServiceStill(now, at) && sameBytes(before, beforeAt, now, at, LISTED_SERVICE_SIZE)
 
-/** Says this of `count` destinations from `at` on, which an earlier listing had from `beforeAt` on. */
+/** Whether there is nothing to report about `count` destinations from `at` on, which an earlier listing had from `beforeAt` on. */
 export function areDestinationsQuiet(before: View, beforeAt: number, now: View, at: number, count: number): boolean {
   for (let i = 0; i < count; i++) if (!isDestinationStill(now, at + i * LISTED_DESTINATION_SIZE)) return false
   return sameBytes(before, beforeAt, now, at, count * LISTED_DESTINATION_SIZE)

@@ -28,7 +28,7 @@ function packTable(requests: Requests): void {
   reads.daemons.pack(requests)
 }
 
-/** Requests the destinations of some of the listed services. Their keys are the leading parts of their records, as the kernel sent them. */
+/** Requests the destinations of some listed services. Their keys are the leading parts of their records, as the kernel sent them. */
 function packDumps(requests: Requests, table: Reply, from: number, to: number): void {
   const services = table.recordsOf(SERVICES)
   for (let i = from; i < to; i++) {
@@ -40,7 +40,10 @@ function packDumps(requests: Requests, table: Reply, from: number, to: number): 
   }
 }
 
-/** A listed service with its destinations. (A spread would give every service a hidden class of its own, and slow down each use of it.) */
+/**
+ * Makes a listed service with its destinations. (A spread would give every service a hidden class of its own, and slow down each use of
+ * it.)
+ */
 function readService(table: Reply, index: number, destinations: ListedTableService['destinations']): ListedTableService {
   const service = readListedService(table, serviceAt(table, index)) as ListedTableService
   service.destinations = destinations
@@ -83,7 +86,7 @@ export function snapshotSync(requests: Requests, execute: (requests: Requests) =
   return { services, ...settingsOf(table) }
 }
 
-/** Lots of dumps that are requested before the first of them is read. */
+/** How many lots of dumps are requested before the first of them is read. */
 const AHEAD = 3
 
 /** Some services of the table, and the answer that has their destinations. */
@@ -92,7 +95,7 @@ export interface Lot {
   readonly table: Reply
   /** Numbers of services in that answer. */
   readonly services: readonly number[]
-  /** The requests of the answer are those of the services from this one on. */
+  /** Number of the service that the answer's first request is about. The further requests are about those after it. */
   readonly first: number
   readonly reply: Reply
 }
@@ -103,10 +106,10 @@ function* numbers(from: number, to: number, repeated: Set<number> | undefined): 
 }
 
 /**
- * Reads the table, a lot of services at a time; the first lot has none. Its place among the handle's operations is that of the first
- * `next()`.
+ * Reads the table, a lot of services at a time. The first lot has no services. The place of the reading among the handle's operations is
+ * that of the first call of `next()`.
  *
- * @param lent whether the caller has finished with a lot's answer when it asks for the next one; its memory is then used again
+ * @param lent whether the caller has finished with a lot's answer when it asks for the next one. The answer's memory is then used again
  */
 export async function* readTable(queue: Queue, lent: boolean): AsyncGenerator<Lot, void> {
   const { ask, leave } = reading(queue, firstFailure)

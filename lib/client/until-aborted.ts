@@ -16,7 +16,7 @@ function listen(signal: AbortSignal): Waiting {
 
 /**
  * Calls back when the signal is aborted. Returns a function that cancels this. A signal gets one listener, however many callbacks wait for
- * it: programs use one signal for all that is to end together, and Node warns of a leak from the eleventh listener on.
+ * it: programs use one signal for everything that should end together, and Node warns of a leak from the eleventh listener on.
  */
 export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
   if (signal === undefined) return () => {}

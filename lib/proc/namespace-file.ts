@@ -37,7 +37,7 @@ const ADVICE: Partial<Record<string, string>> = {
   EACCES: 'it may not be opened: that needs root, or CAP_NET_ADMIN over the network namespace',
   EPERM: 'it may not be opened: it belongs to another network namespace than that of the process, and entering one needs CAP_SYS_ADMIN',
   EINVAL: 'the kernel does not accept the value',
-  EMFILE: 'this process has as many files open as it may: raise its limit (ulimit -n)',
+  EMFILE: 'this process cannot open more files. Close some, or raise its limit (ulimit -n)',
 }
 
 function fileError(errno: number, path: string, operation: Request): IpvsError {
