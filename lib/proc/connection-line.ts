@@ -2,11 +2,13 @@ import { canonicalAddress, formatMask } from '../model/address.js'
 import type { Protocol } from '../model/types.js'
 import type { Connection, ConnectionEnd } from './types.js'
 
-/** Files of `/proc/net` that list connections. The first has the persistence engines' data, the second the origin. */
+/**
+ * Files of `/proc/net` that list connections. The first one has the data of persistence engines, the second one the origin of connections.
+ */
 export const connectionsFile = 'ip_vs_conn'
 export const originsFile = 'ip_vs_conn_sync'
 
-/** IPv4 has eight hexadecimal digits, IPv6 eight groups of four. */
+/** Reads an address. IPv4 is written as eight hexadecimal digits, IPv6 as eight groups of four. */
 function address(text: string): string {
   return text.includes(':') ? (canonicalAddress(text) ?? text) : formatMask(parseInt(text, 16))
 }

@@ -17,8 +17,8 @@ const FILTER: Known = { what: 'the options of connections', names: new Set(['ser
  * Lists the connections that match. Combines two files: it first reads and keeps the data of persistence engines, which few connections
  * have. Then it streams all connections with their origin, so that memory does not grow with the table.
  *
- * The filter is checked at once; the files are opened when the first connection is requested. A list that is abandoned before its end
- * closes its file when it is garbage-collected.
+ * The filter is checked at once. The files are opened when the first connection is asked for. If a list is abandoned before its end, its
+ * file is closed when the list is garbage-collected.
  *
  * @param open returns the handle, or throws if it is closed
  */
@@ -73,7 +73,7 @@ function* listedSync(
   }
 }
 
-/** The file that a list is reading. It must not refer to the list, which could never be garbage-collected then. */
+/** The file that a list is reading. It must not refer to the list, because the list could then never be garbage-collected. */
 interface Reading<Pieces> { pieces?: Pieces }
 
 /** Closes the files of abandoned lists. An abandoned generator never runs its `finally`, so its file's generator is ended instead. */

@@ -4,8 +4,8 @@ import type { NativeHandle } from '../wire/addon.js'
 import { addon } from '../wire/load.js'
 import type { Request } from '../model/types.js'
 
-// An import of node:fs by a module loads what node:fs itself loads only when it is needed: streams and promises, a tenth of what importing
-// this package takes.
+// An `import` of node:fs would also load what node:fs itself loads only when it is needed: streams and promises, a tenth of the time that
+// importing this package takes.
 const { constants, read, readSync, write, writeSync } = process.getBuiltinModule('node:fs')
 
 const readAt = promisify(read)
@@ -22,10 +22,13 @@ export interface NamespaceFile {
 /** What opens files in a network namespace. */
 export type Opener = Pick<NativeHandle, 'openInNamespace'>
 
-/** Closes what the addon has opened. In worker threads `fs.close` warns about a descriptor that `fs` has not opened. */
+/** Closes a descriptor that the addon has opened. In worker threads `fs.close` warns about descriptors that `fs` has not opened. */
 const close = (descriptor: number): void => addon.closeDescriptor(descriptor)
 
-/** /proc shows the namespace of the opening thread. If the handle's is another one, a thread enters it, which needs CAP_SYS_ADMIN. */
+/**
+ * Opens a file. /proc shows the namespace of the thread that opens it. If the handle's namespace is another one, a thread enters it, which
+ * needs CAP_SYS_ADMIN.
+ */
 function open(handle: Opener, { path, operation }: NamespaceFile, flags: number): number {
   const descriptor = handle.openInNamespace(path, flags)
   if (descriptor < 0) throw fileError(descriptor, path, operation)

@@ -8,7 +8,7 @@ interface SysctlKinds {
   integer: number
   /** A C `unsigned long`. Exact up to 2⁵³-1. */
   count: number
-  /** Two numbers: a packet count and a period. */
+  /** A packet count and a period. */
   pair: [number, number]
   text: string
 }
@@ -65,14 +65,18 @@ export type SysctlValue<Name extends SysctlName> = SysctlKinds[(typeof kinds)[Na
 
 /** The settings under `net.ipv4.vs` in the namespace of a handle. */
 export interface Sysctl {
-  /** @throws IpvsError ENOENT if the kernel does not have the setting (yet). */
+  /**
+   * Reads a setting.
+   *
+   * @throws IpvsError ENOENT if the kernel does not have the setting (yet).
+   */
   get<Name extends SysctlName>(name: Name): Promise<SysctlValue<Name>>
   /**
-   * Takes any value that `get` returned. `set('est_cpulist', '')`, an empty list of processors, stops the kernel's estimation of traffic
-   * (Linux 6.2).
+   * Sets a setting. Takes any value that `get` returned. `set('est_cpulist', '')`, an empty list of processors, stops the kernel's
+   * estimation of traffic (needs Linux 6.2).
    *
    * @throws IpvsError EINVAL if the kernel does not accept the value, EACCES without permission, EROFS if /proc/sys is mounted read-only
-   * (as in a Docker container), ENOENT as above.
+   * (as in a Docker container), ENOENT if the kernel does not have the setting (yet).
    */
   set<Name extends SysctlName>(name: Name, value: SysctlValue<Name>): Promise<void>
 }
@@ -122,7 +126,7 @@ function digits(value: unknown, field: string, { min, max }: typeof INTEGER): st
   return String(value)
 }
 
-/** The text to write. It ends with a line feed, because writing nothing would not reach the kernel, and an empty text is a value too. */
+/** The text to write. It ends with a line feed, because an empty text is a value too, and writing no bytes would not reach the kernel. */
 const textOf = (name: SysctlName, value: unknown): string => `${wordsOf(kinds[name], value)}\n`
 
 function wordsOf(kind: keyof SysctlKinds, value: unknown): string {

@@ -14,11 +14,11 @@ export interface Connection {
    * on all ports.
    */
   protocol: Protocol | 'ip'
-  /** The client's address. A template has the client's network and port 0. */
+  /** The client's address and port. A template has the client's network and port 0. */
   client: ConnectionEnd
-  /** The virtual service's address. The template of a firewall-mark service has the mark here instead. */
+  /** The virtual service's address and port. The template of a firewall-mark service has the mark in place of the address. */
   virtual: ConnectionEnd
-  /** The destination that serves it. Its address family may differ from the client's. */
+  /** The destination that serves the connection. Its address family may differ from the client's. */
   destination: ConnectionEnd
   /** The kernel's name of the state: 'ESTABLISHED', 'FIN_WAIT', 'UDP', 'NONE', …. */
   state: string
@@ -35,8 +35,8 @@ export interface Connection {
 /** Which connections to list. */
 export interface ConnectionFilter {
   /**
-   * Lists only the connections of this virtual service; with port 0, those of all ports of its address. Not for firewall-mark services,
-   * because the kernel does not say which mark a connection came by.
+   * Lists only the connections of this virtual service; if its port is 0, those of all ports of its address. It cannot be a firewall-mark
+   * service, because the kernel does not say which mark a connection came by.
    */
   service?: ServiceKey
 }

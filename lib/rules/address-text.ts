@@ -8,7 +8,7 @@ const loosePart = /^(?:0[xX]([0-9a-fA-F]+)|0([0-7]*)|([1-9][0-9]*))$/
 
 /**
  * Reads IPv4 text as inet_aton(3) does: one to four parts, each decimal, octal (leading 0) or hexadecimal (leading 0x). The last part fills
- * the remaining bytes. Ignores what follows white space.
+ * the remaining bytes. White space and what follows it are ignored.
  *
  * @returns The canonical text, or `undefined` if the text is no address.
  */

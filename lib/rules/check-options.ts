@@ -6,11 +6,11 @@ import type { GivenOption } from './options.js'
 export type GivenGroups = ReadonlyMap<OptionGroup, GivenOption>
 
 /**
- * Checks that the options given are those that a command, or a tunnel type, needs and takes.
+ * Checks the options that were given against those that a command, or a tunnel type, needs and takes.
  *
  * @param groups the groups to look at
  * @param whose what needs and takes them, for the message
- * @param command where the command stands, which a missing option is reported at
+ * @param command the command, whose place in the text is that of a missing option
  * @throws RulesError for the mistake that ipvsadm finds first.
  */
 export function checkOptions(
@@ -35,7 +35,9 @@ export function checkOptions(
   }
 }
 
-/** A quick answer for correct command lines: looks at the few options that were given, not at all there are. */
+/**
+ * Whether there is a mistake. This is quick for correct command lines: it looks at the few options that were given, not at all there are.
+ */
 function offends(given: GivenGroups, { needs = [], takes = [], oneOf = [] }: Grammar, groups: readonly OptionGroup[]): boolean {
   let exclusive = 0
   for (const group of given.keys()) {

@@ -8,14 +8,14 @@ import { valueError, type GivenOption } from './options.js'
 export interface CommandSettings extends ValueContext {
   address: string
   port: number | string
-  /** 0 for services that have an address. */
+  /** The firewall mark; 0 for services that have an address. */
   fwmark: number
   scheduler: string
   engine: string
   schedulerFlags: GivenOption | undefined
   persistent: boolean
   persistenceTimeout: number
-  /** IPv4: dotted quad or host name; IPv6: length of the prefix. */
+  /** The mask of persistence. For IPv4 a dotted quad or a host name, for IPv6 the length of the prefix. */
   mask: string | number
   onePacket: boolean
   destination: Endpoint | undefined
@@ -79,7 +79,9 @@ const checksumBy = (checksum: Tunnel['checksum']): Setter => (settings) => {
 
 const connections = 'a number of connections'
 
-/** What each option sets, by its long name. Options that are not here set nothing; listings look at whether they were given. */
+/**
+ * What each option sets, by its long name. Options that are not in this table set nothing. Listings only look at whether they were given.
+ */
 const setters: Partial<Record<string, Setter>> = {
   'tcp-service': serviceAt('tcp'),
   'udp-service': serviceAt('udp'),
@@ -131,7 +133,7 @@ const setters: Partial<Record<string, Setter>> = {
 }
 
 /**
- * Takes over what an option says.
+ * Sets what an option says.
  *
  * @throws RulesError if its value is wrong.
  */

@@ -24,7 +24,7 @@ export interface FormatOptions {
  * ipvsadm's save leaves out thresholds, timeouts and sync daemons, and writes `local` destinations as direct routing. `full` keeps them: as
  * `-x`, `-y`, `--set` and `--start-daemon`, which `ipvsadm -R` reads too. What ipvsadm's language cannot say at all (`local` and `bypass`
  * destinations, values above its limits) becomes lines that begin with `#ipvs:`. ipvsadm-restore skips them, this library reads them.
- * Destinations that bypass IPVS become such lines without `full` too, because ipvsadm writes nonsense for them.
+ * Destinations that bypass IPVS become such lines without `full` too, because ipvsadm has neither an option nor a name for them.
  *
  * @param state the result of `snapshot` or `parseRules`
  */

@@ -6,7 +6,7 @@
 
 import { DEFAULTS } from '../model/limits.js'
 
-/** The names of options in ipvsadm's messages ("multiple '…' options"), in the order in which it checks them. */
+/** The names of options in ipvsadm's messages ("multiple '…' options"), in the order in which ipvsadm checks them. */
 export const optionGroups = [
   'numeric', 'connection', 'service-address', 'scheduler', 'persistent', 'netmask', 'real-server', 'forwarding-method', 'weight',
   'u-threshold', 'l-threshold', 'mcast-interface', 'timeout', 'daemon', 'stats', 'rate', 'thresholds', 'persistent-conn', 'nosort',
@@ -70,9 +70,9 @@ export interface OptionSpelling {
   long: string
   short?: string
   argument: 'none' | 'text' | 'optional'
-  /** For options that are commands. The first option has to be one of them. */
+  /** The command that the option is. The first option of a command line has to be a command. */
   command?: CommandName
-  /** Of the options of a group only one may be given. Options without a group may be repeated. */
+  /** The option's group. Of the options of a group only one may be given; options without a group may be repeated. */
   group?: OptionGroup
 }
 
@@ -163,7 +163,7 @@ export const limits = {
   syncMaxLength: 65_507,
   port: 65_535,
   ttl: 255,
-  /** Bytes of a name that ipvsadm keeps. It drops the rest without a word. */
+  /** Bytes of a name that ipvsadm keeps. It silently drops the rest. */
   schedulerName: 15,
   engineName: 16,
   interfaceName: 15,

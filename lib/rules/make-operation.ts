@@ -10,14 +10,14 @@ import type { Named } from './types.js'
 
 type FullDestination = Extract<Named<Operation>, { type: 'updateDestination' }>['destination']
 
-/** A command line whose options were read and go together. */
+/** A command line that was read, whose options go together. */
 export interface CheckedCommand {
   command: GivenOption
   settings: CommandSettings
   given: GivenGroups
   /** Bits of the scheduler flags. */
   flags: number
-  /** Whether only the kernel's limits hold, not ipvsadm's own rules. */
+  /** Whether the kernel's limits hold in place of ipvsadm's own rules. */
   beyond: boolean
 }
 

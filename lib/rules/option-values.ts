@@ -14,9 +14,9 @@ export interface Endpoint {
 
 /** What the values of later options depend on, and the names found in them. */
 export interface ValueContext {
-  /** The protocol of the service given so far, which port names belong to. */
+  /** The protocol of the service that was given before, to which port names belong. */
   protocol: Protocol | undefined
-  /** The address family of that service, 0 before it. */
+  /** The address family of that service; 0 if none was given yet. */
   family: 0 | 4 | 6
   names: NameReference[] | undefined
 }
@@ -35,8 +35,8 @@ export function readInteger(given: GivenOption, min: number, max: number, what: 
 }
 
 /**
- * Reads `address[:port]`. An IPv6 address needs brackets if a port follows. ipvsadm accepts brackets around anything else and drops them
- * together with the port.
+ * Reads `address[:port]`. An IPv6 address needs brackets if a port follows. ipvsadm accepts brackets around anything else too, and drops
+ * them together with the port.
  *
  * @param otherPort the port to use where none is given
  */
@@ -65,7 +65,7 @@ export function readEndpoint(given: GivenOption, context: ValueContext, otherPor
   return { family: 4, address, port: port === undefined ? otherPort : readPort(given, context, port) }
 }
 
-/** Reads the mask of persistence: IPv4 as an address or the name of one, IPv6 as a prefix length. */
+/** Reads the mask of persistence. For IPv4 it is an address or the name of one, for IPv6 a prefix length. */
 export function readMask(given: GivenOption, context: ValueContext): string | number {
   const text = given.argument ?? ''
   if (context.family === 6) {

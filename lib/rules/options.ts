@@ -17,7 +17,7 @@ export class Spellings {
 /** An option as it was given. */
 export interface GivenOption {
   option: OptionSpelling
-  /** As it was written, with its dashes. */
+  /** The option as it was written, with its dashes. */
   spelling: string
   line: number
   /** Column of the option. */
@@ -51,7 +51,7 @@ export class OptionReader {
   /** Combined short options that are still to be read, and the column of the first of them. */
   #cluster = ''
   #letterColumn = 0
-  /** Whether that letter directly follows the dash. */
+  /** Whether the next letter directly follows the dash. */
   #dashed = false
   #ended = false
 
@@ -132,7 +132,7 @@ export class OptionReader {
   }
 }
 
-/** The mistake that an option has a wrong value. */
+/** The error of an option with a wrong value. */
 export const valueError = ({ spelling, argument = '', line, argumentColumn }: GivenOption, expected: string): RulesError =>
   new RulesError(`${spelling} '${argument}'`, expected, line, argumentColumn)
 

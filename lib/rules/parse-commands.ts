@@ -31,7 +31,7 @@ export function readLines(text: string): ReadRules {
   return rules
 }
 
-/** The mistake that a command among rules changes nothing. Of these `ipvsadm -R` itself refuses only another `-R`. */
+/** The error of a command among rules that changes nothing. Of these `ipvsadm -R` itself refuses only another `-R`. */
 const changesNothing = (name: CommandName, line: number, column: number): RulesError =>
   new RulesError(`command '${name}' among rules`, 'commands that change the table', line, column, name === 'restore' ? 255 : 2)
 
@@ -55,7 +55,7 @@ export function parseCommands(text: string, { names = 'keep' }: ReadOptions = {}
   return rules.operations
 }
 
-/** The mistake of a name where names are refused. */
+/** The error of a name where names are refused. */
 export function nameError({ kind, name, line, column }: NameReference): RulesError {
   return new RulesError(`'${name}' is the name of a ${kind}`, 'a number, or resolveNames before', line, column)
 }

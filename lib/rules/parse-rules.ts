@@ -6,7 +6,7 @@ import type { NamedTable, ReadOptions } from './types.js'
 
 /**
  * Reads rules in ipvsadm's language and carries them out on an empty table, in memory. The result has timeouts and sync daemons if the
- * rules mention them, with the kernel's defaults for what they leave open.
+ * rules mention them. What the rules leave open has the kernel's defaults.
  *
  * @returns The table that the kernel would have. Services and destinations are in the order in which they were added.
  * @throws RulesError for a line that cannot be read, or that the kernel would refuse after the lines before it (a service added

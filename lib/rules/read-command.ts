@@ -15,7 +15,7 @@ import type { Word } from './words.js'
 /** What a command line says. */
 export interface ReadCommand {
   name: CommandName
-  /** For the commands that change something. */
+  /** The operation, for commands that change something. */
   operation?: Named<Operation>
   /** For `list`: the one service to be listed. */
   service?: Named<ServiceKey>
@@ -25,17 +25,17 @@ export interface ReadCommand {
   names?: NameReference[]
 }
 
-/** Tells of an option whether it was given. */
+/** Says whether an option was given. */
 export type GivenOptions = Pick<ReadonlySet<OptionGroup>, 'has'>
 
 /** How a command line is read. */
 export interface CommandDialect {
   spellings: Spellings
-  /** For rules that ipvsadm's language cannot say: the kernel's limits hold in place of ipvsadm's. */
+  /** Whether the kernel's limits hold in place of ipvsadm's, for rules that ipvsadm's language cannot say. */
   beyond: boolean
-  /** The command where there is neither a command nor anything else of ipvsadm's. Default: none, a mistake. */
+  /** The command to assume if the line has neither a command nor anything else of ipvsadm's. By default such a line is a mistake. */
   otherwise?: CommandName
-  /** Takes options that are not ipvsadm's. They may stand anywhere, before the command too. Returns whether it has taken this one. */
+  /** Takes options that are not ipvsadm's. They may stand anywhere, even before the command. Returns whether it has taken the option. */
   takeOwn?: (given: GivenOption) => boolean
 }
 
@@ -97,7 +97,7 @@ function requireCommand(first: GivenOption | undefined, leftOver: readonly Word[
   throw new RulesError(`${first.spelling} comes before the command`, commandFirst, line, first.column, 255)
 }
 
-/** The role that a command about sync daemons speaks of. */
+/** The role that a command about sync daemons names. */
 function roleOf(command: GivenOption): 'master' | 'backup' {
   const { option, argument } = command
   if (option.argument === 'none' || argument === 'master') return 'master'

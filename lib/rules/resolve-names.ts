@@ -8,13 +8,13 @@ import { withoutByteOrderMark } from './words.js'
 import type { Named, NamedTable, NameReference, Position } from './types.js'
 
 /**
- * Replaces host and service names with numbers: in a text before it is parsed, in operations, or in a table. Returns a copy.
+ * Replaces host and service names with numbers: in a text before it is parsed, in operations, or in a table. Returns a copy with numbers.
  *
- * Looks up hosts with getaddrinfo(3), IPv4 only, like ipvsadm, and services in `/etc/services` under the protocol of their virtual service.
- * Looks up each name once.
+ * Like ipvsadm, it looks up hosts with getaddrinfo(3), IPv4 only. It looks up services in `/etc/services`, under the protocol of their
+ * virtual service. It looks up each name once.
  *
  * @throws RulesError if a text, or operations of `parseCommands`, have unknown names. It has the place of the first one, and its `errors`
- * has all of them. For unknown names elsewhere an `Error` with the code `ERR_IPVS_NAME`.
+ * has all of them. Unknown names elsewhere throw an `Error` with the code `ERR_IPVS_NAME`.
  */
 export function resolveNames(text: string): Promise<string>
 export function resolveNames<T extends Position>(operations: readonly (Named<Operation> & T)[]): Promise<(Operation & T)[]>
@@ -34,7 +34,7 @@ async function resolveText(text: string, resolver: Resolver): Promise<string> {
   if (errors.length > 0) throw firstOf(errors)
   const found = await resolver.findAll(names)
   const rows = withoutByteOrderMark(text).split('\n')
-  // Goes from the end of each line to its beginning, so that the columns of the names still to be replaced stay valid.
+  // Names are replaced from the end of each line to its beginning, so that the columns of those still to be replaced stay valid.
   for (const [index, { line, column, name }] of [...names.entries()].sort(([, a], [, b]) => b.column - a.column)) {
     const row = rows[line - 1]
     rows[line - 1] = `${row.slice(0, column - 1)}${found[index]}${row.slice(column - 1 + name.length)}`
@@ -70,7 +70,7 @@ class NameError extends Error {
   }
 }
 
-/** Looks names up, each once. */
+/** Looks up names, each of them once. */
 export class Resolver {
   readonly #hosts = new Map<string, Promise<string | undefined>>()
   /** Codes of the look-ups that failed, by host. */

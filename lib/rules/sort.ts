@@ -4,10 +4,10 @@ import { PROTOCOLS } from '../model/vocabulary.js'
 import { sortWords } from './address-text.js'
 import type { Named } from './types.js'
 
-/** Protocols that this library has no name for are listed as numbers. */
+/** The number of a protocol. Protocols that this library has no name for are listed by their number. */
 const protocolNumber = (protocol: Protocol): number => PROTOCOLS.number.get(protocol) ?? Number(protocol)
 
-/** ipvsadm subtracts 32-bit numbers as ints, which overflow: 192.168.0.1 comes before 10.0.0.1. */
+/** Compares as ipvsadm does. It subtracts 32-bit numbers as ints, which overflow: 192.168.0.1 comes before 10.0.0.1. */
 const difference = (a: number, b: number): number => (a - b) | 0
 
 type Key = number[]
@@ -42,7 +42,7 @@ function sorted<T>(items: readonly T[], key: (item: T) => Key, compare: (a: Key,
   return mergeSort(items.map((item) => ({ item, key: key(item) })), (a, b) => compare(a.key, b.key)).map(({ item }) => item)
 }
 
-/** Services in ipvsadm's order: by family, protocol, address and port, firewall marks last. */
+/** Sorts services in ipvsadm's order: by family, protocol, address and port, with firewall marks last. */
 export function sortServices<T extends Named<Service>>(services: readonly T[]): T[] {
   return sorted(services, (service) => {
     if (hasMark(service)) return [service.fwmark, service.family, 0, 0, 0, 0, 0, 0]
@@ -50,7 +50,7 @@ export function sortServices<T extends Named<Service>>(services: readonly T[]): 
   }, compareKeys)
 }
 
-/** Destinations in ipvsadm's order: by address and port. It compares an IPv4 address with the first word of an IPv6 one. */
+/** Sorts destinations in ipvsadm's order: by address and port. ipvsadm compares an IPv4 address with the first word of an IPv6 one. */
 export function sortDestinations<T extends Named<Destination>>(destinations: readonly T[]): T[] {
   return sorted(destinations, ({ address, port }) => [familyOfAddress(address), ...sortWords(address), Number(port)], (a, b) => {
     const words = a[0] === 6 ? 4 : 1
@@ -62,6 +62,6 @@ export function sortDestinations<T extends Named<Destination>>(destinations: rea
   })
 }
 
-/** Services and their destinations in ipvsadm's order. */
+/** Sorts services and their destinations in ipvsadm's order. */
 export const sortTable = <T extends Named<Service> & { destinations: readonly Named<Destination>[] }>(services: readonly T[]): T[] =>
   sortServices(services).map((service) => ({ ...service, destinations: sortDestinations(service.destinations) }))

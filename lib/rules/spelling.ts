@@ -4,7 +4,7 @@ import type { Persistence, Protocol } from '../model/types.js'
 import { asPrinted } from './address-text.js'
 import type { Names } from './names.js'
 
-/** An address and port as ipvsadm prints them, IPv6 in brackets, with names where there are some. */
+/** An address and port as ipvsadm prints them: IPv6 in brackets, and with names where there are some. */
 export function spellEndpoint(address: string, port: number, protocol: Protocol | undefined, names?: Names): string {
   const service = (protocol && names?.service(port, protocol)) ?? port
   const host = names?.host(address)

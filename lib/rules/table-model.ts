@@ -7,9 +7,9 @@ type NamedService = NamedTable['services'][number]
 type NamedDaemon = NonNullable<NamedTable['daemons']>[number]
 type NamedServiceKey = Extract<NamedRuleOperation, { type: 'removeService' }>['service']
 
-/** The kernel's initial timeouts, which `--set` keeps where it has a 0. */
+/** The kernel's initial timeouts in seconds. A 0 of `--set` keeps them. */
 const initialTimeouts = { tcp: 900, tcpFin: 120, udp: 300 }
-/** The kernel's defaults for daemons. The length is the one for an interface with the usual MTU of 1500 bytes. */
+/** The kernel's defaults for daemons. The length is that for an interface with the usual MTU of 1500 bytes. */
 const daemonDefaults = { group: '224.0.0.81', port: 8848, ttl: 1 }
 const daemonMaxLength = (group: string): number => 1500 - (group.includes(':') ? 40 : 20) - 8
 
@@ -17,7 +17,7 @@ const daemonMaxLength = (group: string): number => 1500 - (group.includes(':') ?
 interface Entry {
   service: NamedService
   destinations: Map<string, NamedService['destinations'][number]>
-  /** The line that added it; `undefined` if it was there before. */
+  /** The line that added the service; `undefined` if it was there before. */
   line?: number
 }
 
@@ -37,7 +37,11 @@ export class TableModel {
     for (const daemon of daemons) this.#daemons.set(daemon.role, daemon)
   }
 
-  /** @throws RulesError if the kernel would refuse it. */
+  /**
+   * Carries out an operation.
+   *
+   * @throws RulesError if the kernel would refuse it.
+   */
   carryOut(operation: NamedRuleOperation): void {
     const { line, column } = operation
     switch (operation.type) {

@@ -1,6 +1,6 @@
 import type { Operation, Protocol, Table } from '../model/types.js'
 
-/** The same shape, but ports may be names of the services database ('http') and addresses may be host names. */
+/** The same shape, in which ports may be names of the services database ('http') and addresses may be host names. */
 export type Named<T> = T extends (infer Element)[]
   ? Named<Element>[]
   : T extends object
@@ -19,7 +19,7 @@ export interface Position {
 export interface NameReference {
   kind: 'host' | 'service'
   name: string
-  /** For services: the protocol whose entry in the services database is meant. */
+  /** For services: the protocol under which the services database is searched. */
   protocol?: Protocol
   line: number
   column: number
