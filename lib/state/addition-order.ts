@@ -3,12 +3,12 @@ import { serviceWords } from '../model/keys.js'
 import type { DestinationKey, ServiceKey } from '../model/types.js'
 import type { PlanWarning } from './types.js'
 
-/** Schedulers that choose by the order in which destinations were added, too. */
+/** Schedulers whose choice depends on the order in which destinations were added. */
 const BY_ORDER = new Set(['mh', 'sh', 'dh'])
 
 const scratch = Buffer.alloc(16)
 
-/** Text that sorts as addresses and ports do. */
+/** Text that sorts as the address and port do. */
 function placeOf({ address, port }: DestinationKey): string {
   const family = parseAddress(address, scratch, 0)
   return `${family}${scratch.toString('hex', 0, family === 4 ? 4 : 16)}${port.toString(16).padStart(4, '0')}`
@@ -23,27 +23,27 @@ export function isInOrder(destinations: readonly DestinationKey[]): boolean {
 }
 
 /**
- * Follows, while the desired destinations of a service are found in the table, whether the kernel has them in the order in which they would
- * be added to a new table.
+ * Finds out whether the kernel has the destinations of a service in the order in which they would be added to a new table. It is told of
+ * each desired destination as it is looked up in the table.
  */
 export class AdditionOrder {
-  /** The kernel lists what was added last first, so the next one has to stand before this one. */
+  /** The kernel lists the destination that was added last first, so the next one has to stand before this one. */
   #last = Infinity
   #isKept = true
 
-  /** @param found the number of the next desired destination in the table's list; negative for one that is added */
+  /** @param found the number that the next desired destination has in the table's list; negative for one that is added */
   next(found: number): void {
     if (found >= this.#last) this.#isKept = false
     this.#last = found < 0 ? -1 : found
   }
 
-  /** Whether a table that is made anew would have another order. */
+  /** Whether a new table would have another order. */
   get isOther(): boolean {
     return !this.#isKept
   }
 }
 
-/** What to say of a service whose destinations the kernel has in an order of its own. */
+/** The warning about a service whose destinations the kernel has in another order than a new table would. */
 export const orderWarning = (key: ServiceKey, scheduler: string): PlanWarning => ({
   code: 'order',
   service: key,

@@ -16,20 +16,20 @@ import { Sender } from './send.js'
 import { operationsOf, type StagedPlan } from './staged.js'
 import type { ApplyOptions, ApplyResult, Desired, DrainingDestination, Plan, PlannedOperation, PlanOptions } from './types.js'
 
-/** A staged plan as callers see it, without what there is to say about the settings of the kernel. */
+/** A staged plan as callers see it, without the warnings about the kernel's settings. */
 const planned = (staged: StagedPlan, settings: PlanSettings): Plan =>
   ({ operations: operationsOf(staged), warnings: [...staged.warnings], ...settings.drain && { draining: staged.draining } })
 
-/** Adds what there is to say about the settings of the kernel. Never rejects. */
+/** Adds the warnings about the kernel's settings. Never rejects. */
 async function warnOfSettings(plan: Plan, handle: TableHandle, staged: StagedPlan): Promise<void> {
   if (staged.draining.length > 0) plan.warnings.push(...await sysctlWarnings(handle.sysctl, staged))
 }
 
-/** Whether sync daemons are to start while destinations drain beside which the kernel starts none. */
+/** Whether sync daemons have to wait for destinations to drain: the kernel starts none beside destinations of the other address family. */
 const needsDrained = ({ draining, finish }: StagedPlan): boolean =>
   finish.length > 0 && draining.some(({ service, destination }) => isOtherFamily(service, destination))
 
-/** Whether an operation takes capacity away. These come last in a plan. */
+/** Whether an operation takes capacity away. Such operations come last in a plan. */
 function takesAway(operation: PlannedOperation, table: PackedTable): boolean {
   if (operation.type !== 'updateDestination') return operation.type === 'removeDestination' || operation.type === 'removeService'
   const { service, destination: { address, port, weight } } = operation
@@ -38,10 +38,10 @@ function takesAway(operation: PlannedOperation, table: PackedTable): boolean {
   return before !== undefined && weight < before.weight
 }
 
-/** Brings the table to a desired state, once. Whatever ends it, `result` says what is in force by then. */
+/** Brings the table to a desired state, once. If an error or a signal ends the work early, `result` says what is in force by then. */
 export class Work {
   #plan: Plan = { operations: [], warnings: [] }
-  /** Fulfilled when the plan has all of its warnings. */
+  /** Fulfilled when the plan has all its warnings. */
   #warned: Promise<void> | undefined
   #sender: Sender<PlannedOperation> | undefined
   #undoing: RollBack | undefined
@@ -49,7 +49,7 @@ export class Work {
 
   constructor(readonly handle: TableHandle, readonly desired: DesiredState, readonly settings: ApplySettings) {}
 
-  /** All of it, draining included. */
+  /** Carries out the whole plan, draining included. */
   whole(): Promise<ApplyResult> {
     return this.#run(async () => {
       const { table, staged } = await this.#prepare()
@@ -63,7 +63,10 @@ export class Work {
     })
   }
 
-  /** What a plan says that was made before, if the services that it is about are as they were then. What drains is left at weight 0. */
+  /**
+   * Carries out a plan that was made before, if the services that it is about are as they were then. Destinations that drain are left at
+   * weight 0.
+   */
   reviewed(plan: Plan): Promise<ApplyResult> {
     const { operations, subjects, basis } = readPlan(plan)
     return this.#run(async () => {
@@ -80,7 +83,7 @@ export class Work {
     })
   }
 
-  /** One step of a long-running loop, which does not wait for connections. */
+  /** Carries out one step of a long-running loop. It does not wait for connections to end. */
   once(expired: Expired): Promise<ApplyResult> {
     return this.#run(async () => {
       const { table, staged: { build } } = await this.#prepare(expired)
@@ -88,7 +91,7 @@ export class Work {
     })
   }
 
-  /** Answers what was done. An error that ends the work early has the answer as `result`. */
+  /** Returns the result of the steps. An error that ends them early has the result as `result`. */
   async #run(steps: () => Promise<void>): Promise<ApplyResult> {
     const { signal } = this.settings
     try {
@@ -120,7 +123,7 @@ export class Work {
     return result
   }
 
-  /** Reads the table and plans, more than once with a concurrency check. */
+  /** Reads the table and plans. With a concurrency check it does so more than once. */
   async #prepare(expired?: Expired): Promise<Found> {
     const { handle, desired, settings } = this
     const once = (): Promise<Found> => {
@@ -128,21 +131,21 @@ export class Work {
       return look(handle, desired, settings, expired, settings.signal)
     }
     const found = settings.attempts === 0 ? await once() : await checked(once, settings.attempts)
-    // The daemons are left to the next look that finds the destinations gone.
+    // The next look that finds the destinations gone starts the daemons.
     if (expired !== undefined && needsDrained(found.staged)) found.staged.finish = []
     this.#plan = planned(found.staged, settings)
-    // Files are read for that. Nothing that is sent waits for it.
+    // This reads files. Nothing that is sent waits for it.
     this.#warned = warnOfSettings(this.#plan, handle, found.staged)
     if (settings.dryRun) this.#draining = this.#plan.draining
     return found
   }
 
   /**
-   * Carries out the plan: what adds and changes, then what takes away, where its replacement is in force. Undoes all of it if anything is
-   * refused and `rollback` is set.
+   * Carries out the plan. First it sends what adds and changes, then what takes away, as far as its replacement is in force. If anything is
+   * refused and `rollback` is set, it undoes all of it.
    *
    * @param build how many operations add and change
-   * @param until the number of operations that are carried out now
+   * @param until how many operations are carried out now
    */
   async #carryOut(table: PackedTable, build: number, until: number): Promise<void> {
     const { handle, settings } = this
@@ -160,7 +163,7 @@ export class Work {
     await this.#undoing.run()
   }
 
-  /** Removes what drains, as its connections go. */
+  /** Removes draining destinations as their connections end. */
   async #drain(): Promise<void> {
     if (this.settings.drain === undefined || this.#draining === undefined) return
     for await (const draining of drain(this.handle, this.desired, this.settings, this.settings.drain, this.#sender!, this.#draining))
@@ -168,7 +171,7 @@ export class Work {
   }
 }
 
-/** A plan that was made before has its desired state in it. */
+/** Stands for the desired state of a plan that was made before, which needs none. */
 const NOTHING: DesiredState = { services: [], timeouts: undefined, daemons: undefined }
 
 /** `Ipvs.plan`. */

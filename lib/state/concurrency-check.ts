@@ -3,7 +3,7 @@ import type { Operation } from '../model/types.js'
 import type { Found } from './plan.js'
 import { operationsOf } from './staged.js'
 
-/** Another program changed the table between each two readings. */
+/** The error of a table that another program changed between every two readings. */
 class TableChangingError extends Error {
   readonly code = 'ERR_IPVS_TABLE_CHANGING'
 
@@ -13,10 +13,10 @@ class TableChangingError extends Error {
   }
 }
 
-/** Whether two plans are the same, in whatever order: Linux 7.2 reorders its table of services by itself. */
+/** Whether two plans have the same operations, in any order: Linux 7.2 reorders its table of services by itself. */
 async function sameOperations(some: readonly Operation[], others: readonly Operation[]): Promise<boolean> {
   if (some.length !== others.length) return false
-  // Nothing is in a plan twice, and equal operations are written alike, by the same planner.
+  // A plan has no operation twice, and the same planner writes equal operations alike.
   const texts = new Set<string>()
   for (const operation of some) {
     texts.add(JSON.stringify(operation))
@@ -30,8 +30,9 @@ async function sameOperations(some: readonly Operation[], others: readonly Opera
 }
 
 /**
- * Reads the table and plans until two readings after one another lead to the same plan.
+ * Reads the table and plans until two successive readings lead to the same plan.
  *
+ * @param look reads the table and plans
  * @param attempts how often the table is read again at most
  */
 export async function checked(look: () => Promise<Found>, attempts: number): Promise<Found> {

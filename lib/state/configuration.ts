@@ -2,7 +2,7 @@ import { keyOf } from '../model/keys.js'
 import type { Destination, ListedService, Persistence, Service, Tunnel } from '../model/types.js'
 
 /**
- * A listed tunnel without what the kernel has no use for (`ip_vs_tunnel_xmit`): other programs can set a port for any type, and a checksum
+ * A listed tunnel without what the kernel does not use (`ip_vs_tunnel_xmit`). Other programs can set a port for any type, and a checksum
  * for IPIP.
  */
 function tunnelInUse(tunnel: Tunnel | null): Tunnel | null {
@@ -10,11 +10,11 @@ function tunnelInUse(tunnel: Tunnel | null): Tunnel | null {
   return tunnel?.type === 'gre' ? { type: 'gre', checksum: tunnel.checksum } : tunnel
 }
 
-/** A listed destination without what the kernel counts. */
+/** The configuration of a listed destination: without counters and rates. */
 export const configurationOf = ({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel }: Destination): Destination =>
   ({ address, port, forward, weight, upperThreshold, lowerThreshold, tunnel: tunnelInUse(tunnel) })
 
-/** A listed service without what the kernel counts, and without its destinations. */
+/** The configuration of a listed service: without counters, rates and destinations. */
 export const serviceConfigurationOf = (service: Service | ListedService): Service =>
   ({
     ...keyOf(service), scheduler: service.scheduler, schedulerFlags: service.schedulerFlags, onePacket: service.onePacket,
@@ -50,16 +50,16 @@ function differences<Configuration extends object>(
   return names.filter((name) => !same(before[name], after[name])).map((name) => `${name} ${shown(before[name])} → ${shown(after[name])}`)
 }
 
-/** What differs between two canonical configurations of a service, in words; empty where nothing does. */
+/** The differences between two canonical configurations of a service, in words; empty if there are none. */
 export const serviceDifferences = (before: Service, after: Service): string[] => differences(SERVICE_OPTIONS, before, after)
 
-/** What differs between two canonical configurations of a destination, in words; empty where nothing does. */
+/** The differences between two canonical configurations of a destination, in words; empty if there are none. */
 export const destinationDifferences = (before: Destination, after: Destination): string[] =>
   before.forward === after.forward && before.weight === after.weight && before.upperThreshold === after.upperThreshold
   && before.lowerThreshold === after.lowerThreshold && before.tunnel === null && after.tunnel === null
     ? [] : differences(DESTINATION_OPTIONS, configurationOf(before), configurationOf(after))
 
-/** What a desired entry can have beside its configuration. */
+/** Properties that a desired entry can have beside its configuration. */
 const OTHERS = new Set(['destinations', 'stats', 'rates'])
 
 function isAsListed<Configuration extends object>(
@@ -75,9 +75,10 @@ function isAsListed<Configuration extends object>(
 }
 
 /**
- * Whether a desired service is written just as one is listed, whose key is the same. So is what a snapshot has of other programs' entries.
+ * Whether a desired service is written exactly as a service with the same key is listed. Entries of other programs that were taken from a
+ * snapshot are.
  */
 export const isServiceAsListed = (desired: object, listed: Service): boolean => isAsListed(SERVICE_OPTIONS, desired, listed)
 
-/** The same of a destination. */
+/** Whether a desired destination is written exactly as a destination with the same key is listed. */
 export const isDestinationAsListed = (desired: object, listed: Destination): boolean => isAsListed(DESTINATION_OPTIONS, desired, listed)

@@ -5,7 +5,10 @@ import { serviceId, serviceWords } from '../model/keys.js'
 import type { DaemonInput, ServiceKey, Timeouts } from '../model/types.js'
 import type { Desired, DesiredService } from './types.js'
 
-/** Gives bad input the place where it was found: 'service.port' becomes 'desired.services[3].port'. Any other error stays as it is. */
+/**
+ * Gives an error about bad input the place where the input was found: 'service.port' becomes 'desired.services[3].port'. Any other error
+ * stays as it is.
+ */
 export function placed(error: unknown, path: string, prefix: string): unknown {
   if (isArgumentError(error) && error.field.startsWith(prefix)) {
     const field = path + error.field.slice(prefix.length)
@@ -15,7 +18,7 @@ export function placed(error: unknown, path: string, prefix: string): unknown {
   return error
 }
 
-/** What `make` returns; gives what it throws its place. */
+/** Returns what `make` returns. Gives an error that it throws its place. */
 export function located<Made>(path: string, prefix: string, make: () => Made): Made {
   try {
     return make()
@@ -26,29 +29,29 @@ export function located<Made>(path: string, prefix: string, make: () => Made): M
 
 const TABLE: Known = { what: 'a table', names: new Set(['services', 'timeouts', 'daemons']) }
 
-/** A service as it should be, and where it was given. */
+/** A desired service, and where it was given. */
 export interface DesiredEntry {
   readonly service: DesiredService
-  /** A copy of the array, or bad input. */
+  /** A copy of the array of destinations, or bad input in its place. */
   readonly destinations: unknown
-  /** The list it was given in. Errors name its place there. */
+  /** The list in which it was given, which errors name. */
   readonly list: 'desired.services' | 'update.services'
   readonly number: number
 }
 
 /**
- * A desired table that can be read again and again, even if the caller changes the given lists. The entries are the caller's own objects:
- * copying them would cost more than comparing them.
+ * A desired table that can be read repeatedly, even if the caller changes the given lists meanwhile. The entries are the caller's own
+ * objects: copying them would cost more than comparing them.
  */
 export interface DesiredState {
   readonly services: Iterable<DesiredEntry>
   readonly timeouts: Partial<Timeouts> | undefined
   readonly daemons: readonly DaemonInput[] | undefined
-  /** Canonical keys, by id, of the services to plan. Without them, the whole table is planned. */
+  /** Canonical keys of the services to plan, by id. If it is missing, the whole table is planned. */
   readonly only?: ReadonlyMap<string, ServiceKey>
 }
 
-/** A service as it was given. */
+/** Makes the entry of a service that was given. */
 export function entryOf(service: DesiredService, list: DesiredEntry['list'], number: number): DesiredEntry {
   const listed: unknown = (service as DesiredService | null | undefined)?.destinations
   return { service, destinations: listed === undefined ? [] : Array.isArray(listed) ? listed.slice() : listed, list, number }
@@ -61,7 +64,7 @@ function entries(services: unknown, field: string): DesiredEntry[] {
   return copy.map((service, number) => entryOf(service, 'desired.services', number))
 }
 
-/** Reads what was given as desired: a table, or an iterable of its services, which is read to its end, once. */
+/** Reads a desired state: a table, or an iterable of its services. An iterable is read once, to its end. */
 export function readDesired(desired: Desired): DesiredState {
   if (typeof desired === 'object' && desired !== null && Symbol.iterator in desired)
     return { services: entries(desired, 'desired'), timeouts: undefined, daemons: undefined }
@@ -78,7 +81,7 @@ export function readDesired(desired: Desired): DesiredState {
   }
 }
 
-/** Canonical keys by id, in the order given. A key given twice is refused. */
+/** Reads keys of services. Returns the canonical keys by id, in the order given. Refuses a key that is given twice. */
 export function namedServices(keys: unknown, field: string): Map<string, ServiceKey> {
   if (!Array.isArray(keys)) throw invalidType(field, 'an array of service keys', keys)
   const named = new Map<string, ServiceKey>()

@@ -4,15 +4,15 @@ import type { DrainingDestination } from './types.js'
 
 interface DrainingService {
   readonly key: ServiceKey
-  /** By destination, as of `performance.now()`. */
+  /** When each destination was first seen to drain, in milliseconds of `performance.now()`. */
   readonly since: Map<string, number>
 }
 
-/** When each destination was first seen to drain. */
+/** Knows when each destination was first seen to drain. */
 export class DrainClock {
   #services = new Map<string, DrainingService>()
 
-  /** Services that have any. */
+  /** The keys of services with draining destinations, by id. */
   keys(): Map<string, ServiceKey> {
     return new Map([...this.#services].map(([id, { key }]) => [id, key]))
   }
@@ -21,17 +21,18 @@ export class DrainClock {
     return this.#services.size === 0
   }
 
-  /** Milliseconds since a destination was first seen to drain; 0 if it was not. */
+  /** Milliseconds since a destination was first seen to drain; 0 if it does not drain. */
   age(service: ServiceKey, destination: DestinationKey): number {
     const since = this.#services.get(serviceId(service))?.since.get(destinationId(destination))
     return since === undefined ? 0 : performance.now() - since
   }
 
   /**
-   * Notes what drains.
+   * Takes note of what drains now.
    *
-   * @param only the services that were looked at; without them, all
-   * @param begins whether a destination that was not draining before counts as draining from now on
+   * @param draining destinations that a look found draining
+   * @param only the services that were looked at. If it is missing, all were
+   * @param begins whether a destination that did not drain before counts as draining from now on
    */
   note(draining: readonly DrainingDestination[], only: ReadonlyMap<string, ServiceKey> | undefined, begins: boolean): void {
     const before = this.#services

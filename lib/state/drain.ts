@@ -19,8 +19,8 @@ function left(draining: readonly DrainingDestination[], sender: Sender<PlannedOp
 }
 
 /**
- * Removes destinations as their connections go, until none is left or the time limit has passed. Yields those that are still there after
- * each look; at the end, those that stay at weight 0.
+ * Removes destinations as their connections end, until none is left or the time limit has passed. After each look it yields the
+ * destinations that are still there; at the end, those that stay at weight 0.
  *
  * @param draining destinations at weight 0
  */
@@ -28,7 +28,7 @@ export async function* drain(
   handle: TableHandle, desired: DesiredState, settings: ApplySettings, { interval, timeout }: Required<DrainOptions>,
   sender: Sender<PlannedOperation>, draining: DrainingDestination[],
 ): AsyncGenerator<DrainingDestination[], void, undefined> {
-  // Where something of a service was refused, its old destinations are not replaced, and stay.
+  // If an operation of a service was refused, its old destinations are not replaced, so they stay.
   const stuck = draining.filter(({ service }) => sender.keeps(service))
   const first = draining.filter(({ service }) => !sender.keeps(service))
   if (first.length === 0) return
@@ -41,7 +41,7 @@ export async function* drain(
   for (let waiting = first; ;) {
     yield [...stuck, ...waiting]
     report(waiting)
-    // Reading a large table takes long: at most a fifth of the time goes into it.
+    // Reading a large table takes long. At most a fifth of the time goes into it.
     const pause = Math.min(Math.max(interval * 1000, 4 * looking), end - performance.now())
     await wait(Math.max(0, pause), undefined, { signal: settings.signal })
     const begin = performance.now()
@@ -49,8 +49,8 @@ export async function* drain(
     const isOver = (service: ServiceKey, destination: DestinationKey): boolean => over && mine.has(fullDestinationId(service, destination))
     const { staged } = await look(handle, desired, settings, isOver, settings.signal)
     looking = performance.now() - begin
-    // Changes by others are left alone, and destinations that they bring to weight 0 are not waited for. But if they give a destination of
-    // this apply a weight again, it is brought to 0 again.
+    // Changes by others are left alone, and destinations that they bring to weight 0 are not waited for. But if they give a weight again to
+    // a destination that this `apply` drains, it is brought to 0 again.
     const retire = staged.retire.filter((operation) => operation.type === 'removeService' ? services.has(serviceId(operation.service))
       : 'destination' in operation && mine.has(fullDestinationId(operation.service, operation.destination)))
     await sender.send(sender.add(retire), sender.planned.length)

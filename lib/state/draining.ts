@@ -7,14 +7,14 @@ import type { PlanSettings } from './options.js'
 import type { DrainingServices, StagedPlan } from './staged.js'
 import type { DrainOptions, PlannedOperation, PlanWarning } from './types.js'
 
-/** Schedulers that map a client to one destination and turn it away if that one has weight 0, with the remedy. */
+/** Schedulers that map a client to one destination, and turn the client away if that destination has weight 0. Each has the remedy. */
 const HASHING = new Map([
   ['sh', { flag: 'sh-fallback', advice: 'schedulerFlags [\'sh-fallback\'] makes it move them on' }],
   ['mh', { flag: 'mh-fallback', advice: 'schedulerFlags [\'mh-fallback\'] makes it move them on' }],
   ['dh', { flag: '', advice: 'it has no fallback: another scheduler moves them on' }],
 ])
 
-/** What to do about a scheduler that turns clients away at weight 0; `undefined` for one that moves them on. */
+/** What to do about a scheduler that turns clients away at weight 0; `undefined` if the scheduler moves them on. */
 export function turnsClientsAway({ scheduler, schedulerFlags }: Pick<Service, 'scheduler' | 'schedulerFlags'>): string | undefined {
   const hashing = HASHING.get(scheduler)
   return hashing === undefined || schedulerFlags.includes(hashing.flag) ? undefined : hashing.advice
@@ -26,8 +26,8 @@ const connectionsOf = ({ activeConnections, inactiveConnections, persistentConne
   ({ activeConnections, inactiveConnections, persistentConnections })
 
 /**
- * Whether nothing is left that draining waits for. A service without persistence has no use for the templates that it had: they only wait
- * for their end.
+ * Whether a destination has no more connections that draining waits for. Templates do not count if the service has persistence no more: the
+ * kernel does not use them, it only keeps them until they expire.
  */
 export const connectionsGone = (
   { activeConnections, inactiveConnections, persistentConnections }: Connections,
@@ -37,16 +37,15 @@ export const connectionsGone = (
   activeConnections === 0 && (persistence === null || persistentConnections === 0) && (until === 'established' || inactiveConnections === 0)
 
 /**
- * Seconds that the kernel remembers a TCP connection in TIME_WAIT, whatever the timeouts are (`tcp_timeouts`). Only where answers come by
- * the director (NAT) does it see that state.
+ * Seconds for which the kernel remembers a TCP connection in TIME_WAIT, whatever the timeouts are (`tcp_timeouts`). The kernel sees that
+ * state only if answers come through the director (NAT).
  */
 const TIME_WAIT = 120
 
 type Settings = Record<'expire_quiescent_template' | 'expire_nodest_conn' | 'conn_reuse_mode', number | undefined>
 
 /**
- * Settings that decide what draining means to clients: when to speak of them, and what to say. A setting that the kernel does not have is
- * `undefined`.
+ * Settings that decide what draining means to clients: when to warn, and the words. A setting that the kernel does not have is `undefined`.
  */
 const SYSCTLS: { about?: keyof DrainingServices, matters: (settings: Settings) => boolean, message: string }[] = [
   {
@@ -56,8 +55,8 @@ const SYSCTLS: { about?: keyof DrainingServices, matters: (settings: Settings) =
       'clients with a persistence template go on coming to a destination at weight 0 until it expires; net.ipv4.vs.expire_quiescent_template=1 moves them on',
   },
   {
-    // `is_new_conn_expected` takes no connection in FIN_WAIT for closed otherwise, and a director that sees one direction only sees no
-    // later state.
+    // Otherwise `is_new_conn_expected` does not take a connection in FIN_WAIT for closed. A director that sees only one direction of the
+    // traffic sees no later state.
     about: 'oneWay',
     matters: ({ expire_nodest_conn: expire, conn_reuse_mode: reuse }) => expire === 0 && reuse !== undefined && (reuse & 2) === 0,
     message:
@@ -76,7 +75,7 @@ const SYSCTLS: { about?: keyof DrainingServices, matters: (settings: Settings) =
   },
 ]
 
-/** Warnings about the settings of the namespace, for when something drains. */
+/** The warnings about the namespace's settings, for a plan that drains destinations. */
 export async function sysctlWarnings(sysctl: Pick<Sysctl, 'get'>, services: DrainingServices): Promise<PlanWarning[]> {
   const settings: Settings = { expire_quiescent_template: undefined, expire_nodest_conn: undefined, conn_reuse_mode: undefined }
   for (const name of Object.keys(settings) as (keyof Settings)[]) settings[name] = await sysctl.get(name).catch(() => undefined)
@@ -89,23 +88,23 @@ export async function sysctlWarnings(sysctl: Pick<Sysctl, 'get'>, services: Drai
   return warnings
 }
 
-/** Says of a draining destination whether its time limit has passed. */
+/** Says whether the time limit of a draining destination has passed. */
 export type Expired = (service: ServiceKey, destination: ListedDestination) => boolean
 
-/** Decides how destinations leave that are not desired: at once, or drained first. Warns of what that means to clients. */
+/** Decides how undesired destinations are removed: at once, or after they have drained. Warns of what that means to clients. */
 export class Retirement {
-  /** Services whose clients are said to be refused. */
+  /** Services that have had the warning about refused clients. */
   readonly #warned = new Set<string>()
-  /** A service over TCP with a draining destination whose closed connections are waited for, and seen to be in TIME_WAIT. */
+  /** A service that can have TCP, with a draining destination whose closed connections are waited for and are seen to be in TIME_WAIT. */
   #timeWait: ServiceKey | undefined
 
   constructor(private readonly staged: StagedPlan, private readonly settings: PlanSettings, private readonly expired: Expired) {}
 
   /**
-   * Says why a destination can be removed now. `undefined` if it has to drain: then it joins the plan's list of draining destinations, and
-   * is brought to weight 0 unless it is there already.
+   * Says why a destination can be removed now. Returns `undefined` if it has to drain. It then joins the plan's list of draining
+   * destinations, and is brought to weight 0 unless it already has that weight.
    *
-   * @param service the service's configuration after the plan
+   * @param service the configuration that the service has after the plan
    */
   reason(key: ServiceKey, service: Service, destination: ListedDestination): string | undefined {
     const { staged, settings: { drain } } = this
@@ -132,7 +131,7 @@ export class Retirement {
     return undefined
   }
 
-  /** Notes which warnings a draining destination calls for. */
+  /** Takes note of the warnings that a draining destination calls for. */
   #note(key: ServiceKey, { persistence }: Service, { forward }: ListedDestination, until: 'all' | 'established'): void {
     const { staged } = this
     if (persistence !== null) staged.affinity ??= key
@@ -142,7 +141,7 @@ export class Retirement {
     if (!waitsForClosed && (forward === 'dr' || forward === 'tun')) staged.oneWay ??= key
   }
 
-  /** Warns of a service that changes and has desired destinations at weight 0. */
+  /** Warns about a service that changes and has desired destinations at weight 0. */
   warnOfZeroWeights(service: Service, key: ServiceKey, destinations: readonly DestinationInput[]): void {
     const zero = destinations.find(({ weight }) => weight === 0)
     if (zero !== undefined) this.#warnOfRefusedClients(service, key, endpointWords(zero))
@@ -158,7 +157,11 @@ export class Retirement {
     })
   }
 
-  /** @param tcpFin the timeout for closed connections, as it is going to be */
+  /**
+   * Warns about closed connections that draining waits for.
+   *
+   * @param tcpFin the timeout for closed connections that is in force after the plan, in seconds
+   */
   warnOfInactiveConnections(tcpFin: number): void {
     const { affinity, warnings } = this.staged
     if (affinity !== undefined && this.settings.drain?.until === 'established') {

@@ -2,7 +2,7 @@ import type { Operation } from '../model/types.js'
 import { endpointWords, serviceWords } from '../model/keys.js'
 import type { Plan } from './types.js'
 
-/** What an operation is about, in words. */
+/** The entry that an operation is about, in words. */
 function subject(operation: Operation): string {
   switch (operation.type) {
     case 'addDestination':
@@ -17,7 +17,7 @@ function subject(operation: Operation): string {
   }
 }
 
-/** A plan as text for people, a line for each operation, warning and draining destination. */
+/** Writes a plan as text for people, with a line for each operation, draining destination and warning. */
 export function formatPlan({ operations, warnings, draining = [] }: Plan): string {
   const lines = operations.map((operation) => [operation.type, subject(operation)].filter(Boolean).join(' ') + ` (${operation.reason})`)
   const waiting = draining.map(({ service, destination, activeConnections, inactiveConnections, persistentConnections }) =>

@@ -3,14 +3,14 @@ import type { BatchOptions, BatchResult } from '../model/batch.js'
 import type { Operation, ServiceKey } from '../model/types.js'
 import type { Sysctl } from '../proc/sysctl.js'
 
-/** The part of a handle that plans are made and carried out with. */
+/** The part of a handle that making and carrying out plans needs. */
 export interface TableHandle {
   /** Reads the table. */
   table(options?: TableOptions): Promise<PackedTable>
   /**
-   * Reads some services alone, with the timeouts.
+   * Reads only some services, and the timeouts.
    *
-   * @param keys canonical, each once
+   * @param keys canonical keys, each of them once
    * @param daemons whether the sync daemons are read too
    */
   services(keys: readonly ServiceKey[], daemons: boolean): Promise<PackedTable>

@@ -33,18 +33,18 @@ export interface PlanSettings {
 /** The options of `apply`, checked and complete. */
 export interface ApplySettings extends PlanSettings {
   dryRun: boolean
-  /** By what tells services apart; without it, the whole table. */
+  /** The services to plan, by id. If it is missing, the whole table is planned. */
   only: ReadonlyMap<string, ServiceKey> | undefined
   signal: AbortSignal | undefined
   onProgress: NonNullable<ApplyOptions['onProgress']>
   rollback: boolean
-  /** How often the table is read again at most; 0 for never. */
+  /** How often the concurrency check reads the table again at most; 0 means no check. */
   attempts: number
   batchSize: number
   withhold: 'service' | 'all'
 }
 
-/** A time in seconds, fractions allowed. */
+/** Checks for a time in seconds, which may be a fraction. */
 export function seconds(value: unknown, field: string, min = 0): number {
   if (typeof value !== 'number') throw invalidType(field, 'a number of seconds', value)
   if (!(value >= min && value <= LONGEST)) throw outOfRange(field, `a number of seconds from ${min} to ${LONGEST}`, value)
@@ -91,7 +91,7 @@ function attempts(value: ApplyOptions['concurrencyCheck']): number {
   return given.attempts === undefined ? 5 : integer(given.attempts, 'options.concurrencyCheck.attempts', MANY)
 }
 
-/** @param own names of options that this method has and others that apply have not */
+/** @param own names of options that this method has and others like `apply` do not have */
 export function applySettings(
   options: ApplyOptions | undefined,
   method = 'apply',
@@ -113,7 +113,7 @@ export function applySettings(
   }
 }
 
-/** The options of `apply` where it is given a plan. */
+/** The options of `apply` when it is given a plan. */
 export function carryOutSettings(options: ApplyOptions | undefined): ApplySettings {
   optionsObject(options, 'apply with a plan', [...CARRY_OUT_NAMES, 'dryRun'])
   return applySettings(options)

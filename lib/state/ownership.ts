@@ -6,7 +6,7 @@ import type { ServiceKey } from '../model/types.js'
 import { PROTOCOLS } from '../model/vocabulary.js'
 import type { NumberRange, Ownership } from './types.js'
 
-/** Says of a canonical key whether the service is this program's. */
+/** Says whether the service with a canonical key is this program's. */
 export type Owns = (service: ServiceKey) => boolean
 
 const ADDRESS_RANGE: Known = { what: 'a range of services', names: new Set(['protocol', 'address', 'port']) }
@@ -66,7 +66,7 @@ function serviceRange(value: unknown, field: string): Owns {
     !('fwmark' in service) && (protocol === undefined || service.protocol === protocol) && ports(service.port) && addresses(service.address)
 }
 
-/** Makes a predicate of what was given as `owns`. */
+/** Makes a predicate from the option `owns`. */
 export function ownership(owns: Ownership | undefined): Owns {
   if (owns === undefined) return everything
   if (typeof owns === 'function') return (service) => {

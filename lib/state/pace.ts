@@ -6,22 +6,25 @@ import type { ApplyOptions } from './types.js'
 /** Options of `reconcile`. All times are in seconds, fractions allowed. */
 export interface ReconcileOptions extends Omit<ApplyOptions, 'dryRun' | 'only'> {
   /**
-   * The time between two looks at the table, 10 by default, which is how long changes by others last. Draining destinations are looked at
-   * every `drain.interval` in between.
+   * The time between two looks at the table, 10 by default, 0.001 to 2,147,483. Changes by others last for up to that time. Draining
+   * destinations are also looked at every `drain.interval`.
    */
   interval?: number
-  /** By which part of the interval each wait differs at random, 0 to 1, so that many programs do not look at once. 0.1 by default. */
+  /** The part of the interval by which each wait differs at random, 0 to 1, so that many programs do not look at once. 0.1 by default. */
   jitter?: number
   /**
-   * How long a new desired state waits for the next one, so that a burst costs one look at the table. 0.05 by default. Updates do not wait;
-   * those that come while one is carried out travel together.
+   * How long a new desired state waits for the next one, so that a burst of states costs one look at the table. 0.05 by default. Updates do
+   * not wait; those that come while another one is carried out are carried out together.
    */
   coalesce?: number
-  /** The first wait after an error or a refusal, doubled by each further one up to `max`. `{ min: 0.5, max: 60 }` by default. */
+  /**
+   * The waits after errors and refusals. The first one is `min`; each further failure doubles it, up to `max`. `{ min: 0.5, max: 60 }` by
+   * default.
+   */
   backOff?: { min?: number, max?: number }
 }
 
-/** When a loop looks. */
+/** When a loop looks at the table, in seconds, and the part of a wait that is random. */
 export interface Pace {
   interval: number
   jitter: number
@@ -30,7 +33,7 @@ export interface Pace {
   max: number
 }
 
-/** Names of the options that `reconcile` has and `apply` has not. */
+/** Names of the options that `reconcile` has and `apply` does not have. */
 export const PACE_NAMES = ['interval', 'jitter', 'coalesce', 'backOff']
 
 const BACK_OFF: Known = { what: 'backing off', names: new Set(['min', 'max']) }

@@ -4,7 +4,7 @@ import type { Daemon, DaemonInput, Timeouts } from '../model/types.js'
 import { located } from './desired.js'
 import type { StagedPlan } from './staged.js'
 
-/** Plans the timeouts. Those that are not named, or 0, stay as they are. */
+/** Plans the timeouts. A timeout that is not named, or is 0, stays as it is. */
 export function planTimeouts(desired: Partial<Timeouts>, listed: Timeouts, { build }: StagedPlan): void {
   located('desired.timeouts', 'timeouts', () => checkTimeouts(desired))
   const changed = (['tcp', 'tcpFin', 'udp'] as const).filter(
@@ -20,7 +20,7 @@ export function planTimeouts(desired: Partial<Timeouts>, listed: Timeouts, { bui
 /**
  * Plans the sync daemons.
  *
- * @param prune whether those that are not named are stopped
+ * @param prune whether daemons that are not desired are stopped
  */
 export function planDaemons(desired: readonly unknown[], listed: readonly Daemon[], prune: boolean, { build, finish }: StagedPlan): void {
   const roles = new Set<unknown>()
@@ -45,12 +45,12 @@ export function planDaemons(desired: readonly unknown[], listed: readonly Daemon
   }
 }
 
-/** Smallest message of a backup: the kernel raises what is below (`start_sync_thread`). */
+/** Smallest message of a backup in bytes. The kernel raises smaller lengths to it (`start_sync_thread`). */
 const BACKUP_MIN_LENGTH = 1024
-/** Largest sync message within a UDP datagram over IPv6; the kernel lowers what is above. */
+/** Largest sync message in bytes that fits into a UDP datagram over IPv6. The kernel lowers larger lengths to it. */
 const IPV6_MAX_LENGTH = 65535 - 48
 
-/** The kernel fits the length of messages to the role and the group. */
+/** The length that the kernel makes of a desired one, by the role and the group's family. */
 function kernelLength(maxLength: number, role: string, group: string): number {
   const atLeast = role === 'backup' ? Math.max(maxLength, BACKUP_MIN_LENGTH) : maxLength
   return group.includes(':') ? Math.min(atLeast, IPV6_MAX_LENGTH) : atLeast

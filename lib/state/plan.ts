@@ -15,7 +15,7 @@ import { planDaemons, planTimeouts } from './plan-settings.js'
 import { emptyPlan, type StagedPlan } from './staged.js'
 import type { PlannedOperation } from './types.js'
 
-/** Spreading a list of any length into a call would overflow the stack. */
+/** Adds elements to a list. Spreading them into a call of `push` would overflow the stack if there are many. */
 function append<Element>(to: Element[], elements: readonly Element[]): void {
   for (const element of elements) to.push(element)
 }
@@ -24,14 +24,14 @@ const servicePath = ({ list, number }: DesiredEntry): string => `${list}[${numbe
 
 const destinationPath = (entry: DesiredEntry, i: number): string => `${servicePath(entry)}.destinations[${i}]`
 
-/** Whether what should be a service has a key that can be written as text. */
+/** Whether an entry that should be a service has a key that can be written as text. */
 const hasPlainKey = (entry: unknown): entry is ServiceKey =>
   typeof entry === 'object' &&
   entry !== null &&
   Object.values(keyOf(entry as ServiceKey)).every((value) => typeof value === 'string' || typeof value === 'number')
 
 /**
- * Compares a desired table with a listed one, service by service: each desired entry is packed, found in the table by the bytes of its key,
+ * Compares a desired table with a listed one, service by service. Each desired entry is packed, found in the table by the bytes of its key,
  * and compared byte by byte. Only differences become objects and words.
  */
 class Planner {
@@ -39,9 +39,9 @@ class Planner {
   readonly #retirement: Retirement
   readonly #removals: PlannedOperation[] = []
   readonly #draft = new Draft()
-  /** By the number of a listed service: 1 where it is desired. */
+  /** By the number of a listed service: 1 if the service is desired. */
   readonly #claimed: Uint8Array
-  /** The same of the listed destinations of the service that is being planned. */
+  /** The same for the listed destinations of the service that is being planned. */
   #destinationClaims = new Uint8Array(64)
   readonly #added = new Set<string>()
   #leftServices = 0
@@ -52,7 +52,7 @@ class Planner {
     this.#retirement = new Retirement(this.staged, settings, expired)
   }
 
-  /** Plans what makes a service as desired. */
+  /** Plans the operations that make a service as desired. */
   *service(entry: DesiredEntry): Steps {
     const { destinations } = entry
     this.#packService(entry)
@@ -72,8 +72,8 @@ class Planner {
   }
 
   /**
-   * Puts a desired service into the draft. Other programs' entries can be configured as this library refuses to write: such a one can be
-   * desired as it is listed, so that a snapshot is a desired state whatever is in it.
+   * Puts a desired service into the draft. Entries of other programs can have a configuration that this library refuses to write. Such an
+   * entry may be desired exactly as it is listed, so that every snapshot is a valid desired state.
    */
   #packService(entry: DesiredEntry): void {
     const given: unknown = entry.service
@@ -109,7 +109,10 @@ class Planner {
     }
   }
 
-  /** Packs a destination of a service that is there. As with services, one that is refused can be desired as it is listed. */
+  /**
+   * Packs a destination of a service that is in the table. As with services, a destination that is refused may be desired exactly as it is
+   * listed.
+   */
   #packListed(listed: PackedDestinations, key: ServiceKey, destination: unknown, entry: DesiredEntry, i: number): void {
     try {
       this.#packDestination(key, destination, entry, i)
@@ -118,7 +121,7 @@ class Planner {
     }
   }
 
-  /** Whether a destination is listed as it is desired. Then it is in the draft. */
+  /** Whether a destination is listed exactly as it is desired. If so, it is put into the draft. */
   #isListed(listed: PackedDestinations, destination: unknown): boolean {
     try {
       this.#draft.packDestinationKey(destination as Destination)
@@ -157,7 +160,10 @@ class Planner {
     if (leftOver !== undefined) yield* this.#leave(service, key, leftOver)
   }
 
-  /** Plans what makes the destinations of a service as desired; returns the numbers of those that are not desired, `undefined` for none. */
+  /**
+   * Plans the operations that make the destinations of a service as desired. Returns the numbers of the destinations that are not desired,
+   * `undefined` if there are none.
+   */
   *#changeDestinations(
     service: number, key: ServiceKey, desired: readonly unknown[], entry: DesiredEntry, order: AdditionOrder,
   ): Steps<number[] | undefined> {
@@ -198,8 +204,8 @@ class Planner {
   }
 
   /**
-   * Warns where a service's destinations are added in another order than the desired one, and the scheduler looks at that. A table that is
-   * in the order of addresses, as its snapshot is not, is all right.
+   * Warns if the destinations of a service are not added in the desired order, and its scheduler depends on that order. Does not warn if
+   * they are in the order of addresses, because directors of a fleet add them in that order.
    *
    * @param from where the operations of the service begin
    */
@@ -213,7 +219,7 @@ class Planner {
     if (!isInOrder(destinations)) this.staged.warnings.push(orderWarning(key, scheduler))
   }
 
-  /** As many zeros. The array is used again for each service: a typed array is dear to make. */
+  /** An array of `count` zeros. It is reused for each service, because a typed array is expensive to make. */
   #claims(count: number): Uint8Array {
     if (count > this.#destinationClaims.length) this.#destinationClaims = new Uint8Array(2 * count)
     else this.#destinationClaims.fill(0, 0, count)
@@ -260,7 +266,10 @@ class Planner {
     else for (const [destination, reason] of removable) this.#removeDestination(key, destination, reason)
   }
 
-  /** `undefined` if no destination of the service has to drain. Otherwise those that can be removed now, with the reason. */
+  /**
+   * Decides how the destinations of an undesired service are removed. Returns `undefined` if none has to drain. Otherwise returns those
+   * that can be removed now, with the reasons.
+   */
   *#retireAll(number: number, key: ServiceKey): Steps<[Destination, string][] | undefined> {
     if (this.settings.drain === undefined) return undefined
     const listed = this.table.destinations(number)
@@ -287,7 +296,11 @@ class Planner {
     for (const service of this.table.services) if (this.#claimed[service] === 0) yield* this.leftOver(service)
   }
 
-  /** @param tcpFin the timeout for closed connections, as it is going to be */
+  /**
+   * Adds the operations and warnings that come last, and returns the plan.
+   *
+   * @param tcpFin the timeout for closed connections that is in force after the plan, in seconds
+   */
   finish(tcpFin: number): StagedPlan {
     const { retire, warnings } = this.staged
     append(retire, this.#removals)
@@ -301,16 +314,17 @@ class Planner {
   }
 }
 
-/** A table, and what makes it as desired. */
+/** A table, and the plan that makes it as desired. */
 export interface Found {
   table: PackedTable
   staged: StagedPlan
 }
 
 /**
- * Reads the table and plans how it becomes the desired one. Where services are named, these alone are read and planned. The event loop has
- * its turns meanwhile.
+ * Reads the table and plans how it becomes the desired one. If services are named, only these are read and planned. Pauses now and then, so
+ * that the event loop is not held for long.
  *
+ * @param expired says whether the time limit of a draining destination has passed
  * @param signal ends the reading and the planning, with its reason
  */
 export async function look(
@@ -322,7 +336,7 @@ export async function look(
   await inPieces(planner.services(desired), signal)
   const { timeouts, daemons } = only === undefined ? desired : { timeouts: undefined, daemons: undefined }
   if (timeouts !== undefined) planTimeouts(timeouts, table.timeouts, planner.staged)
-  // No range of services says whose a daemon is.
+  // A range of services does not say whose a daemon is.
   if (daemons !== undefined) planDaemons(daemons, table.daemons, settings.prune && !settings.shared, planner.staged)
   const tcpFin = timeouts?.tcpFin === undefined || timeouts.tcpFin === 0 ? table.timeouts.tcpFin : timeouts.tcpFin
   return { table, staged: planner.finish(tcpFin) }

@@ -2,33 +2,37 @@ import { COUNTERS, ratesOf, statisticsOf } from '../model/statistics.js'
 import type { Rates, Statistics } from '../model/types.js'
 
 /**
- * How fast something goes, from what is listed of it again and again.
+ * Measures the rates of services and destinations from successive listings.
  *
  * The kernel adds up the counters of a service or a destination every two seconds (net/netfilter/ipvs/ip_vs_est.c), since Linux 6.2 each at
- * a time of its own, and lists nothing newer in between. So the difference of two looks, divided by the time between them, says nothing of
- * the rate: it may be of one period too many or too few. Each time it adds up, the kernel also moves its own average a quarter of the way
- * towards the rate of the period that has ended. That tells two things that counters alone do not: how many periods there were between two
- * looks, and whether somebody zeroed the counters.
+ * a time of its own, and lists nothing newer in between. So the difference between two looks, divided by the time between them, is not the
+ * rate: it may be that of one period too many or too few. Each time it adds up, the kernel also moves its own average a quarter of the way
+ * towards the rate of the period that has ended. From this average follow two things that the counters alone do not tell: how many periods
+ * there were between two looks, and whether somebody zeroed the counters.
  */
 
-/** Seconds between two times that the kernel adds up the counters of an entry. */
+/** Seconds after which the kernel adds up the counters of an entry again. */
 export const PERIOD = 2
 
-/** What is left of the kernel's average when it has taken in one more period. */
+/** The part of the kernel's average that remains when it has taken in one more period. */
 const KEPT = 3 / 4
 
-/** Seconds without news of an entry from which on a period has ended without traffic. More than one, because the kernel can be late. */
+/**
+ * After this many seconds without a change of an entry, a period has ended without traffic. It is more than one period, because the kernel
+ * can be late.
+ */
 const QUIET = 1.25 * PERIOD
 
 /**
- * Seconds between two looks from which on the time itself says the number of periods well enough: to three parts in a hundred, or better.
+ * From this many seconds between two looks on, the time itself gives the number of periods well enough: to three parts in a hundred, or
+ * better.
  */
 const LONG = 60
 
-/** Periods after which the kernel's average has forgotten what was before: to one part in a hundred. */
+/** After this many periods the kernel's average has forgotten what was before, to one part in a hundred. */
 const FORGOTTEN = 16
 
-/** What is listed of a service or a destination. */
+/** The counters and averages that are listed for a service or a destination. */
 export interface Counted {
   stats: Statistics
   /** The kernel's average. */
@@ -39,10 +43,11 @@ export interface Counted {
 export interface Measurement {
   /** What was listed. */
   listed: Counted
-  /** What the counters grew by since the look before. Of counters that were zeroed in between, what they have counted since. */
+  /** By how much the counters grew since the look before. If they were zeroed in between, what they have counted since then. */
   difference: Statistics
   /**
-   * The rate of the last whole periods. The kernel's own average where none has been seen yet, and 0 where one has passed without traffic.
+   * The rate of the last whole periods. It is the kernel's own average if no period has been seen yet, and 0 if one has passed without
+   * traffic.
    */
   perSecond: Rates
   /** Seconds since the end of a period was last seen. */
@@ -52,7 +57,7 @@ export interface Measurement {
 const NO_GROWTH = Object.freeze(statisticsOf(() => 0n))
 const NO_TRAFFIC = Object.freeze(ratesOf(() => 0))
 
-/** Something that can have happened between two looks. */
+/** A story of what may have happened between two looks. */
 interface Story {
   growth: Statistics
   /** The kernel's average at the beginning. */
@@ -61,8 +66,8 @@ interface Story {
 }
 
 /**
- * How far a story's end is from the average that the kernel lists: 0 where it is the same. Of each counter, so that large ones do not drown
- * small ones.
+ * How far the average at a story's end is from the one that the kernel lists: 0 if they are the same. The distance is relative for each
+ * counter, so that large counters do not outweigh small ones.
  */
 function distance({ growth, from, periods }: Story, listed: Rates): number {
   const kept = KEPT ** periods
@@ -70,7 +75,7 @@ function distance({ growth, from, periods }: Story, listed: Rates): number {
   for (const name of COUNTERS) {
     const rate = Number(growth[name]) / (periods * PERIOD)
     const expected = rate + (from[name] - rate) * kept
-    // One more, since the kernel's average is rounded to a whole number.
+    // 1 is added because the kernel's average is rounded to a whole number.
     sum += Math.abs(expected - listed[name]) / (expected + listed[name] + 1)
   }
   return sum
@@ -86,13 +91,16 @@ function nearest(stories: readonly Story[], listed: Rates): { story: Story, dist
   return best
 }
 
-/** The most periods that can have ended in so many seconds. */
+/** The most periods that can have ended in this many seconds. */
 const most = (elapsed: number): number => Math.floor((elapsed + slack(elapsed)) / PERIOD) + 1
 
-/** The kernel's clock is coarse: its periods are up to two parts in a hundred too long, and it can be late. */
+/**
+ * The seconds by which the periods can differ from the clock. The kernel's clock is coarse, so its periods are up to two parts in a hundred
+ * too long, and it can be late.
+ */
 const slack = (elapsed: number): number => 0.1 + 0.02 * elapsed
 
-/** The counters went on from what they were. */
+/** Stories in which the counters went on from where they were. */
 function wentOn(before: Counted, after: Statistics, elapsed: number): Story[] {
   const growth = statisticsOf((name) => after[name] - before.stats[name])
   const from = before.rates
@@ -103,7 +111,10 @@ function wentOn(before: Counted, after: Statistics, elapsed: number): Story[] {
   return stories
 }
 
-/** The counters were zeroed, or the entry is another one of the same name, and so many periods have ended since. */
+/**
+ * Stories in which the counters were zeroed, or the entry is another one with the same name. They differ in the number of periods since
+ * then.
+ */
 function beganAnew({ stats: growth, rates }: Counted, elapsed: number): Story[] {
   const all = most(elapsed)
   const stories: Story[] = []
@@ -116,10 +127,10 @@ function beganAnew({ stats: growth, rates }: Counted, elapsed: number): Story[] 
 }
 
 /**
- * What another look at an entry says.
+ * Measures an entry at another look.
  *
- * @param before What is known from the look before, `undefined` for what was not there: the kernel revives a removed destination with its
- * old counters, so these are no traffic, and its own average is all there is.
+ * @param before What is known from the look before; `undefined` if the entry was not there. The kernel revives a removed destination with
+ * its old counters, so these are no traffic, and only the kernel's own average is known.
  * @param listed What is listed now.
  * @param elapsed Seconds since the look before.
  */
@@ -131,18 +142,19 @@ export function measure(before: Measurement | undefined, listed: Counted, elapse
     return { listed, difference: NO_GROWTH, perSecond: since > QUIET ? NO_TRAFFIC : before.perSecond, since }
   }
   const fell = COUNTERS.some((name) => listed.stats[name] < stats[name])
-  // Zeroed, and nothing added up since: what is known of the traffic is what was known before.
+  // The counters were zeroed, and nothing was added up since. So nothing new is known of the traffic.
   if (fell && COUNTERS.every((name) => listed.stats[name] === 0n))
     return { listed, difference: NO_GROWTH, perSecond: before.perSecond, since: 0 }
   const { growth, periods } = chosen(before.listed, listed, elapsed, fell)
   return { listed, difference: growth, perSecond: ratesOf((name) => Number(growth[name]) / (periods * PERIOD)), since: 0 }
 }
 
-/** How badly the counters' going on may explain the kernel's average before their having been zeroed is thought of. */
+/** Up to this distance the counters are taken to have gone on. Stories in which they were zeroed are not considered. */
 const DOUBT = 0.25
 
 /**
- * What happened, as far as it can be told. Counters that fell were zeroed; others only if that explains the kernel's average far better.
+ * Chooses the story that explains the listing best. Counters that fell were zeroed. Other counters count as zeroed only if that explains
+ * the kernel's average far better.
  */
 function chosen(before: Counted, after: Counted, elapsed: number, fell: boolean): Story {
   if (fell) return nearest(beganAnew(after, elapsed), after.rates).story
@@ -152,7 +164,7 @@ function chosen(before: Counted, after: Counted, elapsed: number, fell: boolean)
   return 2 * anew.distance + DOUBT < on.distance ? anew.story : on.story
 }
 
-/** The time from one look at the table to the next, and what is known after each. */
+/** Keeps what is known after a look at the table until the look after it, and the time between them. */
 class Looks<Key, Known> {
   before = new Map<Key, Known>()
   now = new Map<Key, Known>()
@@ -173,7 +185,7 @@ class Looks<Key, Known> {
   }
 }
 
-/** Measures everything that is listed at each look, by name. What is missing at a look is forgotten. */
+/** Measures every entry that is listed, by name. Forgets an entry that a look does not find. */
 export class RateMeter extends Looks<string, Measurement> {
   /** Measures an entry at this look. */
   measure(name: string, listed: Counted): Measurement {
@@ -185,15 +197,15 @@ export class RateMeter extends Looks<string, Measurement> {
 
 const isNothing = (rates: Rates): boolean => COUNTERS.every((name) => rates[name] === 0)
 
-/** Where a look lists an entry: the number of the service, and that of its destination, -1 for the service itself. */
+/** Where a look lists an entry: the number of the service, and that of the destination, which is -1 for the service itself. */
 export interface Place {
   service: number
   destination: number
 }
 
 /**
- * Measures what has traffic, by its place in the listing: most of a large table is idle, and nothing is made or kept of it, not even a
- * name.
+ * Measures entries with traffic, by their place in the listing. Most of a large table is idle, and nothing is made or kept for idle
+ * entries, not even a name.
  */
 export class TrafficMeter extends Looks<number, Map<number, Measurement>> {
   /** Whether anything is known of a service or of its destinations, by their place in the look before. */
@@ -207,7 +219,7 @@ export class TrafficMeter extends Looks<number, Map<number, Measurement>> {
   }
 
   /**
-   * Measures an entry by what the look before and this one listed of it; `undefined` for one without traffic.
+   * Measures an entry by what the look before and this one listed of it. Returns `undefined` if it has no traffic.
    *
    * @param was its place in the look before
    * @param is its place in this look
@@ -222,10 +234,10 @@ export class TrafficMeter extends Looks<number, Map<number, Measurement>> {
     const measurement = measure(known, after, this.elapsed)
     const { difference, perSecond } = measurement
     const moves = !isNothing(perSecond)
-    // The kernel's average falls to 0 within some periods. Until then it must not be taken for traffic.
+    // The kernel's average takes some periods to fall to 0. Until then it must not be taken for traffic.
     if (moves || !isNothing(after.rates)) this.#keep(is, measurement)
     if (!moves && COUNTERS.every((name) => difference[name] === 0n)) return undefined
-    // Copies: the measurement has what is still true at the next look.
+    // These are copies, because the measurement is needed again at the next look.
     return { difference: statisticsOf((name) => difference[name]), perSecond: { ...perSecond } }
   }
 

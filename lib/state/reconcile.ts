@@ -15,34 +15,34 @@ import { KeptState, merged, readUpdate, stateOf, type Changes } from './update.j
 import { Pending, WantedState, WantedUpdate, type InForce, type Wanted } from './wanted.js'
 
 /**
- * Events of a {@link Reconciler} and their arguments. `generation` is the number of the state that it is about: each state that is set, and
- * each update, has the next one, from 1.
+ * Events of a {@link Reconciler} and their arguments. `generation` is the number of the state that an event is about. Each state that is
+ * set, and each update, gets the next number, from 1.
  */
 export interface ReconcilerEvents {
-  /** Something was done, or refused: what, and why. Of work that an error or `close()` ended too. */
+  /** Something was done or refused: the operations, and why. Also emitted for work that an error or `close()` ended. */
   applied: [result: ApplyResult & { generation: number }]
   /** The table is as desired, and nothing drains. */
   converged: [state: { generation: number }]
   /**
-   * An attempt failed, with the error or the refusals. The next one comes after `retryIn` seconds. `Infinity` means that the state has a
-   * mistake and is refused whole, or that the async iterable of states has failed; the last good state stays in force. The event needs no
-   * listener.
+   * An attempt failed, with the error or the refusals. The next one comes after `retryIn` seconds. `Infinity` means that there is none: the
+   * state has a mistake and is refused whole, or the async iterable of states has failed. The last good state then stays in force. The
+   * event needs no listener.
    */
   failed: [failure: { error?: unknown, result?: ApplyResult, generation: number, retryIn: number }]
   /** The loop has ended. */
   closed: []
 }
 
-/** Whether an error says that the desired state itself has a mistake, which is there at the next look too. */
+/** Whether an error means that the desired state itself has a mistake, which the next look would find too. */
 const isMistake = (error: unknown): boolean => isArgumentError(error) && /^(desired|update)\b/.test(error.field)
 
 const closedError = (): Error => Object.assign(new Error('This reconciler is closed'), { code: 'ERR_IPVS_CLOSED' })
 
-/** An update is of a state: without one it would say that nothing else should be in the table. */
+/** The error of an update before any state. Without a state, an update would mean that nothing else should be in the table. */
 const withoutState = (): Error =>
   Object.assign(new Error('update() changes the desired state, and there is none yet: set() one first'), { code: 'ERR_IPVS_NO_STATE' })
 
-/** A promise that has failed already. Prevents an unhandled rejection if nobody awaits it. */
+/** A rejected promise. It causes no unhandled rejection if nobody awaits it. */
 function rejected(error: unknown): Promise<never> {
   // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever reading the state throws
   const answer = Promise.reject(error)
@@ -53,53 +53,55 @@ function rejected(error: unknown): Promise<never> {
 /** What a look is about. */
 interface Look {
   readonly desired: DesiredState
-  /** Number of the state that the table has if it is as this look wants it. */
+  /** Number of the state that is in force once the table is as this look wants it. */
   readonly generation: number
-  /** What has not been compared with the table yet. */
+  /** The pending state, or the pending updates, that the look is about. */
   readonly state?: WantedState
   readonly updates?: { wanted: readonly WantedUpdate[], changes: Changes }
 }
 
 /**
- * A loop that keeps the table at a desired state: looks at it in intervals, repairs what others changed, follows a desired state that
+ * Keeps the table at a desired state. It looks at the table in intervals, repairs what others changed, and follows a desired state that
  * changes.
  *
- * Made by `Ipvs.reconcile`. It keeps the process alive until it is closed. The handle must stay open for as long, and can be used beside
- * it.
+ * `Ipvs.reconcile` makes it. It keeps the process alive until it is closed. The handle must stay open as long, and can be used beside it.
  */
 export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncDisposable {
   readonly #handle: TableHandle
   readonly #settings: ApplySettings
   readonly #pace: Pace
   readonly #draining = new DrainClock()
-  /** The last state without a mistake, with the updates that it has had. */
+  /** The last state without a mistake, with the updates since then. */
   #kept: KeptState | undefined
-  /** Its number. */
+  /** Number of the kept state. */
   #keptGeneration = 0
   readonly #pending = new Pending()
-  /** What was set, and updates, whose promise is not settled. */
+  /** States and updates whose promise is not settled. */
   #unanswered: Wanted[] = []
   /** Number of the last state that was set, or updated. */
   #generation = 0
   /** Number of the last state that was looked at. */
   #seen = 0
-  /** Called when a look has ended. */
+  /** Called at the end of a look. */
   #looked = (): void => {}
-  /** Moments of `performance.now()`: what is pending, services that changed or drain, and the whole table are looked at then. */
+  /**
+   * When the pending states and updates, the services that changed or drain, and the whole table are looked at, in milliseconds of
+   * `performance.now()`.
+   */
   readonly #due = { pending: Infinity, some: Infinity, whole: Infinity }
-  /** Services that were changed by the last look at some services: the next one sees whether they are as desired. */
+  /** Services that the last look at some services changed. The next look checks whether they are as desired. */
   #changed = new Map<string, ServiceKey>()
   #timer: NodeJS.Timeout | undefined
   #beginning = false
   #running: Promise<void> | undefined
-  /** The look that is under way, and what ends it before it sends anything more. */
+  /** The look that is under way, and the controller that ends it before it sends anything more. */
   #underWay: { look: Look, work: Work, stop: AbortController, since: number } | undefined
-  /** The moment of `performance.now()` since which updates have put off the look at the whole table. */
+  /** Since when updates have put off the look at the whole table, in milliseconds of `performance.now()`. */
   #putOffSince: number | undefined
   #failures = 0
-  /** Whether the last look ended with an error of the way to the kernel. */
+  /** Whether the last look ended with an error on the way to the kernel. */
   #broken = false
-  /** Whether the table was as desired after the last look at the whole of it, and after all others since. */
+  /** Whether the last look at the whole table, and all looks since, left the table as desired. */
   #isWhole = false
   /** Whether the updates that are pending are tried one by one, because there is a mistake among them. */
   #oneByOne = false
@@ -131,9 +133,9 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   /**
    * Sets a new desired state. A state with a mistake is refused whole, and the last good one stays in force.
    *
-   * Fulfilled when the state, or a later one that was set meanwhile, is in force, without waiting for draining destinations. Errors on the
-   * way to the kernel do not reject: the state is tried again. Rejects with the mistake, or with ERR_IPVS_CLOSED if `close()` came first.
-   * The promise may be ignored: a mistake is a 'failed' event too.
+   * The promise is fulfilled when the state is in force, or a later one that was set meanwhile. It does not wait for draining destinations.
+   * Errors on the way to the kernel do not reject it, because the state is tried again. It rejects with the mistake, or with
+   * ERR_IPVS_CLOSED if `close()` comes first. It may be ignored: a mistake is a 'failed' event too.
    */
   set(desired: Desired): Promise<InForce> {
     if (this.#closing !== undefined) return rejected(closedError())
@@ -148,11 +150,13 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   }
 
   /**
-   * Changes the desired state by service: `services` are added, or replace those with the same key; `removed` are keys of services that are
-   * no longer desired. Only these are read, planned and changed, so the cost does not depend on the size of the table. `prune` decides
-   * whether a service that is no longer desired is removed. Otherwise it is as with `set`: an update with a mistake is refused whole, and
-   * the promise is fulfilled when it is in force. It begins at once, and updates that come while one is carried out travel together. A
-   * routine look at the whole table that has sent nothing yet is put off, for up to `interval`, and begun anew later.
+   * Changes the desired state by service. `services` are added, or replace those with the same key; `removed` are keys of services that are
+   * no longer desired. Only these services are read, planned and changed, so the cost does not depend on the size of the table. `prune`
+   * decides whether a service that is no longer desired is removed.
+   *
+   * As with `set`, an update with a mistake is refused whole, and the promise is fulfilled when the update is in force. An update begins at
+   * once. Updates that come while another one is carried out are carried out together. A routine look at the whole table that has sent
+   * nothing yet is put off, for up to `interval`, and begins anew later.
    *
    * Rejects with ERR_IPVS_NO_STATE if no state was set before.
    */
@@ -172,7 +176,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   #want(wanted: Wanted): Promise<InForce> {
     this.#pending.push(wanted)
     this.#unanswered.push(wanted)
-    // The first state of a burst sets the time, so that an endless burst does not wait for ever.
+    // The first state of a burst sets the time, so that an endless burst does not wait forever.
     const waits = wanted instanceof WantedState || this.#broken || this.#pending.state !== undefined
     this.#due.pending = Math.min(this.#due.pending, performance.now() + (waits ? this.#pace.coalesce * 1000 : 0))
     if (!waits) this.#putOff()
@@ -181,8 +185,8 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   }
 
   /**
-   * Puts off a routine look at the whole table: an update would have to wait until it has read all of it. A look that sends something is
-   * waited for, and so is one that would come later by a whole interval.
+   * Puts off a routine look at the whole table, because an update would have to wait until all of it has been read. Does not put off a look
+   * that sends something, nor one that was put off for a whole interval.
    */
   #putOff(): void {
     if (this.#underWay === undefined) return
@@ -193,12 +197,12 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     if (now - this.#putOffSince < this.#pace.interval * 1000) stop.abort()
   }
 
-  /** Looks at the table now; fulfilled when that is done. Its outcome is an event, as always. */
+  /** Looks at the table now. The promise is fulfilled when the look has ended. Its outcome is an event, as always. */
   async look(): Promise<void> {
     if (this.#running !== undefined) await this.#running
     if (this.#isIdle || this.#closing !== undefined) return this.#closing
     this.#due.whole = -Infinity
-    // What is pending comes first.
+    // Pending states and updates come first.
     do await this.#begin()
     while (this.#due.whole === -Infinity && !this.#broken && !this.#isIdle && this.#closing === undefined)
   }
@@ -213,11 +217,12 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     const next = async (): Promise<void> => {
       for (;;) {
         const next = await iterator.next()
-        // The last state stays desired when nobody has another.
+        // The last state stays desired when the iterable ends.
         if (next.done === true || this.#closing !== undefined) return
         void this.set(next.value)
         const generation = this.#generation
-        // The iterable may never wait by itself. It would be asked for state after state, and nothing else in the process had its turn.
+        // The iterable may never wait by itself. Without a pause it would be asked for state after state, and nothing else in the process
+        // would get a turn.
         if (this.#pending.last?.generation !== generation) await turn()
         else while (this.#seen < generation) await new Promise<void>((resolve) => {
           this.#looked = resolve
@@ -228,7 +233,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     next().catch((error: unknown) => this.#fail(error))
   }
 
-  /** There is no new state: the last one stays. */
+  /** Emits an error that leaves no new state. The last one stays in force. */
   #fail(error: unknown, generation = this.#generation): void {
     if (this.#closing === undefined) this.#tell('failed', { error, generation, retryIn: Infinity })
   }
@@ -237,7 +242,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     tell(this, name, args)
   }
 
-  /** Waits for what is due next. */
+  /** Sets the timer for the look that is due next. */
   #arm(): void {
     if (this.#closing !== undefined || this.#running !== undefined || this.#isIdle) return
     clearTimeout(this.#timer)
@@ -249,15 +254,15 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     }
     if (this.#beginning) return
     this.#beginning = true
-    // A tick requested by a microtask runs after all microtasks of the turn, so that updates called meanwhile travel along. A timer would
-    // take a millisecond.
+    // A tick requested by a microtask runs after all microtasks of the turn, so that updates that are called until then are included. A
+    // timer would take a millisecond.
     queueMicrotask(() => process.nextTick(() => {
       this.#beginning = false
       void this.#begin()
     }))
   }
 
-  /** Looks at what is due, unless that is under way. */
+  /** Begins the look that is due, unless one is under way. */
   #begin(): Promise<void> {
     if (this.#running !== undefined) return this.#running
     clearTimeout(this.#timer)
@@ -269,7 +274,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     return Promise.resolve()
   }
 
-  /** Pending states and updates come first: a look must not bring the table back to the state before them. */
+  /** Makes the next look. Pending states and updates come first: a look must not bring the table back to the state before them. */
   #next(): Look | undefined {
     const { state } = this.#pending
     if (state !== undefined) return { desired: state.desired, generation: state.generation, state }
@@ -288,7 +293,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     return { desired: this.#kept!.about(only), generation }
   }
 
-  /** One look at the table, and what follows from it. Never rejects. */
+  /** Carries out a look at the table, and what follows from it. Never rejects. */
   async #cycle(look: Look): Promise<void> {
     await this.#look(look)
     this.#running = undefined
@@ -323,11 +328,13 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     }
   }
 
-  /** Says when a look that was put off begins anew. One that somebody waits for does so when the updates are in force. */
+  /**
+   * Sets the time at which a look that was put off begins anew. A look that somebody waits for begins as soon as the updates are in force.
+   */
   #again(since: number): void {
     if (this.#due.whole === -Infinity) return
     const now = performance.now()
-    // At most a tenth of the time goes into looks that come to nothing.
+    // At most a tenth of the time goes into looks that are put off.
     this.#due.whole = now + 9 * (now - since)
   }
 
@@ -336,7 +343,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     return (this.#settings.drain?.timeout ?? Infinity) * 1000
   }
 
-  /** An error is no answer: it is tried again. */
+  /** Sets the time of the next attempt after an error that says nothing about the state. */
   #break(work: Work, error: unknown, generation: number): void {
     const retryIn = this.#retryIn()
     this.#broken = true
@@ -344,11 +351,11 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     if (this.#pending.isEmpty) this.#due.whole = again
     else {
       this.#due.pending = again
-      // What is pending comes first, whatever is due.
+      // Pending states and updates come first, whatever else is due.
       this.#due.whole = Math.max(this.#due.whole, again)
     }
     this.#due.some = Infinity
-    // What was done before it ended, by an error or by `close`.
+    // Emits what was done before an error or `close` ended the work.
     const result = work.result()
     if (result.done + result.refused.length + result.unknown.length > 0) this.#tell('applied', { ...result, generation })
     if (this.#closing === undefined) this.#tell('failed', { error, generation, retryIn })
@@ -377,7 +384,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     this.#due.pending = this.#pending.isEmpty ? Infinity : performance.now() + waits
   }
 
-  /** Answers those whose state or update is in force. A state answers for all that it has superseded. */
+  /** Settles the promises of states and updates that are in force. A state also settles those of all that it has superseded. */
   #answer({ generation, desired, updates }: Look, refused: ApplyResult['refused']): void {
     const first = updates !== undefined ? updates.wanted[0].generation : desired.only === undefined ? 0 : Infinity
     const open: Wanted[] = []
@@ -388,7 +395,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     this.#unanswered = open
   }
 
-  /** Emits what a look led to, and says when the next ones are due. */
+  /** Emits the outcome of a look, and sets the times of the next ones. */
   #report(result: ApplyResult, look: Look): void {
     const { plan, rollback } = result
     const { generation, desired: { only } } = look
@@ -422,13 +429,13 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     }
     const some = this.#changed.size > 0 ? now + this.#varied(Math.min(interval, coalesce))
       : this.#draining.isEmpty ? Infinity : now + this.#varied(Math.min(interval, this.#settings.drain!.interval))
-    // A steady stream of updates must not postpone this for ever.
+    // A steady stream of updates must not postpone this forever.
     this.#due.some = look.updates === undefined ? some : Math.min(this.#due.some, some)
     if (complete && operations === 0 && this.#isWhole && this.#draining.isEmpty && this.#changed.size === 0)
       this.#tell('converged', { generation })
   }
 
-  /** Seconds as milliseconds, somewhat different each time. */
+  /** Converts seconds to milliseconds, with a random difference each time. */
   #varied(seconds: number): number {
     return Math.min(LONGEST, seconds * (1 + this.#pace.jitter * (2 * Math.random() - 1))) * 1000
   }
@@ -438,7 +445,10 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     return Math.min(max, min * 2 ** this.#failures++) * (1 - jitter * Math.random())
   }
 
-  /** Ends the loop: what is being sent is finished, nothing more is begun, and what drains stays at weight 0. Can be called again. */
+  /**
+   * Ends the loop. What is being sent is finished, nothing more is begun, and destinations that drain stay at weight 0. Can be called
+   * again.
+   */
   close(): Promise<void> {
     return this.#closing ??= (async () => {
       clearTimeout(this.#timer)

@@ -9,7 +9,7 @@ import { configurationOf, serviceConfigurationOf } from './configuration.js'
 import { placed } from './desired.js'
 import type { Plan, PlannedOperation } from './types.js'
 
-/** What an operation is about: a service, or a word for what the table has beside them. */
+/** What an operation is about: a service, or a word for the timeouts or the sync daemons. */
 export type Subject = { id: string, key?: ServiceKey }
 
 export function subjectOf(operation: Operation): Subject | undefined {
@@ -26,7 +26,7 @@ export const subjectWords = ({ id, key }: Subject): string => key === undefined 
 /** Loads node:crypto when it is first needed: an import would be a fifth of what importing this package takes. */
 const digest = (text: string): string => process.getBuiltinModule('node:crypto').createHash('sha256').update(text).digest('base64url').slice(0, 22)
 
-/** A digest of what a service is like, with its destinations, whatever their order and whatever they have counted. */
+/** A digest of a service's configuration and of its destinations'. It does not depend on their order, nor on counters. */
 function* digestOf(table: PackedTable, service: number): Steps<string> {
   const listed = table.destinations(service)
   const destinations: [id: string, text: string][] = []
@@ -40,7 +40,7 @@ function* digestOf(table: PackedTable, service: number): Steps<string> {
   return digest(JSON.stringify([serviceConfigurationOf(table.service(service)), destinations]))
 }
 
-/** What the subjects of a plan are like in a table, as digests: by these `apply` knows whether any has changed since. */
+/** Digests of the subjects of a plan, as they are in a table. By these `apply` finds out whether any has changed since. */
 export function* basisOf(subjects: Iterable<Subject>, table: PackedTable): Steps<Record<string, string>> {
   const basis: Record<string, string> = {}
   for (const { id, key } of subjects) {
@@ -59,14 +59,14 @@ export function* basisOf(subjects: Iterable<Subject>, table: PackedTable): Steps
 export const isPlan = (given: unknown): given is Plan =>
   typeof given === 'object' && given !== null && !(Symbol.iterator in given) && 'operations' in given
 
-/** A plan that was made earlier, perhaps read from a file: its operations and their subjects. */
+/** A plan that was made earlier and perhaps read from a file: its operations and what they are about. */
 export interface Reviewed {
   readonly operations: readonly PlannedOperation[]
   readonly subjects: ReadonlyMap<string, Subject>
   readonly basis: Readonly<Record<string, unknown>>
 }
 
-/** Checks a plan whole, before anything of it is sent. */
+/** Checks a whole plan, before anything of it is sent. */
 export function readPlan(plan: Plan): Reviewed {
   const { operations, basis: given } = object(plan, 'plan')
   if (!Array.isArray(operations)) throw invalidType('plan.operations', 'an array of planned operations', operations)
@@ -88,7 +88,7 @@ export function readPlan(plan: Plan): Reviewed {
   return { operations: copy, subjects, basis }
 }
 
-/** The table is another one than a plan was made for. */
+/** The error of a plan whose table has changed since. */
 export class TableChangedError extends Error {
   readonly code = 'ERR_IPVS_TABLE_CHANGED'
 

@@ -21,7 +21,11 @@ function destinationsOf(table: PackedTable, service: number): Destination[] {
   return destinations
 }
 
-/** What undoes an operation, with the table as it was before; in the order it has to be sent. */
+/**
+ * The operations that undo an operation, in the order in which they have to be sent.
+ *
+ * @param before the table as it was before the operation
+ */
 function inverse(operation: Operation, before: PackedTable): Operation[] {
   const numberOf = (service: ServiceKey): number => before.numberOf(serviceId(service))
   switch (operation.type) {
@@ -65,17 +69,17 @@ function inverse(operation: Operation, before: PackedTable): Operation[] {
   }
 }
 
-/** What undoes something, and the number of what it undoes. */
+/** An operation that undoes another one, and the number of that one. */
 interface Inverse {
   operation: Operation
   undoes: number
 }
 
-/** What undoes what is in force, and what may be, last first. */
+/** The operations that undo what is in force, or may be. The last operation is undone first. */
 function inversesOf(sender: Sender, before: PackedTable): Inverse[] {
   const { planned } = sender
   const numbers = sender.inForce()
-  // The removal of a new service takes its destinations with it.
+  // The removal of a new service also removes its destinations.
   const newServices = new Set<string>()
   for (const number of numbers) {
     const operation = planned[number]
@@ -86,9 +90,9 @@ function inversesOf(sender: Sender, before: PackedTable): Inverse[] {
     .flatMap((number) => inverse(planned[number], before).map((operation) => ({ operation, undoes: number })))
 }
 
-/** Undoes what a sender has done. Best effort: whatever ends it, `result` says what was undone by then. */
+/** Undoes what a sender has done, as far as possible. If an error ends it early, `result` says what was undone by then. */
 export class RollBack {
-  /** What can be sent. */
+  /** The operations that can be sent. */
   readonly #inverses: Inverse[] = []
   readonly #sender: Sender
   readonly #impossible: Refusal[] = []

@@ -5,24 +5,24 @@ import type { Operation, ServiceKey } from '../model/types.js'
 import type { TableHandle } from './handle.js'
 import type { ApplySettings } from './options.js'
 
-/** What has become of an operation, in a byte: an object for each would cost more than to send them. */
+/** The outcome of an operation as a byte: an object for each would cost more than sending it. */
 const [WAITING, DONE, REFUSED, UNKNOWN, WITHHELD] = [0, 1, 2, 3, 4]
 
-/** Sends operations in batches, and knows what became of each of them, whatever ends the sending. */
+/** Sends operations in batches, and keeps the outcome of each, even if an error ends the sending. */
 export class Sender<Planned extends Operation = Operation> {
   #fates: Uint8Array
   #failed = false
-  /** Services that had a refusal, an answer lost, or something that was not sent. */
+  /** Services with an operation that was refused, whose answer was lost, or that was not sent. */
   readonly #troubled = new Set<string>()
   done = 0
-  /** Numbers of these are places in {@link planned}. */
+  /** Refusals. Their index is a place in {@link planned}. */
   readonly refused: Refusal[] = []
   readonly unknown: Refusal[] = []
   readonly withheld: Planned[] = []
-  /** Why something was not sent, if the socket is the reason. */
+  /** Why operations were not sent, if the socket is the reason. */
   cause: IpvsError | undefined
 
-  /** @param planned everything to be sent; more can be added */
+  /** @param planned everything that is to be sent; more can be added */
   constructor(
     readonly handle: TableHandle, readonly settings: ApplySettings, readonly phase: 'changing' | 'undoing', readonly planned: Planned[],
   ) {
@@ -34,17 +34,17 @@ export class Sender<Planned extends Operation = Operation> {
     return this.done + this.refused.length + this.unknown.length
   }
 
-  /** How many are left that were neither sent nor withheld. */
+  /** How many operations were neither sent nor withheld. */
   get notSent(): number {
     return this.planned.length - this.completed - this.withheld.length
   }
 
-  /** Whether something that was to be sent is not in force. */
+  /** Whether an operation that was to be sent is not in force. */
   get failed(): boolean {
     return this.#failed
   }
 
-  /** Plans more. Returns the number of the first one. */
+  /** Adds operations to be sent. Returns the number of the first one. */
   add(operations: readonly Planned[]): number {
     const first = this.planned.length
     for (const operation of operations) this.planned.push(operation)
@@ -54,7 +54,7 @@ export class Sender<Planned extends Operation = Operation> {
     return first
   }
 
-  /** Sends the planned operations from one number to before another, except those that are withheld. */
+  /** Sends the planned operations from the number `from` to before `to`, except those that are withheld. */
   async send(from: number, to: number): Promise<void> {
     const { planned, settings: { batchSize, signal, onProgress } } = this
     const numbers = this.withheld.length === 0 ? undefined : this.#waiting(from, to)
@@ -68,7 +68,7 @@ export class Sender<Planned extends Operation = Operation> {
       try {
         result = await this.handle.batch(some, { refusals: 'return', signal })
       } catch (error) {
-        // An error without a result came before anything was sent.
+        // If an error has no result, nothing was sent before it.
         const { result: known } = Object(error) as { result?: BatchResult }
         if (known !== undefined) this.#take(known, numberOf)
         throw error
@@ -87,7 +87,7 @@ export class Sender<Planned extends Operation = Operation> {
     return numbers
   }
 
-  /** @param numberOf the number of what has this place in the batch */
+  /** @param numberOf the number of the operation with this place in the batch */
   #take({ total, done, refused, unknown, notSent, cause }: BatchResult, numberOf: (i: number) => number): void {
     this.done += done
     this.cause ??= cause
@@ -108,12 +108,12 @@ export class Sender<Planned extends Operation = Operation> {
     if ('service' in operation && operation.service !== undefined) this.#troubled.add(serviceId(operation.service))
   }
 
-  /** Whether nothing may be taken from a service: what would replace it is not in force. */
+  /** Whether nothing may be taken from a service, because what would replace it is not in force. */
   keeps(service: ServiceKey): boolean {
     return this.settings.withhold === 'all' ? this.#failed : this.#troubled.has(serviceId(service))
   }
 
-  /** Withholds those of the planned operations from one number to before another whose replacement is not in force. */
+  /** Withholds the planned operations from the number `from` to before `to` whose replacement is not in force. */
   withhold(from: number, to: number): void {
     if (!this.#failed) return
     const all = this.settings.withhold === 'all'
@@ -127,7 +127,7 @@ export class Sender<Planned extends Operation = Operation> {
     }
   }
 
-  /** Numbers of what is in force, and of what may be. */
+  /** Numbers of the operations that are in force, or may be. */
   inForce(): number[] {
     const numbers: number[] = []
     for (let number = 0; number < this.planned.length; number++) if (this.mayBeInForce(number)) numbers.push(number)

@@ -1,24 +1,27 @@
 import type { ServiceKey } from '../model/types.js'
 import type { DrainingDestination, PlannedOperation, PlanWarning } from './types.js'
 
-/** Services with a draining destination, one for each kind of warning. */
+/** Services with a draining destination, one for each kind of warning; `undefined` if there is none. */
 export interface DrainingServices {
-  /** One with persistence. */
+  /** A service with persistence. */
   affinity: ServiceKey | undefined
   /**
-   * One that may be of TCP, without persistence, whose answers do not come by the director (dr, tun), and whose inactive connections are
-   * not waited for.
+   * A service that can have TCP, without persistence, whose answers do not come through the director (dr, tun), and whose inactive
+   * connections are not waited for.
    */
   oneWay: ServiceKey | undefined
 }
 
 /** A plan in the stages in which it is carried out. */
 export interface StagedPlan extends DrainingServices {
-  /** What adds and changes, and everything that must come before it. */
+  /** Operations that add and change, and everything that must come before them. */
   build: PlannedOperation[]
-  /** What takes capacity away. */
+  /** Operations that take capacity away. */
   retire: PlannedOperation[]
-  /** Sync daemons that start, or start anew: the kernel starts none beside destinations of the other address family, so those go first. */
+  /**
+   * Operations that start sync daemons, or start them anew. The kernel starts none beside destinations of the other address family, so
+   * these destinations are removed first.
+   */
   finish: PlannedOperation[]
   warnings: PlanWarning[]
   draining: DrainingDestination[]

@@ -10,13 +10,14 @@ import type {
   Timeouts,
 } from '../model/types.js'
 
-/** A service as it should be, with all its destinations. What is left out has the default of `addService` and `addDestination`. */
+/** A desired service with all its destinations. What is left out has the default of `addService` and `addDestination`. */
 export type DesiredService = ServiceInput & { destinations?: readonly DestinationInput[] }
 
 /**
- * A table as it should be. Every `Table` is one, a `snapshot` too: what the kernel counts is ignored.
+ * A desired table. Every `Table` is one, and so is a `snapshot`, whose counters are ignored.
  *
- * Timeouts and sync daemons are compared only where they are named; `daemons: []` says that none should run, see `prune`.
+ * Timeouts and sync daemons are compared only if they are named. `daemons: []` means that none should run; `prune` decides whether they are
+ * stopped.
  */
 export interface DesiredTable {
   services: Iterable<DesiredService>
@@ -26,24 +27,24 @@ export interface DesiredTable {
 
 /**
  * What `plan`, `apply` and `reconcile` take: a table, or its services. The lists of services and of destinations are copied when they are
- * given, and can be changed afterwards; the services and destinations themselves are not, so put others in their place instead of changing
- * them while they are being applied.
+ * given, so they can be changed afterwards. The services and destinations themselves are not copied: replace them instead of changing them
+ * while they are being applied.
  */
 export type Desired = DesiredTable | Iterable<DesiredService>
 
 /**
- * What changes in a desired state: services that are new in it or take the place of those with the same key, and keys of services that it
- * has no more. Copied as a desired state is.
+ * What changes in a desired state: `services` are added, or replace those with the same key; `removed` are keys of services that are no
+ * longer desired. It is copied as a desired state is.
  */
 export interface DesiredUpdate {
   services?: readonly DesiredService[]
   removed?: readonly ServiceKey[]
 }
 
-/** Numbers of a range: one, or from the first to the last of two. */
+/** A number, or the first and the last number of a range. */
 export type NumberRange = number | readonly [number, number]
 
-/** Service keys that belong together. What is left out is not looked at. */
+/** A range of service keys. A property that is left out can have any value. */
 export type ServiceRange =
   | {
     protocol?: Protocol
@@ -61,162 +62,185 @@ export type ServiceRange =
 /** Which services are this program's: a predicate over their canonical keys, a range, or several ranges. */
 export type Ownership = ((service: ServiceKey) => boolean) | ServiceRange | readonly ServiceRange[]
 
-/** How long a destination that is taken away is waited for. */
+/** How long draining waits for the connections of a destination. */
 export interface DrainOptions {
   /**
-   * 'all' (the default): until it has no connection of any kind. 'established': inactive ones do not count, which are all of UDP's, TCP
-   * connections that are still being opened, and those that are closed and remembered for a while: 120 seconds with 'nat',
+   * 'all' (the default) waits until the destination has no connection of any kind. 'established' does not wait for inactive ones: all of
+   * UDP's, TCP connections that are still being opened, and closed ones, which the kernel remembers for a while: 120 seconds with 'nat',
    * `timeouts.tcpFin` with 'dr' and 'tun'. With persistence it waits as long as 'all', because a template stays until the last of its
    * connections is forgotten. Templates of a service that has persistence no more are not waited for.
    */
   until?: 'all' | 'established'
   /**
-   * Time limit in seconds, after which it is removed with the connections it has. 300 by default; 0 removes at once what was brought to
-   * weight 0.
+   * Time limit in seconds, 0 to 2,147,483, after which the destination is removed with the connections that it has. 300 by default. With 0
+   * it is removed as soon as it has weight 0.
    */
   timeout?: number
-  /** Seconds between two looks at the connections. 0.25 by default. */
+  /** Seconds between two looks at the connections, 0.001 to 2,147,483. 0.25 by default. */
   interval?: number
 }
 
 /** What may be removed, and how. */
 export interface PlanOptions {
   /**
-   * Keys of the services that this is about. These are read and planned alone, so that it costs what they cost, however large the table is.
-   * Everything else stays as it is, timeouts and sync daemons included; of the desired state nothing is looked at but keys and these
-   * services. `prune` speaks of these only: a named service that is not desired goes.
+   * Keys of the services that the plan is about. Only these are read and planned, so the cost does not depend on the size of the table.
+   * Everything else stays as it is, timeouts and sync daemons included. Of the desired state only the keys, and these services, are looked
+   * at. `prune` is then about the named services: one that is not desired is removed.
    */
   only?: readonly ServiceKey[]
   /**
-   * What may be removed of that which the desired state does not name: 'none' (the default) removes nothing, neither services nor
-   * destinations nor sync daemons; 'owned' what `owns` says; 'all' everything. Where `owns` is given, nothing else is ever touched, with
-   * 'all' neither. Sync daemons are nobody's then: those that the desired state names are started and changed, the others are left alone.
+   * Which entries that the desired state does not name may be removed. 'none' (the default) removes nothing: no services, no destinations,
+   * no sync daemons. 'owned' removes what `owns` says, 'all' removes everything. If `owns` is given, nothing else is ever touched, with
+   * 'all' too. Sync daemons then belong to nobody: those that the desired state names are started and changed, the others are left alone.
    */
   prune?: 'none' | 'owned' | 'all'
   /**
-   * The services that are this program's. The kernel has no place to keep an owner, so it is said each time; programs with different
-   * services share a table. A desired service outside is refused before anything is sent.
+   * The services that are this program's, so that programs with different services can share a table. The kernel has no place to keep an
+   * owner, so it has to be given each time. A desired service that is not among them is refused before anything is sent. By default all
+   * services are.
    */
   owns?: Ownership
   /**
-   * Whether (and how) destinations are drained before they are removed: brought to weight 0, and removed when their connections are gone.
-   * One that another program configured in a way this library refuses to write is removed at once; the operation's reason says so.
+   * Whether (and how) destinations are drained before they are removed: they are brought to weight 0, and removed when their connections
+   * are gone. A destination with a configuration of another program that this library refuses to write is removed at once; the operation's
+   * reason says so. False by default; `true` has the defaults of {@link DrainOptions}.
    */
   drain?: boolean | DrainOptions
 }
 
-/** An operation, and why. */
+/** An operation, and the reason for it in words. */
 export type PlannedOperation = Operation & { reason: string }
 
-/** Something that a plan cannot do anything about. */
+/** Something that a plan cannot change, and that the program should know. */
 export interface PlanWarning {
   /**
    * 'left-over': the table has more than the desired state, and `prune` keeps it. 'refuses-clients': at weight 0 the scheduler turns
-   * clients away. 'sysctl': a setting decides what becomes of a drained destination's clients. 'inactive-connections': draining waits for
-   * closed connections, for longer than the options make one expect. 'cannot-remove': an entry of another program, of a kind that this
-   * library cannot name to the kernel. 'order': the scheduler (mh, sh, dh) chooses by the order in which destinations were added, and that
-   * is neither the order of the desired list nor that of addresses, so a director that makes its table anew chooses otherwise.
+   * clients away. 'sysctl': a setting decides what happens to the clients of a drained destination. 'inactive-connections': draining waits
+   * for closed connections, for longer than one would expect from the options. 'cannot-remove': the table has an entry of another program
+   * that this library cannot remove. 'order': the scheduler (mh, sh, dh) chooses by the order in which destinations were added, and that is
+   * neither the order of the desired list nor that of addresses. A director that makes its table anew then chooses differently.
    */
   code: 'left-over' | 'refuses-clients' | 'sysctl' | 'inactive-connections' | 'cannot-remove' | 'order'
+  /** The warning in words. */
   message: string
+  /** The service that the warning is about, if it is about one. */
   service?: ServiceKey
 }
 
-/** A destination that has to go and still has connections, or had them when the table was read. */
+/** A destination that is to be removed and still has connections, or had them when the table was read. */
 export interface DrainingDestination {
   service: ServiceKey
   destination: DestinationKey
+  /** Established connections. */
   activeConnections: number
+  /** Connections in any other state; all of UDP's. */
   inactiveConnections: number
+  /** Persistence templates. */
   persistentConnections: number
 }
 
-/** What makes the table what it should be. Plain data: `JSON.stringify` and `structuredClone` take it, `formatPlan` prints it. */
+/**
+ * The operations that bring the table to the desired state. It is plain data: `JSON.stringify` and `structuredClone` take it, `formatPlan`
+ * prints it.
+ */
 export interface Plan {
   /**
-   * The smallest list of operations, in an order that serves traffic throughout: what is new is added and what differs is changed before
-   * anything is removed, capacity grows before it shrinks. Empty where nothing is to be done.
+   * The smallest list of operations, in an order that serves traffic throughout: everything is added and changed before anything is
+   * removed, and capacity grows before it shrinks. Empty if there is nothing to do.
    */
   operations: PlannedOperation[]
   warnings: PlanWarning[]
   /**
-   * Of a plan that `plan` made: digests of what the services that it is about were like, by which `apply` knows whether any has changed
-   * since. Goes with the plan, through JSON too.
+   * Digests of the services that the plan is about, as they were when `plan` made it. By these `apply` finds out whether any has changed
+   * since. They stay with the plan, through JSON too.
    */
   basis?: Record<string, string>
-  /** With `drain`: destinations at weight 0 that wait for their connections to go, those that the operations bring there included. */
+  /** With `drain`: destinations at weight 0 whose connections are waited for, including those that the operations bring to weight 0. */
   draining?: DrainingDestination[]
 }
 
-/** How far an `apply` is. */
+/** The progress of an `apply`. */
 export interface ApplyProgress {
+  /** 'changing': the plan is being carried out. 'draining': connections are waited for. 'undoing': `rollback` undoes what was done. */
   phase: 'changing' | 'draining' | 'undoing'
   /** Operations of the phase that were sent. */
   completed: number
   /** Operations of the phase that are known of so far. */
   total: number
-  /** What is still waited for. */
+  /** Destinations whose connections are still waited for. */
   draining: DrainingDestination[]
 }
 
 /** Options of `apply`. */
 export interface ApplyOptions extends PlanOptions {
-  /** Plans only. */
+  /** Whether the table is only read and planned, and nothing is sent. False by default. */
   dryRun?: boolean
   /**
-   * Ends the work between two batches, and the waiting for connections. What was done stays; the `AbortError` has it as `result`, with an
-   * empty plan where there was none yet.
+   * Ends the work between two batches, and the waiting for connections. What was done stays. The `AbortError` has it as `result`, with an
+   * empty plan if there was none yet.
    */
   signal?: AbortSignal
   /** Called after each batch, and after each look at draining destinations. */
   onProgress?: (progress: ApplyProgress) => void
   /**
-   * If the kernel refuses anything, the inverse of everything that was done is sent. Best effort: counters and connections do not come
-   * back, other programs see the state in between, and what could not be undone is in the result. What draining removed is not undone.
+   * Whether everything that was done is undone if the kernel refuses anything. False by default. It is undone as far as possible: counters
+   * and connections do not come back, other programs see the state in between, and the result has what could not be undone. What draining
+   * removed is not undone.
    */
   rollback?: boolean
   /**
-   * Reads the table once more before anything is written; if another program changed what matters in between, plans anew, at most
-   * `attempts` times (5). Then `apply` rejects with `ERR_IPVS_TABLE_CHANGING`, and nothing was sent. The kernel has no transaction, so a
-   * window remains, from the end of that last reading until the operations arrive: entries that appear or go in it lead to refusals
-   * (EEXIST, ENOENT, ESRCH), never to an operation on another entry than meant; a changed entry is overwritten.
+   * Whether the table is read once more before anything is written. If another program changed what matters in between, the plan is made
+   * anew, at most `attempts` times (5 by default). After that `apply` rejects with `ERR_IPVS_TABLE_CHANGING`, and nothing was sent. False
+   * by default.
+   *
+   * The kernel has no transactions, so a window remains, from the end of the last reading until the operations arrive. Entries that appear
+   * or vanish in it lead to refusals (EEXIST, ENOENT, ESRCH), never to an operation on another entry. An entry that is changed in it is
+   * overwritten.
    */
   concurrencyCheck?: boolean | { attempts?: number }
-  /** Most operations sent together. Without it: as many as the handle's socket takes. */
+  /** The most operations that are sent together. By default as many as the handle's socket takes. */
   batchSize?: number
   /**
-   * What is withheld where the kernel refuses something: 'service' (the default): of the service that it is about, no destination is
-   * removed and no weight lowered; 'all': neither of any service, and no service is removed. With 'all', an address that moves to another
-   * key does not lose its old service because the new one was refused. What is withheld is in the result; the next `apply` does it.
+   * What is withheld if the kernel refuses something. 'service' (the default): no destination of the same service is removed, and no weight
+   * of it is lowered. 'all': this applies to all services, and no service is removed. With 'all', an address that moves to another key does
+   * not lose its old service because the new one was refused. The result has what is withheld; the next `apply` does it.
    */
   withhold?: 'service' | 'all'
 }
 
-/** Options of `apply` where it is given a plan: what is planned is said already. */
+/** Options of `apply` when it is given a plan. The options for planning are not among them. */
 export type CarryOutOptions = Pick<ApplyOptions, 'dryRun' | 'signal' | 'onProgress' | 'rollback' | 'batchSize' | 'withhold'>
 
 /**
- * How an `apply` ended. Each operation of the plan was done or refused, is unknown, was withheld, or was not sent; after a dry run all of
- * these are empty. Those that were done have no object. With `drain`, the operations count too that followed after the plan. Any error that
- * ends it in the middle, a closed handle's or what `onProgress` throws, has this as `result` too.
+ * The result of an `apply`. Each operation of the plan was done or refused, is unknown, was withheld, or was not sent; after a dry run
+ * there are none of these. Operations that were done have no object. With `drain`, operations that followed after the plan count too. Any
+ * error that ends `apply` in the middle has this as its `result`, for example that of a closed handle, or what `onProgress` throws.
  */
 export interface ApplyResult {
+  /** The plan that was carried out, or with `dryRun` only made. */
   plan: Plan
   /** Operations that are in force. */
   done: number
-  /** Operations that the kernel refused, with its errors. The index is the place in the plan; what follows after the plan counts on. */
+  /**
+   * Operations that the kernel refused, with its errors. Their index is the place in the plan; operations that follow after the plan have
+   * the next numbers.
+   */
   refused: Refusal[]
-  /** Operations whose answer was lost: they may be in force. The code of their error is 'ERR_IPVS_ANSWER_LOST'. */
+  /** Operations whose answer was lost. They may be in force. The code of their error is 'ERR_IPVS_ANSWER_LOST'. */
   unknown: Refusal[]
-  /** Operations that would take away what is not replaced, because something was refused: see `withhold`. They were not sent. */
+  /** Operations that were not sent because something was refused: they would take away what is not replaced. See `withhold`. */
   withheld: PlannedOperation[]
-  /** How many others were not sent: for an overrun before them, because `rollback` came first, or because it ended early. */
+  /**
+   * How many other operations were not sent, because the receive buffer overflowed before their turn, `rollback` came first, or the work
+   * ended early.
+   */
   notSent: number
-  /** With `drain`: destinations that are left at weight 0, because their removal was refused or not sent. */
+  /** With `drain`: destinations that stay at weight 0, because their removal was refused or not sent. */
   draining?: DrainingDestination[]
   /**
-   * With `rollback`, if anything was refused: how many operations undid something, and which could not: the kernel refused them, or (not
-   * sent) they would bring back what this library refuses to write. Their index is the place in the plan of what they undo.
+   * With `rollback`, if anything was refused: how many operations undid something, and which did not. The kernel refused these, their
+   * answer was lost, or they were not sent, for example because they would bring back what this library refuses to write. Their index is
+   * the place in the plan of the operation to be undone.
    */
   rollback?: { undone: number, notUndone: Refusal[] }
 }

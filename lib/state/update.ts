@@ -10,12 +10,12 @@ import type { DesiredService, DesiredUpdate } from './types.js'
 const UPDATE: Known = { what: 'an update', names: new Set(['services', 'removed']) }
 
 /**
- * What changes in a desired state, by id of the service: its canonical key, and the desired entry, `undefined` for a service that is no
+ * What changes in a desired state, by the id of the service: its canonical key, and the desired entry; `undefined` for a service that is no
  * longer desired.
  */
 export type Changes = Map<string, { key: ServiceKey, entry: DesiredEntry | undefined }>
 
-/** Reads what was given as an update. Of its services, only the keys are looked at. */
+/** Reads an update. Of its services, it only looks at the keys. */
 export function readUpdate(given: DesiredUpdate): Changes {
   const update = object(given, 'update')
   refuseUnknown(update, 'update', UPDATE)
@@ -33,7 +33,7 @@ export function readUpdate(given: DesiredUpdate): Changes {
   return changes
 }
 
-/** What several updates change together: of each service, what the last of them says. */
+/** Merges several updates. Of each service, it keeps what the last of them says. */
 export function merged(updates: readonly Changes[]): Changes {
   if (updates.length === 1) return updates[0]
   const all: Changes = new Map()
@@ -41,14 +41,15 @@ export function merged(updates: readonly Changes[]): Changes {
   return all
 }
 
-/** A desired state of the changed services alone. */
+/** A desired state that has only the changed services. */
 export const stateOf = (changes: Changes): DesiredState => ({
   services: [...changes.values()].flatMap(({ entry }) => entry ?? []), timeouts: undefined, daemons: undefined,
   only: new Map([...changes].map(([id, { key }]) => [id, key])),
 })
 
 /**
- * A service of another program can be desired as it is listed even if its key cannot be packed. Its id is then made of the text as given.
+ * The id of a desired service. An entry of another program can be desired as it is listed, even if its key cannot be packed. Its id is then
+ * made of the text as given.
  */
 function idOf(service: DesiredService): string {
   try {
@@ -58,7 +59,7 @@ function idOf(service: DesiredService): string {
   }
 }
 
-/** A desired state that is known to be good. It is changed service by service, and never copied or walked for that. */
+/** A desired state without mistakes. An update changes it service by service, without copying it or going through all of it. */
 export class KeptState {
   readonly state: DesiredState
   readonly #services: Map<string, DesiredEntry>
@@ -84,7 +85,7 @@ export class KeptState {
     }
   }
 
-  /** What is desired of some services. */
+  /** The desired state of some services. */
   about(only: ReadonlyMap<string, ServiceKey>): DesiredState {
     return { services: [...only.keys()].flatMap((id) => this.#services.get(id) ?? []), timeouts: undefined, daemons: undefined, only }
   }

@@ -3,15 +3,15 @@ import type { DesiredState } from './desired.js'
 import type { ApplyResult } from './types.js'
 import type { Changes } from './update.js'
 
-/** What has become of a state that was set, or of an update. */
+/** How a state that was set, or an update, was carried out. */
 export interface InForce {
-  /** Number of the state that is in force: its own, or that of a later state. */
+  /** Number of the state that is in force: the state's own, or that of a later state. */
   generation: number
-  /** What the kernel refused of it; for an update, only what is about its own services. It is tried again, with growing pauses. */
+  /** Operations that the kernel refused. For an update, only those about its own services. They are tried again, with growing pauses. */
   refused: ApplyResult['refused']
 }
 
-/** What somebody has asked for, and waits for. */
+/** A state or an update whose promise somebody has. */
 class Asked {
   readonly inForce: Promise<InForce>
   #resolve!: (answer: InForce) => void
@@ -22,7 +22,7 @@ class Asked {
       this.#resolve = resolve
       this.reject = reject
     })
-    // Prevents an unhandled rejection if nobody awaits it.
+    // Prevents an unhandled rejection if nobody awaits the promise.
     this.inForce.catch(() => {})
   }
 
@@ -56,10 +56,10 @@ export class WantedUpdate extends Asked {
 
 export type Wanted = WantedState | WantedUpdate
 
-/** States of a burst that are kept until one of them is known to be good. More would only take memory. */
+/** How many states of a burst are kept until one of them is known to have no mistake. More would only take memory. */
 const KEPT = 100
 
-/** States and updates that are not known to be good yet, in order. */
+/** States and updates that may still have a mistake, in order. */
 export class Pending {
   #all: Wanted[] = []
   #states = 0
@@ -72,12 +72,12 @@ export class Pending {
     return this.#all.at(-1)
   }
 
-  /** The last state that was set: what is before it counts only if it has a mistake. */
+  /** The last state that was set. Those before it count only if it has a mistake. */
   get state(): WantedState | undefined {
     return this.#states === 0 ? undefined : this.#all.findLast((wanted) => wanted instanceof WantedState)
   }
 
-  /** Updates of the state that is known to be good, where no other was set since. */
+  /** The pending updates, if no state is pending. They change the last good state. */
   get updates(): WantedUpdate[] {
     return this.#all as WantedUpdate[]
   }
@@ -85,14 +85,14 @@ export class Pending {
   push(wanted: Wanted): void {
     this.#all.push(wanted)
     if (!(wanted instanceof WantedState) || ++this.#states <= KEPT) return
-    // With a state go the updates of it.
+    // The updates of a state are removed with it.
     const isState = (one: Wanted): boolean => one instanceof WantedState
     const first = this.#all.findIndex(isState)
     const second = this.#all.findIndex((one, i) => i > first && isState(one))
     this.#remove((_, i) => i >= first && i < second)
   }
 
-  /** Forgets what has been decided, and what it has superseded. */
+  /** Removes what has been decided, and what it has superseded. */
   removeUntil(generation: number): void {
     this.#remove((wanted) => wanted.generation <= generation)
   }

@@ -10,23 +10,23 @@ import { TrafficMeter, type Counted, type Place } from './rates.js'
 
 /** Options of `watch`. */
 export interface WatchOptions {
-  /** Seconds from one look at the table to the next, fractions allowed. 1 by default. */
+  /** Seconds from one look at the table to the next, 0.001 to 2,147,483, fractions allowed. 1 by default. */
   interval?: number
   /** Ends the iteration, without an error. */
   signal?: AbortSignal
   /**
-   * Whether everything that is there at the beginning is reported as added, in a first observation without rates. Without it (the default)
-   * the first observation comes after an interval.
+   * Whether everything that is in the table at the beginning is reported as added, in a first observation without rates. False by default:
+   * the first observation then comes after an interval.
    */
   initial?: boolean
   /**
-   * Whether destinations are looked at too. True by default; without them a look at a large table costs a fraction, and `table` has
-   * services without destinations.
+   * Whether destinations are read too. True by default. Without them a look at a large table costs a fraction, and the services of `table`
+   * have no destinations.
    */
   destinations?: boolean
 }
 
-/** Something about the configuration that is not what it was. */
+/** A change of the configuration of a service or a destination. */
 export type Change =
   | { type: 'serviceAdded', service: ServiceKey, after: Service }
   | { type: 'serviceRemoved', service: ServiceKey, before: Service }
@@ -35,47 +35,47 @@ export type Change =
   | { type: 'destinationRemoved', service: ServiceKey, destination: DestinationKey, before: Destination }
   | { type: 'destinationChanged', service: ServiceKey, destination: DestinationKey, before: Destination, after: Destination }
 
-/** What a service, or a destination of it, did in an interval. */
+/** The traffic of a service, or of one of its destinations, since the look before. */
 export interface Traffic {
   service: ServiceKey
-  /** Missing where it is about the whole service. */
+  /** Missing if this is the traffic of the whole service. */
   destination?: DestinationKey
   /**
-   * What the counters grew by since the look before, never below 0. Counters that were zeroed count from there. All 0 where the kernel
-   * added nothing up in between.
+   * By how much the counters grew since the look before, never below 0. Counters that were zeroed count from there. All are 0 if the kernel
+   * added up nothing in between.
    */
   difference: Statistics
   /**
-   * The rate of the last two-second periods that the kernel has added up: the same at any interval. The kernel's own average until one has
-   * been seen.
+   * The rate of the last two-second periods that the kernel has added up, which does not depend on the interval. It is the kernel's own
+   * average until a period has been seen.
    */
   perSecond: Rates
 }
 
 /** What changed from one look at the table to the next. `JSON.stringify` writes its counters as decimal text, which keeps all 64 bits. */
 export interface Observation {
-  /** When the table was read, in milliseconds as of `Date.now()`. */
+  /** When the table was read, in milliseconds of `Date.now()`. */
   time: number
   /** Seconds since the look before, 0 in an initial observation. */
   elapsed: number
-  /** Services and destinations added, removed and changed. What was removed and added again in between is not seen. */
+  /** Services and destinations that were added, removed and changed. An entry that was removed and added again in between does not show. */
   changes: Change[]
   /**
-   * One entry for each service and destination that has traffic and was there before too, in the kernel's order. What is new has no rate
-   * yet, so that old counters the kernel revives are no traffic.
+   * One entry for each service and destination that has traffic and was listed before too, in the kernel's order. A new entry has no rate
+   * yet, because the kernel can revive one with its old counters, which are no traffic.
    */
   rates: Traffic[]
   /**
-   * The table itself. The kernel's answer is kept as it came; objects are made of it, in one go, when this is read for the first time,
-   * which takes about a second for a million destinations.
+   * The table itself. The kernel's answer is kept as it came. Objects are made of it in one go, when this property is read for the first
+   * time. That takes about a second for a million destinations.
    */
   readonly table: ListedTable
 }
 
-/** The number of a service itself where its destinations have numbers from 0 on. */
+/** The number that stands for a service itself, whose destinations have numbers from 0 on. */
 const ITSELF = -1
 
-/** Compares two looks at the table. Of most entries of a large table there is nothing to tell, and nothing is made of them. */
+/** Compares two looks at the table. There is nothing to report about most entries of a large table, and nothing is made for them. */
 class Observer {
   readonly changes: Change[] = []
   readonly rates: Traffic[] = []
@@ -86,7 +86,7 @@ class Observer {
     private readonly meter: TrafficMeter,
   ) {}
 
-  /** What happened from one look to the next, which the meter has begun. */
+  /** Finds the changes and the traffic from one look to the next, which the meter has begun. */
   *compare(): Steps {
     const { before, after, meter } = this
     const present = new Set<number>()
@@ -185,7 +185,7 @@ class Observer {
   }
 }
 
-/** An observation, whose table is made when it is asked for. */
+/** Makes an observation, whose table is unpacked when it is asked for. */
 function observation(elapsed: number, { changes, rates }: Observer, packed: PackedTable): Observation {
   let table: ListedTable | undefined
   return {
