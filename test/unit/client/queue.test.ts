@@ -113,7 +113,11 @@ describe('operations of one turn', () => {
     await turn()
     expect(kernel.transactions).toEqual([{ commands: ['newService', 'newService'], ports: [1, 2] }])
     kernel.answer()
-    expect((await all)[1]).toMatchObject({ status: 'rejected', reason: { code: 'ERR_OUT_OF_RANGE', field: 'service.port' } })
+    expect(await all).toMatchObject([
+      { status: 'fulfilled' },
+      { status: 'rejected', reason: { code: 'ERR_OUT_OF_RANGE', field: 'service.port' } },
+      { status: 'fulfilled' },
+    ])
   })
 
   it('are refused with the words of the request as it was sent, even if the object has changed', async () => {
@@ -469,6 +473,7 @@ describe('a batch', () => {
     for (let turns = 0; turns < 3; turns++) await turn()
     collectGarbage()
     await turn()
+    expect(seen).toHaveLength(100)
     expect(seen.filter((reference) => reference.deref() !== undefined).length).toBeLessThanOrEqual(1)
     kernel.answer()
     await result
@@ -537,6 +542,7 @@ describe('a batch', () => {
   it('sends nothing if its signal is already aborted', async () => {
     const { kernel, batch } = setUp()
     await expect(batch(operations(1, 1), { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
+    await turn()
     expect(kernel.transactions).toEqual([])
   })
 
@@ -775,9 +781,11 @@ describe('the tracing channel', () => {
       kernel.answer([{ records: [record, record] }])
       expect(kernel.transactions.map(({ commands }) => commands)).toEqual([['getService'], ['getService']])
       await answerAll(listed)
+      expect(await listed).toEqual([])
     })
     await answerAll(Promise.all(inner))
-    expect(inner.length).toBe(2)
+    expect(await Promise.all(inner)).toEqual([undefined, []])
+    expect(kernel.transactions.slice(2).map(({ commands }) => commands)).toEqual([['newService', 'getService']])
   })
 
   it('lets a subscriber close the handle, and finishes what was called before', async () => {

@@ -55,10 +55,15 @@ function thrownBy(read: () => unknown): unknown {
 }
 
 test('any text is read, or refused with the place of the mistake', { timeout: 60_000 }, () => {
+  let [taken, refused] = [0, 0]
   fc.assert(fc.property(text, (rules) => {
     for (const read of [parseCommands, parseRules]) {
       const error = thrownBy(() => read(rules))
-      if (error === undefined) continue
+      if (error === undefined) {
+        taken++
+        continue
+      }
+      refused++
       expect(error).toBeInstanceOf(RulesError)
       const { line: at, column, errors } = error as RulesError
       const rows = rules.split('\n')
@@ -69,12 +74,16 @@ test('any text is read, or refused with the place of the mistake', { timeout: 60
       expect(errors[0]).toBe(error)
     }
   }), { seed: 1, numRuns: 1500 })
+  expect([taken > 0, refused > 0]).toEqual([true, true])
 })
 
 test('a table survives being written and read again', { timeout: 60_000 }, () => {
+  let lines = 0
   for (let seed = 1; seed <= 100; seed++) {
     const rules = randomRules(new Random(seed)).join('\n')
     const full = formatRules(parseRules(rules, { names: 'refuse' }), { full: true })
     expect(formatRules(parseRules(full, { names: 'refuse' }), { full: true }).split('\n').sort(), rules).toEqual(full.split('\n').sort())
+    lines += full.split('\n').length - 1
   }
+  expect(lines).toBeGreaterThan(100)
 })

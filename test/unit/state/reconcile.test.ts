@@ -7,7 +7,7 @@ import { TestTable } from './support/test-table.js'
 
 const { EPERM } = constants.errno
 const web = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const
-const [a, b] = ['10.0.0.101', '10.0.0.102'].map((address) => ({ address, port: 80, forward: 'nat' as const }))
+const [a, b, c] = ['10.0.0.101', '10.0.0.102', '10.0.0.103'].map((address) => ({ address, port: 80, forward: 'nat' as const }))
 const steady = { jitter: 0, prune: 'all' } as const
 
 beforeEach(() => {
@@ -99,15 +99,21 @@ test('errors are told, and tried again after longer and longer waits', async () 
 
 test('a destination that is not desired any more drains until its connections are gone, or its time has passed', async () => {
   const table = new TestTable()
-  const reconciler = table.ipvs.reconcile([{ ...web, destinations: [a, b] }], { ...steady, drain: { timeout: 60, interval: 1 } })
+  const reconciler = table.ipvs.reconcile([{ ...web, destinations: [a, b, c] }], { ...steady, drain: { timeout: 60, interval: 1 } })
   await pass(0.2)
   table.connect(web, a, { active: 2 })
+  table.connect(web, c, { active: 1 })
   void reconciler.set([{ ...web, destinations: [b] }])
   await pass(0.2)
-  expect(table.kernel.table().services[0].destinations).toMatchObject([{ weight: 1 }, { weight: 0, activeConnections: 2 }])
+  expect(table.kernel.table().services[0].destinations).toMatchObject([
+    { weight: 0, activeConnections: 1 }, { weight: 1 }, { weight: 0, activeConnections: 2 },
+  ])
   await pass(10)
-  expect(table.kernel.table().services[0].destinations).toHaveLength(2)
-  for (let second = 0; second < 52; second++) await pass(1)
+  expect(table.kernel.table().services[0].destinations).toHaveLength(3)
+  table.connect(web, c, {})
+  await pass(2)
+  expect(table.kernel.table().services[0].destinations).toMatchObject([{ address: b.address }, { address: a.address }])
+  for (let second = 0; second < 50; second++) await pass(1)
   expect(table.kernel.table().services[0].destinations).toMatchObject([{ address: b.address }])
   await reconciler.close()
 })
@@ -453,5 +459,5 @@ test.each([
 })
 
 test('what is said of an unknown option does not offer a dry run, which a loop has none of', () => {
-  expect(() => new TestTable().ipvs.reconcile([], { dryRun: true } as never)).toThrow(/^(?!.*dryRun.*dryRun)/)
+  expect(() => new TestTable().ipvs.reconcile([], { dryRun: true } as never)).toThrow(/^options\.dryRun (?!.*dryRun)/)
 })

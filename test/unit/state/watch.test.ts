@@ -270,6 +270,7 @@ function carryOut({ kernel, other }: TestTable, key: ServiceKey, done: typeof de
 }
 
 test('whatever others do, the changes lead from each table to the next, and rates are those of measuring everything', async () => {
+  let [changed, measuredRates] = [0, 0]
   await fc.assert(fc.asyncProperty(fc.array(deeds, { minLength: 3, maxLength: 8 }), fc.boolean(), async (looks, reversed) => {
     const tables: ListedTable[] = []
     const start = services.map((service) => ({ ...service, destinations: [a, b] }))
@@ -288,11 +289,14 @@ test('whatever others do, the changes lead from each table to the next, and rate
       expect([...applied(changes, configurations(before))].sort()).toEqual([...configurations(after)].sort())
       meter.look(i + 1)
       const expected = new Map(measured(after, before, meter))
+      changed += changes.length
+      measuredRates += expected.size
       expect(new Map(rates.map((entry) => [idOf(entry), { difference: { ...entry.difference }, perSecond: entry.perSecond }]))).toEqual(
         expected,
       )
     }
   }), { numRuns: 150 })
+  expect([changed > 0, measuredRates > 0]).toEqual([true, true])
 })
 
 test('a signal ends the iteration without an error', async () => {
