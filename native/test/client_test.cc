@@ -112,11 +112,13 @@ TEST("sends are cut so that every refusal would fit the receive buffer, and the 
     sum += sent.messages.size();
   }
   CHECK_EQUAL(sum, 500u);
+  CHECK(conversation.transport.sent.size() > 1);
 
   Limits narrow{4096, 1 << 20};
   Conversation second(narrow);
   second.acknowledge();
   CHECK_EQUAL(second.execute(destinations(100)), "all done");
+  CHECK(second.transport.sent.size() > 1);
   for (const auto& sent : second.transport.sent) CHECK(sent.bytes.size() <= 4096 - 32);
 }
 
@@ -379,7 +381,9 @@ TEST("single answers take one receive: no acknowledgement is asked for beside th
     conversation.transport.queue(Conversation::infoAnswer(sent.messages[0].header.nlmsg_seq));
     return 0;
   };
+  conversation.transport.receives = 0;
   CHECK_EQUAL(conversation.execute(pack::Batch().plain(IPVS_CMD_GET_INFO)), "done+1");
+  CHECK_EQUAL(conversation.transport.receives, 1);
   CHECK_EQUAL(conversation.transport.waits, 0);
 }
 

@@ -176,6 +176,7 @@ TEST("attributes are read in whatever order they come") {
     attributes.emplace_back(begin,
                             begin + NLA_HDRLEN + netlink::alignUp(attribute.payload.size(), NLA_ALIGNTO));
   });
+  CHECK_EQUAL(attributes.size(), 14u);
   DestinationRecord expected = read(decodeDestination, netlink::ByteView(bytes));
   for (std::size_t turned = 0; turned < attributes.size(); ++turned) {
     std::vector<std::byte> other;

@@ -81,6 +81,7 @@ class Transport final : public netlink::Transport {
   std::function<int(const Sent&)> onSend;
 
   std::deque<Sent> sent;
+  int receives = 0;
   int waits = 0;
 
   /// Queues a datagram to be received.
@@ -100,6 +101,7 @@ class Transport final : public netlink::Transport {
   }
 
   int receive(netlink::Datagrams& datagrams, bool many) override {
+    ++receives;
     datagrams.count = 0;
     current_.clear();
     if (received_.empty()) return -EAGAIN;

@@ -107,6 +107,7 @@ TEST("a request that asks for one message is complete with it") {
   Transaction transaction(5, 1, Ending::message);
   CHECK(transaction.take(Built(30, 0, 5).append("abcd", 4), notes));
   CHECK(transaction.complete());
+  CHECK_EQUAL(notes.text, "received 0 4 bytes; ");
 }
 
 TEST("control messages without meaning are passed over") {
@@ -146,6 +147,7 @@ TEST("an exchange is one send and one receive") {
   Transaction transaction(1, 1, Ending::acknowledgement);
   CHECK_EQUAL(exchange(transport, Built(30, 0, 1), transaction, notes, goOn).state, ExchangeResult::answered);
   CHECK_EQUAL(transport.sent.size(), 1u);
+  CHECK_EQUAL(transport.receives, 1);
   CHECK_EQUAL(transport.waits, 0);
 }
 
