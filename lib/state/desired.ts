@@ -18,7 +18,7 @@ export function placed(error: unknown, path: string, prefix: string): unknown {
   return error
 }
 
-/** Returns what `make` returns. Gives an error that it throws its place. */
+/** Returns what `make` returns. If it throws, gives the error its place. */
 export function located<Made>(path: string, prefix: string, make: () => Made): Made {
   try {
     return make()
