@@ -215,7 +215,9 @@ export type TableService = Service & { destinations: Destination[] }
 /** A whole IPVS table as configuration: what is saved, restored and compared. */
 export interface Table {
   services: TableService[]
+  /** Missing if the table says nothing about timeouts. */
   timeouts?: Timeouts
+  /** Missing if the table says nothing about sync daemons. */
   daemons?: Daemon[]
 }
 

@@ -4,6 +4,7 @@ import type { Protocol, ServiceKey, Statistics, Rates } from '../model/types.js'
 export interface ConnectionEnd {
   /** IPv4 or IPv6 text, canonical. */
   address: string
+  /** 0-65535. */
   port: number
 }
 
@@ -49,6 +50,7 @@ export interface Totals {
 
 /** The counters of one processor. */
 export interface ProcessorTotals {
+  /** Number of the processor, from 0. */
   processor: number
   stats: Statistics
 }

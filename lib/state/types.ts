@@ -21,7 +21,9 @@ export type DesiredService = ServiceInput & { destinations?: readonly Destinatio
  */
 export interface DesiredTable {
   services: Iterable<DesiredService>
+  /** In seconds. A timeout that is missing, or 0, stays as it is. */
   timeouts?: Partial<Timeouts>
+  /** At most one of each role. */
   daemons?: readonly DaemonInput[]
 }
 
@@ -56,6 +58,7 @@ export type ServiceRange =
   | {
     /** A firewall mark, or the first and the last of several. */
     fwmark: NumberRange
+    /** The address family of the service. */
     family?: 4 | 6
   }
 
