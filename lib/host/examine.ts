@@ -10,12 +10,16 @@ import { DirectorSight } from './director-sight.js'
 import { Machine } from './machine.js'
 import { findingOf, merged, type Found, type Row } from './row.js'
 import { directorRows, serverRows } from './rows.js'
-import { parseHandshakes } from './tcp-handshakes.js'
+import { answeredInVain, nextAnswer, parseHandshakes } from './tcp-handshakes.js'
 import { addressOf, readMoment, watched } from './traffic.js'
 import type { ExamineOptions, Finding, Report } from './types.js'
 
 /** Milliseconds from one look to the next: the kernel adds its counters up every two seconds. */
 const BETWEEN_LOOKS = 2_100
+/** Milliseconds that an answer takes to the client and back at most. */
+const ROUND_TRIP = 300
+/** Milliseconds until a handshake is answered again, at most, for which it is waited: answers come after 1, 3, 7, 15 and 31 seconds. */
+const LONGEST_ANSWER = 4_000
 
 const OPTIONS: Known = { what: 'the options of an examination', names: new Set(['vips', 'signal']) }
 const SERVER_OPTIONS: Known = { what: 'the options of an examination', names: new Set(['vips', 'signal', 'netns']) }
@@ -35,9 +39,8 @@ function readOptions(options: unknown, known: Known): { vips: string[] | undefin
   return { vips, signal: given.signal }
 }
 
-/** Waits until the counters have been added up again. */
-const wait = (signal: AbortSignal | undefined): Promise<void> =>
-  setTimeout(BETWEEN_LOOKS, undefined, { signal }).catch(() => signal?.throwIfAborted())
+const wait = (milliseconds: number, signal: AbortSignal | undefined): Promise<void> =>
+  setTimeout(milliseconds, undefined, { signal }).catch(() => signal?.throwIfAborted())
 
 /** Looks at one row after the other. */
 async function look<Sight>(
@@ -84,7 +87,7 @@ export async function examineDirector(ipvs: Ipvs, options: ExamineOptions = {}):
   const first = chosen(await ipvs.snapshot())
   const before = await readMoment(ipvs, first)
   const start = await Machine.lookAt(network)
-  await wait(signal)
+  await wait(BETWEEN_LOOKS, signal)
   const table = await ipvs.snapshot()
   const services = chosen(table)
   const machine = await start.lookAgain()
@@ -106,7 +109,7 @@ const looksVirtual = (machine: Machine): string[] => machine.addresses.filter(({
 
 /**
  * Looks at a real server, which needs no IPVS: whether it has the virtual addresses, is silent about them, and answers the clients. Takes
- * two to three seconds, and changes nothing.
+ * two to three seconds, up to four more where handshakes wait for their next answer, and changes nothing.
  */
 export async function examineRealServer(options: ExamineOptions & Pick<OpenOptions, 'netns'> = {}): Promise<Report> {
   const { vips, signal } = readOptions(options, SERVER_OPTIONS)
@@ -118,9 +121,15 @@ export async function examineRealServer(options: ExamineOptions & Pick<OpenOptio
   }
   const before = await readHandshakes()
   const start = await Machine.lookAt(network)
-  await wait(signal)
+  await wait(BETWEEN_LOOKS, signal)
   const machine = await start.lookAgain()
-  const handshakes = [...await readHandshakes()].filter(([ends]) => before.has(ends)).map(([, handshake]) => handshake)
+  const after = await readHandshakes()
+  let handshakes = answeredInVain(before, after)
+  const next = nextAnswer(before, after)
+  if (handshakes.length === 0 && next <= LONGEST_ANSWER) {
+    await wait(next + ROUND_TRIP, signal)
+    handshakes = answeredInVain(before, await readHandshakes())
+  }
   const sight = { machine, vips: vips ?? looksVirtual(machine), given: vips !== undefined, handshakes }
   return { on: 'real-server', findings: await look(serverRows, sight, signal, () => false), notLooked: machine.notLooked }
 }
