@@ -4,7 +4,7 @@ import { Ipvs } from '../ipvs.js'
 import { canonicalAddress } from '../model/address.js'
 import { invalidType, invalidValue } from '../model/errors.js'
 import { fullDestinationId, serviceId } from '../model/keys.js'
-import type { ListedTable, ListedTableService, OpenOptions } from '../model/types.js'
+import type { Daemon, ListedTableService, OpenOptions, ServiceKey } from '../model/types.js'
 import { Network } from '../network/index.js'
 import { DirectorSight } from './director-sight.js'
 import { Machine } from './machine.js'
@@ -79,19 +79,33 @@ const isExplained = ({ name }: Row<DirectorSight>, found: Found, by: readonly Fi
 export async function examineDirector(ipvs: Ipvs, options: ExamineOptions = {}): Promise<Report> {
   if (!(ipvs instanceof Ipvs)) throw invalidType('ipvs', 'an Ipvs, as Ipvs.open answers it', ipvs)
   const { vips, signal } = readOptions(options, OPTIONS)
+  return examineTable(ipvs, signal, async () => {
+    const { services, daemons } = await ipvs.snapshot()
+    return { daemons, services: vips === undefined ? services : services.filter((service) => vips.includes(addressOf(service) ?? '')) }
+  })
+}
+
+/** The same for some services, which alone are read of a table that may be large. */
+export const examineServices = (ipvs: Ipvs, keys: readonly ServiceKey[], signal: AbortSignal): Promise<Report> =>
+  examineTable(ipvs, signal, async () => {
+    const services = await Promise.all(keys.map((key) => ipvs.getService(key)))
+    const there = services.filter((service) => service !== undefined)
+    const destinations = await Promise.all(there.map((service) => ipvs.destinations(service)))
+    return { daemons: await ipvs.daemons(), services: there.map((service, index) => ({ ...service, destinations: destinations[index] })) }
+  })
+
+async function examineTable(
+  ipvs: Ipvs, signal: AbortSignal | undefined, read: () => Promise<{ services: ListedTableService[], daemons: readonly Daemon[] }>,
+): Promise<Report> {
   signal?.throwIfAborted()
   await using network = await Network.open(ipvs.namespace < 0 ? {} : { netns: { fd: ipvs.namespace } })
-  const chosen = ({ services }: ListedTable): ListedTableService[] => vips === undefined
-    ? services
-    : services.filter((service) => vips.includes(addressOf(service) ?? ''))
-  const first = chosen(await ipvs.snapshot())
+  const first = (await read()).services
   const before = await readMoment(ipvs, first)
-  const start = await Machine.lookAt(network)
+  const start = await Machine.lookAt(network, signal)
   await wait(BETWEEN_LOOKS, signal)
-  const table = await ipvs.snapshot()
-  const services = chosen(table)
+  const { services, daemons } = await read()
   const machine = await start.lookAgain()
-  const sight = new DirectorSight(machine, table, services, watched(services, first, before, await readMoment(ipvs, services)),
+  const sight = new DirectorSight(machine, daemons, services, watched(services, first, before, await readMoment(ipvs, services)),
     (name) => machine.setting(`ipv4/vs/${name}`))
   return { on: 'director', findings: await look(directorRows, sight, signal, isExplained), notLooked: machine.notLooked }
 }
@@ -120,7 +134,7 @@ export async function examineRealServer(options: ExamineOptions & Pick<OpenOptio
     return new Map(texts.flatMap((text) => [...parseHandshakes(text)]))
   }
   const before = await readHandshakes()
-  const start = await Machine.lookAt(network)
+  const start = await Machine.lookAt(network, signal)
   await wait(BETWEEN_LOOKS, signal)
   const machine = await start.lookAgain()
   const after = await readHandshakes()
