@@ -64,9 +64,13 @@ const idsOf = ({ breaks }: Pick<Finding, 'breaks'>): string[] => breaks.flatMap(
 /** What the traffic tells needs no finding of its own where another one is certain to break the same. */
 const EXPLAINED = new Set(['answers-nat', 'answers-direct', 'destination-sends-back'])
 
+/** Clients that pass this machine by say nothing of those that come here. */
+const PASSED_BY = 'arp-answered-elsewhere'
+
 const isExplained = ({ name }: Row<DirectorSight>, found: Found, by: readonly Finding[]): boolean => {
   if (!EXPLAINED.has(name)) return false
-  const broken = new Set(by.filter(({ certainty, severity }) => certainty === 'certain' && severity === 'fault').flatMap(idsOf))
+  const certain = by.filter(({ row, certainty, severity }) => certainty === 'certain' && severity === 'fault' && row !== PASSED_BY)
+  const broken = new Set(certain.flatMap(idsOf))
   return idsOf(found).some((id) => broken.has(id))
 }
 
