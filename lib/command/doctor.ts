@@ -60,7 +60,8 @@ async function examine({ on = 'director', vip, netns }: ReturnType<typeof readOp
 /** So many places are named before the others are counted. */
 const MOST_NAMED = 5
 
-function brokenWords({ service, destination, address }: Broken): string {
+/** What a finding breaks, in words. */
+export function brokenWords({ service, destination, address }: Broken): string {
   const words = service === undefined ? address ?? '' : serviceWords(service)
   return destination === undefined ? words : `${words} → ${endpointWords(destination)}`
 }

@@ -19,7 +19,7 @@ interface HolderEvents {
   change: [HoldingChange]
   /** keepalived has written a state into the FIFO. */
   vrrp: [VrrpState]
-  /** keepalived has closed the FIFO. */
+  /** keepalived has closed the FIFO, and not opened it again. */
   vrrpGone: []
   /** Other machines hold addresses that this one holds; or no more. */
   shared: [SharedAddress]

@@ -220,7 +220,7 @@ export interface DirectorEvents {
   holding: [HoldingChange]
   /** keepalived has told of a state. Only with `fifo`. */
   vrrp: [VrrpState]
-  /** keepalived has closed the FIFO: it has ended, or was killed, which leaves the addresses where they are. Only with `fifo`. */
+  /** keepalived has closed the FIFO for good: it has ended, or was killed, which leaves the addresses where they are. Only with `fifo`. */
   vrrpGone: [{ held: HoldingChange['held'] }]
   /** Another machine has an address that this one has, or no more. */
   shared: [SharedAddress]

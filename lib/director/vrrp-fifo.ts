@@ -1,5 +1,6 @@
-import { constants, fstatSync, lstatSync, openSync, closeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
 import { Socket } from 'node:net'
+import { dirname } from 'node:path'
 import { errnoName } from '../model/errors.js'
 import { addon } from '../wire/load.js'
 import type { VrrpState } from './types.js'
@@ -24,6 +25,7 @@ export function makeFifo(path: string): void {
   const errno = addon.makeFifo(path, 0o600)
   if (errno === 0) return
   const code = errnoName(errno)
+  if (code === 'ENOENT') throw fault(path, `there is no folder ${dirname(path)}. Make it, or give another path`)
   if (code !== 'EEXIST') throw fault(path, `it cannot be made (${code})`)
   if (!lstatSync(path).isFIFO()) throw fault(path, 'something else has that name. Give another path, or remove what is there')
 }
@@ -32,14 +34,27 @@ export function makeFifo(path: string): void {
 const LONGEST = 4_096
 /** Milliseconds between two looks whether the path is still the FIFO that is open. */
 const LOOK = 1_000
+/** Milliseconds in which keepalived opens it again where it only reads its configuration again, and between two looks for that. */
+const [PATIENCE, STEP] = [2_000, 50]
 
 /** What is heard. */
 export interface FifoEvents {
   state(state: VrrpState): void
-  /** Whoever wrote has closed it: keepalived has ended, or was killed. */
+  /** Whoever wrote has closed it, and nobody has opened it since: keepalived has ended, or was killed. */
   gone(): void
   /** It cannot be read at present. */
   trouble(error: Error): void
+}
+
+/** What was written into a FIFO; `undefined` where nobody has it open for writing. */
+function readIfWriter(descriptor: number): string | undefined {
+  const bytes = Buffer.alloc(LONGEST)
+  try {
+    const length = readSync(descriptor, bytes)
+    return length === 0 ? undefined : bytes.toString('latin1', 0, length)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? '' : undefined
+  }
 }
 
 /** Reads the states that keepalived writes into a FIFO, again after the writer went, and after the FIFO was made anew. */
@@ -47,6 +62,8 @@ export class VrrpFifo {
   readonly #path: string
   readonly #events: FifoEvents
   #socket: Socket | undefined
+  /** While it is waited for a writer. */
+  #waiting: { descriptor: number, timer: NodeJS.Timeout } | undefined
   #inode = -1
   #isTroubled = false
   #isClosed = false
@@ -59,7 +76,8 @@ export class VrrpFifo {
     this.#timer = setInterval(() => this.#look(), LOOK).unref()
   }
 
-  #open(): void {
+  /** @param isLeft whether a writer has closed it a moment ago */
+  #open(isLeft = false): void {
     if (this.#isClosed) return
     try {
       makeFifo(this.#path)
@@ -70,7 +88,8 @@ export class VrrpFifo {
         throw fault(this.#path, 'it is none')
       }
       this.#inode = status.ino
-      this.#read(descriptor)
+      if (isLeft) this.#await(descriptor, performance.now() + PATIENCE)
+      else this.#read(descriptor)
       this.#isTroubled = false
     } catch (error) {
       if (!this.#isTroubled) this.#events.trouble(error as Error)
@@ -78,19 +97,35 @@ export class VrrpFifo {
     }
   }
 
-  #read(descriptor: number): void {
+  /** Waits until somebody has it open for writing, and reads on. Where nobody has in time, whoever wrote is gone. */
+  #await(descriptor: number, end: number): void {
+    this.#waiting = undefined
+    const written = readIfWriter(descriptor)
+    if (written === undefined && performance.now() < end) {
+      this.#waiting = { descriptor, timer: setTimeout(() => this.#await(descriptor, end), STEP) }
+      return
+    }
+    if (written === undefined) this.#events.gone()
+    if (this.#isClosed) closeSync(descriptor)
+    else this.#read(descriptor, written)
+  }
+
+  /** @param written what was read of it before */
+  #read(descriptor: number, written = ''): void {
     const socket = this.#socket = new Socket({ fd: descriptor, readable: true, writable: false })
     let rest = ''
     let isEnded = false
     socket.setEncoding('latin1')
-    socket.on('data', (piece: string) => {
+    const take = (piece: string): void => {
       const lines = (rest + piece).split('\n')
       rest = lines.pop()!.slice(-LONGEST)
       for (const line of lines) {
         const state = readVrrpLine(line)
         if (state !== undefined) this.#events.state({ ...state, at: Date.now() })
       }
-    })
+    }
+    take(written)
+    socket.on('data', take)
     socket.on('end', () => {
       isEnded = true
     })
@@ -98,9 +133,7 @@ export class VrrpFifo {
     socket.on('close', () => {
       if (this.#socket !== socket) return
       this.#socket = undefined
-      if (this.#isClosed) return
-      if (isEnded) this.#events.gone()
-      this.#open()
+      this.#open(isEnded)
     })
   }
 
@@ -112,7 +145,7 @@ export class VrrpFifo {
     } catch {
       // It is made again.
     }
-    if (this.#socket !== undefined && inode === this.#inode) return
+    if ((this.#socket !== undefined || this.#waiting !== undefined) && inode === this.#inode) return
     this.#drop()
     this.#open()
   }
@@ -121,6 +154,10 @@ export class VrrpFifo {
     const socket = this.#socket
     this.#socket = undefined
     socket?.destroy()
+    if (this.#waiting === undefined) return
+    clearTimeout(this.#waiting.timer)
+    closeSync(this.#waiting.descriptor)
+    this.#waiting = undefined
   }
 
   close(): void {

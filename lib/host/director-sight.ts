@@ -1,4 +1,4 @@
-import type { ListedTable, ListedTableService } from '../model/types.js'
+import type { Daemon, ListedTableService } from '../model/types.js'
 import type { Machine } from './machine.js'
 import { contains } from './subnet.js'
 import type { Watched } from './traffic.js'
@@ -7,7 +7,7 @@ import type { Watched } from './traffic.js'
 export class DirectorSight {
   constructor(
     readonly machine: Machine,
-    readonly table: ListedTable,
+    readonly daemons: readonly Daemon[],
     /** The services that are looked at. */
     readonly services: readonly ListedTableService[],
     readonly watched: readonly Watched[],

@@ -4,18 +4,22 @@ import { Ipvs } from '../ipvs.js'
 import { canonicalAddress } from '../model/address.js'
 import { invalidType, invalidValue } from '../model/errors.js'
 import { fullDestinationId, serviceId } from '../model/keys.js'
-import type { ListedTable, ListedTableService, OpenOptions } from '../model/types.js'
+import type { Daemon, ListedTableService, OpenOptions, ServiceKey } from '../model/types.js'
 import { Network } from '../network/index.js'
 import { DirectorSight } from './director-sight.js'
 import { Machine } from './machine.js'
 import { findingOf, merged, type Found, type Row } from './row.js'
 import { directorRows, serverRows } from './rows.js'
-import { parseHandshakes } from './tcp-handshakes.js'
+import { answeredInVain, nextAnswer, parseHandshakes } from './tcp-handshakes.js'
 import { addressOf, readMoment, watched } from './traffic.js'
 import type { ExamineOptions, Finding, Report } from './types.js'
 
 /** Milliseconds from one look to the next: the kernel adds its counters up every two seconds. */
 const BETWEEN_LOOKS = 2_100
+/** Milliseconds that an answer takes to the client and back at most. */
+const ROUND_TRIP = 300
+/** Milliseconds until a handshake is answered again, at most, for which it is waited: answers come after 1, 3, 7, 15 and 31 seconds. */
+const LONGEST_ANSWER = 4_000
 
 const OPTIONS: Known = { what: 'the options of an examination', names: new Set(['vips', 'signal']) }
 const SERVER_OPTIONS: Known = { what: 'the options of an examination', names: new Set(['vips', 'signal', 'netns']) }
@@ -35,9 +39,8 @@ function readOptions(options: unknown, known: Known): { vips: string[] | undefin
   return { vips, signal: given.signal }
 }
 
-/** Waits until the counters have been added up again. */
-const wait = (signal: AbortSignal | undefined): Promise<void> =>
-  setTimeout(BETWEEN_LOOKS, undefined, { signal }).catch(() => signal?.throwIfAborted())
+const wait = (milliseconds: number, signal: AbortSignal | undefined): Promise<void> =>
+  setTimeout(milliseconds, undefined, { signal }).catch(() => signal?.throwIfAborted())
 
 /** Looks at one row after the other. */
 async function look<Sight>(
@@ -61,9 +64,13 @@ const idsOf = ({ breaks }: Pick<Finding, 'breaks'>): string[] => breaks.flatMap(
 /** What the traffic tells needs no finding of its own where another one is certain to break the same. */
 const EXPLAINED = new Set(['answers-nat', 'answers-direct', 'destination-sends-back'])
 
+/** Clients that pass this machine by say nothing of those that come here. */
+const PASSED_BY = 'arp-answered-elsewhere'
+
 const isExplained = ({ name }: Row<DirectorSight>, found: Found, by: readonly Finding[]): boolean => {
   if (!EXPLAINED.has(name)) return false
-  const broken = new Set(by.filter(({ certainty, severity }) => certainty === 'certain' && severity === 'fault').flatMap(idsOf))
+  const certain = by.filter(({ row, certainty, severity }) => certainty === 'certain' && severity === 'fault' && row !== PASSED_BY)
+  const broken = new Set(certain.flatMap(idsOf))
   return idsOf(found).some((id) => broken.has(id))
 }
 
@@ -76,19 +83,33 @@ const isExplained = ({ name }: Row<DirectorSight>, found: Found, by: readonly Fi
 export async function examineDirector(ipvs: Ipvs, options: ExamineOptions = {}): Promise<Report> {
   if (!(ipvs instanceof Ipvs)) throw invalidType('ipvs', 'an Ipvs, as Ipvs.open answers it', ipvs)
   const { vips, signal } = readOptions(options, OPTIONS)
+  return examineTable(ipvs, signal, async () => {
+    const { services, daemons } = await ipvs.snapshot()
+    return { daemons, services: vips === undefined ? services : services.filter((service) => vips.includes(addressOf(service) ?? '')) }
+  })
+}
+
+/** The same for some services, which alone are read of a table that may be large. */
+export const examineServices = (ipvs: Ipvs, keys: readonly ServiceKey[], signal: AbortSignal): Promise<Report> =>
+  examineTable(ipvs, signal, async () => {
+    const services = await Promise.all(keys.map((key) => ipvs.getService(key)))
+    const there = services.filter((service) => service !== undefined)
+    const destinations = await Promise.all(there.map((service) => ipvs.destinations(service)))
+    return { daemons: await ipvs.daemons(), services: there.map((service, index) => ({ ...service, destinations: destinations[index] })) }
+  })
+
+async function examineTable(
+  ipvs: Ipvs, signal: AbortSignal | undefined, read: () => Promise<{ services: ListedTableService[], daemons: readonly Daemon[] }>,
+): Promise<Report> {
   signal?.throwIfAborted()
   await using network = await Network.open(ipvs.namespace < 0 ? {} : { netns: { fd: ipvs.namespace } })
-  const chosen = ({ services }: ListedTable): ListedTableService[] => vips === undefined
-    ? services
-    : services.filter((service) => vips.includes(addressOf(service) ?? ''))
-  const first = chosen(await ipvs.snapshot())
+  const first = (await read()).services
   const before = await readMoment(ipvs, first)
-  const start = await Machine.lookAt(network)
-  await wait(signal)
-  const table = await ipvs.snapshot()
-  const services = chosen(table)
+  const start = await Machine.lookAt(network, signal)
+  await wait(BETWEEN_LOOKS, signal)
+  const { services, daemons } = await read()
   const machine = await start.lookAgain()
-  const sight = new DirectorSight(machine, table, services, watched(services, first, before, await readMoment(ipvs, services)),
+  const sight = new DirectorSight(machine, daemons, services, watched(services, first, before, await readMoment(ipvs, services)),
     (name) => machine.setting(`ipv4/vs/${name}`))
   return { on: 'director', findings: await look(directorRows, sight, signal, isExplained), notLooked: machine.notLooked }
 }
@@ -106,7 +127,7 @@ const looksVirtual = (machine: Machine): string[] => machine.addresses.filter(({
 
 /**
  * Looks at a real server, which needs no IPVS: whether it has the virtual addresses, is silent about them, and answers the clients. Takes
- * two to three seconds, and changes nothing.
+ * two to three seconds, up to four more where handshakes wait for their next answer, and changes nothing.
  */
 export async function examineRealServer(options: ExamineOptions & Pick<OpenOptions, 'netns'> = {}): Promise<Report> {
   const { vips, signal } = readOptions(options, SERVER_OPTIONS)
@@ -117,10 +138,16 @@ export async function examineRealServer(options: ExamineOptions & Pick<OpenOptio
     return new Map(texts.flatMap((text) => [...parseHandshakes(text)]))
   }
   const before = await readHandshakes()
-  const start = await Machine.lookAt(network)
-  await wait(signal)
+  const start = await Machine.lookAt(network, signal)
+  await wait(BETWEEN_LOOKS, signal)
   const machine = await start.lookAgain()
-  const handshakes = [...await readHandshakes()].filter(([ends]) => before.has(ends)).map(([, handshake]) => handshake)
+  const after = await readHandshakes()
+  let handshakes = answeredInVain(before, after)
+  const next = nextAnswer(before, after)
+  if (handshakes.length === 0 && next <= LONGEST_ANSWER) {
+    await wait(next + ROUND_TRIP, signal)
+    handshakes = answeredInVain(before, await readHandshakes())
+  }
   const sight = { machine, vips: vips ?? looksVirtual(machine), given: vips !== undefined, handshakes }
   return { on: 'real-server', findings: await look(serverRows, sight, signal, () => false), notLooked: machine.notLooked }
 }

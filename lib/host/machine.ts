@@ -31,6 +31,8 @@ export class Machine {
     readonly links: readonly Link[],
     readonly addresses: readonly InterfaceAddress[],
     counted: Counters,
+    /** Ends the examination: nothing more is asked of others then. */
+    private readonly signal: AbortSignal | undefined,
   ) {
     this.#network = network
     this.#counted = counted
@@ -39,13 +41,13 @@ export class Machine {
   /** What could not be looked at. */
   readonly notLooked: NotLooked[] = []
 
-  static async lookAt(network: Network): Promise<Machine> {
-    return new Machine(network, await network.links(), await network.addresses(), await readCounters(network))
+  static async lookAt(network: Network, signal?: AbortSignal): Promise<Machine> {
+    return new Machine(network, await network.links(), await network.addresses(), await readCounters(network), signal)
   }
 
   /** Reads the counters again, and the links and addresses too: the machine as it is by now. */
   async lookAgain(): Promise<Machine> {
-    const machine = new Machine(this.#network, await this.#network.links(), await this.#network.addresses(), this.#counted)
+    const machine = new Machine(this.#network, await this.#network.links(), await this.#network.addresses(), this.#counted, this.signal)
     machine.#now = await readCounters(this.#network)
     return machine
   }
@@ -80,6 +82,7 @@ export class Machine {
     let neighbour = await this.neighbour(address, link)
     for (let waited = 0; neighbour?.state === 'incomplete' && waited < LONGEST_RESOLUTION; waited += STEP) {
       await setTimeout(STEP)
+      this.signal?.throwIfAborted()
       neighbour = await this.neighbour(address, link)
     }
     return neighbour
@@ -88,6 +91,7 @@ export class Machine {
   /** Who answers for an address on a link; `undefined` where that could not be looked at, which is noted. */
   async answersOn(link: Link, address: string): Promise<string[] | undefined> {
     if (!link.arp || link.hardwareAddress === null) return undefined
+    this.signal?.throwIfAborted()
     try {
       if (canAsk(link, address, this.addresses)) return await whoHas(this.#network.namespace, link, address, this.addresses)
       this.#notAsked(address, `${link.name} has no other IPv6 address that the question could come from`)

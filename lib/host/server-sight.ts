@@ -4,6 +4,10 @@ import type { Machine } from './machine.js'
 export interface Handshake {
   local: string
   client: string
+  /** How often it was answered again. */
+  repeated: number
+  /** Milliseconds until it is answered again. */
+  nextIn: number
 }
 
 /** What the rows for a real server look at. */
@@ -13,6 +17,6 @@ export interface ServerSight {
   vips: readonly string[]
   /** Whether they were given. */
   given: boolean
-  /** Handshakes that waited at both looks. */
+  /** Handshakes that were answered once more between the looks, in vain. */
   handshakes: readonly Handshake[]
 }

@@ -88,7 +88,7 @@ function log(...machines: DirectorMachine[]): void {
     const id = `${name} ${director.pid}`
     for (const line of director.lines.slice(shown.get(id) ?? 0)) {
       const message = line.replace(/^\S+Z /, '')
-      if (/holds|VRRP|keepalived|answered for|went from|directs|has left|hand/.test(message)) print(`    ${name}: ${message}`)
+      if (/holds?|VRRP|keepalived|answered for|went from|directs|has left|hand/.test(message)) print(`    ${name}: ${message}`)
     }
     shown.set(id, director.lines.length)
   }
@@ -189,8 +189,8 @@ await two.killKeepalived()
 await one.stopKeepalived()
 
 await one.link('up')
-/** Each preparation has a port of its own. */
-const FIRST_PORT = 1_001
+/** Each preparation has a port and a client of its own: 10.0.0.31 and so on. */
+const [FIRST_PORT, FIRST_CLIENT] = [1_001, 31]
 const preparations = new Preparations(scene)
 chapter('8. The doctor: each preparation is taken away once, found, and mended')
 print('    Nothing is missing: no finding')
@@ -201,7 +201,7 @@ for (const [index, preparation] of PREPARATIONS.entries()) {
   const { words, breaks, mends, on, row } = preparation
   const port = FIRST_PORT + index
   print('', `    ${words}`, `      ${on}$ ${filled(breaks, port)}`)
-  const { found, besides, left } = await preparations.takeAway(preparation, port)
+  const { found, besides, left } = await preparations.takeAway(preparation, port, `10.0.0.${FIRST_CLIENT + index}`)
   for (const { side, finding } of found.filter((one, index) => found.findIndex(({ side: first }) => first === one.side) === index)) {
     print(`      ${side} finds ${finding.row}, ${finding.certainty}: ${finding.missing}`, `        the client sees ${finding.client}`)
     print(`        ${finding.mend.length > 0 ? 'mend' : `most likely, ${finding.causes[0].cause}`}: ${[...finding.mend, ...finding.causes.flatMap(({ mend }) => mend)][0]}`)

@@ -86,7 +86,7 @@ export const PREPARATIONS: readonly Preparation[] = [
     mends: `ipvs -d -t ${NAT}:PORT -r 10.0.0.21:PORT; ipvs -a -t ${NAT}:PORT -r 10.1.0.11:PORT -m`,
   },
   {
-    words: 'NAT: the way back does not lead through the director', on: 'alpha', row: { d2: 'answers-nat' }, service: translated,
+    words: 'NAT: the way back does not lead through the director', on: 'alpha', row: { d2: 'answers-nat', alpha: 'answers-lost' }, service: translated,
     breaks: 'ip route del default table 100', mends: `ip route add default via ${ADDRESSES.gateway} dev eth1 table 100`,
   },
   {
@@ -195,11 +195,12 @@ export class Preparations {
   }
 
   /**
-   * Takes a preparation away, looks, mends it and looks again, while clients come to a port that nothing was sent to before.
+   * Takes a preparation away, looks, mends it and looks again, while clients come to a port that nothing was sent to before, from an
+   * address without another connection: those of a client that is reached may hide that others of it are not.
    *
    * @returns what its rows found, the names of others that were found besides, and of those that are found when it is mended
    */
-  async takeAway(preparation: Preparation, port: number): Promise<{ found: Seen[], besides: string[], left: string[] }> {
+  async takeAway(preparation: Preparation, port: number, from: string): Promise<{ found: Seen[], besides: string[], left: string[] }> {
     const { on, breaks, mends, row, service: served, first = '', last = '' } = preparation
     const { client, servers: [{ name, host }] } = this.scene
     const look = async (): Promise<Seen[]> => (await Promise.all([this.#director(1), this.#server(0)])).flat()
@@ -207,11 +208,13 @@ export class Preparations {
     for (const address of served?.at ?? []) await host.serve('tcp', address, port, name)
     if (served !== undefined) await this.#shell('d2', filled(served.rules, port))
     await this.#shell(on, filled(breaks, port))
-    const stop = served && await client.keepAsking({ address: served.vip, port }, BETWEEN_CLIENTS)
+    await client.namespace.ip(`addr add ${from}/24 dev eth0`)
+    const stop = served && await client.keepAsking({ address: served.vip, port, from }, BETWEEN_CLIENTS)
     const broken = await look()
     await this.#shell(on, filled(mends, port))
     const left = await look()
     await stop?.()
+    await client.namespace.ip(`addr del ${from}/24 dev eth0`)
     if (served !== undefined) await this.#shell('d2', `ipvs -D -t ${served.vip}:${port}`)
     if (last !== '') await this.#shell(first === '' ? on : 'alpha', last)
     const isExpected = ({ side, finding }: Seen): boolean => row[side as Side] === finding.row

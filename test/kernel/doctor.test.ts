@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Ipvs } from 'ipvs'
 import { examineDirector, examineRealServer } from 'ipvs/doctor'
-import { methods, rows, stories, VIP } from '../support/doctor-machines.js'
+import { BETWEEN_CLIENTS, methods, rows, stories, VIP, type Machines } from '../support/doctor-machines.js'
 import { Scene } from '../support/scene.js'
 import { until } from '../support/until.js'
 
@@ -194,6 +194,14 @@ test.concurrent('settings of connection sync that would lose connections are war
 })
 
 describe.concurrent('answers that do not return', () => {
+  /** The server's answers to whoever came by nat go to a router that loses them. */
+  const lose = (m: Machines) =>
+    m.onServer.on('neigh replace 10.10.10.2 lladdr 02:00:00:00:00:99 dev eth0 nud permanent', 'route replace default via 10.10.10.2')
+  const loseNoMore = (m: Machines) =>
+    m.onServer.on(`route replace default via ${m.workshop.directorAddress[4]}`, 'neigh del 10.10.10.2 dev eth0')
+  /** An answer that was repeated twice, after one and three seconds, is repeated after seven. */
+  const longRepeated = (m: Machines) => until(() => m.repeatedAnswers(), (times) => times.includes(2))
+
   story('nat: the destination has no default route', async (m) => {
     const ports = await m.table()
     const way = `via ${m.workshop.directorAddress[4]}`
@@ -206,16 +214,42 @@ describe.concurrent('answers that do not return', () => {
 
   story('nat: the destination\'s default route leads elsewhere', async (m) => {
     const ports = await m.table()
-    const found = await m.broken({
-      ports: [ports.nat],
-      // A router that takes packets, and loses them.
-      hurt: m.onServer.on('neigh add 10.10.10.2 lladdr 02:00:00:00:00:99 dev eth0 nud permanent', 'route replace default via 10.10.10.2'),
-      mend: m.onServer.on(`route replace default via ${m.workshop.directorAddress[4]}`, 'neigh del 10.10.10.2 dev eth0'),
-    })
+    const found = await m.broken({ ports: [ports.nat], hurt: lose(m), mend: loseNoMore(m) })
     expect(found).toMatchObject({
       director: [`answers-nat, certain: ${m.destination(ports.nat)}`], server: [`answers-lost, likely: ${m.server.address[4]}`],
     })
     expect(found.findings[1].missing).toContain('via 10.10.10.2')
+  })
+
+  story('nat: they are lost to a client that has another connection, to another address of the destination', async (m) => {
+    const ports = await m.table()
+    const other = await m.workshop.client.connect({ transport: 'tcp', address: VIP, port: ports.dr, from: m.workshop.clients[4][0] })
+    const found = await m.broken({ ports: [ports.nat], from: m.workshop.clients[4][0], hurt: lose(m), mend: loseNoMore(m) })
+    expect(found.server).toEqual([`answers-lost, likely: ${m.server.address[4]}`])
+    await other.end()
+  })
+
+  story('nat: they are lost to a client that comes once, and the examination begins long after', async (m) => {
+    const ports = await m.table()
+    await lose(m)()
+    const stop = await m.workshop.client.keepAsking({ address: VIP, port: ports.nat }, 600_000)
+    await longRepeated(m)
+    expect(rows(await m.examineServer())).toEqual([`answers-lost, likely: ${m.server.address[4]}`])
+    await loseNoMore(m)()
+    await stop()
+    await m.untilAnswered()
+  })
+
+  story('nat: a way back that was mended is not told of any more, though clients still wait for the next answer', async (m) => {
+    const ports = await m.table()
+    await lose(m)()
+    const stop = await m.workshop.client.keepAsking({ address: VIP, port: ports.nat }, BETWEEN_CLIENTS)
+    await longRepeated(m)
+    await loseNoMore(m)()
+    expect(await m.repeatedAnswers()).toContain(2)
+    expect(rows(await m.examineServer())).toEqual([])
+    expect(await stop()).toContain('one')
+    await m.untilAnswered()
   })
 
   story('nat: a client on the destinations\' own network is answered directly', async (m) => {

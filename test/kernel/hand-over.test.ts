@@ -24,7 +24,7 @@ test('a director hands its addresses over and says who has them, and takes them 
   await two.startKeepalived()
   const there = await handOver(one, '--timeout', '60')
   expect(there).toMatchObject({ status: 0, stderr: '' })
-  expect(there.stdout).toContain(`${one.trackFile} says -254 instead of 0 now\n${vips.join(', ')} has left this machine after `)
+  expect(there.stdout).toContain(`${one.trackFile} says -254 instead of 0 now\n${vips.join(', ')} have left this machine after `)
   expect(there.stdout).toContain(`${ADDRESSES.nat} is answered for by ${hardware(two, 0)} on eth0 after `)
   expect(there.stdout).toContain(`${ADDRESSES.gateway} is answered for by ${hardware(two, 1)} on eth1 after `)
   expect(await track(one)).toBe('-254')
@@ -41,7 +41,7 @@ test('a director hands its addresses over and says who has them, and takes them 
   await scene.heldBy('d2')
 
   await writeFile(one.trackFile, '0\n')
-  expect(await handOver(one)).toMatchObject({ status: 1, stderr: expect.stringContaining(`is not on this machine: nothing is handed over, and ${one.trackFile} is left at 0`) as string })
+  expect(await handOver(one)).toMatchObject({ status: 1, stderr: expect.stringContaining(`are not on this machine: nothing is handed over, and ${one.trackFile} is left at 0`) as string })
   expect(await handOver(two, '--timeout', '60')).toMatchObject({ status: 0 })
   await scene.heldBy('d1')
 })
@@ -51,7 +51,7 @@ test('nothing is different from before where keepalived does not follow the file
   await writeFile(one.trackFile, '5\n')
   const refused = await handOver(one, '--timeout', '1')
   expect(refused).toMatchObject({ status: 1 })
-  expect(refused.stderr).toMatch(/is still here after 1 s: does keepalived run, and does its vrrp_instance follow the file with weight 1\?.* says 5 again/)
+  expect(refused.stderr).toMatch(/are still here after 1 s: does keepalived run, and does its vrrp_instance follow the file with weight 1\?.* says 5 again/)
   expect(await track(one)).toBe('5')
 })
 

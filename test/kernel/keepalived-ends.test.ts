@@ -43,6 +43,18 @@ test('keepalived ends at a SIGTERM: it says so, and the other director has the a
   await metricsAre(two, { director_holding: 1, director_addresses_shared: 0 })
 })
 
+test('it reads its configuration again: the addresses stay where they are, and nobody is warned', async () => {
+  const [from, said] = [one.keepalived!.lines.length, one.director!.lines.length]
+  process.kill(one.keepalived!.pid, 'SIGHUP')
+  await one.keepalived!.printed(/reload (complete|finished)/i, { from })
+  expect(await scene.holders()).toEqual(['d1'])
+  // It has the FIFO open again.
+  await one.stopKeepalived()
+  await one.director!.printed(/keepalived: group lvs is STOP/, { from: said })
+  expect(one.director!.lines.slice(said).filter((line) => line.includes('left its addresses here'))).toEqual([])
+  await scene.heldBy('d2')
+})
+
 test('its process for VRRP is killed: another one takes its place and removes the addresses, and one director has them again', async () => {
   await one.killKeepalived('child')
   await one.director!.printed(/does not hold its addresses: .*10\.0\.0\.100 has gone from eth0/)

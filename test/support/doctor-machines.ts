@@ -11,7 +11,7 @@ export const methods = ['nat', 'dr', 'tun'] as const
 export type Ports = Record<typeof methods[number], number>
 
 /** Milliseconds from one client to the next. */
-const BETWEEN_CLIENTS = 300
+export const BETWEEN_CLIENTS = 300
 
 /** Something to break, and how to repair it. */
 export interface Harm {
@@ -131,8 +131,7 @@ export class Machines {
       await mend()
     }
     const clients = (await Promise.all(stops.map((stop) => stop()))).flat()
-    // The server notices that clients have given up only when it answers them again.
-    if (ports.length > 0) await until(() => this.#handshakes(), (count) => count === 0)
+    if (ports.length > 0) await this.untilAnswered()
     const notLooked = reports.flatMap((report) => report.notLooked)
     if (notLooked.length > 0) throw new Error(`not looked: ${JSON.stringify(notLooked)}`)
     return { director: rows(reports[0]), server: rows(reports[1]), findings: reports.flatMap(({ findings }) => findings), clients }
@@ -145,10 +144,16 @@ export class Machines {
     return count
   }
 
-  /** How many handshakes wait at the server for their last packet. */
-  async #handshakes(): Promise<number> {
+  /** How often the server has repeated its answer to each handshake that waits there for its last packet. */
+  async repeatedAnswers(): Promise<number[]> {
     const texts = await Promise.all(['tcp', 'tcp6'].map((name) => this.server.host.read(`/proc/net/${name}`)))
-    return texts.join('').split('\n').filter((line) => line.trim().split(/\s+/)[3] === '03').length
+    const lines = texts.flatMap((text) => text.split('\n').map((line) => line.trim().split(/\s+/)))
+    return lines.filter(([, , , state]) => state === '03').map(([, , , , , , repeated]) => parseInt(repeated, 16))
+  }
+
+  /** Waits until no handshake waits at the server. It notices that clients have given up only when it answers them again. */
+  async untilAnswered(): Promise<void> {
+    await until(() => this.repeatedAnswers(), ({ length }) => length === 0)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

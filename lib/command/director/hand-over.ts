@@ -58,6 +58,8 @@ class Ended extends Error {
 
 const no = (message: string): Ended => new Ended(newStatus.no, message)
 const listed = (addresses: readonly string[]): string => addresses.join(', ')
+/** What one does, or several do: 'is' or 'are'. */
+const doing = (addresses: readonly string[], one: string, several: string): string => `${listed(addresses)} ${addresses.length === 1 ? one : several}`
 const seconds = (from: number): string => `${((performance.now() - from) / 1_000).toFixed(1)} s`
 
 /** An address, and the link that it is asked for on; none where nobody can be asked. */
@@ -87,7 +89,7 @@ class HandOver {
     const asked = await this.#places()
     const isOut = before === FAULT
     const here = (await this.#network.addresses()).filter(({ address }) => addresses.includes(address))
-    if (here.length === 0 && !isOut) throw no(`${listed(addresses)} is not on this machine: nothing is handed over, and ${file.path} is left at ${before}`)
+    if (here.length === 0 && !isOut) throw no(`${doing(addresses, 'is', 'are')} not on this machine: nothing is handed over, and ${file.path} is left at ${before}`)
     await this.#ask(asked)
     const signal = AbortSignal.any([this.#stop, AbortSignal.timeout(timeout * 1_000)])
     const begun = performance.now()
@@ -95,7 +97,7 @@ class HandOver {
     file.write(FAULT)
     try {
       await this.#gone(signal)
-      if (here.length > 0) print(`${listed(addresses)} has left this machine after ${seconds(begun)}\n`)
+      if (here.length > 0) print(`${doing(addresses, 'has', 'have')} left this machine after ${seconds(begun)}\n`)
       await this.#answered(asked, signal, begun)
     } catch (error) {
       if (!isOut) file.write(before)
@@ -144,26 +146,32 @@ class HandOver {
     const left = holding.addresses.filter(({ held }) => held).map(({ address }) => address)
     throw new Error(this.#stop.aborted
       ? 'It was interrupted'
-      : `${listed(left)} is still here after ${this.#command.timeout} s: does keepalived run, and does its vrrp_instance follow the file with weight 1?`)
+      : `${doing(left, 'is', 'are')} still here after ${this.#command.timeout} s: does keepalived run, and does its vrrp_instance follow the file with weight 1?`)
   }
 
+  /** Waits until every address is answered for. They are asked for at the same time, because a question takes most of a second. */
   async #answered(asked: readonly Asked[], signal: AbortSignal, begun: number): Promise<void> {
-    for (const { address, link } of asked) {
-      if (link === undefined) {
-        print(`Who answers for ${address} was not asked: its interface has no ARP${address.includes(':') ? ', or no other IPv6 address' : ''}\n`)
-        continue
-      }
-      for (let others: readonly string[] = []; others.length === 0;) {
-        if (signal.aborted) {
-          throw new Error(this.#stop.aborted
-            ? 'It was interrupted'
-            : `${address} has left this machine, and after ${this.#command.timeout} s nobody else answers for it on ${link.name}: does keepalived run on the other director?`)
-        }
-        others = await otherHolders(this.#network, await this.#network.links(), link.index, address) ?? []
-        if (others.length > 0) print(`${address} is answered for by ${others.join(', ')} on ${link.name} after ${seconds(begun)}\n`)
-        else await wait(AGAIN)
-      }
+    const outcomes = await Promise.allSettled(asked.map((one) => this.#isAnswered(one, signal, begun)))
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (failed !== undefined) throw failed.reason as Error
+  }
+
+  async #isAnswered({ address, link }: Asked, signal: AbortSignal, begun: number): Promise<void> {
+    if (link === undefined) {
+      print(`Who answers for ${address} was not asked: its interface has no ARP${address.includes(':') ? ', or no other IPv6 address' : ''}\n`)
+      return
     }
+    while (!signal.aborted) {
+      const others = await otherHolders(this.#network, await this.#network.links(), link.index, address) ?? []
+      if (others.length > 0) {
+        print(`${address} is answered for by ${others.join(', ')} on ${link.name} after ${seconds(begun)}\n`)
+        return
+      }
+      await wait(AGAIN)
+    }
+    throw new Error(this.#stop.aborted
+      ? 'It was interrupted'
+      : `${address} has left this machine, and after ${this.#command.timeout} s nobody else answers for it on ${link.name}: does keepalived run on the other director?`)
   }
 }
 

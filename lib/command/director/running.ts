@@ -14,6 +14,7 @@ import { Network } from '../../network/index.js'
 import { logDiagnostics } from './diagnostics.js'
 import { logEvents } from './events.js'
 import { Announcer } from './announcer.js'
+import { tellWhatIsMissing } from './examination.js'
 import { FleetMember } from './fleet-member.js'
 import type { Log } from './log.js'
 import { movingAddresses, movingPlaces, trackFault, withSync } from './machine.js'
@@ -48,6 +49,7 @@ export class Running implements AsyncDisposable {
   #returning: Returning | undefined
   #staysOut = false
   #waiting: Promise<void> | undefined
+  #examining: Promise<void> | undefined
   /** Paths that the last reading depended on. */
   #paths: readonly string[]
   /** What keepalived.conf says about VRRP. */
@@ -121,6 +123,9 @@ export class Running implements AsyncDisposable {
     this.#log({ level: 'info', event: 'running', message: `directs ${sizeWords(configuration)} of ${place}`, ...source.type === 'etcd' ? { prefix: place } : { file: place } })
     const { announcing } = this.#command
     if (announcing !== undefined) this.#announcer = new Announcer(announcing, director, ipvs, this.#log)
+    this.#examining = tellWhatIsMissing({
+      director, ipvs, log: this.#log, signal: this.#stop.signal, moves: (address) => this.#moves(address),
+    })
     if (this.#command.follow) this.#follow()
     this.#goOn()
     if (this.#returning !== undefined) {
@@ -128,6 +133,12 @@ export class Running implements AsyncDisposable {
         this.#log({ level: 'error', event: 'returning', message: `VRRP is left as it is: ${(error as Error).message}` })
       })
     }
+  }
+
+  /** Whether VRRP moves an address, as far as keepalived.conf and the command line tell. */
+  #moves(address: string): boolean {
+    const { fifo, trackFile } = this.#command
+    return movingAddresses(this.#vrrp)?.includes(address) ?? (fifo !== undefined || trackFile !== undefined)
   }
 
   /** Stays out of VRRP where the table of connections is empty beside another director's: before the sync daemons run. */
@@ -320,6 +331,7 @@ export class Running implements AsyncDisposable {
     await this.#reading
     this.#returning?.close()
     await this.#waiting
+    await this.#examining
     await this.#network?.close()
     await this.#director?.close()
     await this.#ipvs?.close()

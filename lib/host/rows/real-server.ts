@@ -259,7 +259,7 @@ export const serverRows: readonly Row<ServerSight>[] = [
     certainty: 'likely',
     missing: 'answers do not reach the clients: they take a way on which they are lost',
     client: 'a timeout',
-    sign: 'the same handshakes wait in SYN_RECV for two seconds, and their clients have no other connection here',
+    sign: 'handshakes wait in SYN_RECV although they were answered again meanwhile, and their clients have no other connection to the same address',
     async look({ machine, handshakes }) {
       const found: Found[] = []
       for (const [local, those] of grouped(handshakes, (handshake) => handshake.local)) {

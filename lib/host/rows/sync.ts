@@ -16,7 +16,7 @@ export const syncRows: readonly Row<DirectorSight>[] = [
     client: 'a reset of every connection that is older than the first fail-over, when the first director takes its addresses back',
     sign: 'a sync daemon with role master runs, and `sync_threshold` has a period of 0 without `sync_refresh_period`, or of more than 4 packets',
     async look(sight) {
-      if (!sight.table.daemons.some(({ role }) => role === 'master')) return []
+      if (!sight.daemons.some(({ role }) => role === 'master')) return []
       const [threshold, period] = ((await sight.ipvsSetting('sync_threshold')) ?? '').split(/\s+/).map(Number)
       const refresh = Number((await sight.ipvsSetting('sync_refresh_period')) ?? 0)
       if (!(threshold >= 0)) return []

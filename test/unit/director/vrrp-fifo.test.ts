@@ -44,6 +44,9 @@ describe('the FIFO', () => {
   /** As keepalived opens it. */
   const open = (): number => openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
 
+  /** How many pipes this process waits for. */
+  const pipes = (): number => process.getActiveResourcesInfo().filter((name) => name === 'PipeWrap').length
+
   test('is made where it is missing, and read again after the writer went', async () => {
     read()
     expect(statSync(path).isFIFO()).toBe(true)
@@ -57,6 +60,21 @@ describe('the FIFO', () => {
     writeSync(writer, 'INSTANCE "front" FAULT 150\n')
     await becomes('lvs MASTER', 'lvs BACKUP', 'gone', 'front FAULT')
     closeSync(writer)
+  })
+
+  test('is read on where whoever wrote opens it again at once, as keepalived does that reads its configuration again', async () => {
+    read()
+    const first = open()
+    writeSync(first, 'GROUP "lvs" MASTER 0\n')
+    await becomes('lvs MASTER')
+    const reading = pipes()
+    closeSync(first)
+    await until(() => Promise.resolve(pipes()), (count) => count === reading - 1)
+    const second = open()
+    writeSync(second, 'GROUP "lvs" BACKUP 0\n')
+    await becomes('lvs MASTER', 'lvs BACKUP')
+    closeSync(second)
+    await becomes('lvs MASTER', 'lvs BACKUP', 'gone')
   })
 
   test('that was there before is read, and one that takes its place too', async () => {
@@ -76,6 +94,6 @@ describe('the FIFO', () => {
   test('is refused where something else has its name, and where it cannot be made', () => {
     writeFileSync(path, '')
     expect(() => makeFifo(path)).toThrow(/something else has that name/)
-    expect(() => makeFifo(join(folder, 'nowhere/vrrp'))).toThrow(/it cannot be made \(ENOENT\)/)
+    expect(() => makeFifo(join(folder, 'nowhere/vrrp'))).toThrow(/there is no folder .*\/nowhere\. Make it, or give another path/)
   })
 })

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { parseCounters, parseCounters6 } from '../../../lib/host/counters.js'
 import { directorRows, serverRows, tableOf } from '../../../lib/host/rows.js'
 import { contains } from '../../../lib/host/subnet.js'
-import { parseHandshakes } from '../../../lib/host/tcp-handshakes.js'
+import { answeredInVain, nextAnswer, parseHandshakes } from '../../../lib/host/tcp-handshakes.js'
 
 const docs = readFileSync(new URL('../../../docs/doctor.md', import.meta.url), 'utf8')
 
@@ -41,14 +41,30 @@ test('counters of /proc/net/snmp6 are those of IPv6 itself', () => {
   expect([...counters]).toEqual([['Ip6.InReceives', 12], ['Ip6.OutNoRoutes', 3]])
 })
 
-test('handshakes that wait are read from /proc/net/tcp, but not of clients that are reached or may have given up', () => {
+const HEADING = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n'
+const line = (local: string, remote: string, state: string, nextIn = '00000000', repeated = '00000000'): string =>
+  `   1: ${local}:0050 ${remote} ${state} 00000000:00000000 01:${nextIn} ${repeated}     0        0 0\n`
+
+test('handshakes that wait are read from /proc/net/tcp, but not of clients that have another connection to the same address', () => {
   const text = [
-    '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
-    '   0: 0100000A:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1',
-    '   1: 0100000A:0050 0200000A:C350 03 00000000:00000000 01:00000010 00000000     0        0 0',
-    '   2: 0100000A:0050 0300000A:C351 03 00000000:00000000 01:00000010 00000000     0        0 0',
-    '   3: 0100000A:0050 0300000A:C352 01 00000000:00000000 00:00000000 00000000     0        0 2',
-    '   4: 0100000A:0050 0400000A:C353 03 00000000:00000000 01:00000010 00000004     0        0 0',
-  ].join('\n')
-  expect([...parseHandshakes(text).values()]).toEqual([{ local: '10.0.0.1', client: '10.0.0.2' }])
+    HEADING,
+    line('0100000A', '00000000:0000', '0A'),
+    line('0100000A', '0200000A:C350', '03', '00000190', '00000002'),
+    line('0100000A', '0300000A:C351', '03'),
+    line('0100000A', '0300000A:C352', '01'),
+    line('0900000A', '0300000A:C353', '03', '0000000A'),
+  ].join('')
+  expect([...parseHandshakes(text).values()]).toEqual([
+    { local: '10.0.0.1', client: '10.0.0.2', repeated: 2, nextIn: 4_000 },
+    { local: '10.0.0.9', client: '10.0.0.3', repeated: 0, nextIn: 100 },
+  ])
+})
+
+test('a handshake was answered in vain if it was answered again meanwhile and still waits', () => {
+  const [before, after] = [['00000000', '00000001', '00000002'], ['00000001', '00000001']].map((times) =>
+    parseHandshakes(HEADING + times.map((repeated, index) => line('0100000A', `0${index + 2}00000A:C350`, '03', `000000${index + 2}0`, repeated)).join('')))
+  expect(answeredInVain(before, after).map(({ repeated }) => repeated)).toEqual([1])
+  expect(answeredInVain(new Map(), after)).toEqual([])
+  expect(nextAnswer(before, after)).toBe(320)
+  expect(nextAnswer(new Map(), after)).toBe(Infinity)
 })
