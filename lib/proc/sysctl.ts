@@ -65,7 +65,14 @@ export type SysctlValue<Name extends SysctlName> = SysctlKinds[(typeof kinds)[Na
 
 /** The settings under `net.ipv4.vs` in the namespace of a handle. */
 export interface Sysctl {
-  /** @throws IpvsError ENOENT if the kernel does not have the setting (yet). */
+  /**
+   * @throws IpvsError ENOENT if the kernel does not have the setting (yet).
+   *
+   * @example
+   * ```js
+   * const seconds = await ipvs.sysctl.get('sync_refresh_period')
+   * ```
+   */
   get<Name extends SysctlName>(name: Name): Promise<SysctlValue<Name>>
   /**
    * Takes any value that `get` returned. `set('est_cpulist', '')`, an empty list of processors, stops the kernel's estimation of traffic
@@ -73,11 +80,28 @@ export interface Sysctl {
    *
    * @throws IpvsError EINVAL if the kernel does not accept the value, EACCES without permission, EROFS if /proc/sys is mounted read-only
    * (as in a Docker container), ENOENT as above.
+   *
+   * @example
+   * ```js
+   * await ipvs.sysctl.set('sync_threshold', [3, 50])
+   * ```
    */
   set<Name extends SysctlName>(name: Name, value: SysctlValue<Name>): Promise<void>
 }
 
-/** {@link Sysctl} of `IpvsSync`. */
+/**
+ * {@link Sysctl} of `IpvsSync`.
+ *
+ * @example
+ * ```js
+ * import { IpvsSync } from 'ipvs'
+ *
+ * const ipvs = IpvsSync.open()
+ * ipvs.sysctl.set('expire_nodest_conn', 1)
+ * console.log(ipvs.sysctl.get('expire_nodest_conn'))
+ * ipvs.close()
+ * ```
+ */
 export interface SysctlSync {
   get<Name extends SysctlName>(name: Name): SysctlValue<Name>
   set<Name extends SysctlName>(name: Name, value: SysctlValue<Name>): void
