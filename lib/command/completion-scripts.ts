@@ -168,7 +168,7 @@ ${model.contexts.filter((one) => one.spellings.length > 0).map(({ name, spelling
   test "$context" = "$argv"
 end
 complete -c ipvs -f
-complete -c ipvs -n '__fish_is_nth_token 1' -a ${escaped(model.words.map(({ word }) => word).join(' '))}
+${model.words.map(({ word, about }) => `complete -c ipvs -n '__fish_is_nth_token 1' -a ${word} -d ${escaped(about)}`).join('\n')}
 ${contextsWithNext(model).map(({ name, next }) =>
   `complete -c ipvs -n '__ipvs_is_at ${name}; and __fish_is_nth_token 2' -a ${escaped(next.join(' '))}`).join('\n')}
 ${lines.join('\n')}

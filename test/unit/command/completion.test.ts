@@ -125,10 +125,12 @@ describe('fish', async () => {
     expect(offered.filter((word) => hasNot.includes(word))).toEqual([])
   })
 
-  test.skipIf(!await has('fish'))('describes an option, and not each of its values with the same words', async () => {
-    const script = `source ${join(folder, 'fish')}; complete -C 'ipvs top --sor'; complete -C 'ipvs top --sort b'`
+  test.skipIf(!await has('fish'))('describes a word and an option, and not each value of an option with the same words', async () => {
+    const script = `source ${join(folder, 'fish')}; complete -C 'ipvs to'; complete -C 'ipvs top --sor'; complete -C 'ipvs top --sort b'`
     const printed = await must('fish', ['--no-config', '-c', script], { env: { HOME: folder } })
-    expect(printed.trim().split('\n').map((line) => line.trimEnd())).toEqual([expect.stringMatching(/^--sort\t\w/), 'bytes'])
+    expect(printed.trim().split('\n').map((line) => line.trimEnd())).toEqual([
+      expect.stringMatching(/^top\t\w/), expect.stringMatching(/^--sort\t\w/), 'bytes',
+    ])
   })
 })
 
