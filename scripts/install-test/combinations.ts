@@ -53,6 +53,8 @@ function manager(
         const env = {
           ...place.environment, YARN_NPM_REGISTRY_SERVER: site, npm_config_registry: site, YARN_ENABLE_GLOBAL_CACHE: 'false',
           YARN_ENABLE_TELEMETRY: 'false', YARN_ENABLE_IMMUTABLE_INSTALLS: 'false', HOME: folder,
+          // Root's cache of yarn 1 is the machine's. It knows a tarball by its path, so it has that of the first run for ever.
+          YARN_CACHE_FOLDER: join(folder, '.yarn-cache'),
         }
         const words = args.map(word => word.replace('TARBALL', place.tarball))
         await must(process.execPath, [tool, ...words], { cwd: folder, env })
