@@ -44,6 +44,22 @@ function checked(reply: Reply, requests: Requests, definition: Definition, first
 /**
  * The synchronous twin of `Ipvs`. It has the same methods, which hold the calling thread for as long as the kernel takes (a microsecond or
  * two for a change), and return directly or throw.
+ *
+ * @example
+ * ```js
+ * import { IpvsSync } from 'ipvs'
+ *
+ * const ipvs = IpvsSync.open()
+ * const web = { protocol: 'tcp', address: '10.10.10.100', port: 80 }
+ * ipvs.addService({ ...web, scheduler: 'rr' })
+ * ipvs.run({ type: 'addDestination', service: web, destination: { address: '10.10.20.1', port: 80, forward: 'nat' } })
+ * ipvs.batch((batch) => {
+ *   for (const address of ['10.10.20.2', '10.10.20.3']) batch.addDestination(web, { address, port: 80, forward: 'nat' })
+ * })
+ * for (const { client, state } of ipvs.connections({ service: web })) console.log(client.address, state)
+ * console.log(ipvs.destinations(web).length, ipvs.totals().stats.inBytes, ipvs.processorTotals().length)
+ * ipvs.close()
+ * ```
  */
 export class IpvsSync implements ChangeMethods, ReadMethods, Disposable {
   #handle: NativeHandle | undefined

@@ -27,7 +27,17 @@ export interface CompareOptions<Name extends string = string> {
   rounds?: number
 }
 
-/** Turns an ordinary function into a {@link Contender} that is timed from its call until it has finished, under the name 'time'. */
+/**
+ * Turns an ordinary function into a {@link Contender} that is timed from its call until it has finished, under the name 'time'.
+ *
+ * @example
+ * ```js
+ * import { compare, timed } from 'ipvs/bench'
+ *
+ * const { time } = await compare({ json: timed(() => JSON.stringify({ a: 1 })), text: timed(() => `{"a":${1}}`) })
+ * console.log(time.text.ratio)
+ * ```
+ */
 export function timed(work: () => unknown): Contender {
   return async () => {
     const start = performance.now()
@@ -40,15 +50,25 @@ export function timed(work: () => unknown): Contender {
  * Compares contenders that do the same work. They take turns, so that changes in the machine's speed affect all of them, and their medians
  * are divided.
  *
- * ```ts
- * const { time } = await compare({ single: timed(oneByOne), batched: timed(allAtOnce) })
- * console.log(`batched takes ${time.batched.ratio} of the time`)
- * ```
- *
  * Work that only some contenders time has only their standings. Its ratios are NaN if the reference does not time it.
  *
  * @throws RangeError if there is no contender, the reference is not a contender, or `rounds` is not a whole number from 1 on;
  *   any error that a contender throws or rejects with
+ *
+ * @example
+ * ```js
+ * import { Ipvs } from 'ipvs'
+ * import { compare, timed } from 'ipvs/bench'
+ *
+ * const ipvs = await Ipvs.open()
+ * const keys = [81, 82, 83].map((port) => ({ protocol: 'tcp', address: '192.0.2.1', port }))
+ * const oneByOne = async () => {
+ *   for (const key of keys) await ipvs.getService(key)
+ * }
+ * const { time } = await compare({ single: timed(oneByOne), together: timed(() => Promise.all(keys.map((key) => ipvs.getService(key)))) })
+ * console.log(`together takes ${time.together.ratio} of the time`)
+ * await ipvs.close()
+ * ```
  */
 export async function compare<Name extends string>(
   contenders: Record<Name, Contender>, options: CompareOptions<NoInfer<Name>> = {},

@@ -31,12 +31,28 @@ function timePerCall(loops: number, call: () => unknown): number {
 
 /**
  * The cost of reading the clock, in microseconds: the fastest of nine loops of 1,000, so that never too much is subtracted from a timing.
+ *
+ * @example
+ * ```js
+ * import { clockCost } from 'ipvs/bench'
+ *
+ * console.log(`${clockCost()} µs`)
+ * ```
  */
 export function clockCost(): number {
   return Math.min(...Array.from({ length: 9 }, () => timePerCall(1000, now)))
 }
 
-/** The cost of the cheapest system call (getppid) from JavaScript, in microseconds: the median of nine loops of 1,000. */
+/**
+ * The cost of the cheapest system call (getppid) from JavaScript, in microseconds: the median of nine loops of 1,000.
+ *
+ * @example
+ * ```js
+ * import { systemCallCost } from 'ipvs/bench'
+ *
+ * console.log(`${systemCallCost()} µs`)
+ * ```
+ */
 export function systemCallCost(): number {
   return median(Array.from({ length: 9 }, () => timePerCall(1000, () => process.ppid)))
 }
@@ -61,12 +77,19 @@ function measurement(elapsed: Float64Array, callsPerSample: number): Measurement
 /**
  * Times a function that returns a promise, one call after the other.
  *
- * ```ts
- * const { median, p99 } = await measure(i => ipvs.updateDestination(web, { ...backend, weight: 1 + i % 2 }), { iterations: 10_000 })
- * ```
- *
  * @param call gets the number of the call, counting from 0 through the warm-up and the timed calls
  * @throws RangeError for options that are not whole numbers; any error that `call` throws or rejects with
+ *
+ * @example
+ * ```js
+ * import { Ipvs } from 'ipvs'
+ * import { measure } from 'ipvs/bench'
+ *
+ * const ipvs = await Ipvs.open()
+ * const { median, p99 } = await measure(() => ipvs.info(), { iterations: 10_000 })
+ * console.log(median, p99)
+ * await ipvs.close()
+ * ```
  */
 export async function measure(call: (index: number) => PromiseLike<unknown>, options: MeasureOptions = {}): Promise<Measurement> {
   const { iterations, warmup, callsPerSample } = settings(options)
@@ -81,7 +104,16 @@ export async function measure(call: (index: number) => PromiseLike<unknown>, opt
   return measurement(elapsed, callsPerSample)
 }
 
-/** {@link measure} for a synchronous function. */
+/**
+ * {@link measure} for a synchronous function.
+ *
+ * @example
+ * ```js
+ * import { measureSync } from 'ipvs/bench'
+ *
+ * console.log(measureSync(() => JSON.stringify({ a: 1 }), { callsPerSample: 100 }).median)
+ * ```
+ */
 export function measureSync(call: (index: number) => unknown, options: MeasureOptions = {}): Measurement {
   const { iterations, warmup, callsPerSample } = settings(options)
   let index = 0

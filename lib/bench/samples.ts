@@ -55,6 +55,13 @@ const percentile = (sorted: Float64Array, share: number): number =>
  * The median of a set of numbers; of an even count, the mean of the two in the middle.
  *
  * @throws RangeError if there are none
+ *
+ * @example
+ * ```js
+ * import { median } from 'ipvs/bench'
+ *
+ * console.log(median([3, 1, 2]))                            // 2
+ * ```
  */
 export function median(values: Iterable<number>): number {
   const sorted = Float64Array.from(values).sort()
@@ -68,6 +75,13 @@ export function median(values: Iterable<number>): number {
  *
  * @param durations microseconds, in any order; not modified
  * @throws RangeError if there are none
+ *
+ * @example
+ * ```js
+ * import { summarize } from 'ipvs/bench'
+ *
+ * console.log(summarize([1, 2, 30]).maximum)                // 30
+ * ```
  */
 export function summarize(durations: Iterable<number>): Summary {
   const sorted = Float64Array.from(durations).sort()
@@ -84,7 +98,16 @@ export function summarize(durations: Iterable<number>): Summary {
   }
 }
 
-/** Microseconds in three significant digits with a suitable unit: '0.52 µs', '13.4 µs', '2.10 ms', '1.05 s'. */
+/**
+ * Microseconds in three significant digits with a suitable unit: '0.52 µs', '13.4 µs', '2.10 ms', '1.05 s'.
+ *
+ * @example
+ * ```js
+ * import { formatDuration } from 'ipvs/bench'
+ *
+ * console.log(formatDuration(2100))                         // 2.10 ms
+ * ```
+ */
 export function formatDuration(microseconds: number): string {
   const [value, unit] = microseconds >= 999_500 ? [microseconds / 1e6, 's']
     : microseconds >= 999.5 ? [microseconds / 1e3, 'ms']
@@ -97,6 +120,13 @@ export function formatDuration(microseconds: number): string {
  * Formats a histogram as text, one bar per line.
  *
  * @param width length of the longest bar in characters
+ *
+ * @example
+ * ```js
+ * import { formatHistogram, summarize } from 'ipvs/bench'
+ *
+ * console.log(formatHistogram(summarize([1, 1, 2, 30]).histogram).join('\n'))
+ * ```
  */
 export function formatHistogram(histogram: readonly HistogramBar[], width = 50): string[] {
   const most = Math.max(...histogram.map(bar => bar.count))

@@ -26,12 +26,18 @@ export interface CheckAnswer {
 /**
  * Checks a target once, from the network namespace of the calling thread.
  *
- *     await check({ address: '192.0.2.1', port: 80 }, { type: 'http', urls: [{ path: '/' }] })
- *
  * A bad answer does not reject: it is in the result. Options about how often a check runs and how many answers decide (`interval`,
  * `failures`, …) have no meaning here.
  *
  * @throws ArgumentError naming the field of the target, or of the check, that is wrong; the signal's reason
+ *
+ * @example
+ * ```js
+ * import { check } from 'ipvs/director'
+ *
+ * const { outcome, words } = await check({ address: '192.0.2.1', port: 80 }, { type: 'http', urls: [{ path: '/' }] })
+ * console.log(outcome, words)
+ * ```
  */
 export async function check(target: Target, check: Check, { signal }: { signal?: AbortSignal } = {}): Promise<CheckAnswer> {
   const { address, port } = object(target, 'target')

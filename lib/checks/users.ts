@@ -38,7 +38,18 @@ export function identityOf(
   return identity
 }
 
-/** The user that keepalived runs programs as where nobody is named, if there is one of that name. */
+/**
+ * The user that keepalived runs programs as where nobody is named, if there is one of that name.
+ *
+ * @example
+ * ```js
+ * import { keepalivedUser } from 'ipvs/director'
+ * import { parseKeepalived } from 'ipvs/keepalived'
+ *
+ * const { programs } = parseKeepalived('global_defs {\n  enable_script_security\n}\n', { scriptUser: keepalivedUser() })
+ * console.log(programs.length)
+ * ```
+ */
 export function keepalivedUser({ passwd = '/etc/passwd' } = {}): string | undefined {
   const name = 'keepalived_script'
   return linesOf(passwd).some(([one]) => one === name) ? name : undefined

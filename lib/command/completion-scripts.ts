@@ -141,8 +141,9 @@ function fish(model: CompletionModel): string {
     interface: "-x -a '(ls /sys/class/net 2>/dev/null)'", nothing: '-x',
   }
   const escaped = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+  // What follows the tab describes a value. Without one, fish describes each value with the words of its option.
   const offered = (offer: Offer | undefined): string =>
-    (offer === undefined ? '' : ` ${typeof offer === 'string' ? offers[offer] : `-x -a ${escaped(offer.join(' '))}`}`)
+    (offer === undefined ? '' : ` ${typeof offer === 'string' ? offers[offer] : `-x -a ${escaped(offer.map((value) => `${value}\\t`).join(' '))}`}`)
   const lines = model.contexts.flatMap(({ name, options }) => options.map((option) =>
     `complete -c ipvs -n '__ipvs_is_at ${name}' -l ${option.long.slice(2)}${option.short === undefined ? '' : ` -s ${option.short.slice(1)}`}`
     + `${offered(option.offer)} -d ${escaped(option.words)}`))
@@ -167,7 +168,7 @@ ${model.contexts.filter((one) => one.spellings.length > 0).map(({ name, spelling
   test "$context" = "$argv"
 end
 complete -c ipvs -f
-complete -c ipvs -n '__fish_is_nth_token 1' -a ${escaped(model.words.map(({ word }) => word).join(' '))}
+${model.words.map(({ word, about }) => `complete -c ipvs -n '__fish_is_nth_token 1' -a ${word} -d ${escaped(about)}`).join('\n')}
 ${contextsWithNext(model).map(({ name, next }) =>
   `complete -c ipvs -n '__ipvs_is_at ${name}; and __fish_is_nth_token 2' -a ${escaped(next.join(' '))}`).join('\n')}
 ${lines.join('\n')}

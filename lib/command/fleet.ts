@@ -114,7 +114,7 @@ function wordsOf({ prefix, revision, services, directors, differ, unfinished }: 
 export function fleet(args: readonly string[]): Promise<number> {
   if (args[0] === 'apply') return import('./fleet-apply.js').then(({ apply }) => apply(args.slice(1)))
   return withOptions('fleet', args, fleetHelp, async (given) => {
-    const options = readOptions(given, OPTIONS)
+    const options = readOptions(given, OPTIONS, ['apply'])
     const { cluster, prefix } = etcdPlace(options)
     const client = new EtcdClient(etcdSettings(cluster, 'the options'))
     try {

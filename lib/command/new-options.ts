@@ -28,17 +28,20 @@ export class UsageError extends Error {
 
 const spellingOf = ([name, { short }]: [string, NewOption]): string[] => [`--${name}`, ...short === undefined ? [] : [`-${short}`]]
 
-function unknown(spelling: string, options: NewOptions): UsageError {
-  const close = closestOf(spelling, Object.entries(options).flatMap(spellingOf))
-  return new UsageError(`there is no option ${spelling}`, close.length > 0 ? `Did you mean ${close.join(' or ')}?` : undefined)
-}
+const meant = (close: readonly string[]): string | undefined => (close.length > 0 ? `Did you mean ${close.join(' or ')}?` : undefined)
+
+const unknown = (spelling: string, options: NewOptions): UsageError =>
+  new UsageError(`there is no option ${spelling}`, meant(closestOf(spelling, Object.entries(options).flatMap(spellingOf))))
 
 /**
  * Reads the options of a command. Each is given once, except those with several arguments; there is nothing else on the line.
  *
+ * @param words what may follow the command's own word, which is not read here: a mistyped one is told
  * @throws UsageError
  */
-export function readOptions<Options extends NewOptions>(args: readonly string[], options: Options): Values<Options> {
+export function readOptions<Options extends NewOptions>(
+  args: readonly string[], options: Options, words: readonly string[] = [],
+): Values<Options> {
   const { tokens } = parseArgs({
     args: [...args],
     strict: false,
@@ -56,7 +59,9 @@ export function readOptions<Options extends NewOptions>(args: readonly string[],
       continue
     }
     open = undefined
-    if (token.kind === 'positional') throw new UsageError(`'${token.value}' is one word too many: everything is said by options`)
+    if (token.kind === 'positional') {
+      throw new UsageError(`'${token.value}' is one word too many: everything is said by options`, meant(closestOf(token.value, words)))
+    }
     if (token.kind === 'option-terminator') continue
     const { name, rawName, value, inlineValue } = token
     if (!Object.hasOwn(options, name)) throw unknown(rawName, options)

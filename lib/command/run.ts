@@ -28,8 +28,8 @@ export async function run(args: readonly string[]): Promise<number> {
 async function misused(error: RulesError, [first = '']: readonly string[]): Promise<number> {
   complain(`ipvs: ${error.problem}; expected ${error.expected}`)
   if (/^[a-z]{3,}$/.test(first)) {
-    const [{ closestOf }, { helpTexts }] = await Promise.all([import('./suggestions.js'), import('./help-texts.js')])
-    const close = closestOf(`ipvs ${first}`, Object.keys(helpTexts).map((word) => `ipvs ${word}`))
+    const [{ closestCommandLines }, { helpTexts }] = await Promise.all([import('./suggestions.js'), import('./help-texts.js')])
+    const close = closestCommandLines(first, Object.keys(helpTexts))
     if (close.length > 0) complain(`Did you mean ${close.join(' or ')}?`)
   }
   if (error instanceof UnknownOptionError) {

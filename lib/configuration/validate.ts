@@ -45,6 +45,18 @@ export function configurationMistakes(value: unknown): ArgumentError[] {
  * Returns the configuration if it is valid.
  *
  * @throws ConfigurationError with all `mistakes`, each with its path
+ *
+ * @example
+ * ```js
+ * import { checkConfiguration, ConfigurationError } from 'ipvs/director'
+ *
+ * try {
+ *   checkConfiguration({ services: [{ protocol: 'tcp', address: '192.0.2.1', port: 80_000 }] })
+ * } catch (error) {
+ *   if (!(error instanceof ConfigurationError)) throw error
+ *   for (const { path, message } of error.mistakes) console.error(path, message)
+ * }
+ * ```
  */
 export function checkConfiguration(value: unknown): DirectorConfiguration {
   const mistakes = configurationMistakes(value)

@@ -75,6 +75,23 @@ export interface AgreementEvents {
  *
  * While the others are out of sight, because etcd is away, everything is as it was agreed last, and each destination follows the director's
  * own checks from their next change on. One that sees everything down leaves everything as it was.
+ *
+ * @example
+ * ```js
+ * import { Agreement } from 'ipvs/director'
+ *
+ * const agreement = new Agreement('majority')
+ * const id = 'tcp 192.0.2.1 80 10.0.0.2 80'
+ * agreement.on('agreed', () => console.log(agreement.verdict(id), agreement.words(id)))
+ * // A director with the option `agreement` does this, with what its own checks see.
+ * agreement.know([{ id, address: '10.0.0.2', up: true }])
+ * agreement.ready()
+ * agreement.see([{ id, up: false }])
+ * // The program does this, with what it tells the other directors and what they tell.
+ * console.log(agreement.downs())
+ * agreement.hear([{ down: new Set([id]), isBlind: false }])
+ * agreement.lose()                                          // the others are out of sight
+ * ```
  */
 export class Agreement extends EventEmitter<AgreementEvents> {
   /** What leaves at this director and the others. */

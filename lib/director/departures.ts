@@ -28,6 +28,21 @@ export interface DeparturesEvents {
  * director at any time, and has to find its server there. So each director tells what leaves at its own, and waits for the others.
  *
  * A director that has not said anything of a destination has not heard yet that it leaves, and may send clients to it: it is waited for.
+ *
+ * @example
+ * ```js
+ * import { Departures } from 'ipvs/director'
+ *
+ * const departures = new Departures()
+ * const id = 'tcp 192.0.2.1 80 10.0.0.2 80'
+ * departures.on('changed', () => console.log(departures.tells()))
+ * // A director does this with its own, which are those of its option `agreement`.
+ * departures.begin(() => false)
+ * departures.see('tcp 192.0.2.1 80', new Map([[id, true]]))
+ * // The program does this, with what the other directors tell.
+ * departures.hear([new Map([[id, 'busy']])])
+ * console.log(departures.mayGo(id))                         // false: another director has connections to it
+ * ```
  */
 export class Departures extends EventEmitter<DeparturesEvents> {
   /** Whether each is empty, by service. */

@@ -87,22 +87,32 @@ interface Accepted {
  * A load balancer that runs by itself: it checks the destinations of a configuration, and keeps the kernel's table as it should be for
  * that.
  *
- *     const director = new Director({
- *       ipvs,
- *       configuration: {
- *         services: [{
- *           protocol: 'tcp', address: '192.0.2.1', port: 80, checks: [{ type: 'tcp' }],
- *           destinations: [{ address: '10.0.0.2', port: 80 }, { address: '10.0.0.3', port: 80 }],
- *         }],
- *       },
- *     })
- *     director.on('down', ({ destination, words }) => console.log(destination.address, words))
- *
  * It begins with the table that is there: what its services have is up until the checks say otherwise. It removes only services that its
  * configurations have named, or that `owns` or `prune` say are its own. It keeps the process alive until it is closed.
  *
  * A network namespace has one director at a time: `set()` and `inForce()` of a second one reject with the code 'ERR_IPVS_DIRECTOR_RUNS',
  * and it changes nothing. It can be told again when the first has ended.
+ *
+ * @example
+ * ```js
+ * import { Ipvs } from 'ipvs'
+ * import { Director } from 'ipvs/director'
+ *
+ * const ipvs = await Ipvs.open()
+ * const web = (...servers) => ({
+ *   protocol: 'tcp', address: '192.0.2.1', port: 80, checks: [{ type: 'tcp' }],
+ *   destinations: servers.map((address) => ({ address, port: 80 })),
+ * })
+ * const director = new Director({ ipvs, configuration: { services: [web('10.0.0.2', '10.0.0.3')] } })
+ * director.on('down', ({ destination, words }) => console.log(destination.address, words))
+ * await director.inForce()
+ * await director.set({ services: [web('10.0.0.3', '10.0.0.4')] })
+ * director.watchAddresses(['192.0.2.1'])
+ * for (const { service, destinations } of director.status().services) console.log(service, destinations.length)
+ * console.log(await director.checks())
+ * await director.close({ remove: true })
+ * await ipvs.close()
+ * ```
  */
 export class Director extends EventEmitter<DirectorEvents> implements AsyncDisposable {
   readonly #ipvs: Ipvs

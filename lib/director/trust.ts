@@ -65,6 +65,14 @@ export function distrust(path: string): string | undefined {
  * director runs as) could change it or replace it. `undefined` where it would run it.
  *
  * @param path absolute
+ *
+ * @example
+ * ```js
+ * import { programFault } from 'ipvs/director'
+ *
+ * const fault = programFault('/usr/local/bin/notify')
+ * if (fault !== undefined) console.error(fault)
+ * ```
  */
 export function programFault(path: string): string | undefined {
   let found

@@ -79,6 +79,18 @@ const isExplained = ({ name }: Row<DirectorSight>, found: Found, by: readonly Fi
  * sends are ARP questions for virtual addresses, from nobody.
  *
  * @param ipvs The table, in its namespace. It stays the caller's.
+ *
+ * @example
+ * ```js
+ * import { Ipvs } from 'ipvs'
+ * import { examineDirector } from 'ipvs/doctor'
+ *
+ * const ipvs = await Ipvs.open()
+ * const { findings, notLooked } = await examineDirector(ipvs)
+ * for (const { missing, client, mend } of findings) console.log(missing, client, mend)
+ * for (const { what, why } of notLooked) console.log(what, why)
+ * await ipvs.close()
+ * ```
  */
 export async function examineDirector(ipvs: Ipvs, options: ExamineOptions = {}): Promise<Report> {
   if (!(ipvs instanceof Ipvs)) throw invalidType('ipvs', 'an Ipvs, as Ipvs.open answers it', ipvs)
@@ -128,6 +140,14 @@ const looksVirtual = (machine: Machine): string[] => machine.addresses.filter(({
 /**
  * Looks at a real server, which needs no IPVS: whether it has the virtual addresses, is silent about them, and answers the clients. Takes
  * two to three seconds, up to four more where handshakes wait for their next answer, and changes nothing.
+ *
+ * @example
+ * ```js
+ * import { examineRealServer } from 'ipvs/doctor'
+ *
+ * const { findings } = await examineRealServer({ vips: ['192.0.2.1'] })
+ * for (const { missing, mend } of findings) console.log(missing, mend)
+ * ```
  */
 export async function examineRealServer(options: ExamineOptions & Pick<OpenOptions, 'netns'> = {}): Promise<Report> {
   const { vips, signal } = readOptions(options, SERVER_OPTIONS)

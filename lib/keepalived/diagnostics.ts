@@ -37,5 +37,15 @@ export class Diagnostics {
   }
 }
 
-/** A diagnostic in one line, as compilers write them: 'keepalived.conf:7:3: warning: … Write …'. */
+/**
+ * A diagnostic in one line, as compilers write them: 'keepalived.conf:7:3: warning: … Write …'.
+ *
+ * @example
+ * ```js
+ * import { formatDiagnostic, parseKeepalived } from 'ipvs/keepalived'
+ *
+ * const { diagnostics } = parseKeepalived('virtual_server 192.0.2.1 80 {\n  delay_lop 3\n}\n')
+ * for (const diagnostic of diagnostics) console.error(formatDiagnostic(diagnostic))
+ * ```
+ */
 export const formatDiagnostic = ({ file, line, column, severity, message, advice }: Diagnostic): string => `${file}:${line}:${column}: ${severity}: ${message}. ${advice}`

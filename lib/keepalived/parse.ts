@@ -13,6 +13,16 @@ import { Walker } from './walk.js'
  * The file is read as keepalived 2.2 reads it, with the same tolerance, and each mistake gets a diagnostic. Nothing is looked up on the
  * machine: no files, no accounts, no programs. If something cannot be done and a server would therefore count as healthy, the file is
  * refused: `configuration` is `undefined`, and a diagnostic says why.
+ *
+ * @example
+ * ```js
+ * import { formatDiagnostic, parseKeepalived } from 'ipvs/keepalived'
+ *
+ * const text = 'virtual_server 192.0.2.1 80 {\n  real_server 10.0.0.2 80 {\n    weigth 2\n  }\n}\n'
+ * const { configuration, diagnostics } = parseKeepalived(text, { file: 'keepalived.conf' })
+ * for (const diagnostic of diagnostics) console.error(formatDiagnostic(diagnostic))
+ * console.log(configuration?.services)
+ * ```
  */
 export function parseKeepalived(text: string, options: ParseOptions = {}): Parsed {
   const diagnostics = new Diagnostics()

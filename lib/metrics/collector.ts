@@ -79,6 +79,19 @@ class CollectedMetric {
  *
  * prom-client blocks the event loop while it writes a metric. For tables of tens of thousands of destinations use {@link MetricsWriter}
  * instead.
+ *
+ * @example
+ * ```js
+ * import { Ipvs } from 'ipvs'
+ * import { IpvsCollector } from 'ipvs/metrics'
+ * import { register } from 'prom-client'
+ *
+ * const ipvs = await Ipvs.open()
+ * const collector = new IpvsCollector({ ipvs })
+ * console.log(await register.metrics())
+ * collector.close()
+ * await ipvs.close()
+ * ```
  */
 export class IpvsCollector {
   readonly #settings: MetricsSettings

@@ -36,6 +36,18 @@ const PIECE = 64 * 1024
  * destinations with the same address under both are added up, as in node_exporter.
  *
  * With the option `director` it tells of a director too: which backends are up, how often each check was good, bad or could not be tried.
+ *
+ * @example
+ * ```js
+ * import { Ipvs } from 'ipvs'
+ * import { MetricsWriter } from 'ipvs/metrics'
+ *
+ * const ipvs = await Ipvs.open()
+ * const writer = new MetricsWriter({ ipvs })
+ * console.log(writer.contentType, await writer.text())
+ * for await (const piece of writer.pieces()) process.stdout.write(piece)
+ * await ipvs.close()
+ * ```
  */
 export class MetricsWriter {
   readonly #settings: MetricsSettings

@@ -113,6 +113,13 @@ export const invalidType = (field: string, expected: string, received: unknown):
     ? `${field} is missing: it must be ${expected}`
     : `${field} must be ${expected}. Received ${shown(received)}`)
 
+/** An update that leaves something out. `needed` has every property that it needs, with the value that it was given. */
+export function incomplete(what: string, needed: Readonly<Record<string, unknown>>): ArgumentError {
+  const field = `${what}.${Object.keys(needed).find((name) => needed[name] === undefined)}`
+  const why = 'because the kernel resets what is left out. Read it, change it, and write it back'
+  return argumentError(TypeError, 'ERR_INVALID_ARG_TYPE', field, `${field} is missing: an update takes the whole ${what}, ${why}`)
+}
+
 export const outOfRange = (field: string, expected: string, received: unknown): ArgumentError =>
   argumentError(RangeError, 'ERR_OUT_OF_RANGE', field, `${field} must be ${expected}. Received ${shown(received)}`)
 

@@ -60,6 +60,22 @@ function givenAddress(value: unknown, field: string): string {
  *
  * The event loop never waits for the kernel. Bad input rejects with a `TypeError` or `RangeError` that names the field; what the kernel
  * refuses with an error that has its `code` and `errno`; every call after {@link close} with `ERR_IPVS_CLOSED`.
+ *
+ * @example
+ * ```js
+ * import { Network } from 'ipvs/network'
+ *
+ * const network = await Network.open()
+ * for (const { address, interface: name } of await network.addresses()) console.log(address, name)
+ * const { type, gateway, interface: by } = await network.route('192.0.2.1')
+ * console.log(type, gateway, by)
+ * for (const { name, index } of await network.links()) console.log(name, await network.neighbour('192.0.2.1', index))
+ * for await (const event of network.addressEvents()) {
+ *   console.log(event.type)                                 // first a list, then what changes
+ *   break
+ * }
+ * await network.close()
+ * ```
  */
 export class Network implements AsyncDisposable {
   readonly #channel: NativeChannel

@@ -69,6 +69,11 @@ export interface Sysctl {
    * Reads a setting.
    *
    * @throws IpvsError ENOENT if the kernel does not have the setting (yet).
+   *
+   * @example
+   * ```js
+   * const seconds = await ipvs.sysctl.get('sync_refresh_period')
+   * ```
    */
   get<Name extends SysctlName>(name: Name): Promise<SysctlValue<Name>>
   /**
@@ -77,11 +82,28 @@ export interface Sysctl {
    *
    * @throws IpvsError EINVAL if the kernel does not accept the value, EACCES without permission, EROFS if /proc/sys is mounted read-only
    * (as in a Docker container), ENOENT if the kernel does not have the setting (yet).
+   *
+   * @example
+   * ```js
+   * await ipvs.sysctl.set('sync_threshold', [3, 50])
+   * ```
    */
   set<Name extends SysctlName>(name: Name, value: SysctlValue<Name>): Promise<void>
 }
 
-/** {@link Sysctl} of `IpvsSync`. */
+/**
+ * {@link Sysctl} of `IpvsSync`.
+ *
+ * @example
+ * ```js
+ * import { IpvsSync } from 'ipvs'
+ *
+ * const ipvs = IpvsSync.open()
+ * ipvs.sysctl.set('expire_nodest_conn', 1)
+ * console.log(ipvs.sysctl.get('expire_nodest_conn'))
+ * ipvs.close()
+ * ```
+ */
 export interface SysctlSync {
   get<Name extends SysctlName>(name: Name): SysctlValue<Name>
   set<Name extends SysctlName>(name: Name, value: SysctlValue<Name>): void

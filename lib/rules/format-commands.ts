@@ -12,6 +12,13 @@ const tunnel = { type: 'ipip', checksum: 'none' } as const
 /**
  * Writes operations as commands in ipvsadm's language, one a line, in their order. `parseCommands` and `ipvs -R` read the same operations
  * back. Lines that ipvsadm cannot carry out begin with `#ipvs:`, as in a full save.
+ *
+ * @example
+ * ```js
+ * import { formatCommands } from 'ipvs/rules'
+ *
+ * console.log(formatCommands([{ type: 'addService', service: { protocol: 'tcp', address: '192.0.2.1', port: 80, scheduler: 'rr' } }]))
+ * ```
  */
 export function formatCommands(operations: Iterable<Operation>): string {
   let text = ''

@@ -27,6 +27,16 @@ export interface FormatOptions {
  * Destinations that bypass IPVS become such lines without `full` too, because ipvsadm has neither an option nor a name for them.
  *
  * @param state the result of `snapshot` or `parseRules`
+ *
+ * @example
+ * ```js
+ * import { Ipvs } from 'ipvs'
+ * import { formatRules } from 'ipvs/rules'
+ *
+ * const ipvs = await Ipvs.open()
+ * console.log(formatRules(await ipvs.snapshot(), { full: true }))
+ * await ipvs.close()
+ * ```
  */
 export function formatRules(state: Table, { full = false, names: given }: FormatOptions = {}): string {
   const names = given && full ? readableNames(given) : given

@@ -45,6 +45,16 @@ const changesNothing = (name: CommandName, line: number, column: number): RulesE
  *
  * @returns One operation for each line, with its line and column.
  * @throws RulesError for the first mistake. Its `errors` has the mistakes of all lines.
+ *
+ * @example
+ * ```js
+ * import { Ipvs } from 'ipvs'
+ * import { parseCommands } from 'ipvs/rules'
+ *
+ * const ipvs = await Ipvs.open()
+ * await ipvs.batch(parseCommands('-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 10.0.0.2:80 -m\n', { names: 'refuse' }))
+ * await ipvs.close()
+ * ```
  */
 export function parseCommands(text: string, options: ReadOptions & { names: 'refuse' }): RuleOperation[]
 export function parseCommands(text: string, options?: ReadOptions): NamedRuleOperation[]

@@ -15,6 +15,14 @@ import type { Named, NamedTable, NameReference, Position } from './types.js'
  *
  * @throws RulesError if a text, or operations of `parseCommands`, have unknown names. It has the place of the first one, and its `errors`
  * has all of them. Unknown names elsewhere throw an `Error` with the code `ERR_IPVS_NAME`.
+ *
+ * @example
+ * ```js
+ * import { parseRules, resolveNames } from 'ipvs/rules'
+ *
+ * const { services } = await resolveNames(parseRules('-A -t localhost:http -s rr\n'))
+ * console.log(services[0].address, services[0].port)        // 127.0.0.1 80
+ * ```
  */
 export function resolveNames(text: string): Promise<string>
 export function resolveNames<T extends Position>(operations: readonly (Named<Operation> & T)[]): Promise<(Operation & T)[]>

@@ -17,7 +17,14 @@ function subject(operation: Operation): string {
   }
 }
 
-/** Writes a plan as text for people, with a line for each operation, draining destination and warning. */
+/**
+ * Writes a plan as text for people, with a line for each operation, draining destination and warning.
+ *
+ * @example
+ * ```js
+ * console.log(formatPlan(await ipvs.plan([{ ...web, scheduler: 'wlc' }])))
+ * ```
+ */
 export function formatPlan({ operations, warnings, draining = [] }: Plan): string {
   const lines = operations.map((operation) => [operation.type, subject(operation)].filter(Boolean).join(' ') + ` (${operation.reason})`)
   const waiting = draining.map(({ service, destination, activeConnections, inactiveConnections, persistentConnections }) =>

@@ -65,6 +65,16 @@ interface Look {
  * changes.
  *
  * `Ipvs.reconcile` makes it. It keeps the process alive until it is closed. The handle must stay open as long, and can be used beside it.
+ *
+ * @example
+ * ```js
+ * const reconciler = ipvs.reconcile([{ ...web, scheduler: 'rr' }], { prune: 'owned', owns: { protocol: 'tcp', address: '10.10.10.100' } })
+ * reconciler.on('failed', ({ error, result, retryIn }) => console.error(error ?? result.refused, retryIn))
+ * await reconciler.set([{ ...web, scheduler: 'wlc' }])
+ * await reconciler.update({ services: [{ ...web, port: 443, scheduler: 'wlc' }], removed: [web] })
+ * await reconciler.look()
+ * await reconciler.close()
+ * ```
  */
 export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncDisposable {
   readonly #handle: TableHandle

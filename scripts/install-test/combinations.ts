@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { headers, nodeGyp } from '../setup/addon.js'
 import { checkout } from '../setup/checkout.js'
@@ -53,6 +53,8 @@ function manager(
         const env = {
           ...place.environment, YARN_NPM_REGISTRY_SERVER: site, npm_config_registry: site, YARN_ENABLE_GLOBAL_CACHE: 'false',
           YARN_ENABLE_TELEMETRY: 'false', YARN_ENABLE_IMMUTABLE_INSTALLS: 'false', HOME: folder,
+          // Root's cache of yarn 1 is the machine's. It knows a tarball by its path, so it has that of the first run for ever.
+          YARN_CACHE_FOLDER: join(folder, '.yarn-cache'),
         }
         const words = args.map(word => word.replace('TARBALL', place.tarball))
         await must(process.execPath, [tool, ...words], { cwd: folder, env })
@@ -64,6 +66,16 @@ function manager(
 }
 
 const pnp = 'nodeLinker: pnp\nenableScripts: true\n'
+
+const missingTypes = 'TS2688: Cannot find type definition file for \'node\''
+
+/** What programs import from. */
+const entries = Object.entries((JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as { exports: object }).exports)
+  .filter(([, entry]) => typeof entry === 'object').map(([name]) => name.replace('.', 'ipvs'))
+
+const alone = [
+  '--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2022', '--module', 'nodenext', '--moduleResolution', 'nodenext',
+]
 
 /** Compiles the program against the types of the package in every way of resolving modules, with `skipLibCheck: false`. */
 function typescript(version: string, types: string | undefined, prometheus: boolean): Combination {
@@ -88,10 +100,17 @@ function typescript(version: string, types: string | undefined, prometheus: bool
         const files = ['types.mts', 'metrics-types.mts']
         const { status, stdout } = await run(process.execPath, [compiler, ...options, ...files], { cwd: folder })
         if (types === undefined) {
-          if (status === 0 || !stdout.includes('TS2688: Cannot find type definition file for \'node\'')) {
+          if (status === 0 || !stdout.includes(missingTypes)) {
             throw new Error(`${resolution}: it does not say what is missing:\n${stdout}`)
           }
         } else if (status !== 0) throw new Error(`${resolution}:\n${stdout}`)
+      }
+      // Each export alone: what one of them says must not stand for the others.
+      if (types === undefined) for (const entry of entries) {
+        writeFileSync(join(folder, 'entry.mts'), `export * from '${entry}'\n`)
+        const { status, stdout } = await run(process.execPath, [compiler, ...alone, 'entry.mts'], { cwd: folder })
+        const isClear = status === 0 || stdout.includes(missingTypes)
+        if (!isClear) throw new Error(`${entry}: it does not say what is missing:\n${stdout}`)
       }
       return types === undefined ? 'says that @types/node is missing (TS2688)' : `${Object.keys(kinds).join(', ')}: no error`
     },
@@ -114,6 +133,25 @@ const bundlers: Record<string, {
       `export default { input: '${input}', platform: 'node', external: [/^ipvs($|\\/)/], output: { file: '${file}', format: '${format}' } }\n`,
     args: () => ['-c', 'bundle.config.mjs'],
   },
+}
+
+/** Runs a program that is refused, in one line. Returns the line. */
+async function refused(folder: string, program: string, line: RegExp, place: Workplace, command = ['node']): Promise<string> {
+  const words = [...command.slice(1), '-e', `${program}.catch(({ code, message }) => console.log(code, message))`]
+  const { stdout, stderr } = await run(command[0], words, { cwd: folder, env: place.environment })
+  if (!line.test(stdout)) throw new Error(`${stdout}${stderr}`)
+  return stdout.trim()
+}
+
+/** Node without permission to load native addons. */
+function forbidden(name: string, release: string, options: string[]): Combination {
+  return {
+    name, what: `node ${options.join(' ')}: one clear sentence, and the exports that need no addon`,
+    async run(place) {
+      const line = /^ERR_IPVS_ADDON .* Node was started without permission to load native addons: .*\n$/
+      return await refused(await place.npmProject(), 'import("ipvs/rules").then(() => import("ipvs"))', line, place, [await node(release), ...options])
+    },
+  }
 }
 
 /** Every combination, the quick ones first. */
@@ -169,14 +207,13 @@ export const combinations: Combination[] = [
       return `${version.split(' (')[0]}, man: IPVS(8), ${shown.split('\n').length} lines`
     },
   },
+  forbidden('no-addons', '20', ['--no-addons']),
+  forbidden('permission', '24', ['--permission', '--allow-fs-read=*']),
   {
-    name: 'no-addons', what: 'node --no-addons: one clear sentence, and the exports that need no addon',
+    name: 'no-prom-client', what: 'ipvs/metrics without prom-client: it loads, and the collector says in one sentence what it lacks',
     async run(place) {
-      const folder = await place.npmProject()
-      const program = 'import("ipvs/rules").then(() => import("ipvs")).catch(({ code, message }) => console.log(code, message))'
-      const { stdout } = await run('node', ['--no-addons', '-e', program], { cwd: folder, env: place.environment })
-      if (!/^ERR_IPVS_ADDON .* Node was started without permission to load native addons: .*\n$/.test(stdout)) throw new Error(stdout)
-      return stdout.trim()
+      const program = 'import("ipvs/metrics").then(({ IpvsCollector }) => new IpvsCollector({ ipvs: { snapshot() {}, totals() {} } }))'
+      return await refused(await place.npmProject(), program, /^ERR_IPVS_PACKAGE_MISSING .* npm install prom-client, .*\n$/, place)
     },
   },
   {

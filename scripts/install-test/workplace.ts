@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import {
   cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync,
 } from 'node:fs'
@@ -90,7 +91,24 @@ export class Workplace {
     if (status !== 0 || !line.startsWith('{')) {
       throw new Error(`${command.map(word => basename(word)).join(' ')} ended with status ${status}\n${stdout}${stderr}`)
     }
-    return JSON.parse(line) as Report
+    const report = JSON.parse(line) as Report
+    if (report.code !== undefined && report.code !== await this.#code()) {
+      throw new Error('what was installed is not what is in the tarball: it comes from a cache')
+    }
+    return report
+  }
+
+  /** The hash of the tarball's code. */
+  async #code(): Promise<string> {
+    const folder = join(this.#folder, 'tarball')
+    if (!existsSync(folder)) {
+      mkdirSync(folder)
+      await must('tar', ['-xzf', this.tarball, '-C', folder])
+    }
+    const code = join(folder, 'package/dist/package')
+    const hash = createHash('sha256')
+    for (const name of readdirSync(code).sort()) hash.update(readFileSync(join(code, name)))
+    return hash.digest('hex')
   }
 
   [Symbol.dispose](): void {
@@ -98,8 +116,8 @@ export class Workplace {
   }
 }
 
-/** What the programs of this test print. */
-export interface Report { runtime: string, open: string, addon?: string }
+/** What the programs of this test print. `code` is the hash of what was installed. */
+export interface Report { runtime: string, open: string, addon?: string, code?: string }
 
 /** What `npm pack` made: the file, its bytes, and what is in it. */
 export interface Packed { file: string, size: number, files: { path: string, size: number }[] }

@@ -1,4 +1,6 @@
 /** Prints what `ipvs top` shows in a terminal while there is traffic. It runs inside the lab. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { Ipvs } from 'ipvs'
@@ -19,7 +21,10 @@ for (const [transport, port] of Object.entries(ports)) {
   }
 }
 
-const tmux = (...words: string[]): Promise<string> => must('tmux', ['-u', '-L', `picture-${process.pid}`, ...words], { env: { TERM: 'xterm', TMUX: '' } })
+// The socket has a folder of its own. The folder that tmux makes in /tmp otherwise stays there, and no other user can use it.
+const folder = await mkdtemp(join(tmpdir(), 'ipvs-picture-'))
+const tmux = (...words: string[]): Promise<string> =>
+  must('tmux', ['-u', '-S', join(folder, 'socket'), ...words], { env: { TERM: 'xterm', TMUX: '' } })
 const command = ['nsenter', `--net=${director.namespace.path}`, process.execPath, join(checkout, 'dist/bin/ipvs.cjs'), 'top']
 await tmux('-f', '/dev/null', 'new-session', '-d', '-x', '110', '-y', '18', ...command)
 const shown = async (): Promise<string> => tmux('capture-pane', '-p')
@@ -36,3 +41,4 @@ for (;;) {
 }
 process.stdout.write(await shown())
 await tmux('kill-server')
+await rm(folder, { recursive: true })

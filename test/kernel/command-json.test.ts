@@ -1,21 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Ipvs } from 'ipvs'
+import { outputDefinitions, outputMistakes } from '../support/output-schema.js'
 import { Scene } from '../support/scene.js'
 
 const command = fileURLToPath(new URL('../../dist/bin/ipvs.cjs', import.meta.url))
-const schema = JSON.parse(readFileSync(new URL('../../lib/command/output.schema.json', import.meta.url), 'utf8')) as { $defs: object }
-const ajv = new Ajv2020({ strict: true, allErrors: true, formats: { 'date-time': true } })
-ajv.addSchema(schema, 'output')
-
-/** What is wrong with a text of JSON, by a definition of the schema. */
-function mistakes(definition: string, text: string): unknown {
-  const validate = ajv.getSchema(`output#/$defs/${definition}`)!
-  return validate(JSON.parse(text)) === true ? [] : validate.errors
-}
-
 let scene: Scene
 beforeAll(async () => {
   scene = await Scene.create(Ipvs, 'json')
@@ -46,7 +35,7 @@ test.each([
   ['DoctorReport', ['doctor', '--on', 'real-server', '--vip', '192.0.2.1', '--json']],
 ])('%s is what ipvs %j prints', async (definition, args) => {
   const text = await printed(...args)
-  expect(mistakes(definition, text), text).toEqual([])
+  expect(outputMistakes(definition, JSON.parse(text)), text).toEqual([])
   expect(JSON.stringify(JSON.parse(text)).length).toBeGreaterThan(20)
 })
 
@@ -57,6 +46,6 @@ test('the listings that were validated are not empty', async () => {
   expect(JSON.parse(await printed('-L', '--daemon', '--json'))).toHaveLength(1)
 })
 
-test.each(Object.keys(schema.$defs))('%s refuses what it does not know', (definition) => {
-  expect(ajv.getSchema(`output#/$defs/${definition}`)!({ unheard: 'of' })).toBe(false)
+test.each(outputDefinitions)('%s refuses what it does not know', (definition) => {
+  expect(outputMistakes(definition, { unheard: 'of' })).not.toEqual([])
 })

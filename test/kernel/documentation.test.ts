@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { DocumentMachine } from '../support/document-machine.js'
 import { programsOf } from '../support/document-programs.js'
-import { blocksOf, documents, examplesIn, type Block } from '../support/markdown.js'
+import { blocksOf, documents, libraryExamples, type Block } from '../support/markdown.js'
 
 /** The commands of a session in a block, each with what it prints. */
 function sessionOf(text: string): { command: string, printed: string }[] {
@@ -70,21 +70,22 @@ describe.each(documents().filter((document) => blocksOf(document).some(isRun)))(
   endsHere()
 })
 
-/** What an example assumes: a handle, and a service with a destination. */
+/** What an example assumes that imports nothing: a handle, and a service with a destination. */
 const GRANTED = `
 import { formatPlan, Ipvs } from 'ipvs'
 const ipvs = await Ipvs.open()
 const web = { protocol: 'tcp', address: '10.10.10.100', port: 80 }
-await ipvs.flush()
 await ipvs.addService({ ...web, scheduler: 'rr' })
 await ipvs.addDestination(web, { address: '10.10.20.1', port: 80, forward: 'nat' })`
 
-describe('examples in the comments of public methods', () => {
+describe('examples in the comments of what programs call', () => {
   let machine: DocumentMachine
-  beforeAll(async () => { machine = await DocumentMachine.create({ etcd: false }) })
+  beforeAll(async () => { machine = await DocumentMachine.create({ etcd: true }) })
   afterAll(() => machine[Symbol.asyncDispose]())
+  beforeEach(() => machine.shell('ipvs -C'))
 
-  test.each(['lib/client/methods.ts', 'lib/ipvs.ts'].flatMap(examplesIn))('$file:$line', async (example) => {
+  test.each(libraryExamples())('$file:$line', async (example) => {
+    if (/^import /m.test(example.text)) return await machine.step({ blocks: [example] }, example)
     const granted: Block = { ...example, line: 0, text: GRANTED }
     const program = { blocks: [granted, example] }
     await machine.step(program, granted)

@@ -99,7 +99,11 @@ export const documentFiles = (): string[] => [
 export const documents = (): Document[] => documentFiles().map((file) => readDocument(file, readFileSync(join(checkout, file), 'utf8')))
 
 /** The examples in the comments of a module. */
-export const examplesIn = (file: string): Block[] =>
+const examplesIn = (file: string): Block[] =>
   blocksOf(readDocument(file, readFileSync(join(checkout, file), 'utf8').replace(/^ *\* ?/gm, '')))
+
+/** All examples in the comments of the library. */
+export const libraryExamples = (): Block[] => readdirSync(join(checkout, 'lib'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts')).sort().flatMap((name) => examplesIn(`lib/${name}`))
 
 export const blocksOf = ({ parts }: Document): Block[] => parts.filter((part) => 'text' in part)

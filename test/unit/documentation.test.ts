@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { Ipvs } from 'ipvs'
 import { programsOf, textOf } from '../support/document-programs.js'
-import { blocksOf, documents, examplesIn, readDocument, type Block } from '../support/markdown.js'
+import { blocksOf, documents, readDocument, type Block } from '../support/markdown.js'
+import { publicCalls } from '../support/public-api.js'
 
 const document = (...lines: string[]): Block[] => blocksOf(readDocument('a.md', lines.join('\n')))
 
@@ -60,8 +60,11 @@ test.each(documents().flatMap(blocksOf).filter(({ note }) => note.notRun !== und
   '$place is not run: $why', ({ why }) => expect(why.split(' ').length).toBeGreaterThan(2),
 )
 
-test('every public method has an example', () => {
-  const examples = ['lib/client/methods.ts', 'lib/ipvs.ts'].flatMap(examplesIn).map(({ text }) => text).join('\n')
-  const methods = Object.entries(Object.getOwnPropertyDescriptors(Ipvs.prototype)).filter(([, { value }]) => typeof value === 'function').map(([name]) => name)
-  expect(methods.filter((name) => name !== 'constructor' && !examples.includes(`.${name}(`))).toEqual([])
+/** Interfaces that programs implement, and do not call. */
+const GIVEN = /^(Names|MetricsRegistry)\./
+
+test('every public function and method has an example that calls it, on its own page or on that of its class', { timeout: 120_000 }, () => {
+  const calls = publicCalls().filter(({ name }) => !GIVEN.test(name))
+  expect(calls.map(({ name }) => name)).toEqual(expect.arrayContaining(['Ipvs.addService', 'IpvsSync.batch', 'Director.close', 'parseRules', 'followEtcd']))
+  expect(calls.filter(({ spelled, examples }) => !examples.includes(spelled)).map(({ name }) => name)).toEqual([])
 })

@@ -133,7 +133,7 @@ function sourceOf(given: Values<typeof OPTIONS>): FileSource | EtcdSource {
 
 /** @throws UsageError */
 export function readDirectorCommand(args: readonly string[]): DirectorCommand {
-  const given = readOptions(args, OPTIONS)
+  const given = readOptions(args, OPTIONS, ['hand-over'])
   const source = sourceOf(given)
   if (given.check === undefined) {
     for (const name of ['strict', 'json'] as const) if (given[name] !== undefined) throw new UsageError(`--${name} goes with --check`)

@@ -38,11 +38,20 @@ interface Copy {
  * The services below a prefix of etcd, followed: an async iterable of configurations. A new one comes when something has changed; who takes
  * them slowly gets the newest. It begins at once, and ends with {@link close}, with its signal, or when its last iterator is left.
  *
- *     const follower = followEtcd({ endpoints: ['http://10.0.0.1:2379', 'http://10.0.0.2:2379'], prefix: '/ipvs' })
- *     follower.on('problem', ({ key, message }) => console.error(`${key}: ${message}`))
- *     const director = new Director({ ipvs, configuration: follower })
- *
  * While no member can be reached that has contact with a majority, the configuration stays as it was.
+ *
+ * @example
+ * ```js
+ * import { followEtcd } from 'ipvs/etcd'
+ *
+ * const follower = followEtcd({ endpoints: ['http://10.0.0.1:2379', 'http://10.0.0.2:2379'], prefix: '/ipvs' })
+ * follower.on('problem', ({ key, message }) => console.error(`${key}: ${message}`))
+ * for await (const configuration of follower) {
+ *   console.log(configuration.services.length, follower.revisionOf(configuration), follower.status().endpoint)
+ *   break
+ * }
+ * await follower.close()
+ * ```
  */
 export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements AsyncIterable<DirectorConfiguration>, AsyncDisposable {
   readonly #client: EtcdClient
@@ -391,5 +400,17 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
  * Follows the services below a prefix of etcd.
  *
  * @throws ArgumentError naming the option that is wrong
+ *
+ * @example
+ * ```js
+ * import { followEtcd } from 'ipvs/etcd'
+ *
+ * const stop = new AbortController()
+ * const options = { endpoints: ['http://10.0.0.1:2379'], prefix: '/ipvs', copy: '/var/lib/ipvs/services.json', signal: stop.signal }
+ * for await (const { services } of followEtcd(options)) {
+ *   console.log(services.length)
+ *   stop.abort()                                           // in production: at SIGTERM
+ * }
+ * ```
  */
 export const followEtcd = (options: FollowOptions): EtcdFollower => new EtcdFollower(options)

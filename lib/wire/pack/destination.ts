@@ -1,6 +1,6 @@
 import { parseAddress } from '../../model/address.js'
 import { integer, object, oneOf, onlyKnown, refuseUnknown, string, type Known, type Properties } from '../../arguments/validate.js'
-import { conflict, invalidType, invalidValue, outOfRange } from '../../model/errors.js'
+import { conflict, incomplete, invalidValue, outOfRange } from '../../model/errors.js'
 import { DEFAULTS, LISTENING_PORT, PORT, THRESHOLD, WEIGHT } from '../../model/limits.js'
 import {
   ADDRESS, FAMILY, FORWARD, LOWER_THRESHOLD, PORT as DESTINATION_PORT, PRESENT, TUNNEL_FLAGS, TUNNEL_PORT, TUNNEL_TYPE,
@@ -82,29 +82,32 @@ export function writeDestination(requests: Requests, serviceAt: number, service:
   let present = CONFIGURATION
 
   const { forward, weight, upperThreshold, lowerThreshold, tunnel } = destination
+  const isWhole =
+    forward !== undefined && weight !== undefined && upperThreshold !== undefined && lowerThreshold !== undefined && tunnel !== undefined
+  if (complete && !isWhole) throw incomplete('destination', { forward, weight, upperThreshold, lowerThreshold, tunnel })
   let method = DR
-  if (forward !== undefined || complete) {
+  if (forward !== undefined) {
     method = forward === 'nat' ? NAT : oneOf(forward, 'destination.forward', FORWARDING_METHODS.number)
     read++
   }
   u32[at4 + FORWARD] = method
 
   let value32: number = DEFAULTS.weight
-  if (weight !== undefined || complete) {
+  if (weight !== undefined) {
     value32 = integer(weight, 'destination.weight', WEIGHT)
     read++
   }
   requests.i32[at4 + DESTINATION_WEIGHT] = value32
 
   let upper: number = DEFAULTS.upperThreshold
-  if (upperThreshold !== undefined || complete) {
+  if (upperThreshold !== undefined) {
     upper = integer(upperThreshold, 'destination.upperThreshold', THRESHOLD)
     read++
   }
   u32[at4 + UPPER_THRESHOLD] = upper
 
   let lower: number = DEFAULTS.lowerThreshold
-  if (lowerThreshold !== undefined || complete) {
+  if (lowerThreshold !== undefined) {
     lower = integer(lowerThreshold, 'destination.lowerThreshold', THRESHOLD)
     read++
   }
@@ -112,7 +115,6 @@ export function writeDestination(requests: Requests, serviceAt: number, service:
   u32[at4 + LOWER_THRESHOLD] = lower
 
   if (tunnel !== undefined) read++
-  else if (complete) throw invalidType('destination.tunnel', 'an object, or null for none', undefined)
   if (method === TUN) {
     writeTunnel(requests, at, tunnel, complete)
     present |= TUNNEL

@@ -2,7 +2,7 @@ import { maskOfPrefix, parseAddress, parseMask, prefixOfMask } from '../../model
 import {
   boolean, countOf, integer, name, object, oneOf, onlyKnown, property, refuseUnknown, string, type Known, type Properties,
 } from '../../arguments/validate.js'
-import { conflict, invalidType, invalidValue } from '../../model/errors.js'
+import { conflict, incomplete, invalidType, invalidValue } from '../../model/errors.js'
 import {
   DEFAULTS, FIREWALL_MARK, PERSISTENCE_ENGINE_NAME_LENGTH, PERSISTENCE_TIMEOUT, PORT, PREFIX_LENGTH_4, PREFIX_LENGTH_6,
   SCHEDULER_NAME_LENGTH,
@@ -192,24 +192,29 @@ export function writeService(requests: Requests, at: number, value: unknown, com
   let mask = family === 4 ? maskOfPrefix(32) : 128
 
   const scheduler = property(service, 'scheduler')
-  if (scheduler !== undefined || complete) {
+  const named = property(service, 'schedulerFlags')
+  const onePacket = property(service, 'onePacket')
+  const persistence = property(service, 'persistence')
+  const persistenceEngine = property(service, 'persistenceEngine')
+  const isWhole = scheduler !== undefined && named !== undefined && onePacket !== undefined
+    && persistence !== undefined && persistenceEngine !== undefined
+  if (complete && !isWhole) throw incomplete('service', { scheduler, schedulerFlags: named, onePacket, persistence, persistenceEngine })
+
+  if (scheduler !== undefined) {
     if (scheduler !== lastScheduler) lastScheduler = name(scheduler, 'service.scheduler', SCHEDULER_NAME_LENGTH)
     read++
   }
   const schedulerName = (scheduler ?? DEFAULTS.scheduler) as string
   writeText(u8, at + SCHEDULER, SCHEDULER_LENGTH, schedulerName)
 
-  const named = property(service, 'schedulerFlags')
-  if (named !== undefined || complete) {
+  if (named !== undefined) {
     flags |= schedulerFlags(named, schedulerName)
     read++
   }
-  const onePacket = property(service, 'onePacket')
-  if (onePacket !== undefined || complete) {
+  if (onePacket !== undefined) {
     if (boolean(onePacket, 'service.onePacket')) flags |= ONE_PACKET
     read++
   }
-  const persistence = property(service, 'persistence')
   if (persistence !== undefined) {
     read++
     if (persistence !== null) {
@@ -221,16 +226,14 @@ export function writeService(requests: Requests, at: number, value: unknown, com
         : integer(given.timeout, 'service.persistence.timeout', PERSISTENCE_TIMEOUT)
       mask = persistenceMask(given, family, complete)
     }
-  } else if (complete) throw invalidType('service.persistence', 'an object, or null for none', undefined)
-
-  const persistenceEngine = property(service, 'persistenceEngine')
+  }
   if (persistenceEngine !== undefined) {
     read++
     if (persistenceEngine !== null) {
       writeText(u8, at + ENGINE, ENGINE_LENGTH, name(persistenceEngine, 'service.persistenceEngine', PERSISTENCE_ENGINE_NAME_LENGTH))
       present |= WITH_ENGINE
     }
-  } else if (complete) throw invalidType('service.persistenceEngine', 'a string, or null for none', undefined)
+  }
 
   u32[at4 + FLAGS] = flags
   u32[at4 + FLAGS_MASK] = CONFIGURABLE_FLAGS

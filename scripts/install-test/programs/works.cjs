@@ -4,6 +4,7 @@ const assert = require('node:assert/strict')
 const { Ipvs, IpvsError } = require('ipvs')
 const { formatRules, parseRules } = require('ipvs/rules')
 const { Director } = require('ipvs/director')
+for (const name of ['bench', 'doctor', 'etcd', 'keepalived', 'metrics', 'network', 'package.json']) assert.equal(typeof require(`ipvs/${name}`), 'object')
 
 const rules = '-A -t 192.0.2.1:80 -s rr\n'
 assert.equal(formatRules(parseRules(rules)), rules)

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { helpTexts } from '../../../lib/command/help-texts.js'
 import { readCommandLine } from '../../../lib/command/own-options.js'
 import { refusal } from '../../../lib/command/refusals.js'
-import { closestOptions } from '../../../lib/command/suggestions.js'
+import { closestCommandLines, closestOptions } from '../../../lib/command/suggestions.js'
 import { packOperation } from '../../../lib/client/operations.js'
 import { Requests } from '../../../lib/wire/pack/requests.js'
 import { parseCommands } from 'ipvs/rules'
@@ -45,6 +46,20 @@ test.each([
   ['--quite-another-thing', []],
 ])('what is close to %s', (spelling, close) => {
   expect(closestOptions(spelling)).toEqual(close)
+})
+
+test.each([
+  ['tpo', ['ipvs top']],
+  ['direktor', ['ipvs director']],
+  ['list', ['ipvs --list']],
+  ['rstore', ['ipvs --restore']],
+  ['save', ['ipvs --save']],
+  ['add', ['ipvs --add-service', 'ipvs --add-server']],
+  ['stats', ['ipvs --list --stats']],
+  ['connections', ['ipvs --list --connection']],
+  ['something', []],
+])('what is close to ipvs %s', (first, close) => {
+  expect(closestCommandLines(first, Object.keys(helpTexts))).toEqual(close)
 })
 
 test("refusals begin with ipvsadm's sentence where it has one", () => {

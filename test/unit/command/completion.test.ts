@@ -124,6 +124,14 @@ describe('fish', async () => {
     expect(offered).toEqual(expect.arrayContaining(has))
     expect(offered.filter((word) => hasNot.includes(word))).toEqual([])
   })
+
+  test.skipIf(!await has('fish'))('describes a word and an option, and not each value of an option with the same words', async () => {
+    const script = `source ${join(folder, 'fish')}; complete -C 'ipvs to'; complete -C 'ipvs top --sor'; complete -C 'ipvs top --sort b'`
+    const printed = await must('fish', ['--no-config', '-c', script], { env: { HOME: folder } })
+    expect(printed.trim().split('\n').map((line) => line.trimEnd())).toEqual([
+      expect.stringMatching(/^top\t\w/), expect.stringMatching(/^--sort\t\w/), 'bytes',
+    ])
+  })
 })
 
 describe('zsh', async () => {

@@ -61,6 +61,7 @@ describe('the command line of a director', () => {
   test.each([
     ['', 'which configuration?'],
     ['--keepalivd x', 'Did you mean --keepalived?'],
+    ['handover', 'Did you mean hand-over?'],
     ['--keepalived', '--keepalived needs an argument'],
     ['--keepalived --follow', '--keepalived needs an argument'],
     ['--keepalived x --config y', 'two configurations'],

@@ -7,6 +7,7 @@ import type { DirectorConfiguration } from 'ipvs/director'
 import { run, type Ended } from '../../../scripts/setup/run.js'
 import { command } from '../../support/director-process.js'
 import { EtcdCluster } from '../../support/etcd.js'
+import { outputMistakes } from '../../support/output-schema.js'
 import { until } from '../../support/until.js'
 
 let cluster: EtcdCluster
@@ -156,6 +157,7 @@ describe('ipvs fleet', () => {
     await cluster.put(`${prefix}/v1/health/d3`, { blind: true })
     const other = await ipvs('fleet', '--json')
     expect(other.status).toBe(1)
+    expect(outputMistakes('FleetStatus', JSON.parse(other.stdout))).toEqual([])
     expect(JSON.parse(other.stdout)).toMatchObject({
       prefix, revision: now, services: 1, differ: true,
       directors: [{ id: 'd1', hash: 'aaaa' }, { id: 'd2', down: ['tcp 192.0.2.1 80 10.0.0.2 80'] }, { id: 'd3', blind: true, revision: now - 1 }],

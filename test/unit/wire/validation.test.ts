@@ -517,6 +517,14 @@ describe('messages', () => {
     expect(refusal((requests) => changes.addDestination.pack(requests, web, given)).message).toBe(message)
   })
 
+  it('of an update that leaves something out say what to do', () => {
+    const advice = 'because the kernel resets what is left out. Read it, change it, and write it back'
+    expect(refusal((requests) => changes.updateDestination.pack(requests, web, { address: '10.0.0.2', port: 80, weight: 0 })).message)
+      .toBe(`destination.forward is missing: an update takes the whole destination, ${advice}`)
+    expect(refusal((requests) => changes.updateService.pack(requests, { ...web, scheduler: 'rr' }, undefined)).message)
+      .toBe(`service.schedulerFlags is missing: an update takes the whole service, ${advice}`)
+  })
+
   it('are TypeErrors and RangeErrors', () => {
     expect(refusal((requests) => changes.addDestination.pack(requests, web, { ...destination, weight: -1 }))).toBeInstanceOf(RangeError)
     expect(refusal((requests) => changes.addDestination.pack(requests, web, { ...destination, weight: '1' }))).toBeInstanceOf(TypeError)
