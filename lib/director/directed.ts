@@ -77,8 +77,6 @@ export class Directed {
   readonly leaving = new Map<string, Leaving>()
   /** Whether no configuration names it any more. */
   isGone = false
-  /** Whether it is the first of its group: programs run once for all of them. */
-  leads = true
   /** Whether its checks rest, because this machine does not have its address. */
   rests = false
   /** How it should be in the table. */
