@@ -126,13 +126,14 @@ export class Directed {
     const before = new Map(this.known.map((known) => [endpointId(known.endpoint), known]))
     const last = new Set(this.#standing.last.map((number) => this.known[number].id))
     this.configuration = configuration
+    const since = Date.now()
     this.known = configuration.destinations.map((destination): Known => {
       const endpoint = canonicalEndpoint(destination)
       const id = endpointId(endpoint)
       const known = before.get(id)
       const weight = initialWeight(destination)
       if (known === undefined) {
-        return { id: `${this.id} ${id}`, endpoint, configuration: destination, weight, share: 1, since: Date.now(), ups: 0, downs: 0, ...thought(destination) }
+        return { id: `${this.id} ${id}`, endpoint, configuration: destination, weight, share: 1, since, ups: 0, downs: 0, ...thought(destination) }
       }
       // Where the checks say nothing about the weight, it is the configured one; otherwise they say it anew.
       if (known.weight === initialWeight(known.configuration)) known.weight = weight

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { DirectedDestination, DirectedService } from '../../configuration/index.js'
-import { pause, STRIDE, worked } from '../../client/pause.js'
+import { pause, worked } from '../../client/pause.js'
 import { canonicalAddress, parseAddress } from '../../model/address.js'
 import { endpointWords, hasMark, serviceWords } from '../../model/keys.js'
 import { subjectOf } from './keys.js'
@@ -36,6 +36,9 @@ interface Named {
   /** What tells the service from others, in words, while it is in force. */
   id?: string
 }
+
+/** Units of work (see `worked`) that a key takes, and the bytes of its value for each unit more. */
+const [UNITS, BYTES] = [16, 16]
 
 /** The place of an address among others, which is the same on all directors. */
 const scratch = Buffer.alloc(16)
@@ -132,13 +135,13 @@ export class Services {
     for (const { key, value } of changes) {
       const name = this.#store(key, value)
       if (name !== undefined) touched.add(name)
-      if (worked(STRIDE)) await pause()
+      if (worked(UNITS + (value?.length ?? 0) / BYTES)) await pause()
     }
     // A service that changes its address, or goes, makes room for others that change with it.
     for (const name of touched) this.#release(name)
     for (const name of [...touched].sort()) {
       this.#settle(name)
-      if (worked(STRIDE)) await pause()
+      if (worked(UNITS)) await pause()
     }
     // One that has waited for its service gets it when it is free, and may free another.
     for (let next = this.#ready(); next !== undefined; next = this.#ready()) {
