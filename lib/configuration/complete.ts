@@ -28,6 +28,14 @@ export type CompleteService = Omit<DirectedService, 'destinations'> & ServiceKey
   onQuorumLost?: CompleteProgram
 }
 
+/** What changes in a configuration. */
+export interface CompleteUpdate {
+  /** Services that are new, or otherwise than before. */
+  services: CompleteService[]
+  /** Services that it has no more; none of those in `services`. */
+  removed: ServiceKey[]
+}
+
 export type CompleteConfiguration = Omit<DirectorConfiguration, 'services'> & { services: CompleteService[] }
 
 const recordOf: Record<Check['type'], string> = {
@@ -90,8 +98,13 @@ class Checks {
  * configuration of services and destinations is not changed.
  */
 export function completeConfiguration(configuration: DirectorConfiguration): CompleteConfiguration {
+  return { ...configuration, services: completeServices(configuration.services) }
+}
+
+/** Fills in the defaults of some services. */
+export function completeServices(services: readonly DirectedService[]): CompleteService[] {
   const known = new Checks()
-  return { ...configuration, services: configuration.services.map((service) => completeService(service, known)) }
+  return services.map((service) => completeService(service, known))
 }
 
 function completeService(service: DirectedService, known: Checks): CompleteService {

@@ -77,8 +77,6 @@ export class Directed {
   readonly leaving = new Map<string, Leaving>()
   /** Whether no configuration names it any more. */
   isGone = false
-  /** Whether it is the first of its group: programs run once for all of them. */
-  leads = true
   /** Whether its checks rest, because this machine does not have its address. */
   rests = false
   /** How it should be in the table. */
@@ -128,13 +126,14 @@ export class Directed {
     const before = new Map(this.known.map((known) => [endpointId(known.endpoint), known]))
     const last = new Set(this.#standing.last.map((number) => this.known[number].id))
     this.configuration = configuration
+    const since = Date.now()
     this.known = configuration.destinations.map((destination): Known => {
       const endpoint = canonicalEndpoint(destination)
       const id = endpointId(endpoint)
       const known = before.get(id)
       const weight = initialWeight(destination)
       if (known === undefined) {
-        return { id: `${this.id} ${id}`, endpoint, configuration: destination, weight, share: 1, since: Date.now(), ups: 0, downs: 0, ...thought(destination) }
+        return { id: `${this.id} ${id}`, endpoint, configuration: destination, weight, share: 1, since, ups: 0, downs: 0, ...thought(destination) }
       }
       // Where the checks say nothing about the weight, it is the configured one; otherwise they say it anew.
       if (known.weight === initialWeight(known.configuration)) known.weight = weight

@@ -4,7 +4,9 @@ import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { Checker, type CheckerOptions, type CheckerStatus, type CheckTrouble, type HealthChange } from '../checks/index.js'
 import { ConfigurationError } from '../configuration/error.js'
-import { completeConfiguration, type CompleteConfiguration, type CompleteProgram, type CompleteService } from '../configuration/complete.js'
+import {
+  completeConfiguration, type CompleteConfiguration, type CompleteProgram, type CompleteService, type CompleteUpdate,
+} from '../configuration/complete.js'
 import type { DirectorConfiguration } from '../configuration/types.js'
 import { checkConfiguration } from '../configuration/validate.js'
 import type { Ipvs } from '../ipvs.js'
@@ -56,6 +58,8 @@ function otherNamespace(ipvs: Ipvs): number | undefined {
 
 /** Destinations that the checks' thread is asked about at once. */
 const SLICE = 500
+/** New services of which the table is asked one by one; where there are more, it is read whole. */
+const FEW = 100
 /** A program is asked of no address. */
 const NOWHERE = { address: '0.0.0.0', port: 0 }
 /** The name that a director has in its network namespace. */
@@ -229,7 +233,18 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     return this.#direct(() => configuration)
   }
 
-  #direct(read: () => CompleteConfiguration): Promise<InForce> {
+  /**
+   * Changes the configuration that was taken last, service by service. What another server or weight costs depends on these services only,
+   * and not on how many there are. They were checked elsewhere, their programs too, and have all defaults. Rejects where there is no
+   * configuration yet.
+   *
+   * @internal
+   */
+  update(update: CompleteUpdate): Promise<InForce> {
+    return this.#direct(() => update)
+  }
+
+  #direct(read: () => CompleteConfiguration | CompleteUpdate): Promise<InForce> {
     if (this.#closing !== undefined) return quiet(Promise.reject(closedError()))
     try {
       return this.#accept(read()).inForce
@@ -334,8 +349,8 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     return completeConfiguration(checked)
   }
 
-  #accept(configuration: CompleteConfiguration): Accepted {
-    const taken = this.#taking.then(() => this.#take(configuration))
+  #accept(given: CompleteConfiguration | CompleteUpdate): Accepted {
+    const taken = this.#taking.then(() => this.#take(given))
     this.#taking = taken.catch((error: unknown) => {
       if (!this.#stop.signal.aborted) this.#tellFailure({ error, retryIn: Infinity })
     })
@@ -380,62 +395,54 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     tell(this, name, args)
   }
 
-  /** Does from now on as a configuration says. Returns what waits until the table is so. */
-  async #take(configuration: CompleteConfiguration): Promise<() => Promise<InForce>> {
+  /** Does from now on as a configuration says, or an update of the one before. Returns what waits until the table is so. */
+  async #take(given: CompleteConfiguration | CompleteUpdate): Promise<() => Promise<InForce>> {
     this.#stop.signal.throwIfAborted()
+    const isUpdate = 'removed' in given
+    if (isUpdate && !this.#begun) throw new Error('an update changes a configuration, and the director has none yet')
     this.#checker ??= await this.#startChecker()
     await this.#holder.start()
-    const ids = configuration.services.map((service) => this.#idOf(service))
-    const isNew = (id: string): boolean => !this.#services.has(id)
-    const table = !this.#begun || ids.some(isNew) ? await this.#read() : []
-    await this.#remember(configuration.services.filter((_, number) => !this.#named.has(ids[number])), table)
+    const { services, removed } = isUpdate ? given : this.#difference(given)
+    const isNew = (service: CompleteService): boolean => !this.#services.has(this.#idOf(service))
+    const table = await this.#read(this.#begun ? services.filter(isNew).map(canonicalKey) : undefined)
+    await this.#remember(services.filter((service) => !this.#named.has(this.#idOf(service))), table)
     this.#stop.signal.throwIfAborted()
     // From here on nothing waits: a configuration is taken whole.
     const listed = new Map(table.map((service) => [serviceId(service), service]))
-    const wanted = new Set(ids)
     const fresh = new Set<Directed>()
     // Those that are to be otherwise than before.
     const changed = new Set<Directed>()
     const before: string[] = []
-    const groups = new Set<string>()
     /** Whether there are other services than before. */
     let isMoved = !this.#begun
     const { drain } = this.#settings
-    for (const [number, service] of configuration.services.entries()) {
-      const id = ids[number]
+    for (const service of services) {
+      const id = this.#idOf(service)
       let directed = this.#services.get(id)
       if (directed === undefined) {
         directed = new Directed(service, listed.get(id), drain !== undefined)
         directed.rests = this.#isToRest(directed)
         this.#services.set(id, directed)
         fresh.add(directed)
-        changed.add(directed)
         isMoved = true
       } else {
-        const isOther = directed.isGone || directed.configuration !== service
-        if (isOther) {
-          before.push(...idsOf(directed))
-          if (directed.isGone) isMoved = true
-          directed.reconfigure(service)
-          changed.add(directed)
-        }
-        if (directed.rest(this.#isToRest(directed)) && !isOther) {
-          before.push(...idsOf(directed))
-          changed.add(directed)
-        }
+        before.push(...idsOf(directed))
+        if (directed.isGone) isMoved = true
+        directed.reconfigure(service)
+        directed.rest(this.#isToRest(directed))
       }
-      directed.leads = service.group === undefined || !groups.has(service.group)
-      if (service.group !== undefined) groups.add(service.group)
+      changed.add(directed)
     }
-    for (const [id, directed] of this.#services) {
-      if (wanted.has(id) || directed.isGone) continue
+    for (const key of removed) {
+      const directed = this.#services.get(serviceId(canonicalKey(key)))
+      if (directed === undefined || directed.isGone) continue
       before.push(...idsOf(directed))
       directed.abandon()
       changed.add(directed)
       isMoved = true
     }
     if (!this.#begun) for (const leftOver of this.#begin(table)) changed.add(leftOver)
-    const rest = { timeouts: configuration.timeouts, daemons: configuration.daemons }
+    const rest = isUpdate ? this.#rest : { timeouts: given.timeouts, daemons: given.daemons }
     const isWhole = !this.#begun || !isDeepStrictEqual(rest, this.#rest)
     this.#rest = rest
     for (const id of before) this.#known.delete(id)
@@ -455,6 +462,19 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     this.#watchGrowing()
     this.#watchDraining()
     return () => inForce
+  }
+
+  /** What a whole configuration changes. A service that is the same object as before, and does as it says, is left alone. */
+  #difference({ services }: CompleteConfiguration): CompleteUpdate {
+    const wanted = new Set<string>()
+    const changed = services.filter((service) => {
+      const id = this.#idOf(service)
+      wanted.add(id)
+      const directed = this.#services.get(id)
+      return directed?.configuration !== service || directed.isGone || directed.rests !== this.#isToRest(directed)
+    })
+    const removed = [...this.#services.values()].filter(({ id, isGone }) => !isGone && !wanted.has(id)).map(({ key }) => key)
+    return { services: changed, removed }
   }
 
   /** What tells a service apart. A service that is the same object as before is the same service. */
@@ -534,18 +554,29 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     return checker
   }
 
-  /** Reads the table, however often that takes: to begin without it would mean to bring dead servers back. */
-  async #read(): Promise<readonly Listed[]> {
+  /**
+   * Reads some services of the table, or all, however often that takes: to begin without them would mean to bring dead servers back.
+   */
+  async #read(some?: readonly ServiceKey[]): Promise<readonly Listed[]> {
     const { signal } = this.#stop
     for (let pause = AGAIN; ; pause = Math.min(LATEST, pause * 2)) {
       try {
-        return (await this.#ipvs.snapshot()).services
+        return some === undefined || some.length > FEW ? (await this.#ipvs.snapshot()).services : await this.#readEach(some)
       } catch (error) {
         signal.throwIfAborted()
         this.#tellFailure({ error, retryIn: pause })
         await wait(pause * 1000, undefined, { signal })
       }
     }
+  }
+
+  /** Reads services one by one, those that are there. */
+  async #readEach(some: readonly ServiceKey[]): Promise<Listed[]> {
+    const read = await Promise.all(some.map(async (service) => {
+      const listed = await this.#ipvs.getService(service)
+      return listed === undefined ? [] : { ...listed, destinations: await this.#ipvs.destinations(service) }
+    }))
+    return read.flat()
   }
 
   #watchHolding(): Holder {
@@ -667,7 +698,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   }
 
   #run(directed: Directed, program: CompleteProgram | undefined, known?: Known): void {
-    if (program === undefined || !directed.leads) return
+    if (program === undefined || !this.#leads(directed)) return
     const { key: service } = directed
     this.#programs.run(known?.id ?? directed.id, program, ({ outcome, words, duration }) => {
       this.#counts.programs[outcome]++
@@ -680,6 +711,14 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         duration,
       })
     })
+  }
+
+  /** Whether it is the first of its group: programs run once for all of them. */
+  #leads(directed: Directed): boolean {
+    const { group } = directed.configuration
+    if (group === undefined) return true
+    for (const other of this.#services.values()) if (other.configuration.group === group && !other.isGone) return other === directed
+    return false
   }
 
   /** Works out how a service should be in the table, and tells of its quorum. */

@@ -46,9 +46,10 @@ export class Holding {
   watch(addresses: Iterable<string>): void {
     const before = this.#looked
     this.#looked = new Map()
+    const since = Date.now()
     for (const text of addresses) {
       const address = canonicalAddress(text)!
-      const one = before.get(address) ?? { address, held: false, since: Date.now() }
+      const one = before.get(address) ?? { address, held: false, since }
       this.#looked.set(address, one)
       this.#look(one)
     }

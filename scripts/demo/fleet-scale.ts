@@ -3,7 +3,7 @@
  * docs/fleet.md. Needs no IPVS.
  */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { once, setMaxListeners } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -93,6 +93,7 @@ try {
     + `${((after.seconds - before.seconds) / READERS).toFixed(2)} s of etcd's processor each, etcd has ${after.megabytes.toFixed(0)} MB`)
 
   const stop = new AbortController()
+  setMaxListeners(0, stop.signal)
   const arrived: number[] = []
   let created = 0
   const watchers = Array.from({ length: READERS }, async () => {

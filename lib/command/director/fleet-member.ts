@@ -1,15 +1,17 @@
 import { checkConfiguration } from '../../configuration/index.js'
-import { completeConfiguration, type CompleteConfiguration, type CompleteService } from '../../configuration/complete.js'
-import type { Agreement, DirectedService, Director, DirectorConfiguration } from '../../director/index.js'
+import { completeConfiguration, completeServices } from '../../configuration/complete.js'
+import type { Agreement, Director, DirectorConfiguration } from '../../director/index.js'
 import { canonicalKey } from '../../director/keys.js'
 import { programMistakes } from '../../director/program-mistakes.js'
 import type { Ipvs } from '../../ipvs.js'
 import { serviceId } from '../../model/keys.js'
+import type { ServiceKey } from '../../model/types.js'
 import { followEtcd, type EtcdFollower } from '../../sources/etcd/index.js'
+import type { ServicesUpdate } from '../../sources/etcd/published.js'
 import { FleetHealth } from './fleet-health.js'
 import type { Log } from './log.js'
 import type { EtcdSource } from './options.js'
-import { sizeWords } from './read.js'
+import { countWords } from './read.js'
 import { digestOf } from './table-digest.js'
 
 /** Milliseconds that a configuration is waited for to be in force, before the next one is taken: by then a fault keeps it from that. */
@@ -47,9 +49,12 @@ export class FleetMember implements AsyncDisposable {
   readonly #log: Log
   readonly #source: EtcdSource
   #following: Promise<void> = Promise.resolve()
-  /** Services with their defaults. One that has not changed is the same object as before, so that it costs the director nothing. */
-  readonly #complete = new WeakMap<DirectedService, CompleteService>()
-  #inForce: DirectorConfiguration | undefined
+  /** How many destinations each service has, by what tells services apart. */
+  readonly #sizes = new Map<string, number>()
+  /** How many all services have together. */
+  #destinations = 0
+  /** The revision that is in force. */
+  #revision: number | undefined
   #summing: NodeJS.Timeout | undefined
   /** When the table was summed up last, as of `performance.now()`. */
   #summed = -Infinity
@@ -81,34 +86,38 @@ export class FleetMember implements AsyncDisposable {
   async lead(
     director: Director, ipvs: Ipvs, adapt: (configuration: DirectorConfiguration) => DirectorConfiguration,
   ): Promise<DirectorConfiguration | undefined> {
-    const iterator = this.#follower[Symbol.asyncIterator]()
-    const { done, value } = await iterator.next()
+    const updates = this.#follower.updates()
+    const { done, value } = await updates.next()
     if (done === true) return undefined
     await this.#health.heard
     if (this.#isEnded) return undefined
-    const take = (next: DirectorConfiguration): Promise<unknown> => director.take(this.#completed(adapt(next)))
-    await take(value)
-    this.#inForce = value
+    const { services, revision } = value
+    const configuration = adapt({ services })
+    // The values of keys have been checked one by one.
+    checkConfiguration({ ...configuration, services: [] })
+    this.#count(value)
+    await director.take(completeConfiguration(configuration))
+    this.#revision = revision
     this.#health.vote(director)
     const sumUp = (): void => this.#sumUp(ipvs)
     director.on('applied', sumUp)
     director.on('converged', sumUp)
     sumUp()
-    this.#following = this.#follow(take, iterator)
-    return value
+    this.#following = this.#follow(director, updates)
+    return configuration
   }
 
-  async #follow(
-    take: (configuration: DirectorConfiguration) => Promise<unknown>, iterator: AsyncIterator<DirectorConfiguration, undefined>,
-  ): Promise<void> {
+  async #follow(director: Director, updates: AsyncIterator<ServicesUpdate, undefined>): Promise<void> {
     for (;;) {
-      const { done, value } = await iterator.next()
+      const { done, value } = await updates.next()
       if (done === true) return
-      const revision = this.#follower.revisionOf(value)!
-      const inForce = take(value).then(
+      const { services, removed, revision } = value
+      this.#count(value)
+      const words = countWords(this.#sizes.size, this.#destinations)
+      const inForce = director.update({ services: completeServices(services), removed }).then(
         () => {
-          this.#inForce = value
-          this.#log({ level: 'info', event: 'configuration', message: `directs ${sizeWords(value)} of ${this.#source.prefix}, as of revision ${revision}`, revision })
+          this.#revision = revision
+          this.#log({ level: 'info', event: 'configuration', message: `directs ${words} of ${this.#source.prefix}, as of revision ${revision}`, revision })
         },
         // What is wrong is told by the event 'failed'.
         () => {},
@@ -123,17 +132,16 @@ export class FleetMember implements AsyncDisposable {
     }
   }
 
-  /** Fills in defaults. The values of keys have been checked one by one. */
-  #completed({ services, ...rest }: DirectorConfiguration): CompleteConfiguration {
-    checkConfiguration({ ...rest, services: [] })
-    const complete = services.map((service) => {
-      const known = this.#complete.get(service)
-      if (known !== undefined) return known
-      const [one] = completeConfiguration({ services: [service] }).services
-      this.#complete.set(service, one)
-      return one
-    })
-    return { ...rest, services: complete }
+  /** Counts services and destinations that come and go. */
+  #count({ services, removed }: ServicesUpdate): void {
+    const count = (service: ServiceKey, size: number | undefined): void => {
+      const id = serviceId(canonicalKey(service))
+      this.#destinations += (size ?? 0) - (this.#sizes.get(id) ?? 0)
+      if (size === undefined) this.#sizes.delete(id)
+      else this.#sizes.set(id, size)
+    }
+    for (const service of removed) count(service, undefined)
+    for (const service of services) count(service, service.destinations?.length ?? 0)
   }
 
   /** Tells the others what the table is like, soon after it has changed last. */
@@ -142,12 +150,10 @@ export class FleetMember implements AsyncDisposable {
     this.#summing = setTimeout(() => {
       this.#summing = undefined
       this.#summed = performance.now()
-      const inForce = this.#inForce!
-      const revision = this.#follower.revisionOf(inForce)!
-      const ids = new Set(inForce.services.map((service) => serviceId(canonicalKey(service))))
+      const revision = this.#revision!
       const begun = performance.now()
       void (async () => {
-        const digest = await digestOf(await ipvs.snapshot(), (id) => ids.has(id))
+        const digest = await digestOf(await ipvs.snapshot(), (id) => this.#sizes.has(id))
         this.#took = performance.now() - begun
         if (!this.#isEnded) this.#health.tell({ revision, ...digest })
         // Where the table cannot be read, the director tells that.

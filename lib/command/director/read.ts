@@ -35,7 +35,11 @@ export function configurationReader(command: Asked): () => Promise<CompleteReadi
 }
 
 /** How much there is in a configuration: '2 services, 4 destinations'. */
-export function sizeWords({ services }: { services: readonly { destinations?: readonly unknown[] }[] }): string {
+export const sizeWords = ({ services }: { services: readonly { destinations?: readonly unknown[] }[] }): string =>
+  countWords(services.length, services.reduce((sum, { destinations }) => sum + (destinations?.length ?? 0), 0))
+
+/** The same of numbers. */
+export function countWords(services: number, destinations: number): string {
   const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`
-  return `${count(services.length, 'service')}, ${count(services.reduce((sum, { destinations }) => sum + (destinations?.length ?? 0), 0), 'destination')}`
+  return `${count(services, 'service')}, ${count(destinations, 'destination')}`
 }

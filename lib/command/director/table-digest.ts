@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { pause, STRIDE, worked } from '../../client/pause.js'
+import { pause, worked } from '../../client/pause.js'
 import { destinationId, keyOf, serviceId } from '../../model/keys.js'
 import type { ListedTable } from '../../model/types.js'
 import { choosesByOrder, isInOrder } from '../../state/addition-order.js'
@@ -18,6 +18,9 @@ export interface TableDigest {
   unsorted: number
 }
 
+/** Units of work (see `worked`) that a service takes, and each of its destinations. */
+const UNITS = 16
+
 /** Sums up the services of a table that are somebody's. Holds the event loop for a moment at a time. */
 export async function digestOf({ services }: ListedTable, isOwn: (service: string) => boolean): Promise<TableDigest> {
   const lines: string[] = []
@@ -31,7 +34,7 @@ export async function digestOf({ services }: ListedTable, isOwn: (service: strin
     destinations += service.destinations.length
     const entries = service.destinations.map((destination) => `${destinationId(destination)} ${JSON.stringify(configurationOf(destination))}`).sort()
     lines.push(`${id} ${JSON.stringify(serviceConfigurationOf(service))}\n${entries.join('\n')}\n`)
-    if (worked(STRIDE)) await pause()
+    if (worked(UNITS * (1 + service.destinations.length))) await pause()
   }
   const hash = createHash('sha256')
   for (const line of lines.sort()) hash.update(line)

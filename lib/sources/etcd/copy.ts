@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open, readFile, rename, unlink } from 'node:fs/promises'
 import { dirname, join, basename } from 'node:path'
-import { pause, STRIDE, worked } from '../../client/pause.js'
+import { pause, worked } from '../../client/pause.js'
 import type { Change, GoodValue } from './services.js'
 
 /** Of which history, and when in it, services are. */
@@ -19,6 +19,9 @@ interface Head extends Moment {
 
 const FORMAT = 'ipvs-etcd-copy-1'
 
+/** Units of work (see `worked`) that a line takes. */
+const UNITS = 16
+
 /** Characters that are written at once. */
 const PIECE = 65_536
 
@@ -30,7 +33,7 @@ async function* piecesOf(head: Head, values: readonly GoodValue[]): AsyncGenerat
       yield piece
       piece = ''
     }
-    if (worked(STRIDE)) await pause()
+    if (worked(UNITS)) await pause()
   }
   yield piece
 }

@@ -10,6 +10,7 @@ import { decoded, keysBelow, servicesBelow, type KeyRange } from './keys.js'
 import { listPages, newestRevision } from './list.js'
 import { revisionOf, type WatchAnswer } from './messages.js'
 import { etcdSettings, keyPrefix, path } from './options.js'
+import { Published, type ServicesUpdate } from './published.js'
 import { Services, type Change } from './services.js'
 import type { EtcdFollowerEvents, EtcdFollowerStatus, FollowOptions, Listed } from './types.js'
 
@@ -77,7 +78,7 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
   /** Reasons that were told since the cluster was there last. */
   readonly #reasons = new Set<string>()
   readonly #toldProblems = new Map<string, string>()
-  #latest: DirectorConfiguration | undefined
+  readonly #published = new Published()
   readonly #revisions = new WeakMap<DirectorConfiguration, number>()
   #count = 0
   /** Called at the next configuration, or at the end. */
@@ -118,6 +119,25 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
 
   /** The newest configuration first, then each that follows, until it is closed. */
   [Symbol.asyncIterator](): AsyncIterator<DirectorConfiguration, undefined> {
+    return this.#iterate(() => {
+      const configuration = this.#published.configuration()
+      this.#revisions.set(configuration, this.#published.revision!)
+      return configuration
+    })
+  }
+
+  /**
+   * All services first, then what changes in them, until it is closed. What has changed while nobody took it comes together. So the cost
+   * depends on what changes, and not on how many services there are.
+   *
+   * @internal
+   */
+  updates(): AsyncIterator<ServicesUpdate, undefined> {
+    const { take, leave } = this.#published.reader()
+    return this.#iterate(take, leave)
+  }
+
+  #iterate<Type>(take: () => Type, leave = (): void => {}): AsyncIterator<Type, undefined> {
     let seen = 0
     let isLeft = false
     this.#iterators++
@@ -126,11 +146,12 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
         while (seen === this.#count && !this.#stop.signal.aborted) await new Promise<void>((resolve) => { this.#waiting.push(resolve) })
         if (this.#stop.signal.aborted || isLeft) return { done: true, value: undefined }
         seen = this.#count
-        return { done: false, value: this.#latest! }
+        return { done: false, value: take() }
       },
       return: async () => {
         if (!isLeft) {
           isLeft = true
+          leave()
           if (--this.#iterators === 0) await this.close()
         }
         return { done: true, value: undefined }
@@ -304,7 +325,7 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
     if (isLost && changes.length === 0 && this.#services.count > 0) {
       if (!this.#isEmptied) this.#tell('emptied', { endpoint: this.#client.endpoint, services: this.#services.count })
       this.#isEmptied = true
-      if (this.#latest === undefined) this.#publish()
+      if (this.#count === 0) this.#publish()
       return
     }
     this.#isEmptied = false
@@ -317,7 +338,7 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
 
   /** Keeps everything as it is until somebody has written the rest, and lists it then. */
   #awaitWhole(head: Head, moment: Moment): void {
-    if (this.#latest === undefined) this.#publish()
+    if (this.#count === 0) this.#publish()
     this.#moment = moment
     this.#due = undefined
     this.#isHalf = true
@@ -330,7 +351,7 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
     this.#tell('held', { by, since })
   }
 
-  /** Hands out the configuration as it is now, and tells what has become of problems. */
+  /** Hands out what has changed, and tells what has become of problems. */
   #publish(): void {
     const problems = this.#services.problems()
     const keys = new Set(problems.map(({ key }) => key))
@@ -344,8 +365,7 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
       this.#toldProblems.set(problem.key, problem.message)
       this.#tell('problem', problem)
     }
-    this.#latest = this.#services.configuration()
-    this.#revisions.set(this.#latest, this.#moment!.revision)
+    this.#published.add(this.#services.changed(), this.#moment!.revision)
     this.#count++
     this.#wake()
     this.#keepCopy()
@@ -370,7 +390,7 @@ export class EtcdFollower extends EventEmitter<EtcdFollowerEvents> implements As
 
   /** Falls back on the copy, if nothing is in use yet. */
   #useCopy(): void {
-    if (this.#latest !== undefined || this.#copy === undefined || this.#moment === undefined) return
+    if (this.#count > 0 || this.#copy === undefined || this.#moment === undefined) return
     this.#publish()
     this.#tell('copied', { file: this.#copy.file, revision: this.#moment.revision })
   }

@@ -1,5 +1,6 @@
-import type { DirectedDestination, DirectedService, DirectorConfiguration } from '../../configuration/index.js'
-import { pause, STRIDE, worked } from '../../client/pause.js'
+import { isDeepStrictEqual } from 'node:util'
+import type { DirectedDestination, DirectedService } from '../../configuration/index.js'
+import { pause, worked } from '../../client/pause.js'
 import { canonicalAddress, parseAddress } from '../../model/address.js'
 import { endpointWords, hasMark, serviceWords } from '../../model/keys.js'
 import { subjectOf } from './keys.js'
@@ -36,6 +37,9 @@ interface Named {
   id?: string
 }
 
+/** Units of work (see `worked`) that a key takes, and the bytes of its value for each unit more. */
+const [UNITS, BYTES] = [16, 16]
+
 /** The place of an address among others, which is the same on all directors. */
 const scratch = Buffer.alloc(16)
 function addressOrder(address: string): string {
@@ -56,7 +60,8 @@ function sorted(destinations: readonly DirectedDestination[]): DirectedDestinati
 const endpointOf = ({ address, port }: { address: string, port: number }): string =>
   endpointWords({ address: canonicalAddress(address)!, port })
 
-const idOf = (service: DirectedService): string =>
+/** What tells a service from others, in words. */
+export const idOf = (service: DirectedService): string =>
   serviceWords(hasMark(service) ? service : { ...service, address: canonicalAddress(service.address)! })
 
 const taken = (id: string, holder: string): Refused => ({ message: `is ${id} a second time: ${holder} is that already`, mistakes: [] })
@@ -79,8 +84,8 @@ export class Services {
   readonly #waiting = new Set<string>()
   /** By the key below the prefix. */
   readonly #problems = new Map<string, Refused>()
-  /** Names in order, made when it is asked for. */
-  #order: string[] | undefined
+  /** Names whose service may be another than when {@link changed} was asked last. */
+  readonly #changed = new Set<string>()
 
   /**
    * @param prefix what all keys of services begin with
@@ -117,10 +122,11 @@ export class Services {
     return [...this.#problems].map(([key, refused]) => ({ key: `${this.#prefix}${key}`, ...refused }))
   }
 
-  /** The configuration. Services that have not changed are the same objects as before. */
-  configuration(): DirectorConfiguration {
-    this.#order ??= [...this.#names.keys()].sort()
-    return { services: this.#order.flatMap((name) => this.#names.get(name)!.service ?? []) }
+  /** The services in force of names that have changed since this was asked last; `undefined` for a name that has none. */
+  changed(): Map<string, DirectedService | undefined> {
+    const changed = new Map([...this.#changed].map((name) => [name, this.#names.get(name)?.service]))
+    this.#changed.clear()
+    return changed
   }
 
   /** Takes changes, which belong together. Holds the event loop for a moment at a time. */
@@ -129,18 +135,18 @@ export class Services {
     for (const { key, value } of changes) {
       const name = this.#store(key, value)
       if (name !== undefined) touched.add(name)
-      if (worked(STRIDE)) await pause()
+      if (worked(UNITS + (value?.length ?? 0) / BYTES)) await pause()
     }
     // A service that changes its address, or goes, makes room for others that change with it.
     for (const name of touched) this.#release(name)
     for (const name of [...touched].sort()) {
-      this.#claim(name)
-      if (worked(STRIDE)) await pause()
+      this.#settle(name)
+      if (worked(UNITS)) await pause()
     }
     // One that has waited for its service gets it when it is free, and may free another.
     for (let next = this.#ready(); next !== undefined; next = this.#ready()) {
       this.#release(next)
-      this.#claim(next)
+      this.#settle(next)
     }
   }
 
@@ -162,7 +168,6 @@ export class Services {
     if (named === undefined) {
       if (value === undefined) return undefined
       this.#names.set(name, named = { registered: new Map() })
-      this.#order = undefined
     }
     if (value === undefined) {
       this.#problem(key, undefined)
@@ -182,6 +187,15 @@ export class Services {
     named.id = undefined
   }
 
+  /** Works out anew what a name has in force. What says the same as before stays the same object, and has not changed. */
+  #settle(name: string): void {
+    const before = this.#names.get(name)!.service
+    this.#claim(name)
+    const named = this.#names.get(name)
+    if (named !== undefined && isDeepStrictEqual(before, named.service)) named.service = before
+    if (before !== named?.service) this.#changed.add(name)
+  }
+
   /** Puts the service of a name in force, as far as it is good and no other name has it. */
   #claim(name: string): void {
     const named = this.#names.get(name)!
@@ -190,7 +204,6 @@ export class Services {
     named.service = undefined
     if (base === undefined && registered.size === 0) {
       this.#names.delete(name)
-      this.#order = undefined
       return
     }
     if (base?.good === undefined) {

@@ -405,6 +405,41 @@ describe('another configuration', () => {
     await until(() => Promise.resolve(table()), (now) => now.includes('tcp 10.0.0.1:80 1=1'), 20)
   })
 
+  test('changes service by service: what an update does not name is neither read nor touched', async () => {
+    const others = Array.from({ length: 100 }, (_, i) => ({ ...web, port: 1000 + i, destinations: [sorry] }))
+    const director = direct({ interval: 1000, drain: false })
+    const failures = told(director, 'failed')
+    await expect(director.update({ services: [], removed: [] })).rejects.toThrow('has none yet')
+    expect(failures).toHaveLength(1)
+    await director.take(completeConfiguration({ services: [...service([real(0), real(1)]).services, ...others] }))
+    await once(director, 'converged')
+    await answers(director, 4)
+    const other = kernel.openSync()
+    other.addService({ ...web, port: 2000 })
+    other.addDestination({ ...web, port: 2000 }, { ...sorry, weight: 0 })
+    const listed: boolean[] = []
+    kernel.before = ({ command, dump }) => {
+      if (command === 'getService') listed.push(dump)
+    }
+    const { services } = completeConfiguration({ services: [
+      { ...others[7], destinations: [{ ...sorry, weight: 5 }] }, { ...web, port: 2000, checks: [check], destinations: [sorry] },
+    ] })
+    await director.update({ services, removed: [{ ...web, port: 1009 }] })
+    expect(listed.length).toBeGreaterThan(0)
+    expect(listed).not.toContain(true)
+    expect(table()).toHaveLength(101)
+    expect(table()).toContain('tcp 10.0.0.1:1007 sorry=5')
+    expect(table()).not.toContain('tcp 10.0.0.1:1009 sorry=1')
+    // It had weight 0 in the table, so it is down until its check says otherwise.
+    const added = director.status().services.find(({ service }) => 'port' in service && service.port === 2000)!
+    expect(added.destinations).toMatchObject([{ up: false }])
+    expect(director.status().services[0].destinations[0]).toMatchObject({ up: true, ups: 0 })
+    servers[0].isWell = false
+    await until(() => Promise.resolve(table()), (now) => now.includes('tcp 10.0.0.1:80 1=1'), 20)
+    await director.update({ services: [], removed: [web, { ...web, port: 2000 }, { ...web, port: 3000 }] })
+    expect(table()).toHaveLength(99)
+  })
+
   test('has other weights, and destinations without checks are up', async () => {
     const director = direct({ configuration: service([real(0), real(1)]) })
     servers[0].isWell = false
@@ -590,6 +625,19 @@ describe('programs to notify', () => {
     const isOfQuorum = ({ destination }: ProgramEnd): boolean => destination === undefined
     expect(spoken(ends.filter(isOfQuorum))).toEqual(['quorum', 'no quorum', 'quorum'])
     expect(spoken(ends.filter((end) => !isOfQuorum(end)))).toEqual(['up', 'down', 'up'])
+  })
+
+  test('run for another service of a group, where the one that they ran for is taken out', async () => {
+    const of = (port: number): DirectorConfiguration['services'] =>
+      service([real(0)], { port, onQuorumLost: echo('no quorum', String(port)), group: 'g' }).services
+    const director = direct({})
+    const ends = told(director, 'program')
+    await director.set({ services: [...of(80), ...of(81), ...of(82)] })
+    await director.set({ services: [...of(81), ...of(82)] })
+    servers[0].isWell = false
+    await becomes('tcp 10.0.0.1:81', 'tcp 10.0.0.1:82')
+    await director.close()
+    expect(spoken(ends)).toEqual(['no quorum 81'])
   })
 
   test('at the end are those of the destinations that are up, and of the quorum, where the services go', async () => {

@@ -1,4 +1,6 @@
+import type { DirectorConfiguration } from 'ipvs/director'
 import { expect, test } from 'vitest'
+import { Published, type ServicesUpdate } from '../../../lib/sources/etcd/published.js'
 import { Services } from '../../../lib/sources/etcd/services.js'
 
 const below = '/ipvs/v1/services/'
@@ -6,22 +8,32 @@ const below = '/ipvs/v1/services/'
 const service = (address: string, more: object = {}) => ({ protocol: 'tcp', address, port: 80, ...more })
 const destination = (address: string, more: object = {}) => ({ address, port: 80, ...more })
 
+/** Services, and how they are handed out. */
+class Followed extends Services {
+  readonly published = new Published()
+
+  configuration(): DirectorConfiguration {
+    return this.published.configuration()
+  }
+}
+
 /** Takes values as they come from etcd, all at once; `undefined` is a key that was deleted. */
-async function take(services: Services, values: Record<string, unknown>): Promise<void> {
+async function take(services: Followed, values: Record<string, unknown>): Promise<void> {
   await services.change(Object.entries(values).map(([key, value]) => ({
     key, value: value === undefined ? undefined : Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)),
   })))
+  services.published.add(services.changed(), (services.published.revision ?? 0) + 1)
 }
 
-async function services(values: Record<string, unknown>, scripts?: string): Promise<Services> {
-  const made = new Services(below, { scripts })
+async function services(values: Record<string, unknown>, scripts?: string): Promise<Followed> {
+  const made = new Followed(below, { scripts })
   await take(made, values)
   return made
 }
 
-const addresses = (services: Services): unknown[] =>
+const addresses = (services: Followed): unknown[] =>
   services.configuration().services.map((one) => 'address' in one ? one.address : one.fwmark)
-const problems = (services: Services): Record<string, string> =>
+const problems = (services: Followed): Record<string, string> =>
   Object.fromEntries(services.problems().map(({ key, message }) => [key, message]))
 
 test('a service has its own destinations and those that registered themselves, in the same order on every director', async () => {
@@ -111,6 +123,48 @@ test('services that have not changed are the same objects, so that nobody has to
   const found = await services({ a: service('192.0.2.1'), b: service('192.0.2.2') })
   const [before] = found.configuration().services
   await take(found, { b: service('192.0.2.2', { quorum: 2 }) })
+  expect(found.configuration().services[0]).toBe(before)
+})
+
+/** The addresses of what has changed, and of what is gone. */
+const changes = ({ services, removed }: ServicesUpdate): unknown => {
+  const addresses = (some: ServicesUpdate['services']): unknown[] => some.map((one) => 'address' in one ? one.address : one.fwmark).sort()
+  return { services: addresses(services), removed: addresses(removed) }
+}
+
+test('who follows changes gets all services first, and then only what has changed since it took last', async () => {
+  const [a, b, c, d] = [1, 2, 3, 4].map((host) => service(`192.0.2.${host}`))
+  const found = await services({ a, b })
+  const { take: next } = found.published.reader()
+  expect(changes(next())).toEqual({ services: ['192.0.2.1', '192.0.2.2'], removed: [] })
+  expect(changes(next())).toEqual({ services: [], removed: [] })
+
+  await take(found, { c })
+  await take(found, { a: undefined, c: { ...c, quorum: 2 } })
+  const both = next()
+  expect(changes(both)).toEqual({ services: ['192.0.2.3'], removed: ['192.0.2.1'] })
+  expect(both).toMatchObject({ revision: 3, services: [{ quorum: 2 }] })
+
+  // One name takes what another had.
+  await take(found, { b: c, c: d })
+  expect(changes(next())).toEqual({ services: ['192.0.2.3', '192.0.2.4'], removed: ['192.0.2.2'] })
+  await take(found, { b: d, c })
+  expect(changes(next())).toEqual({ services: ['192.0.2.3', '192.0.2.4'], removed: [] })
+
+  // Gone and back.
+  await take(found, { c: undefined })
+  await take(found, { c })
+  expect(changes(next())).toEqual({ services: ['192.0.2.3'], removed: [] })
+})
+
+test('a value that is refused, or says what the last one said, changes no service', async () => {
+  const found = await services({ a: service('192.0.2.1'), 'a/destinations/x': destination('10.0.0.1') })
+  const { take: next } = found.published.reader()
+  const { services: [before] } = next()
+  await take(found, { a: service('192.0.2.1', { port: 70000 }) })
+  await take(found, { a: service('192.0.2.1'), 'a/destinations/x': destination('10.0.0.1'), 'a/destinations/y': 'no JSON' })
+  expect(next()).toEqual({ revision: 3, services: [], removed: [] })
+  expect(found.configuration().services).toEqual([before])
   expect(found.configuration().services[0]).toBe(before)
 })
 
