@@ -260,7 +260,7 @@ export class Ipvs implements Promised<ChangeMethods & ReadMethods>, AsyncDisposa
   /** What plans are made with. */
   readonly #state: TableHandle = {
     table: (options) => readPackedTable(this.#queue, options),
-    services: (keys, daemons) => readPackedServices(this.#queue, keys, daemons),
+    services: (keys, also) => readPackedServices(this.#queue, keys, also),
     batch: (operations, options) => this.batch(operations, options),
     sysctl: this.sysctl,
   }

@@ -56,14 +56,11 @@ export class Sending {
   #failure: { error: unknown } | undefined
   /** The error with which the signal ended the batch. */
   aborted: AbortError | undefined
-  /** Stops listening to the signal. */
-  readonly close: () => void
+  #unlisten: (() => void) | undefined
 
   constructor(results: Results, signal: AbortSignal | undefined) {
     this.#results = results
     this.#signal = signal
-    // A piece can wait for a long time behind other batches.
-    this.close = onAbort(signal, () => this.#withdraw())
   }
 
   send(lane: Lane, piece: BatchPiece): void {
@@ -73,6 +70,13 @@ export class Sending {
       this.#withdraw()
     }
     lane.push(piece)
+    // A piece can wait for a long time behind other batches. Where none waits, listening would cost more than the rest of a short batch.
+    if (lane.pieces.length > 0) this.#unlisten ??= onAbort(this.#signal, () => this.#withdraw())
+  }
+
+  /** Stops listening to the signal. */
+  close(): void {
+    this.#unlisten?.()
   }
 
   #withdraw(): void {

@@ -15,6 +15,12 @@ import { reading, type Queue } from './queue.js'
 
 const { ESRCH } = constants.errno
 
+/** What is read beside services. Each takes a message of its own, there and back. */
+export interface AlsoRead {
+  timeouts?: boolean
+  daemons?: boolean
+}
+
 /** How many services are read together. Their destinations are requested with them, because a missing service lists none. */
 const LOT = PIECE_DUMPS / 2
 
@@ -56,25 +62,25 @@ class Services implements ListingView {
 }
 
 /**
- * Reads some services with their destinations, the timeouts, and the sync daemons if `daemons` is set. The cost depends on these services
- * only, not on the size of the table.
+ * Reads some services with their destinations. The cost depends on these services only, not on the size of the table.
  *
  * @param keys canonical keys, each of them once
+ * @param also what else is read
  */
-export async function readPackedServices(queue: Queue, keys: readonly ServiceKey[], daemons: boolean): Promise<PackedTable> {
+export async function readPackedServices(queue: Queue, keys: readonly ServiceKey[], also: AlsoRead): Promise<PackedTable> {
   const { ask, leave } = reading(queue, failure)
   try {
     const services = new Services(keys.length)
     const found: { reply: Reply, request: number }[] = []
     const settings: Partial<Pick<PackedTable, 'timeouts' | 'daemons'>> = {}
-    for (let from = 0; from === 0 || from < keys.length; from += LOT) {
+    for (let from = 0; from < keys.length || (from === 0 && (also.timeouts || also.daemons)); from += LOT) {
       const some = keys.slice(from, from + LOT)
       const reply = await ask((requests) => {
         for (const key of some) reads.getService.pack(requests, key)
         for (const key of some) packDump(requests, key)
         if (from > 0) return
-        reads.timeouts.pack(requests)
-        if (daemons) reads.daemons.pack(requests)
+        if (also.timeouts) reads.timeouts.pack(requests)
+        if (also.daemons) reads.daemons.pack(requests)
       })
       some.forEach((_, i) => {
         if (reply.outcome(i) !== DONE) return
@@ -82,8 +88,9 @@ export async function readPackedServices(queue: Queue, keys: readonly ServiceKey
         found.push({ reply, request: some.length + i })
       })
       if (from > 0) continue
-      settings.timeouts = reads.timeouts.read(reply, reply.recordsOf(2 * some.length))
-      settings.daemons = daemons ? readList(reads.daemons, reply, 2 * some.length + 1) : []
+      let request = 2 * some.length
+      if (also.timeouts) settings.timeouts = reads.timeouts.read(reply, reply.recordsOf(request++))
+      if (also.daemons) settings.daemons = readList(reads.daemons, reply, request)
     }
     const table = Object.assign(new PackedTable(services, 0, services.count), settings)
     found.forEach(({ reply, request }, service) => table.add(service, reply, request))

@@ -121,13 +121,15 @@ export class PackedTable {
   readonly #first: number
   readonly #index = new KeyIndex('service')
   readonly #destinationIndex = new KeyIndex('destination')
-  readonly #keys = new Draft()
+  #keys: Draft | undefined
   /** The answer with a service's destinations, and the number of the request in it, both by the number of the service. */
   readonly #replies: Reply[] = []
   readonly #requests: number[] = []
   #numbers: Map<string, number> | undefined
   #opened: { service: number, destinations: PackedDestinations } | undefined
+  /** Missing where they were not read. */
   timeouts!: Timeouts
+  /** Missing where they were not read. */
   daemons!: Daemon[]
   /** Numbers of the services. */
   readonly services: number[] = []
@@ -220,8 +222,9 @@ export class PackedTable {
   /** The destination with this key; `undefined` if the service has no such destination. */
   readDestination(service: number, destination: DestinationKey): ListedDestination | undefined {
     const destinations = this.destinations(service)
-    this.#keys.packDestinationKey(destination)
-    const number = destinations.find(this.#keys)
+    const keys = this.#keys ??= new Draft()
+    keys.packDestinationKey(destination)
+    const number = destinations.find(keys)
     return number < 0 ? undefined : destinations.read(number)
   }
 

@@ -2,6 +2,7 @@ import { closedError, reentrantError } from '../model/errors.js'
 import type { NativeHandle, NativeReply } from '../wire/addon.js'
 import { Calls } from './calls.js'
 import type { ChangeDefinition, Definition, ListDefinition, ReadDefinition } from './operations.js'
+import { afterMicrotasks } from './pause.js'
 import { UNDER_WAY, type Piece } from './piece.js'
 import { batchChannel, type BatchTrace } from './tracing.js'
 import { compact, returnBuffer, takeBuffer, type Requests } from '../wire/pack/requests.js'
@@ -97,11 +98,10 @@ export class Queue {
     const piece = new Calls(takeBuffer(), (first) => this.#lanes.unshift(this.#laneOf(first)))
     this.#growing = piece
     this.#lanes.push(this.#laneOf(piece))
-    // A tick requested by a microtask runs after all microtasks of the turn.
-    queueMicrotask(() => process.nextTick(() => {
+    afterMicrotasks(() => {
       piece.due = true
       this.#pump()
-    }))
+    })
     return piece
   }
 

@@ -68,17 +68,18 @@ export function tableOf(
   const yields = !serves ? 'no' : turnsClientsAway({ scheduler, schedulerFlags }) === undefined ? 'zero' : 'remove'
   const keeps = fallback === undefined && whenAllDown === 'keep' && !healths.some(({ up }) => up)
   const kept = new Set(keeps ? standing.last : [])
-  // The fallback can have the address and port of a destination: then it is one entry, whichever of the two serves.
-  const entries = new Map<string, DestinationInput>()
+  const inputs: DestinationInput[] = []
   destinations.forEach((destination, number) => {
     const health = healths[number]
     const weight = kept.has(number) ? health.weight : weightInTable(destination, health, yields)
-    if (weight !== undefined) entries.set(endpointId(destination), destinationInput(destination, weight))
+    if (weight !== undefined) inputs.push(destinationInput(destination, weight))
   })
-  if (fallback !== undefined) {
+  if (fallback !== undefined && (serves || fallback.whenIdle === 'zero')) {
+    // It can have the address and port of a destination: then it is one entry, whichever of the two serves.
     const id = endpointId(fallback)
-    if (serves) entries.set(id, destinationInput(fallback, fallback.weight ?? 1))
-    else if (fallback.whenIdle === 'zero' && !entries.has(id)) entries.set(id, destinationInput(fallback, 0))
+    const place = inputs.findIndex((input) => endpointId(input) === id)
+    if (place < 0) inputs.push(destinationInput(fallback, serves ? fallback.weight ?? 1 : 0))
+    else if (serves) inputs[place] = destinationInput(fallback, fallback.weight ?? 1)
   }
-  return { ...serviceInput(service), destinations: [...entries.values()] }
+  return { ...serviceInput(service), destinations: inputs }
 }

@@ -1,7 +1,7 @@
 import type { CompleteDestination, CompleteService } from '../configuration/complete.js'
 import type { CheckedDestination, HealthChange } from '../checks/index.js'
 import { objection } from '../client/draft.js'
-import { serviceId } from '../model/keys.js'
+import { destinationId, serviceId } from '../model/keys.js'
 import type { DestinationInput, DestinationKey, ListedTable, ServiceKey } from '../model/types.js'
 import { configurationOf, serviceConfigurationOf } from '../state/configuration.js'
 import type { DesiredService } from '../state/types.js'
@@ -123,13 +123,13 @@ export class Directed {
 
   /** Takes a configuration over: what is known of destinations that stay is kept. */
   #take(configuration: CompleteService, thought: (destination: CompleteDestination) => Pick<Known, 'up' | 'initially' | 'stays'>): void {
-    const before = new Map(this.known.map((known) => [endpointId(known.endpoint), known]))
+    const before = new Map(this.known.map((known) => [destinationId(known.endpoint), known]))
     const last = new Set(this.#standing.last.map((number) => this.known[number].id))
     this.configuration = configuration
     const since = Date.now()
     this.known = configuration.destinations.map((destination): Known => {
       const endpoint = canonicalEndpoint(destination)
-      const id = endpointId(endpoint)
+      const id = destinationId(endpoint)
       const known = before.get(id)
       const weight = initialWeight(destination)
       if (known === undefined) {
@@ -246,27 +246,29 @@ export class Directed {
   update(): boolean {
     this.#standing = decide(this.configuration, this.known, this.#standing)
     const table = tableOf(this.configuration, this.known, this.#standing)
-    const wanted = new Set(table.destinations.map(endpointId))
-    const own = new Set(this.known.map(({ endpoint }) => endpointId(endpoint)))
-    for (const id of [...wanted, ...own]) this.leaving.delete(id)
-    if (this.drains) {
-      for (const input of this.desired.destinations) {
-        const id = endpointId(input)
-        if (wanted.has(id) || own.has(id) || this.leaving.has(id)) continue
-        this.leaving.set(id, {
-          input: destinationInput(input, 0),
-          endpoint: canonicalEndpoint(input),
-          since: performance.now(),
-          up: this.#was.get(id),
-          isEmpty: false,
-        })
-      }
-    }
-    this.#was = new Map(this.known.map(({ endpoint, up }) => [endpointId(endpoint), up]))
+    if (this.drains) this.#leave(table.destinations)
     this.desired = { ...table, destinations: [...table.destinations, ...[...this.leaving.values()].map(({ input }) => input)] }
     const isNews = !this.isGone && this.#standing.quorum !== this.#told
     if (isNews) this.#told = this.#standing.quorum
     return isNews
+  }
+
+  /** Lets leave what was in the table and is not to be there now. */
+  #leave(table: readonly DestinationInput[]): void {
+    const stay = new Set([...table.map(endpointId), ...this.known.map(({ endpoint }) => destinationId(endpoint))])
+    for (const id of stay) this.leaving.delete(id)
+    for (const input of this.desired.destinations) {
+      const id = endpointId(input)
+      if (stay.has(id) || this.leaving.has(id)) continue
+      this.leaving.set(id, {
+        input: destinationInput(input, 0),
+        endpoint: canonicalEndpoint(input),
+        since: performance.now(),
+        up: this.#was.get(id),
+        isEmpty: false,
+      })
+    }
+    this.#was = new Map(this.known.map(({ endpoint, up }) => [destinationId(endpoint), up]))
   }
 
   /** Which destinations were up when the table was worked out last. */
@@ -276,7 +278,7 @@ export class Directed {
   release(id: string): void {
     if (this.leaving.delete(id))
       this.desired = { ...this.desired, destinations: this.desired.destinations.filter((input) => endpointId(input) !== id) }
-    for (const known of this.known) if (endpointId(known.endpoint) === id) known.stays = false
+    for (const known of this.known) if (destinationId(known.endpoint) === id) known.stays = false
   }
 
   /** Destinations whose connections are waited for: since when, by what tells them apart. */
@@ -284,7 +286,7 @@ export class Directed {
     const waiting = new Map<string, { endpoint: DestinationKey, since: number, leaves: boolean }>()
     for (const [id, { endpoint, since }] of this.leaving) waiting.set(id, { endpoint, since, leaves: true })
     for (const { endpoint, stays, configuration } of this.known) {
-      if (stays && configuration.whenDown === 'remove') waiting.set(endpointId(endpoint), { endpoint, since: began, leaves: false })
+      if (stays && configuration.whenDown === 'remove') waiting.set(destinationId(endpoint), { endpoint, since: began, leaves: false })
     }
     return waiting
   }
@@ -307,7 +309,7 @@ export class Directed {
   /** Whether that is its fallback, and not a destination of its own. */
   isFallback(id: string): boolean {
     const { fallback } = this.configuration
-    return fallback !== undefined && endpointId(fallback) === id && !this.known.some(({ endpoint }) => endpointId(endpoint) === id)
+    return fallback !== undefined && endpointId(fallback) === id && !this.known.some(({ endpoint }) => destinationId(endpoint) === id)
   }
 
   get livingWeight(): number {

@@ -757,10 +757,11 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** Lets grow what came back, step by step. */
   #watchGrowing(): void {
     clearTimeout(this.#growing)
+    if (this.#growers.size === 0 || this.#closing !== undefined) return
     const now = performance.now()
     let next = Infinity
     for (const directed of this.#growers) next = Math.min(next, directed.grow(now))
-    if (next === Infinity || this.#closing !== undefined) return
+    if (next === Infinity) return
     this.#growing = setTimeout(
       () => {
         const later = performance.now()

@@ -72,7 +72,7 @@ export class Work {
     return this.#run(async () => {
       const keys = [...subjects.values()].flatMap(({ key }) => key ?? [])
       this.settings.signal?.throwIfAborted()
-      const table = await this.handle.services(keys, subjects.has('daemons'))
+      const table = await this.handle.services(keys, { timeouts: subjects.has('timeouts'), daemons: subjects.has('daemons') })
       const now = await inPieces(basisOf(subjects.values(), table))
       const changed = [...subjects.values()].filter(({ id }) => now[id] !== basis[id])
       if (changed.length > 0) throw new TableChangedError(changed.map(subjectWords))

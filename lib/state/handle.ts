@@ -1,3 +1,4 @@
+import type { AlsoRead } from '../client/packed-services.js'
 import type { PackedTable, TableOptions } from '../client/packed-table.js'
 import type { BatchOptions, BatchResult } from '../model/batch.js'
 import type { Operation, ServiceKey } from '../model/types.js'
@@ -8,12 +9,12 @@ export interface TableHandle {
   /** Reads the table. */
   table(options?: TableOptions): Promise<PackedTable>
   /**
-   * Reads only some services, and the timeouts.
+   * Reads only some services.
    *
    * @param keys canonical keys, each of them once
-   * @param daemons whether the sync daemons are read too
+   * @param also what else is read
    */
-  services(keys: readonly ServiceKey[], daemons: boolean): Promise<PackedTable>
+  services(keys: readonly ServiceKey[], also: AlsoRead): Promise<PackedTable>
   batch(operations: Iterable<Operation>, options: BatchOptions): Promise<BatchResult>
   readonly sysctl: Pick<Sysctl, 'get'>
 }

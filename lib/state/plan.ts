@@ -299,12 +299,12 @@ class Planner {
   /**
    * Adds the operations and warnings that come last, and returns the plan.
    *
-   * @param tcpFin the timeout for closed connections that is in force after the plan, in seconds
+   * @param tcpFin where destinations drain: the timeout for closed connections that is in force after the plan, in seconds
    */
-  finish(tcpFin: number): StagedPlan {
+  finish(tcpFin?: number): StagedPlan {
     const { retire, warnings } = this.staged
     append(retire, this.#removals)
-    this.#retirement.warnOfInactiveConnections(tcpFin)
+    if (tcpFin !== undefined) this.#retirement.warnOfInactiveConnections(tcpFin)
     const left = [[this.#leftServices, 'service'], [this.#leftDestinations, 'destination']] as const
     const words = left.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}${count === 1 ? '' : 's'}`)
     if (words.length > 0) {
@@ -331,13 +331,16 @@ export async function look(
   handle: TableHandle, desired: DesiredState, settings: PlanSettings, expired: Expired = () => false, signal?: AbortSignal,
 ): Promise<Found> {
   const { only } = desired
-  const table = await (only === undefined ? handle.table({ signal }) : handle.services([...only.values()], false))
+  const table = await (only === undefined
+    ? handle.table({ signal })
+    : handle.services([...only.values()], { timeouts: settings.drain !== undefined }))
   const planner = new Planner(table, settings, expired)
   await inPieces(planner.services(desired), signal)
   const { timeouts, daemons } = only === undefined ? desired : { timeouts: undefined, daemons: undefined }
   if (timeouts !== undefined) planTimeouts(timeouts, table.timeouts, planner.staged)
   // A range of services does not say whose a daemon is.
   if (daemons !== undefined) planDaemons(daemons, table.daemons, settings.prune && !settings.shared, planner.staged)
+  if (settings.drain === undefined) return { table, staged: planner.finish() }
   const tcpFin = timeouts?.tcpFin === undefined || timeouts.tcpFin === 0 ? table.timeouts.tcpFin : timeouts.tcpFin
   return { table, staged: planner.finish(tcpFin) }
 }

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
+import { afterMicrotasks } from '../client/pause.js'
 import { isArgumentError } from '../model/errors.js'
 import { keyOf, serviceId } from '../model/keys.js'
 import type { ServiceKey } from '../model/types.js'
@@ -104,8 +105,10 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   #timer: NodeJS.Timeout | undefined
   #beginning = false
   #running: Promise<void> | undefined
-  /** The look that is under way, and the controller that ends it before it sends anything more. */
-  #underWay: { look: Look, work: Work, stop: AbortController, since: number } | undefined
+  /** The look that is under way. */
+  #underWay: { look: Look, work: Work } | undefined
+  /** Ends it before it sends anything more. A new one for each look would take a tenth of what an update of one service takes. */
+  #stop = new AbortController()
   /** Since when updates have put off the look at the whole table, in milliseconds of `performance.now()`. */
   #putOffSince: number | undefined
   #failures = 0
@@ -188,7 +191,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     this.#unanswered.push(wanted)
     // The first state of a burst sets the time, so that an endless burst does not wait forever.
     const waits = wanted instanceof WantedState || this.#broken || this.#pending.state !== undefined
-    this.#due.pending = Math.min(this.#due.pending, performance.now() + (waits ? this.#pace.coalesce * 1000 : 0))
+    this.#due.pending = Math.min(this.#due.pending, waits ? performance.now() + this.#pace.coalesce * 1000 : -Infinity)
     if (!waits) this.#putOff()
     this.#arm()
     return wanted.inForce
@@ -200,11 +203,11 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
    */
   #putOff(): void {
     if (this.#underWay === undefined) return
-    const { look: { desired, state }, work, stop } = this.#underWay
+    const { look: { desired, state }, work } = this.#underWay
     if (desired.only !== undefined || state !== undefined || work.hasBegun) return
     const now = performance.now()
     this.#putOffSince ??= now
-    if (now - this.#putOffSince < this.#pace.interval * 1000) stop.abort()
+    if (now - this.#putOffSince < this.#pace.interval * 1000) this.#stop.abort()
   }
 
   /** Looks at the table now. The promise is fulfilled when the look has ended. Its outcome is an event, as always. */
@@ -264,12 +267,11 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
     }
     if (this.#beginning) return
     this.#beginning = true
-    // A tick requested by a microtask runs after all microtasks of the turn, so that updates that are called until then are included. A
-    // timer would take a millisecond.
-    queueMicrotask(() => process.nextTick(() => {
+    // Updates that are called until then travel along. A timer would take a millisecond.
+    afterMicrotasks(() => {
       this.#beginning = false
       void this.#begin()
-    }))
+    })
   }
 
   /** Begins the look that is due, unless one is under way. */
@@ -314,10 +316,11 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
 
   async #look(look: Look): Promise<void> {
     const { desired, generation } = look
-    const stop = new AbortController()
-    const work = new Work(this.#handle, desired, { ...this.#settings, signal: stop.signal })
+    if (this.#stop.signal.aborted) this.#stop = new AbortController()
+    const { signal } = this.#stop
+    const work = new Work(this.#handle, desired, { ...this.#settings, signal })
     const since = performance.now()
-    this.#underWay = { look, work, stop, since }
+    this.#underWay = { look, work }
     try {
       const result = await work.once((service, destination) => this.#draining.age(service, destination) >= this.#patience)
       this.#broken = false
@@ -330,7 +333,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
       }
       this.#duePending()
     } catch (error) {
-      if (stop.signal.aborted && this.#closing === undefined) this.#again(since)
+      if (signal.aborted && this.#closing === undefined) this.#again(since)
       else if (isMistake(error) && (look.state ?? look.updates) !== undefined) this.#refuse(look, error)
       else this.#break(work, error, generation)
     } finally {
@@ -390,8 +393,8 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
   /** Sets the time at which the rest of what is pending is looked at. */
   #duePending(): void {
     if (this.#pending.isEmpty) this.#oneByOne = false
-    const waits = this.#pending.state === undefined ? 0 : this.#pace.coalesce * 1000
-    this.#due.pending = this.#pending.isEmpty ? Infinity : performance.now() + waits
+    if (this.#pending.isEmpty) this.#due.pending = Infinity
+    else this.#due.pending = this.#pending.state === undefined ? -Infinity : performance.now() + this.#pace.coalesce * 1000
   }
 
   /** Settles the promises of states and updates that are in force. A state also settles those of all that it has superseded. */
@@ -464,7 +467,7 @@ export class Reconciler extends EventEmitter<ReconcilerEvents> implements AsyncD
       clearTimeout(this.#timer)
       clearInterval(this.#alive)
       this.#leave?.()
-      this.#underWay?.stop.abort()
+      this.#stop.abort()
       const leave = async (): Promise<unknown> => this.#iterator?.return?.()
       leave().catch(() => {})
       await this.#running

@@ -140,13 +140,13 @@ export class Services {
     // A service that changes its address, or goes, makes room for others that change with it.
     for (const name of touched) this.#release(name)
     for (const name of [...touched].sort()) {
-      this.#settle(name)
+      this.#renew(name)
       if (worked(UNITS)) await pause()
     }
     // One that has waited for its service gets it when it is free, and may free another.
     for (let next = this.#ready(); next !== undefined; next = this.#ready()) {
       this.#release(next)
-      this.#settle(next)
+      this.#renew(next)
     }
   }
 
@@ -188,7 +188,7 @@ export class Services {
   }
 
   /** Works out anew what a name has in force. What says the same as before stays the same object, and has not changed. */
-  #settle(name: string): void {
+  #renew(name: string): void {
     const before = this.#names.get(name)!.service
     this.#claim(name)
     const named = this.#names.get(name)

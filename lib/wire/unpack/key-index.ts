@@ -1,13 +1,16 @@
 import { index, records } from '../layout.js'
 import type { Reply, View } from './reply.js'
 
+/** Typed arrays are dear to make, and each small look at the table has two indexes. */
+const NOTHING = new Uint32Array(0)
+
 /** Finds the records of a list by the bytes of their keys, without decoding them. It is a hash table of record numbers. */
 export class KeyIndex {
   /** Index of the word that says which fields a record has; it is not part of the key. All sizes here are in units of four bytes. */
   readonly #present: number
   readonly #keyWords: number
   readonly #words: number
-  #list: Uint32Array = new Uint32Array(0)
+  #list: Uint32Array = NOTHING
   #first = 0
   /** Record numbers, counted from 1; 0 for an empty slot. The size is a power of two, and at least twice the number of records. */
   #slots = new Int32Array(64)

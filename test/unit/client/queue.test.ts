@@ -636,6 +636,25 @@ describe('a batch', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
+  it('listens to its signal only while something of it waits to be sent', async () => {
+    const { kernel, batch, answerAll } = setUp()
+    const [sent, waits] = [new AbortController(), new AbortController()]
+    const all: Promise<unknown>[] = []
+    for (let i = 0; i < UNDER_WAY; i++) {
+      all.push(batch(operations(i, 1), { signal: sent.signal }))
+      await turn()
+    }
+    expect(kernel.unanswered).toBe(UNDER_WAY)
+    expect(getEventListeners(sent.signal, 'abort')).toEqual([])
+    const last = batch(operations(UNDER_WAY, 1), { signal: waits.signal }).catch((error: unknown) => error)
+    await turn()
+    expect(getEventListeners(waits.signal, 'abort')).toHaveLength(1)
+    waits.abort()
+    await answerAll(Promise.all(all))
+    expect(await last).toMatchObject({ name: 'AbortError', result: { done: 0, notSent: 1 } })
+    expect(kernel.transactions).toHaveLength(UNDER_WAY)
+  })
+
   it('adds the result to an error of another realm, and to one that takes no property', async () => {
     const { batch, answerAll } = setUp()
     const foreign = runInNewContext('new RangeError("from elsewhere")') as Error

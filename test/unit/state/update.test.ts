@@ -168,12 +168,18 @@ describe('update', () => {
       if (command === 'getService') dumps.push(dump)
     }
     expect(await reconciler.update({ services: [at(7, a, b)], removed: [at(8) as ServiceKey] })).toEqual({ generation: 2, refused: [] })
-    expect(model.kernel.asked).toEqual(['getService', 'getService', 'getDest', 'getDest', 'getConfig', 'newDest', 'delService'])
+    expect(model.kernel.asked).toEqual(['getService', 'getService', 'getDest', 'getDest', 'newDest', 'delService'])
     await pass(0.2)
     expect(dumps).toEqual([false, false, false, false])
     expect(events).toEqual([['applied', 2, 2], ['converged', 2]])
     model.kernel.before = undefined
     expect(model.capacity().size).toBe(199)
+  })
+
+  test('reads the timeouts only where destinations drain, which may say how long that takes', async () => {
+    await keep([at(80, a, b)], { drain: { until: 'established', timeout: 10, interval: 1 } })
+    await reconciler.update({ services: [at(80, a)] })
+    expect(model.kernel.asked).toEqual(['getService', 'getDest', 'getConfig', 'setDest'])
   })
 
   test('what it has named stays as it says, and is repaired', async () => {
