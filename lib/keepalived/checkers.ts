@@ -228,7 +228,7 @@ const levels: Record<string, Level<CheckerDraft>> = {
       open(statement, draft, { diagnostics }) {
         diagnostics.warning(
           statement.place,
-          'A host block is the old way to check another address; each is read as a check of its own',
+          'A host block is the old way to check another address; each is one more check, beside that of the server itself',
           'Write one SMTP_CHECK { connect_ip … } for each',
         )
         const host: CheckerDraft = { keyword: 'host', place: statement.place, pace: {}, target: {}, urls: [], hosts: [] }

@@ -239,8 +239,7 @@ export function resolveChecker(checker: CheckerDraft, home: Home): Check[] {
     case 'FILE_CHECK':
       return numberFile(checker, home)
     case 'SMTP_CHECK': {
-      const targets = checker.hosts.length === 0 ? [checker.target] : checker.hosts.map((host) => ({ ...checker.target, ...host }))
-      return targets.map((one) => ({
+      return [checker.target, ...checker.hosts].map((one) => ({
         type: 'smtp',
         ...common(checker, home),
         ...target(checker, one, home),
