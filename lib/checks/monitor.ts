@@ -36,12 +36,12 @@ export class Monitor {
       const watched = this.#destinations.get(id)
       if (watched === undefined) continue
       this.#destinations.delete(id)
-      for (const slot of watched.slots) slot.run.watchers.delete(id)
+      for (const slot of watched.slots) slot.run.removeWatcher(id)
       released.push(...watched.slots)
     }
     for (const destination of set) released.push(...this.#set(destination))
     // Checks are removed last: another destination may have taken over what one gave up.
-    for (const { run } of released) if (run.watchers.size === 0 && this.#runs.delete(run.id)) this.#engine.remove(run)
+    for (const { run } of released) if (run.watchers.length === 0 && this.#runs.delete(run.id)) this.#engine.remove(run)
   }
 
   /** Returns the checks that it had before. */
@@ -51,7 +51,7 @@ export class Monitor {
     const watched = known ?? new Watched(id, weight)
     watched.configuredWeight = weight
     const before = watched.slots
-    for (const { run } of before) run.watchers.delete(id)
+    for (const { run } of before) run.removeWatcher(id)
     watched.slots = checks.map((check) => {
       const run = this.#runFor(destination, check)
       const initially =
@@ -60,7 +60,7 @@ export class Monitor {
           : (before.find((slot) => slot.run === run)?.initially ?? (known.up ? 'up' : 'down'))
       return { run, initially, tellsAll: check.type !== 'file' && check.logEachFailure === true }
     })
-    for (const { run } of watched.slots) run.watchers.add(id)
+    for (const { run } of watched.slots) run.addWatcher(id)
     if (known === undefined) {
       this.#destinations.set(id, watched)
       watched.up = watched.slots.every(({ initially }) => initially !== 'down')

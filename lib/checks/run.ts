@@ -36,7 +36,7 @@ export class Run implements Asker, Due {
   again = false
   readonly verdict = new Verdict()
   /** Ids of the destinations that have this check. */
-  readonly watchers = new Set<string>()
+  watchers: readonly string[] = []
   /** When `verdict.health` became what it is, as of Date.now(). */
   since = 0
   /** What was answered last, good or bad; `undefined` before the first answer. */
@@ -73,6 +73,15 @@ export class Run implements Asker, Due {
       }
     }
     this.events.answered(this, answer, changed, attempt)
+  }
+
+  /** Mostly there is one: a set of one, and an array that was pushed to, take several times the memory of an array of that length. */
+  addWatcher(id: string): void {
+    if (!this.watchers.includes(id)) this.watchers = [...this.watchers, id]
+  }
+
+  removeWatcher(id: string): void {
+    this.watchers = this.watchers.filter((other) => other !== id)
   }
 
   /** Milliseconds from now to the next check. */

@@ -97,9 +97,9 @@ export abstract class Connecting extends Attempt {
 }
 
 class TcpAttempt extends Connecting {
-  constructor(clock: RunningClock, asker: Asker, timeout: number, endpoint: Endpoint) {
-    super(clock, asker, timeout)
-    this.connect(endpoint)
+  constructor(clock: RunningClock, asker: Asker, probe: TcpProbe) {
+    super(clock, asker, probe.timeout)
+    this.connect(probe.endpoint)
   }
 
   protected established(): void {
@@ -109,10 +109,16 @@ class TcpAttempt extends Connecting {
 
 const CONNECTED = good('the connection was accepted')
 
+class TcpProbe implements Probe {
+  readonly uses = 'socket'
+  readonly what = 'TCP connection'
+
+  constructor(readonly endpoint: Endpoint, readonly timeout: number) {}
+
+  start(clock: RunningClock, asker: Asker): TcpAttempt {
+    return new TcpAttempt(clock, asker, this)
+  }
+}
+
 /** Good when a TCP connection is accepted. Nothing is sent. */
-export const tcp = (endpoint: Endpoint, timeout: number): Probe => ({
-  uses: 'socket',
-  timeout,
-  what: 'TCP connection',
-  start: (clock, asker) => new TcpAttempt(clock, asker, timeout, endpoint),
-})
+export const tcp = (endpoint: Endpoint, timeout: number): Probe => new TcpProbe(endpoint, timeout)

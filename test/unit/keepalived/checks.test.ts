@@ -54,7 +54,7 @@ describe('each kind of check', () => {
   test('host blocks of SMTP_CHECK are checks beside that of the server, which has its own target', () => {
     const pace = { type: 'smtp', hello: 'a.b', timeout: 3 }
     const text = 'SMTP_CHECK { connect_ip 192.0.2.6\n connect_timeout 3\n helo_name a.b\n host { connect_ip 192.0.2.7 }\n host { connect_port 26 } }'
-    const found = checks(text) as unknown as Record<string, unknown>[]
+    const found = checks(text) as object[]
     expect(found).toMatchObject([{ ...pace, address: '192.0.2.6' }, { ...pace, address: '192.0.2.7' }, { ...pace, port: 26 }])
     expect(found[2]).not.toHaveProperty('address')
   })
