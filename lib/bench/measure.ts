@@ -86,7 +86,7 @@ function measurement(elapsed: Float64Array, callsPerSample: number): Measurement
  * import { measure } from 'ipvs/bench'
  *
  * const ipvs = await Ipvs.open()
- * const { median, p99 } = await measure(() => ipvs.info(), { iterations: 10_000 })
+ * const { median, p99 } = await measure(() => ipvs.info(), { iterations: 500 })
  * console.log(median, p99)
  * await ipvs.close()
  * ```
