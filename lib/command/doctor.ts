@@ -5,6 +5,7 @@ import { endpointWords, serviceWords } from '../model/keys.js'
 import { readOptions, UsageError, withOptions, type NewOptions } from './new-options.js'
 import { newStatus } from './new-status.js'
 import { complain, json, print } from './output.js'
+import { netnsWords } from './refusals.js'
 
 const OPTIONS = {
   on: { argument: 'text' },
@@ -52,7 +53,7 @@ async function examine({ on = 'director', vip, netns }: ReturnType<typeof readOp
     return await examineDirector(ipvs, options)
   } catch (error) {
     if (!isArgumentError(error)) throw error
-    if (error.field === 'netns') throw new UsageError(`--netns '${netns}'; expected the name or the path of a network namespace`)
+    if (error.field === 'netns') throw new UsageError(netnsWords(netns))
     throw new UsageError(`--vip '${vip?.[Number(/\d+/.exec(error.field)?.[0])]}'; expected an IPv4 or IPv6 address`)
   }
 }

@@ -2,7 +2,7 @@ import { isArgumentError } from '../model/errors.js'
 import { IpvsSync } from '../ipvs-sync.js'
 import { complain } from './output.js'
 import type { OwnOptions } from './own-options.js'
-import { refusal } from './refusals.js'
+import { netnsWords, refusal } from './refusals.js'
 
 /** ipvsadm's exit statuses. */
 export const status = { done: 0, listing: 1, misused: 2, refused: 255 } as const
@@ -13,7 +13,7 @@ export async function withHandle(own: OwnOptions, use: (ipvs: IpvsSync) => Promi
   try {
     ipvs = IpvsSync.open(own.netns === undefined ? {} : { netns: own.netns })
   } catch (error) {
-    if (isArgumentError(error)) complain(`ipvs: --netns '${own.netns}'; expected the name or the path of a network namespace`)
+    if (isArgumentError(error)) complain(`ipvs: ${netnsWords(own.netns)}`)
     else complain(`Can't initialize ipvs: ${refusal(error)}`)
     return status.misused
   }

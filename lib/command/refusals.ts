@@ -1,6 +1,10 @@
 import { isArgumentError } from '../model/errors.js'
 import type { Operation } from '../model/types.js'
 
+/** What is wrong with a `--netns` that is neither a name nor a path. */
+export const netnsWords = (netns: string | undefined): string =>
+  `--netns '${netns}'; expected the name or the path of a network namespace`
+
 /** ipvsadm's sentences for the kernel's refusals, for scripts that look for them: by request (or for all), and the kernel's code. */
 const sentences: readonly [readonly (Operation['type'] | 'getService' | 'destinations')[] | 'all', string, string][] = [
   [['addService'], 'EEXIST', 'Service already exists'],

@@ -43,7 +43,7 @@ that of the last two seconds that it has added up, whatever the interval, and th
 Keys
 ${topKeys.map(([keys, words]) => `  ${keys.padEnd(37)}   ${words}`).join('\n')}
 
-Exit status: 0 it was told to end, 1 the table could not be listed, 2 the command line was not understood.
+Exit status: 0 it was told to end, 2 the command line was not understood, 3 no IPVS, no permission, or the table cannot be listed.
 `
 
 export interface TopOptions {

@@ -1,11 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { IpvsSync } from '../ipvs-sync.js'
+import { IpvsSync } from '../ipvs-sync.js'
+import { isArgumentError } from '../model/errors.js'
 import { RateMeter } from '../state/rates.js'
 import { inAddressOrder } from './address-order.js'
-import { status, withHandle } from './handle.js'
-import { withOptions } from './new-options.js'
+import { UsageError, withOptions } from './new-options.js'
+import { newStatus } from './new-status.js'
 import { complain, print } from './output.js'
-import { refusal } from './refusals.js'
+import { netnsWords, refusal } from './refusals.js'
 import { hasScreen, Terminal } from './terminal.js'
 import { readTopOptions, topHelp, topKeys, type TopOptions } from './top-options.js'
 import { jsonLine, measured, type TopService } from './top-rates.js'
@@ -13,19 +14,30 @@ import { helpScreen, lastScroll, screen, sorted, tableLines, titleLine, totalLin
 import { filtered, TopView } from './top-view.js'
 
 /** `ipvs top`. Returns the exit status. */
-export const top = (args: readonly string[]): Promise<number> => withOptions('top', args, topHelp, (given) => {
+export const top = (args: readonly string[]): Promise<number> => withOptions('top', args, topHelp, async (given) => {
   const options = readTopOptions(given, hasScreen())
-  return withHandle({ ...options.netns !== undefined && { netns: options.netns } }, async (ipvs) => {
-    try {
-      await (hasScreen() && !options.json ? live(ipvs, options) : plain(ipvs, options))
-      return status.done
-    } catch (error) {
-      if (!('errno' in (error as object))) throw error
-      complain(refusal(error))
-      return status.listing
-    }
-  })
+  let ipvs: IpvsSync | undefined
+  try {
+    ipvs = opened(options.netns)
+    await (hasScreen() && !options.json ? live(ipvs, options) : plain(ipvs, options))
+    return newStatus.done
+  } catch (error) {
+    if (!('errno' in (error as object))) throw error
+    complain(`ipvs top: ${refusal(error)}`)
+    return newStatus.unreachable
+  } finally {
+    ipvs?.close()
+  }
 })
+
+function opened(netns: string | undefined): IpvsSync {
+  try {
+    return IpvsSync.open(netns === undefined ? {} : { netns })
+  } catch (error) {
+    if (isArgumentError(error)) throw new UsageError(netnsWords(netns))
+    throw error
+  }
+}
 
 /** Looks at the table again and again. */
 function looksAt(ipvs: IpvsSync): () => TopService[] {
