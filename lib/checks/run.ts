@@ -77,7 +77,7 @@ export class Run implements Asker, Due {
 
   /** Mostly there is one: a set of one, and an array that was pushed to, take several times the memory of an array of that length. */
   addWatcher(id: string): void {
-    if (!this.watchers.includes(id)) this.watchers = [...this.watchers, id]
+    if (!this.watchers.includes(id)) this.watchers = this.watchers.concat(id)
   }
 
   removeWatcher(id: string): void {
