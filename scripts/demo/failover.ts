@@ -88,7 +88,7 @@ function log(...machines: DirectorMachine[]): void {
     const id = `${name} ${director.pid}`
     for (const line of director.lines.slice(shown.get(id) ?? 0)) {
       const message = line.replace(/^\S+Z /, '')
-      if (/holds?|VRRP|keepalived|answered for|went from|directs|has left|hand/.test(message)) print(`    ${name}: ${message}`)
+      if (/holds?|the doctor|VRRP|keepalived|answered for|went from|directs|has left|hand/.test(message)) print(`    ${name}: ${message}`)
     }
     shown.set(id, director.lines.length)
   }

@@ -53,9 +53,10 @@ export async function tellWhatIsMissing({ director, ipvs, moves, log, signal }: 
   }
   const whom = services.length > MOST ? `${MOST} of ${services.length} services and this machine` : 'this machine'
   const missing = findings.length === 0 ? 'nothing is missing' : `${findings.length} thing${findings.length === 1 ? ' is' : 's are'} missing, \`ipvs doctor\` says more`
-  const notLooked = report.notLooked.map(({ what, why }) => `; not looked: ${what} (${why})`)
+  const [unseen, ...others] = report.notLooked
+  const notLooked = unseen === undefined ? '' : `; not looked: ${unseen.what}${others.length === 0 ? '' : ` and ${others.length} more`} (${unseen.why})`
   log({
-    level: 'info', event: 'examined', message: `the doctor has looked at ${whom}: ${missing}${notLooked.join('')}`,
+    level: 'info', event: 'examined', message: `the doctor has looked at ${whom}: ${missing}${notLooked}`,
     findings: findings.length, notLooked: report.notLooked,
   })
 }
