@@ -42,8 +42,8 @@ test('an update reads and changes the services that it names, however many there
   } finally {
     channel.unsubscribe(listener as never)
   }
-  // Two services with their destinations and the timeouts; one destination that comes; one that goes, with the service.
-  expect(requests).toEqual([5, 1, 2])
+  // Two services with their destinations; one destination that comes; one that goes, with the service.
+  expect(requests).toEqual([4, 1, 2])
   const lines = await saved()
   expect(lines.filter((line) => line.startsWith('-A'))).toHaveLength(499)
   expect(lines.filter((line) => /:[78] /.test(line.slice(0, 20)))).toEqual([
