@@ -386,6 +386,29 @@ story('only the virtual addresses that were named are looked at', async (m) => {
   expect(rows(named)).toEqual([`no-route, certain: 10.55.0.9:${port}`, `vip-not-here, certain: port ${port}`])
 })
 
+/** What can be set on a machine, and whose hardware addresses it takes for those of the virtual addresses. */
+const settings = (vips: readonly string[]): string => [
+  'ip -o address; ip route show table all; ip -6 route show table all; ip rule; ip -6 rule; grep -rs . /proc/sys/net/ipv4 /proc/sys/net/ipv6 | sort',
+  ...vips.map((address) => `ip neigh show ${address} | grep -o "lladdr [0-9a-f:]*" || true`),
+].join('; ')
+
+story('an examination changes nothing, on the machine or on others', async (m) => {
+  const { client, director, virtual } = m.workshop
+  const vips = [virtual[4], virtual[6]]
+  for (const family of [4, 6] as const) {
+    const ports = await m.table(family)
+    for (const forward of methods) await m.ask(ports[forward], family)
+  }
+  const state = async (): Promise<string[]> => [
+    ...await Promise.all([client, director, m.server.host].map(({ namespace }) => namespace.must('sh', ['-c', settings(vips)]))),
+    await director.namespace.must('ipvsadm', ['-Sn']),
+  ]
+  const before = await state()
+  expect(before.join()).toContain('lladdr')
+  await Promise.all([m.examineDirector(), m.examineServer(vips)])
+  expect(await state()).toEqual(before)
+})
+
 story('bad input is refused, and an examination can be ended', async (m) => {
   await expect(m.examineDirector(['10.0.0'])).rejects.toMatchObject({ field: 'options.vips[0]' })
   await expect(examineRealServer({ vip: VIP } as never)).rejects.toMatchObject({ field: 'options.vip' })
