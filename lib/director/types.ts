@@ -66,8 +66,8 @@ export interface HeldAddress {
   /** The interface that has it. */
   interface?: string
   /**
-   * Hardware addresses of other machines that answer ARP for it as well; missing where none does, and where it could not be asked (IPv6, no
-   * CAP_NET_RAW).
+   * Hardware addresses of other machines that answer for it as well, to ARP or a neighbour solicitation; missing where none does, and where
+   * it could not be asked (no CAP_NET_RAW).
    */
   sharedWith?: string[]
 }
@@ -96,7 +96,7 @@ export interface VrrpState {
   at: number
 }
 
-/** Other machines answer ARP for an address that this one has, or no more do. */
+/** Other machines answer for an address that this one has, to ARP or a neighbour solicitation, or no more do. */
 export interface SharedAddress {
   address: string
   interface?: string

@@ -1,4 +1,6 @@
-import type { CheckerStatus, CheckStatus, DirectedDestinationStatus, DirectedServiceStatus, DirectorStatus } from '../director/index.js'
+import type {
+  CheckerStatus, CheckStatus, DirectedDestinationStatus, DirectedServiceStatus, DirectorStatus, VrrpState,
+} from '../director/index.js'
 import { named, type Description, type Family } from './families.js'
 
 /** What a director says of itself, and of its checks where they could be asked. */
@@ -64,6 +66,21 @@ const DIRECTOR: Description<DirectorSample>[] = [
   },
 ]
 
+/** keepalived's own numbers; it has none for the last two. */
+const VRRP_NUMBERS: Record<VrrpState['state'], number> = { BACKUP: 1, MASTER: 2, FAULT: 3, STOP: 0, DELETED: 0 }
+
+const VRRP: Description<VrrpState>[] = [
+  {
+    name: 'director_vrrp_state',
+    help: 'The state that keepalived has told of last in its FIFO: 1 BACKUP, 2 MASTER, 3 FAULT, 0 STOP or DELETED.',
+    value: ({ state }) => VRRP_NUMBERS[state],
+  },
+  {
+    name: 'director_vrrp_state_changed_timestamp_seconds', help: 'When keepalived told of it.',
+    value: ({ at }) => seconds(at),
+  },
+]
+
 const SERVICES: Description<DirectedServiceStatus>[] = [
   { name: 'director_service_quorum', help: 'Whether the quorum of a service is reached.', value: ({ quorum }) => yes(quorum) },
   { name: 'director_service_fallback', help: 'Whether the fallback of a service serves.', value: ({ fallback }) => yes(fallback) },
@@ -98,13 +115,19 @@ const CHECKS: Description<CheckStatus>[] = [
   },
 ]
 
-/** The metrics of a director: of itself, of its services, of their destinations, and of the checks of these. */
+/** The metrics of a director: of itself, of keepalived's states, of its services, of their destinations, and of the checks of these. */
 export interface DirectorFamilies {
   own: Family<DirectorSample>[]
+  vrrp: Family<VrrpState>[]
   services: Family<DirectedServiceStatus>[]
   backends: Family<DirectedDestinationStatus>[]
   checks: Family<CheckStatus>[]
 }
 
-export const directorFamilies = (prefix: string): DirectorFamilies =>
-  ({ own: named(prefix, DIRECTOR), services: named(prefix, SERVICES), backends: named(prefix, BACKENDS), checks: named(prefix, CHECKS) })
+export const directorFamilies = (prefix: string): DirectorFamilies => ({
+  own: named(prefix, DIRECTOR),
+  vrrp: named(prefix, VRRP),
+  services: named(prefix, SERVICES),
+  backends: named(prefix, BACKENDS),
+  checks: named(prefix, CHECKS),
+})

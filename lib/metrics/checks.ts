@@ -16,6 +16,8 @@ export interface DirectorSettings {
 }
 
 const BACKEND = [...BACKEND_LABELS, 'family'] as const
+/** Whether a state is that of an instance or of a group, and its name. */
+const VRRP = ['type', 'name'] as const
 /** What is asked, and which of the checks of a destination it is: two of them can ask the same. */
 const CHECK = [...BACKEND, 'check', 'number'] as const
 
@@ -30,10 +32,12 @@ export async function scrapeDirector({ director, families }: DirectorSettings): 
   const asked = await director.checks().catch(() => undefined)
   const status = director.status()
   const own = new Sums(families.own, [])
+  const vrrp = new Sums(families.vrrp, VRRP)
   const services = new Sums(families.services, SERVICE_LABELS)
   const backends = new Sums(families.backends, BACKEND)
   const checks = new Sums(families.checks, CHECK)
   own.add(own.number([]), { status, counts: asked ?? {} })
+  for (const state of status.holding?.vrrp ?? []) vrrp.add(vrrp.number([state.type, state.name]), state)
   /** Label values of the destinations, by what tells them apart. */
   const known = new Map<string, string[]>()
   for (const service of status.services) {
@@ -55,5 +59,5 @@ export async function scrapeDirector({ director, families }: DirectorSettings): 
       if (worked()) await pause()
     }
   }
-  return [own, services, backends, checks]
+  return [own, vrrp, services, backends, checks]
 }

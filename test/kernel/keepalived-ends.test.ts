@@ -24,12 +24,14 @@ const read = 'fetch("http://127.0.0.1:9102/metrics").then((answer) => answer.tex
 async function metricsAre({ namespace }: DirectorMachine, values: Record<string, number>): Promise<void> {
   const look = async (): Promise<Record<string, number>> => {
     const text = await namespace.must(process.execPath, ['-e', read])
-    return Object.fromEntries(Object.keys(values).map((name) => [name, Number(new RegExp(`^node_ipvs_${name} (\\S+)$`, 'm').exec(text)?.[1])]))
+    const lines = new Map(text.split('\n').map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]))
+    return Object.fromEntries(Object.keys(values).map((name) => [name, lines.get(`node_ipvs_${name}`)!]))
   }
   await until(look, (seen) => Object.entries(values).every(([name, value]) => seen[name] === value))
 }
 
 const kept = { director_holding: 0, director_addresses_shared: 0 }
+const group = 'director_vrrp_state{type="group",name="lvs"}'
 
 test('keepalived ends at a SIGTERM: it says so, and the other director has the addresses', async () => {
   await one.stopKeepalived()
@@ -39,8 +41,9 @@ test('keepalived ends at a SIGTERM: it says so, and the other director has the a
   await director!.printed(/does not hold its addresses: .*10\.0\.0\.100 has gone from eth0/)
   expect(await director!.printed(/keepalived has closed its FIFO/)).not.toMatch(/left its addresses here/)
   await two.director!.printed(/keepalived: group lvs is MASTER/)
-  await metricsAre(one, kept)
-  await metricsAre(two, { director_holding: 1, director_addresses_shared: 0 })
+  // STOP and MASTER.
+  await metricsAre(one, { ...kept, [group]: 0 })
+  await metricsAre(two, { director_holding: 1, director_addresses_shared: 0, [group]: 2 })
 })
 
 test('it reads its configuration again: the addresses stay where they are, and nobody is warned', async () => {

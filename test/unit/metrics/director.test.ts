@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Ipvs } from 'ipvs'
-import { Director, type Check, type DirectedDestination } from 'ipvs/director'
+import { Director, type Check, type DirectedDestination, type DirectorStatus, type VrrpState } from 'ipvs/director'
 import { IpvsCollector, MetricsWriter, type MeasuredDirector, type MetricsOptions } from '../../../lib/metrics/index.js'
 import { TestKernel } from '../../support/test-kernel.js'
 import { until } from '../../support/until.js'
@@ -70,6 +70,23 @@ test('before a configuration there is little to tell', async () => {
   })
 })
 
+test("keepalived's states are numbers, as keepalived has them", async () => {
+  const at = 1_700_000_000_000
+  const vrrp = (['BACKUP', 'MASTER', 'FAULT', 'STOP', 'DELETED'] as const).map((state): VrrpState =>
+    ({ type: state === 'MASTER' ? 'group' : 'instance', name: `of "${state}"`, state, priority: 100, at }))
+  const status = (): DirectorStatus => ({ ...director.status(), holding: { held: 'all', since: at, addresses: [], vrrp } })
+  const told = await samples({ status, checks: () => director.checks() })
+  const states = Object.fromEntries(Object.entries(told).filter(([name]) => name.startsWith('director_vrrp_state')))
+  const labels = (type: string, name: string): string => `{name="of _${name}_",type="${type}"}`
+  expect(states).toEqual(Object.fromEntries(
+    ([['instance', 'BACKUP', 1], ['group', 'MASTER', 2], ['instance', 'FAULT', 3], ['instance', 'STOP', 0], ['instance', 'DELETED', 0]] as const)
+      .flatMap(([type, name, number]) => [
+        [`director_vrrp_state${labels(type, name)}`, number],
+        [`director_vrrp_state_changed_timestamp_seconds${labels(type, name)}`, at / 1000],
+      ]),
+  ))
+})
+
 test('the health of a backend, its checks and the programs that were run can be followed', async () => {
   const program = { command: ['/bin/sh', '-c', 'exit 7'] }
   await director.set({
@@ -124,7 +141,7 @@ test('a program with a registry gets the same from a collector', async () => {
   const unescaped = (text: string): string => text.replace(/\\["\\]/g, '_')
   const said = readExposition(unescaped(await registry.metrics()))
   expect(said).toEqual(readExposition(unescaped(await new MetricsWriter({ ipvs: table, director: still, extras: false }).text())))
-  expect(Object.keys(said.families).filter((name) => name.startsWith('node_ipvs_director_'))).toHaveLength(28)
+  expect(Object.keys(said.families).filter((name) => name.startsWith('node_ipvs_director_'))).toHaveLength(30)
   collector.close()
 })
 
