@@ -41,7 +41,7 @@ export class Monitor {
     }
     for (const destination of set) released.push(...this.#set(destination))
     // Checks are removed last: another destination may have taken over what one gave up.
-    for (const { run } of released) if (run.watchers.length === 0 && this.#runs.delete(run.id)) this.#engine.remove(run)
+    for (const { run } of released) if (!run.isWatched && this.#runs.delete(run.id)) this.#engine.remove(run)
   }
 
   /** Returns the checks that it had before. */

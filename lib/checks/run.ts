@@ -18,6 +18,8 @@ export interface RunEvents {
   answered(run: Run, answer: Answer, changed: boolean, attempt: Attempt): void
 }
 
+const NOBODY: readonly string[] = []
+
 /**
  * One check of one target, repeated, shared by all destinations that have it. It keeps the results; the {@link Engine} decides when it
  * runs.
@@ -35,8 +37,8 @@ export class Run implements Asker, Due {
   /** Whether the answer may have changed while the check was running. */
   again = false
   readonly verdict = new Verdict()
-  /** Ids of the destinations that have this check. */
-  watchers: readonly string[] = []
+  /** Mostly one: a set of one takes several times the memory of an array of one. */
+  #watchers: readonly string[] | Set<string> = NOBODY
   /** When `verdict.health` became what it is, as of Date.now(). */
   since = 0
   /** What was answered last, good or bad; `undefined` before the first answer. */
@@ -75,13 +77,26 @@ export class Run implements Asker, Due {
     this.events.answered(this, answer, changed, attempt)
   }
 
-  /** Mostly there is one: a set of one, and an array that was pushed to, take several times the memory of an array of that length. */
+  /** Ids of the destinations that have this check. */
+  get watchers(): Iterable<string> {
+    return this.#watchers
+  }
+
+  get isWatched(): boolean {
+    const watchers = this.#watchers
+    return (watchers instanceof Set ? watchers.size : watchers.length) > 0
+  }
+
   addWatcher(id: string): void {
-    if (!this.watchers.includes(id)) this.watchers = this.watchers.concat(id)
+    const watchers = this.#watchers
+    if (watchers instanceof Set) watchers.add(id)
+    else this.#watchers = watchers.length === 0 ? [id] : new Set([...watchers, id])
   }
 
   removeWatcher(id: string): void {
-    this.watchers = this.watchers.filter((other) => other !== id)
+    const watchers = this.#watchers
+    if (watchers instanceof Set) watchers.delete(id)
+    else if (watchers[0] === id) this.#watchers = NOBODY
   }
 
   /** Milliseconds from now to the next check. */
