@@ -221,16 +221,23 @@ export class Directed {
     known.share = grows ? 0 : 1
   }
 
-  /** Lets grow what grows. Returns the milliseconds until more is to be done; `Infinity` where nothing grows. */
-  grow(now: number): number {
-    let next = Infinity
+  /** Gives what grows the share that it has reached by now, a moment of `performance.now()`. The table has it after the next update. */
+  grow(now: number): void {
     for (const known of this.known) {
       if (known.growsSince === undefined) continue
       const whole = known.configuration.rampUp * 1000
       const part = whole === 0 ? 1 : (now - known.growsSince) / whole
       known.share = Math.min(1, Math.floor(part * STEPS) / STEPS)
       if (known.share === 1) delete known.growsSince
-      else next = Math.min(next, (Math.floor(part * STEPS) + 1) / STEPS * whole - (now - known.growsSince))
+    }
+  }
+
+  /** Milliseconds from now until something has reached its next share, 0 or less where it has; `Infinity` where nothing grows. */
+  untilGrowth(now: number): number {
+    let next = Infinity
+    for (const { growsSince, share, configuration: { rampUp } } of this.known) {
+      if (growsSince === undefined) continue
+      next = Math.min(next, growsSince + (Math.round(share * STEPS) + 1) / STEPS * rampUp * 1000 - now)
     }
     return next
   }

@@ -760,7 +760,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
     if (this.#growers.size === 0 || this.#closing !== undefined) return
     const now = performance.now()
     let next = Infinity
-    for (const directed of this.#growers) next = Math.min(next, directed.grow(now))
+    for (const directed of this.#growers) next = Math.min(next, directed.untilGrowth(now))
     if (next === Infinity) return
     this.#growing = setTimeout(
       () => {
@@ -773,7 +773,7 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
         void this.#handOver(growers)
         this.#watchGrowing()
       },
-      Math.ceil(next) + 1,
+      Math.max(0, Math.ceil(next)) + 1,
     )
   }
 

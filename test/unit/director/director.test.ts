@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Ipvs } from 'ipvs'
 import {
   Director,
@@ -87,7 +87,7 @@ const becomes = (...lines: string[]): Promise<string[]> =>
   until(
     () => Promise.resolve(table()),
     (now) => JSON.stringify(now) === JSON.stringify(lines),
-    5,
+    20,
   )
 
 /** Everything of one event that a director has told. */
@@ -593,6 +593,21 @@ describe('coming back', () => {
     await until(() => Promise.resolve(weights), (all) => all.at(-1) === 100, 20)
     expect(weights[0]).toBeLessThan(100)
     expect(weights).toEqual([...weights].sort((a, b) => a - b))
+  })
+
+  test('has the whole weight after rampUp, however late the event loop is', async () => {
+    const director = direct({ configuration: service([real(0, { weight: 100, rampUp: 0.5 }), real(1)]) })
+    await director.inForce()
+    servers[0].isWell = false
+    await becomes('tcp 10.0.0.1:80 1=1')
+    let time = performance.now()
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => time += 1_000)
+    try {
+      servers[0].isWell = true
+      await becomes('tcp 10.0.0.1:80 0=100 1=1')
+    } finally {
+      clock.mockRestore()
+    }
   })
 })
 
