@@ -91,17 +91,18 @@ export class DirectorMachine implements AsyncDisposable {
 
   async #connect(): Promise<void> {
     const { name, number, bridge, namespace } = this
-    // A machine has the same hardware addresses after its return.
-    await bridge.ip(...['front', 'back'].flatMap((side, index) => [
-      `link add ${name}-${side} type veth peer name eth${index} address 02:00:00:00:0${index}:0${number} netns ${namespace.name}`,
-      `link set ${name}-${side} master ${side} up`,
-    ]))
     const { front, back, prefix } = PLAN[this.family]
     const settings = {
       ...COMMON, 'net/ipv4/ip_forward': 1, 'net/ipv6/conf/all/forwarding': 1,
       'net/ipv4/conf/all/send_redirects': 0, 'net/ipv4/conf/default/send_redirects': 0,
     }
+    // First, because an interface takes what is the default when it is made.
     for (const [file, value] of Object.entries(settings)) await namespace.must('sh', ['-c', `echo ${value} > /proc/sys/${file}`])
+    // A machine has the same hardware addresses after its return.
+    await bridge.ip(...['front', 'back'].flatMap((side, index) => [
+      `link add ${name}-${side} type veth peer name eth${index} address 02:00:00:00:0${index}:0${number} netns ${namespace.name}`,
+      `link set ${name}-${side} master ${side} up`,
+    ]))
     await namespace.ip(
       'link set eth0 up', 'link set eth1 up', `addr add ${front}${number}/${prefix} dev eth0`, `addr add ${back}${number}/${prefix} dev eth1`,
     )
@@ -312,8 +313,12 @@ async function makeServer(bridge: Namespace, family: Family, name: string, numbe
     'link set eth0 up', 'link set eth1 up', `addr add ${server.dr}/${prefix} dev eth0`, `addr add ${server.nat}/${prefix} dev eth1`,
     `addr add ${addresses.dr}/${whole} dev lo`,
   )
-  // What was asked through a director that translates goes back through it.
-  const wayBack = [`route add default via ${addresses.gateway} dev eth1 table 100`, `rule add from ${server.nat} lookup 100`]
+  // What was asked through a director that translates goes back through it. The directors' own checks are answered directly: before
+  // VRRP has given the gateway to one of them, they would take the servers for dead.
+  const wayBack = [
+    `route add ${back}${family === 6 ? '' : '0'}/${prefix} dev eth1 table 100`, `route add default via ${addresses.gateway} dev eth1 table 100`,
+    `rule add from ${server.nat} lookup 100`,
+  ]
   await (family === 6 ? host.namespace.ip6(...wayBack) : host.namespace.ip(...wayBack))
   for (const address of [server.nat, addresses.dr]) await host.serve('tcp', address, PORT, name)
   for (const address of [server.nat, server.dr]) await host.serve('tcp', address, HEALTH, name)
