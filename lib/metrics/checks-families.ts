@@ -1,11 +1,10 @@
-import type {
-  CheckerStatus, CheckStatus, DirectedDestinationStatus, DirectedServiceStatus, DirectorStatus, VrrpState,
-} from '../director/index.js'
+import type { CheckerStatus, CheckStatus, DirectedDestinationStatus, DirectedServiceStatus, VrrpState } from '../director/index.js'
+import type { MeasuredStatus } from './checks.js'
 import { named, type Description, type Family } from './families.js'
 
 /** What a director says of itself, and of its checks where they could be asked. */
 export interface DirectorSample {
-  status: DirectorStatus
+  status: MeasuredStatus
   counts: Partial<CheckerStatus['counts']>
 }
 
@@ -29,6 +28,10 @@ const DIRECTOR: Description<DirectorSample>[] = [
   {
     name: 'director_addresses_shared', help: 'The addresses that another machine answers for as well.',
     value: ({ status }) => status.holding?.addresses.filter(({ sharedWith }) => sharedWith !== undefined).length ?? 0,
+  },
+  {
+    name: 'director_stays_out', help: 'Whether this machine is kept out of VRRP until it knows the connections of the other one.',
+    value: ({ status }) => yes(status.staysOut !== undefined),
   },
   { name: 'director_applied_total', help: 'The changes that were made in the table.', value: ({ status }) => status.counts.applied },
   {

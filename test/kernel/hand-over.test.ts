@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ADDRESSES, TwoDirectors, type DirectorMachine } from '../../scripts/network/two-directors.js'
+import { metricsAre } from '../support/director-metrics.js'
 import { until } from '../support/until.js'
 
 let scene: TwoDirectors
@@ -85,12 +86,15 @@ test('a director that stays out takes part at once when nobody holds the address
   await two.settings({ sync_refresh_period: '600' })
   await one.startKeepalived()
   await scene.heldBy('d1')
-  await two.startDirector()
+  await two.namespace.ip('link set lo up')
+  await two.startDirector('--listen', '9102')
   await two.director!.printed(/stays out of VRRP/)
+  await metricsAre(two, { director_stays_out: 1 })
   await two.startKeepalived()
   expect(await track(two)).toBe('-254')
   await one.die()
   await two.director!.printed(/takes part in VRRP, .* 0: nobody holds the addresses/)
+  await metricsAre(two, { director_stays_out: 0 })
   await scene.heldBy('d2')
 
   await one.bear()

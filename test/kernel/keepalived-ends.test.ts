@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ADDRESSES, TwoDirectors, type DirectorMachine } from '../../scripts/network/two-directors.js'
+import { metricsAre } from '../support/director-metrics.js'
 import { until } from '../support/until.js'
 
 let scene: TwoDirectors
@@ -17,18 +18,6 @@ beforeEach(async () => {
   await metricsAre(one, { director_holding: 1, director_addresses_shared: 0, [group]: 2 })
 })
 afterEach(() => scene[Symbol.asyncDispose]())
-
-const read = 'fetch("http://127.0.0.1:9102/metrics").then((answer) => answer.text()).then((text) => process.stdout.write(text))'
-
-/** Waits until a director's metrics have these values, or are not there. */
-async function metricsAre({ namespace }: DirectorMachine, values: Record<string, number | undefined>): Promise<void> {
-  const look = async (): Promise<typeof values> => {
-    const text = await namespace.must(process.execPath, ['-e', read])
-    const lines = new Map(text.split('\n').map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]))
-    return Object.fromEntries(Object.keys(values).map((name) => [name, lines.get(`node_ipvs_${name}`)]))
-  }
-  await until(look, (seen) => Object.entries(values).every(([name, value]) => seen[name] === value))
-}
 
 const kept = { director_holding: 0, director_addresses_shared: 0 }
 const group = 'director_vrrp_state{type="group",name="lvs"}'

@@ -47,7 +47,8 @@ export class Running implements AsyncDisposable {
   #director: Director | undefined
   #network: Network | undefined
   #returning: Returning | undefined
-  #staysOut = false
+  /** Why this machine is kept out of VRRP. */
+  #staysOut: string | undefined
   #waiting: Promise<void> | undefined
   #examining: Promise<void> | undefined
   /** Paths that the last reading depended on. */
@@ -105,7 +106,7 @@ export class Running implements AsyncDisposable {
     const member = this.#member = source.type === 'etcd' ? new FleetMember(source, scripts, this.#log) : undefined
     await this.#stayOut(ipvs, given)
     const director = this.#director = this.#direct(ipvs)
-    this.#web?.serve({ director, ipvs, interval: INTERVAL, failure: () => this.#failure })
+    this.#web?.serve({ director, ipvs, interval: INTERVAL, failure: () => this.#failure, staysOut: () => this.#staysOut })
     let configuration: CompleteConfiguration | DirectorConfiguration | undefined = given
     try {
       if (member !== undefined) {
@@ -155,7 +156,7 @@ export class Running implements AsyncDisposable {
     this.#returning = new Returning({ ipvs, network, file, places, after: trackFile.after })
     try {
       const why = await this.#returning.begin()
-      this.#staysOut = why !== undefined
+      this.#staysOut = why
       if (why !== undefined) this.#log({ level: 'info', event: 'returning', message: `stays out of VRRP, ${file.path} says ${FAULT}: ${why}`, file: file.path })
     } catch (error) {
       throw this.#ended(newStatus.unreachable, (error as Error).message)
@@ -165,10 +166,11 @@ export class Running implements AsyncDisposable {
   /** Takes part in VRRP: the table is there. Where it stays out, as soon as what the other director knows is here too. */
   async #takePart(): Promise<void> {
     const { trackFile } = this.#command
-    const why = this.#staysOut ? await this.#returning!.ready() : ''
+    const why = this.#staysOut !== undefined ? await this.#returning!.ready() : ''
     if (why === undefined) return
     this.#returning!.takePart()
     this.#returning = undefined
+    this.#staysOut = undefined
     if (why !== '') this.#log({ level: 'info', event: 'returned', message: `takes part in VRRP, ${trackFile!.path} says 0: ${why}`, file: trackFile!.path })
   }
 

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Director, DirectorStatus } from '../../director/index.js'
 import type { Ipvs } from '../../ipvs.js'
-import { MetricsWriter } from '../../metrics/index.js'
+import { MetricsWriter, type MeasuredStatus } from '../../metrics/index.js'
 import { endpointWords, serviceWords } from '../../model/keys.js'
 
 /** Looks at the table that may be missing before it counts as out of reach. */
@@ -19,6 +19,8 @@ export interface Served {
   interval: number
   /** What did not work last, and since when, as of `Date.now()`; missing while everything does. */
   failure: () => { message: string, at: number } | undefined
+  /** Why this machine is kept out of VRRP for now; `undefined` while it takes part. */
+  staysOut: () => string | undefined
 }
 
 /** What stands behind a question mark may be a secret. */
@@ -39,7 +41,7 @@ export function illness(
 }
 
 /** The status as JSON, service by service, so that a large table holds up nothing. */
-async function* statusPieces({ director, interval, failure }: Served): AsyncGenerator<string> {
+async function* statusPieces({ director, interval, failure, staysOut }: Served): AsyncGenerator<string> {
   const { services, inForce, looked, holding } = director.status()
   const ill = illness({ inForce, looked }, interval, failure())
   const time = (at: number): string => new Date(at).toISOString()
@@ -56,6 +58,7 @@ async function* statusPieces({ director, interval, failure }: Served): AsyncGene
         vrrp: holding.vrrp.map(({ at, ...state }) => ({ ...state, since: time(at) })),
       },
     }),
+    staysOut: staysOut(),
   }
   yield `${JSON.stringify(head).slice(0, -1)},"services":[`
   let piece = ''
@@ -88,7 +91,9 @@ function pageOf(path: string, served: Served): Page {
   switch (path) {
     case '/status.json': return { status: 200, type: 'application/json; charset=utf-8', body: () => statusPieces(served) }
     case '/metrics': {
-      const writer = new MetricsWriter({ ipvs: served.ipvs, director: served.director })
+      const { ipvs, director, staysOut } = served
+      const status = (): MeasuredStatus => ({ ...director.status(), staysOut: staysOut() })
+      const writer = new MetricsWriter({ ipvs, director: { status, checks: () => director.checks() } })
       return { status: 200, type: writer.contentType, body: () => writer.pieces() }
     }
     case '/healthz': {

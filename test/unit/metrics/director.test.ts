@@ -3,7 +3,7 @@ import { Registry } from 'prom-client'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Ipvs } from 'ipvs'
 import { Director, type Check, type DirectedDestination, type DirectorStatus, type VrrpState } from 'ipvs/director'
-import { IpvsCollector, MetricsWriter, type MeasuredDirector, type MetricsOptions } from '../../../lib/metrics/index.js'
+import { IpvsCollector, MetricsWriter, type MeasuredDirector, type MeasuredStatus, type MetricsOptions } from '../../../lib/metrics/index.js'
 import { TestKernel } from '../../support/test-kernel.js'
 import { until } from '../../support/until.js'
 import { answering, type Loopback } from '../checks/support/servers.js'
@@ -67,7 +67,13 @@ test('before a configuration there is little to tell', async () => {
     director_checks: 0,
     director_holding: 0,
     director_addresses_shared: 0,
+    director_stays_out: 0,
   })
+})
+
+test('a machine that is kept out of VRRP is told', async () => {
+  const status = (): MeasuredStatus => ({ ...director.status(), staysOut: 'another director holds the addresses' })
+  expect(await samples({ status, checks: () => director.checks() })).toMatchObject({ director_stays_out: 1 })
 })
 
 test("keepalived's states are numbers, as keepalived has them", async () => {
@@ -141,7 +147,7 @@ test('a program with a registry gets the same from a collector', async () => {
   const unescaped = (text: string): string => text.replace(/\\["\\]/g, '_')
   const said = readExposition(unescaped(await registry.metrics()))
   expect(said).toEqual(readExposition(unescaped(await new MetricsWriter({ ipvs: table, director: still, extras: false }).text())))
-  expect(Object.keys(said.families).filter((name) => name.startsWith('node_ipvs_director_'))).toHaveLength(30)
+  expect(Object.keys(said.families).filter((name) => name.startsWith('node_ipvs_director_'))).toHaveLength(31)
   collector.close()
 })
 
