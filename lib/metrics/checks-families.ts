@@ -1,6 +1,6 @@
 import type { CheckerStatus, CheckStatus, DirectedDestinationStatus, DirectedServiceStatus, VrrpState } from '../director/index.js'
-import type { MeasuredStatus } from './checks.js'
 import { named, type Description, type Family } from './families.js'
+import type { MeasuredStatus } from './measured-director.js'
 
 /** What a director says of itself, and of its checks where they could be asked. */
 export interface DirectorSample {

@@ -1,21 +1,10 @@
 import { pause, worked } from '../client/pause.js'
-import type { Director, DirectorStatus } from '../director/index.js'
 import { destinationId, serviceId } from '../model/keys.js'
 import type { DestinationKey, ServiceKey } from '../model/types.js'
 import type { DirectorFamilies } from './checks-families.js'
 import { BACKEND_LABELS, SERVICE_LABELS, serviceLabels } from './families.js'
+import type { MeasuredDirector } from './measured-director.js'
 import { Sums, type Section } from './sums.js'
-
-/** What is measured of a director. */
-export interface MeasuredStatus extends DirectorStatus {
-  /** Why the machine is kept out of VRRP for now: `ipvs director --track-file` does that. Missing while it takes part. */
-  staysOut?: string
-}
-
-/** The part of a director that metrics are made of. */
-export interface MeasuredDirector extends Pick<Director, 'checks'> {
-  status(): MeasuredStatus
-}
 
 /** A director, and the metrics that are made of it. */
 export interface DirectorSettings {

@@ -10,7 +10,7 @@
 
 export { IpvsCollector } from './collector.js'
 export type { CollectorOptions, MetricsRegistry } from './collector.js'
-export type { MeasuredDirector, MeasuredStatus } from './checks.js'
+export type { MeasuredDirector, MeasuredStatus } from './measured-director.js'
 export type { BackendLabel } from './families.js'
 export type { MetricsOptions } from './options.js'
 export { MetricsWriter } from './writer.js'

@@ -2,8 +2,9 @@ import { boolean, object, refuseUnknown, string } from '../arguments/validate.js
 import { conflict, invalidType, invalidValue } from '../model/errors.js'
 import type { Ipvs } from '../ipvs.js'
 import { directorFamilies } from './checks-families.js'
-import type { DirectorSettings, MeasuredDirector } from './checks.js'
+import type { DirectorSettings } from './checks.js'
 import { BACKEND_LABELS, familiesOf, type BackendLabel, type Families } from './families.js'
+import type { MeasuredDirector } from './measured-director.js'
 
 /** Options common to both kinds of metrics. */
 export interface MetricsOptions {

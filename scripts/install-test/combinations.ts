@@ -7,6 +7,7 @@ import { nodeReleases } from '../setup/node.js'
 import { ensure } from '../setup/programs.js'
 import { must, run } from '../setup/run.js'
 import { bun, bunOnMusl, deno, node, nodeOnArm64, nodeOnBullseye } from './runtimes.js'
+import { unitTestsOnArm64 } from './unit-on-arm64.js'
 import { available, packagesOf, sizeOf, type Report, type Workplace } from './workplace.js'
 
 /** A way to install the package and use it. */
@@ -290,6 +291,10 @@ export const combinations: Combination[] = [
     name: `arm64/node@${release}`, what: `Node ${release} for arm64, in an emulator of its processor`,
     run: async place => await works(place, await place.npmProject(), await nodeOnArm64(release), 'prebuilds/linux-arm64/ipvs.node'),
   })),
+  {
+    name: 'arm64/unit', what: 'the checkout\'s unit tests, on Node 20 for arm64 in an emulator of its processor (ten minutes)',
+    run: unitTestsOnArm64,
+  },
   ...['5.9', 'latest'].flatMap(version => [undefined, '20', '22', '24', 'latest'].map(types => typescript(version, types, false))),
   typescript('5.9', '24', true),
 ]

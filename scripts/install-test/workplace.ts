@@ -54,10 +54,16 @@ export class Workplace {
     }
   }
 
-  /** An empty project with the programs of this test. */
-  project(name: string): string {
+  /** An empty folder. */
+  folder(name: string): string {
     const folder = join(this.#folder, name)
     mkdirSync(folder)
+    return folder
+  }
+
+  /** An empty project with the programs of this test. */
+  project(name: string): string {
+    const folder = this.folder(name)
     writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
     cpSync(programs, folder, { recursive: true })
     return folder
