@@ -166,7 +166,7 @@ export interface FileDraft {
   virtualServers: VirtualServer[]
   groups: ServerGroup[]
   trackFiles: TrackFile[]
-  ssl?: { password?: string, ca?: string, certificate?: string, key?: string }
+  ssl?: { password?: string, ca?: Given<string>, certificate?: Given<string>, key?: Given<string> }
   timeouts: { tcp?: number, tcpFin?: number, udp?: number }
   logAll: boolean
   notifyAtStart: boolean

@@ -171,9 +171,9 @@ function tls({ ssl }: FileDraft, serverName: string): TlsOptions {
   return {
     ...serverName !== '' && { serverName },
     verify: false,
-    ...ssl?.ca !== undefined && { authorities: ssl.ca },
-    ...ssl?.certificate !== undefined && { certificate: ssl.certificate },
-    ...ssl?.key !== undefined && { key: ssl.key },
+    ...ssl?.ca !== undefined && { authorities: ssl.ca.value },
+    ...ssl?.certificate !== undefined && { certificate: ssl.certificate.value },
+    ...ssl?.key !== undefined && { key: ssl.key.value },
     ...ssl?.password !== undefined && { passphrase: ssl.password },
   }
 }
