@@ -32,6 +32,11 @@ export interface TargetDraft {
   mark?: number
 }
 
+export interface HostDraft {
+  target: TargetDraft
+  timeout?: Given<number>
+}
+
 export interface UrlDraft extends Partial<Omit<Url, 'pattern' | 'patternFlags'>> {
   place: Place
   regex?: Given<string>
@@ -64,7 +69,7 @@ export interface CheckerDraft {
   /** SMTP_CHECK */
   hello?: string
   /** The targets of `host` blocks, which are the old way to name several. */
-  hosts: TargetDraft[]
+  hosts: HostDraft[]
   /** DNS_CHECK */
   recordType?: DnsCheck['recordType']
   name?: string
