@@ -178,8 +178,8 @@ export interface FileDraft {
   scriptUser?: { user: string, group?: string }
   /** The user that runs programs for which the file names none. */
   defaultUser?: string
-  /** Programs that were read, in the order of their services. */
-  programs: PlacedProgram[]
+  /** Programs that were read, in the order of their services, by what they are and where. */
+  programs: Map<string, PlacedProgram>
   syncDaemon?: Given<NonNullable<Vrrp['syncDaemon']>>
   vrrp: Vrrp
 }

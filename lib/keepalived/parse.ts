@@ -50,7 +50,7 @@ export function parseKeepalived(text: string, options: ParseOptions = {}): Parse
     timeouts: {},
     logAll: false,
     notifyAtStart: false,
-    programs: [],
+    programs: new Map(),
     defaultUser: options.scriptUser,
     vrrp: { instances: [], groups: [], fifos: {}, trackFiles: [] },
   }
@@ -63,7 +63,7 @@ export function parseKeepalived(text: string, options: ParseOptions = {}): Parse
   return {
     configuration: diagnostics.refused ? undefined : configuration,
     vrrp: file.vrrp,
-    programs: file.programs,
+    programs: [...file.programs.values()],
     tlsFiles: tlsFilesOf(file),
     diagnostics: diagnostics.sorted(),
   }

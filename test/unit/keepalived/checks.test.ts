@@ -124,6 +124,11 @@ describe('who runs a program', () => {
       ['/bin/x a', 'u', 8, 'k'],
     ])
   })
+
+  test('each program of a sequence is listed, at the line that all have', () => {
+    const text = 'virtual_server 10.0.0.1 80 {\n  protocol TCP\n~LST(n,1,2) real_server 10.0.0.${n} 80 { notify_up /bin/x${n} }\n}\n'
+    expect(read(text).programs.map(({ command, line }) => [...command, line])).toEqual([['/bin/x1', 3], ['/bin/x2', 3]])
+  })
 })
 
 test('times of the checker come before those of the server, and these before those of the virtual server', () => {
