@@ -48,7 +48,13 @@ const endpointOf = (target: Target, { address, port, bindAddress, bindPort, bind
   mark,
 })
 
-const content = (path: string | undefined): string | undefined => path === undefined ? undefined : readFileSync(path, 'latin1')
+function content(path: string | undefined): string | undefined {
+  try {
+    return path === undefined ? undefined : readFileSync(path, 'latin1')
+  } catch (error) {
+    throw new Error(`${path} cannot be read: ${systemWords(error)}`, { cause: error })
+  }
+}
 
 function securityOf({ serverName, verify, authorities, certificate, key, passphrase }: TlsOptions): Security {
   return {

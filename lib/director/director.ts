@@ -19,7 +19,7 @@ import type { Reconciler } from '../state/reconcile.js'
 import type { InForce } from '../state/wanted.js'
 import { Directed, type Known } from './directed.js'
 import { canonicalKey, endpointId } from './keys.js'
-import { programMistakes } from './program-mistakes.js'
+import { machineMistakes } from './machine-mistakes.js'
 import { Holder } from './holder.js'
 import { directorSettings, heldAddresses, type DirectorSettings } from './options.js'
 import { Memory, memoryFile } from './memory.js'
@@ -340,11 +340,11 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   }
 
   /**
-   * Refuses what is wrong with a configuration, and programs that the director does not run.
+   * Refuses what is wrong with a configuration, programs that the director does not run, and files of TLS that are of no use.
    */
   #complete(configuration: DirectorConfiguration): CompleteConfiguration {
     const checked = structuredClone(checkConfiguration(configuration))
-    const mistakes = programMistakes(checked)
+    const mistakes = machineMistakes(checked)
     if (mistakes.length > 0) throw new ConfigurationError(mistakes)
     return completeConfiguration(checked)
   }

@@ -228,13 +228,12 @@ const levels: Record<string, Level<CheckerDraft>> = {
       open(statement, draft, { diagnostics }) {
         diagnostics.warning(
           statement.place,
-          'A host block is the old way to check another address; each is one more check, beside that of the server itself',
+          'A host block is the old way to check another address. Each is a check; the server itself has one too if SMTP_CHECK names an address, a port or a timeout besides',
           'Write one SMTP_CHECK { connect_ip … } for each',
         )
         const host: CheckerDraft = { keyword: 'host', place: statement.place, pace: {}, target: {}, urls: [], hosts: [] }
         return { level: level('host', { ...targeting, connect_timeout: connectTimeout }, { checks: true }), draft: host, close() {
-            draft.hosts.push(host.target)
-            draft.pace.connectTimeout ??= host.pace.connectTimeout
+            draft.hosts.push({ target: host.target, timeout: host.pace.connectTimeout })
           } }
       },
     },

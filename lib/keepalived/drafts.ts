@@ -32,6 +32,11 @@ export interface TargetDraft {
   mark?: number
 }
 
+export interface HostDraft {
+  target: TargetDraft
+  timeout?: Given<number>
+}
+
 export interface UrlDraft extends Partial<Omit<Url, 'pattern' | 'patternFlags'>> {
   place: Place
   regex?: Given<string>
@@ -64,7 +69,7 @@ export interface CheckerDraft {
   /** SMTP_CHECK */
   hello?: string
   /** The targets of `host` blocks, which are the old way to name several. */
-  hosts: TargetDraft[]
+  hosts: HostDraft[]
   /** DNS_CHECK */
   recordType?: DnsCheck['recordType']
   name?: string
@@ -166,15 +171,15 @@ export interface FileDraft {
   virtualServers: VirtualServer[]
   groups: ServerGroup[]
   trackFiles: TrackFile[]
-  ssl?: { password?: string, ca?: string, certificate?: string, key?: string }
+  ssl?: { password?: string, ca?: Given<string>, certificate?: Given<string>, key?: Given<string> }
   timeouts: { tcp?: number, tcpFin?: number, udp?: number }
   logAll: boolean
   notifyAtStart: boolean
   scriptUser?: { user: string, group?: string }
   /** The user that runs programs for which the file names none. */
   defaultUser?: string
-  /** Programs that were read, in the order of their services. */
-  programs: PlacedProgram[]
+  /** Programs that were read, in the order of their services, by what they are and where. */
+  programs: Map<string, PlacedProgram>
   syncDaemon?: Given<NonNullable<Vrrp['syncDaemon']>>
   vrrp: Vrrp
 }

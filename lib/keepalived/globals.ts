@@ -302,7 +302,8 @@ const sslLevel: Level<NonNullable<FileDraft['ssl']>> = level<NonNullable<FileDra
           statement.only(2)
           const value = statement.need(1, name === 'password' ? 'a password' : 'a path')
           if (value === undefined) return
-          if (name === 'password' || value.startsWith('/')) draft[name] = value
+          if (name === 'password') draft.password = value
+          else if (value.startsWith('/')) draft[name] = { value, place: statement.at(1) }
           else
             diagnostics.error(
               statement.at(1),

@@ -10,6 +10,7 @@ export type {
   Diagnostic,
   IncludedFile,
   PlacedProgram,
+  PlacedTlsFile,
   Parsed,
   ParseOptions,
   SyncDaemon,

@@ -3,8 +3,19 @@ import type { FileDraft } from './drafts.js'
 import { rootLevel } from './globals.js'
 import { Reader } from './reader.js'
 import { resolve } from './resolve.js'
-import type { Parsed, ParseOptions } from './types.js'
+import type { Parsed, ParseOptions, PlacedTlsFile } from './types.js'
 import { Walker } from './walk.js'
+
+/** The files that the block `SSL` names, each with its place. */
+function tlsFilesOf({ ssl: { ca, certificate, key } = {} }: FileDraft): PlacedTlsFile[] {
+  const given = { authorities: ca, certificate, key }
+  return (['authorities', 'certificate', 'key'] as const).flatMap((name) => {
+    const one = given[name]
+    if (one === undefined) return []
+    const { file, line, column } = one.place
+    return [{ name, path: one.value, file, line, column }]
+  })
+}
 
 /**
  * Reads a keepalived.conf. Virtual servers become a director's configuration. From the rest of the file, it returns what a director needs
@@ -39,7 +50,7 @@ export function parseKeepalived(text: string, options: ParseOptions = {}): Parse
     timeouts: {},
     logAll: false,
     notifyAtStart: false,
-    programs: [],
+    programs: new Map(),
     defaultUser: options.scriptUser,
     vrrp: { instances: [], groups: [], fifos: {}, trackFiles: [] },
   }
@@ -52,7 +63,8 @@ export function parseKeepalived(text: string, options: ParseOptions = {}): Parse
   return {
     configuration: diagnostics.refused ? undefined : configuration,
     vrrp: file.vrrp,
-    programs: file.programs,
+    programs: [...file.programs.values()],
+    tlsFiles: tlsFilesOf(file),
     diagnostics: diagnostics.sorted(),
   }
 }

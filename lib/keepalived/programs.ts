@@ -33,7 +33,7 @@ export function programOf(
     ...(account?.group !== undefined && { group: account.group }),
   }
   const { file: name, line, column } = place
-  if (!file.programs.some((one) => one.file === name && one.line === line && one.column === column))
-    file.programs.push({ ...program, file: name, line, column })
+  // A sequence (~SEQ, ~LST) has several in the same place.
+  file.programs.set([name, line, column, ...command].join('\0'), { ...program, file: name, line, column })
   return program
 }

@@ -1,7 +1,7 @@
 import type { Check, CheckCommon, CheckTarget, HttpCheck, TlsOptions, Url } from '../configuration/index.js'
 import { addressFamily } from '../model/address.js'
 import type { Diagnostics } from './diagnostics.js'
-import type { CheckerDraft, FileDraft, Pace, RealServer, TargetDraft, UrlDraft, VirtualServer } from './drafts.js'
+import type { CheckerDraft, FileDraft, HostDraft, Pace, RealServer, TargetDraft, UrlDraft, VirtualServer } from './drafts.js'
 import { programOf } from './programs.js'
 import { javascriptPattern } from './regex.js'
 
@@ -171,9 +171,9 @@ function tls({ ssl }: FileDraft, serverName: string): TlsOptions {
   return {
     ...serverName !== '' && { serverName },
     verify: false,
-    ...ssl?.ca !== undefined && { authorities: ssl.ca },
-    ...ssl?.certificate !== undefined && { certificate: ssl.certificate },
-    ...ssl?.key !== undefined && { key: ssl.key },
+    ...ssl?.ca !== undefined && { authorities: ssl.ca.value },
+    ...ssl?.certificate !== undefined && { certificate: ssl.certificate.value },
+    ...ssl?.key !== undefined && { key: ssl.key.value },
     ...ssl?.password !== undefined && { passphrase: ssl.password },
   }
 }
@@ -227,6 +227,12 @@ function numberFile(checker: CheckerDraft, { file, diagnostics }: Home): Check[]
   }]
 }
 
+/** Host blocks take the place of the checker's own target, unless it says something about the connection itself. */
+function smtpHosts({ hosts, target: own, pace }: CheckerDraft): HostDraft[] {
+  const isOwn = hosts.length === 0 || pace.connectTimeout !== undefined || Object.keys(own).length > 0
+  return isOwn ? [{ target: own }, ...hosts] : hosts
+}
+
 /** The checks that a checker stands for. If there are none, an error has been reported. */
 export function resolveChecker(checker: CheckerDraft, home: Home): Check[] {
   const connecting = (): CheckCommon & CheckTarget => ({ ...common(checker, home), ...target(checker, checker.target, home) })
@@ -238,14 +244,14 @@ export function resolveChecker(checker: CheckerDraft, home: Home): Check[] {
       return script(checker, home)
     case 'FILE_CHECK':
       return numberFile(checker, home)
-    case 'SMTP_CHECK': {
-      return [checker.target, ...checker.hosts].map((one) => ({
+    case 'SMTP_CHECK':
+      return smtpHosts(checker).map(({ target: one, timeout }) => ({
         type: 'smtp',
         ...common(checker, home),
+        ...timeout !== undefined && { timeout: timeout.value },
         ...target(checker, one, home),
         hello: checker.hello ?? HELLO,
       }))
-    }
     case 'DNS_CHECK':
       return [
         {

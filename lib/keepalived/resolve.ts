@@ -199,7 +199,7 @@ function destinationsOf(key: ServiceKey, decided: Decided, told: Set<string>): D
 }
 
 function fallbackOf(key: ServiceKey, decided: Decided, told: Set<string>): Fallback | undefined {
-  const { virtual: { sorry, head }, diagnostics } = decided
+  const { virtual: { sorry, head, servers, inhibit }, diagnostics } = decided
   if (sorry === undefined) return undefined
   const method = methodOf(sorry, decided)
   if (sorry.family !== familyOf(key) && method.forward !== 'tun') {
@@ -209,13 +209,16 @@ function fallbackOf(key: ServiceKey, decided: Decided, told: Set<string>): Fallb
   }
   const port = method.forward === 'nat' ? sorry.port : portIn(key, sorry.port, method, head.kind === 'group')
   tellPort(sorry.place, sorry.port, port, 'the sorry server', diagnostics, told)
+  // A sorry server that is one of the real servers is inhibited as that one is.
+  const same = servers.find((server) => server.address === sorry.address && server.port === sorry.port)
+  const isInhibited = same === undefined ? sorry.inhibit : same.inhibit ?? inhibit
   return {
     address: sorry.address,
     port,
     forward: method.forward,
     ...(method.tunnel !== undefined && { tunnel: method.tunnel }),
     weight: 1,
-    ...(sorry.inhibit === true && { whenIdle: 'zero' as const }),
+    ...(isInhibited === true && { whenIdle: 'zero' as const }),
   }
 }
 

@@ -63,6 +63,18 @@ export interface PlacedProgram {
   column: number
 }
 
+/** A file of TLS that the block `SSL` names, and where. */
+export interface PlacedTlsFile {
+  /** What it is in `TlsOptions`. */
+  name: 'authorities' | 'certificate' | 'key'
+  path: string
+  file: string
+  /** Counted from 1. */
+  line: number
+  /** Counted from 1. */
+  column: number
+}
+
 /** An address of a VRRP instance. */
 export interface VrrpAddress {
   /** IPv4 or IPv6 text, canonical. */
@@ -142,6 +154,8 @@ export interface Parsed {
   vrrp: Vrrp
   /** The programs of the configuration, each once. `parseKeepalived` does not check whether they exist or who owns them. */
   programs: PlacedProgram[]
+  /** The files of TLS that the block `SSL` names. `parseKeepalived` does not look at them. */
+  tlsFiles: PlacedTlsFile[]
   /** Sorted by file, line and column. */
   diagnostics: Diagnostic[]
 }

@@ -6,9 +6,10 @@ import { getSystemErrorMap } from 'node:util'
 import { configurationMistakes } from '../configuration/index.js'
 import type { DirectorConfiguration } from '../configuration/index.js'
 import { parseKeepalived } from '../keepalived/index.js'
-import type { Diagnostic, IncludedFile, PlacedProgram, Vrrp } from '../keepalived/index.js'
+import type { Diagnostic, IncludedFile, PlacedProgram, PlacedTlsFile, Vrrp } from '../keepalived/index.js'
 import { glob } from './glob.js'
 import { jsonFault, jsonPlaces } from './json-places.js'
+import { tlsFaultsOf } from './tls-files.js'
 
 /** Where a configuration comes from: a file, and the language that it is written in. */
 export interface FileSource {
@@ -16,6 +17,8 @@ export interface FileSource {
   file: string
   /** The user that runs programs for which keepalived.conf names none. */
   scriptUser?: string
+  /** Whether this machine is to do what it says: then the files of TLS that it names are looked at too. */
+  isForHere?: boolean
 }
 
 /** What a file says. */
@@ -51,7 +54,7 @@ const placed = (file: string, message: string, advice: string): Diagnostic => ({
   advice,
 })
 
-type Read = Pick<Reading, 'configuration' | 'diagnostics' | 'programs' | 'vrrp'>
+type Read = Pick<Reading, 'configuration' | 'diagnostics' | 'programs' | 'vrrp'> & { tlsFiles: readonly PlacedTlsFile[] }
 
 function readKeepalived({ file, scriptUser }: FileSource, text: string, paths: Set<string>): Read {
   const include = (pattern: string, from: string): IncludedFile[] => {
@@ -78,16 +81,31 @@ function readJson(file: string, text: string): Read {
   } catch (error) {
     const { line, column, message } = jsonFault(text) ?? { line: 1, column: 1, message: (error as Error).message }
     const diagnostics: Diagnostic[] = [{ file, line, column, severity: 'error', message: `The file ${message}`, advice: '' }]
-    return { configuration: undefined, diagnostics, programs: [] }
+    return { configuration: undefined, diagnostics, programs: [], tlsFiles: [] }
   }
   const mistakes = configurationMistakes(value)
-  if (mistakes.length === 0) return { configuration: value as DirectorConfiguration, diagnostics: [], programs: [] }
+  if (mistakes.length === 0) return { configuration: value as DirectorConfiguration, diagnostics: [], programs: [], tlsFiles: [] }
   const places = jsonPlaces(text, mistakes.map(({ field }) => field))
   return {
     configuration: undefined,
     diagnostics: mistakes.map(({ message }, index): Diagnostic => ({ file, ...places[index], severity: 'error', message, advice: '' })),
     programs: [],
+    tlsFiles: [],
   }
+}
+
+/** What is wrong with the files of TLS that a configuration names: at their place in the block `SSL`, or at the check that names them. */
+function tlsDiagnostics({ type, file }: FileSource, text: string, { configuration, tlsFiles }: Read): Diagnostic[] {
+  if (configuration === undefined) return []
+  const faults = tlsFaultsOf(configuration)
+  if (type === 'json') {
+    const places = jsonPlaces(text, faults.map(({ field }) => field))
+    return faults.map(({ field, words, advice }, index) => ({ file, ...places[index], severity: 'error', message: `${field} is refused: ${words}`, advice }))
+  }
+  return faults.map(({ name, words, advice }) => {
+    const place = tlsFiles.find((one) => one.name === name)!
+    return { file: place.file, line: place.line, column: place.column, severity: 'error', message: words, advice }
+  })
 }
 
 /** Reads a configuration, with all that it includes. Whatever is wrong is in the diagnostics. */
@@ -102,7 +120,14 @@ export function readSource(source: FileSource): Reading {
     return { configuration: undefined, diagnostics, programs: [], digest: '', isEmpty: false, paths: [...paths] }
   }
   // An editor's mark of UTF-8 is no part of the text.
-  const read = type === 'keepalived' ? readKeepalived(source, text, paths) : readJson(file, text.replace(/^\ufeff/, ''))
-  const digest = createHash('sha256').update(JSON.stringify([read.configuration ?? null, read.vrrp ?? null])).digest('base64')
-  return { ...read, digest, isEmpty: text.trim() === '', paths: [...paths] }
+  const own = type === 'json' ? text.replace(/^\ufeff/, '') : text
+  const read = type === 'keepalived' ? readKeepalived(source, text, paths) : readJson(file, own)
+  const { programs, vrrp } = read
+  const found = source.isForHere === true ? tlsDiagnostics(source, own, read) : []
+  const configuration = found.length === 0 ? read.configuration : undefined
+  const digest = createHash('sha256').update(JSON.stringify([configuration ?? null, vrrp ?? null])).digest('base64')
+  return {
+    configuration, diagnostics: [...read.diagnostics, ...found], programs, ...vrrp !== undefined && { vrrp },
+    digest, isEmpty: text.trim() === '', paths: [...paths],
+  }
 }

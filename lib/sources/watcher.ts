@@ -7,7 +7,7 @@ const LOOK = 2_000
 const QUIET = 200
 
 /** What a path is now, as text: another file, another size and another time are another text. */
-function stateOf(path: string): string {
+export function stateOf(path: string): string {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
     return `${dev}:${ino} ${size} ${mtimeNs} ${ctimeNs}`

@@ -116,6 +116,15 @@ describe('ipvs director', () => {
     expect(refused.message).toContain('is refused, and the configuration stays as it is')
     expect(director.log).toContainEqual(expect.objectContaining({ event: 'diagnostic', level: 'error', file, line: 7, severity: 'error' }))
     expect(await table()).toBe(`10.0.0.1>${A}`)
+    // keepalived ends at such a file.
+    await write(`SSL {\n  ca ${folder}/none.pem\n}\n${virtual('10.0.0.1', A, B).replaceAll('HTTP_GET', 'SSL_GET')}`)
+    const before = director.log.length
+    director.signal('SIGHUP')
+    await director.logged(({ event, level }) => event === 'configuration' && level === 'error', before)
+    expect(director.log.slice(before)).toContainEqual(
+      expect.objectContaining({ event: 'diagnostic', level: 'error', file, line: 2, column: 6, problem: `${folder}/none.pem does not exist` }),
+    )
+    expect(await table()).toBe(`10.0.0.1>${A}`)
     await write(virtual('10.0.0.1', B) + virtual('10.0.0.2', A))
     director.signal('SIGHUP')
     await becomes(`10.0.0.1>${B} 10.0.0.2>${A}`)
@@ -180,6 +189,9 @@ describe('ipvs director', () => {
     expect(await status('--keepalived', file, '--listen', 'localhost:80')).toBe(2)
     await write('virtual_server 10.0.0.1 80 {\n}\nvirtual_server nowhere 80 {\n}\n')
     expect(await status('--keepalived', file, '--netns', scene.namespace.name)).toBe(5)
+    await write(`SSL {\n  key ${file}\n}\n${virtual('10.0.0.1', A).replace('HTTP_GET', 'SSL_GET')}`)
+    expect(await status('--keepalived', file, '--netns', scene.namespace.name)).toBe(5)
+    expect(await status('--keepalived', file, '--check')).toBe(5)
     expect(await scene.ipvsadm.save()).toEqual([])
   })
 })

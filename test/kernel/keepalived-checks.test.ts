@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { completeConfiguration, type CompleteCheck, type CompleteDestination } from '../../lib/configuration/index.js'
-import { formatDiagnostic, parseKeepalived } from 'ipvs/keepalived'
+import {
+  completeConfiguration, type CompleteCheck, type CompleteDestination, type CompleteProgram, type CompleteService,
+  type DirectorConfiguration,
+} from '../../lib/configuration/index.js'
+import { formatDiagnostic, parseKeepalived, type Parsed } from 'ipvs/keepalived'
 import { Namespace } from '../../scripts/network/namespace.js'
+import { keepalivedFiles, keepalivedFolder, readKeepalivedFile } from '../support/keepalived-files.js'
 import { Keepalived } from '../support/keepalived.js'
 import { randomChecks } from './keepalived-checks-random.js'
 import { Random } from './rules-random.js'
@@ -22,7 +26,8 @@ function theirChecks(lines: readonly string[]): Told[] {
   const checks: Told[] = []
   const begin = lines.findIndex((line) => line.includes('Health checkers'))
   for (const line of lines.slice(begin)) {
-    if (/^ \[.*\] *-> \[|^ \S+ -> \[/.test(line)) checks.push({ urls: '' })
+    // A service is an address, a firewall mark ('FWM 1'), or a group by its name.
+    if (/^ \S.*-> \[/.test(line)) checks.push({ urls: '' })
     const check = checks.at(-1)
     const [, name, value] = /^ +([^=]+?) = (.*)$/.exec(line) ?? []
     if (check === undefined) continue
@@ -97,21 +102,96 @@ afterAll(async () => {
   await theirs?.[Symbol.asyncDispose]()
 })
 
+/** The services in their order. Those of one group are the same, and keepalived has them once. */
+function servicesOf(configuration: DirectorConfiguration): CompleteService[] {
+  const groups = new Set<string>()
+  return completeConfiguration(configuration).services.filter(({ group }) => {
+    if (group === undefined) return true
+    const isNew = !groups.has(group)
+    groups.add(group)
+    return isNew
+  })
+}
+
+const onOff = (is: boolean): string => is ? 'ON' : 'OFF'
+
+function scriptLine(name: string, program: CompleteProgram | undefined): string[] {
+  return program === undefined ? [] : [`${name} notify script = ${program.command.map((word) => `'${word}'`).join(' ')}`]
+}
+
+/** What `keepalived -d` prints about services besides their rules: quorums, sorry servers, weights, thresholds, programs to notify. */
+function theirServices(lines: readonly string[]): string[] {
+  const end = lines.findIndex((line) => line.includes('Health checkers'))
+  const addresses = new Set<string>()
+  let isService = false
+  let isSame = false
+  return lines.slice(0, end).flatMap((line) => {
+    const text = line.trim()
+    if (text.startsWith('VS ')) {
+      isService = true
+      // A virtual server that is there already adds its servers to the first.
+      isSame = text.startsWith('VS VIP') && addresses.has(text)
+      addresses.add(text)
+    }
+    if (/^(sorry server|RIP)\b/.test(text)) isService = false
+    if (isService && isSame) return []
+    // What a service says about inhibition is only for its servers that say nothing.
+    if (text.startsWith('Inhibit on failure') ? isService : !/^(quorum|Quorum (up|down) notify script|omega|sorry server|RIP|connection limit range|RS (up|down) notify script)\b/.test(text)) return []
+    // Ports are those of the rules, which are compared elsewhere.
+    return [text.replace(/, uid:gid .*$| EFF WEIGHT .*$|, RPORT = \d+| \(duplicates rs\)|:\w+:\d+$/g, '').replaceAll("'/usr/", "'/")]
+  })
+}
+
+/** The same of ours, in keepalived's words. */
+const ourServices = (services: readonly CompleteService[]): string[] => services.flatMap((service) => {
+  const { quorum, hysteresis, notifyAtEnd, onQuorumReached, onQuorumLost, fallback, destinations } = service
+  return [
+    `omega is ${onOff(notifyAtEnd)}`,
+    `quorum = ${quorum}, hysteresis = ${hysteresis}`,
+    ...scriptLine('Quorum up', onQuorumReached),
+    ...scriptLine('Quorum down', onQuorumLost),
+    ...fallback === undefined ? [] : [
+      `sorry server = [${fallback.address}]`, `Inhibit on failure is ${onOff(fallback.whenIdle === 'zero')}`,
+    ],
+    ...destinations.flatMap(({ address, weight, whenDown, lowerThreshold = 0, upperThreshold = 0, onUp, onDown }) => [
+      `RIP = ${address}, WEIGHT = ${weight ?? 1}`,
+      `connection limit range = ${lowerThreshold} -> ${upperThreshold}`,
+      `Inhibit on failure is ${onOff(whenDown === 'zero')}`,
+      ...scriptLine('RS up', onUp),
+      ...scriptLine('RS down', onDown),
+    ]),
+  ]
+})
+
+/** Compares the properties that our checks have. Returns how many checks there are. */
+async function compare(text: string, { configuration, diagnostics }: Parsed, head: string): Promise<number> {
+  const told = `${head}\n${text}\n${diagnostics.map(formatDiagnostic).join('\n')}`
+  expect(configuration, told).toBeDefined()
+  const services = servicesOf(configuration!)
+  const ours = services.flatMap(({ destinations }) =>
+    destinations.flatMap((destination) => destination.checks.map((check) => ourCheck(check, destination))))
+  await theirs.run('ipvsadm', ['-C'])
+  await using keepalived = await Keepalived.start(theirs, text, ['-d'], keepalivedFolder)
+  const said = theirChecks(keepalived.lines)
+  const comparable = said.map((check, index) => Object.fromEntries(Object.entries(check).filter(([name]) => name in (ours[index] ?? {}))))
+  expect.soft(comparable, `${told}\n${keepalived.lines.join('\n')}`).toEqual(ours)
+  expect.soft(theirServices(keepalived.lines), `${told}\n${keepalived.lines.join('\n')}`).toEqual(ourServices(services))
+  return ours.length
+}
+
+/** keepalived 2.2.7 ends while it prints a FILE_CHECK. */
+const printable = keepalivedFiles.filter((name) => !readKeepalivedFile(name).text.includes('FILE_CHECK'))
+
+test.each(printable)('keepalived and we read the same checks of %s', async (name) => {
+  const { text, parsed } = readKeepalivedFile(name)
+  await compare(text, parsed, name)
+})
+
 test(`keepalived and we read the same checks of ${files} generated files from seed ${firstSeed} on`, { timeout: 3_600_000 }, async () => {
   let compared = 0
   for (let seed = firstSeed; seed < firstSeed + files; seed++) {
     const text = randomChecks(new Random(seed))
-    const { configuration, diagnostics } = parseKeepalived(text, { id: 'lab' })
-    const told = `seed ${seed}\n${text}\n${diagnostics.map(formatDiagnostic).join('\n')}`
-    expect(configuration, told).toBeDefined()
-    const destinations = completeConfiguration(configuration!).services[0].destinations
-    const ours = destinations.flatMap((destination) => destination.checks.map((check) => ourCheck(check, destination)))
-    await theirs.run('ipvsadm', ['-C'])
-    await using keepalived = await Keepalived.start(theirs, text, ['-d'])
-    const said = theirChecks(keepalived.lines)
-    // Compares the properties that our checks have.
-    expect.soft(said.map((check, index) => Object.fromEntries(Object.entries(check).filter(([name]) => name in (ours[index] ?? {})))), `${told}\n${keepalived.lines.join('\n')}`).toEqual(ours)
-    compared += ours.length
+    compared += await compare(text, parseKeepalived(text, { id: 'lab' }), `seed ${seed}`)
   }
   expect(compared).toBeGreaterThan(files)
 })

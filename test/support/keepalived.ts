@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Namespace } from '../../scripts/network/namespace.js'
@@ -19,10 +19,12 @@ export class Keepalived implements AsyncDisposable {
    * Starts keepalived's checkers in a namespace, and waits until everything in the file is in the table.
    *
    * @param options more options of keepalived: `-d` for a dump of what it has read
+   * @param beside a folder that the file's own is to be like, for files that it includes
    */
-  static async start(namespace: Namespace, text: string, options: readonly string[] = []): Promise<Keepalived> {
+  static async start(namespace: Namespace, text: string, options: readonly string[] = [], beside?: string): Promise<Keepalived> {
     const folder = await mkdtemp(join(tmpdir(), 'keepalived-'))
     const file = join(folder, 'keepalived.conf')
+    if (beside !== undefined) await cp(beside, folder, { recursive: true })
     await writeFile(file, text, { mode: 0o644 })
     const args = ['-C', '-n', '-l', '-i', 'lab', '-f', file, '-p', join(folder, 'pid'), '-c', join(folder, 'checkers.pid'), ...options]
     const child = spawn('nsenter', [`--net=${namespace.path}`, 'keepalived', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })

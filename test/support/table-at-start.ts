@@ -34,7 +34,10 @@ export function tableAtStart(configuration: DirectorConfiguration): Operation[] 
       if (isUp(destination) && !yields) return [bare(destination)]
       return (destination.whenDown ?? whenDown) === 'zero' ? [{ ...bare(destination), weight: 0 }] : []
     })
-    if (fallback !== undefined && (yields || fallback.whenIdle === 'zero')) entered.push({ ...bare(fallback), ...!yields && { weight: 0 } })
+    // The sorry server may be a real server too.
+    const place = entered.findIndex(({ address, port }) => address === fallback?.address && port === fallback?.port)
+    if (fallback !== undefined && yields) entered.splice(place < 0 ? entered.length : place, 1, bare(fallback))
+    else if (fallback?.whenIdle === 'zero' && place < 0) entered.push({ ...bare(fallback), weight: 0 })
     return [
       { type: 'addService', service: { ...key, ...settings } },
       ...entered.map((destination): Operation => ({ type: 'addDestination', service: key, destination })),

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { programMistakes } from '../../director/program-mistakes.js'
+import { machineMistakes } from '../../director/machine-mistakes.js'
 import { followEtcd } from '../../sources/etcd/index.js'
 import { newStatus } from '../new-status.js'
 import { complain, json, print } from '../output.js'
@@ -8,7 +8,7 @@ import { sizeWords } from './read.js'
 
 /** `ipvs director --etcd … --check`: reads what is in etcd once, and tells which keys have mistakes. Returns the exit status. */
 export async function checkEtcd({ cluster, prefix }: EtcdSource, scripts: string | undefined, wantsJson: boolean): Promise<number> {
-  await using follower = followEtcd({ ...cluster, prefix, objections: programMistakes, ...scripts !== undefined && { scripts } })
+  await using follower = followEtcd({ ...cluster, prefix, objections: machineMistakes, ...scripts !== undefined && { scripts } })
   const away = once(follower, 'away') as Promise<[{ error: Error }]>
   const iterator = follower[Symbol.asyncIterator]()
   const first = await Promise.race([iterator.next(), away.then(([{ error }]) => error)])

@@ -2,7 +2,7 @@ import { checkConfiguration } from '../../configuration/index.js'
 import { completeConfiguration, completeServices } from '../../configuration/complete.js'
 import type { Agreement, Director, DirectorConfiguration } from '../../director/index.js'
 import { canonicalKey } from '../../director/keys.js'
-import { programMistakes } from '../../director/program-mistakes.js'
+import { machineMistakes } from '../../director/machine-mistakes.js'
 import type { Ipvs } from '../../ipvs.js'
 import { serviceId } from '../../model/keys.js'
 import type { ServiceKey } from '../../model/types.js'
@@ -67,7 +67,7 @@ export class FleetMember implements AsyncDisposable {
     this.#log = log
     const { cluster, prefix, copy } = source
     this.#follower = followEtcd({
-      ...cluster, prefix, objections: programMistakes, ...copy !== undefined && { copy }, ...scripts !== undefined && { scripts },
+      ...cluster, prefix, objections: machineMistakes, ...copy !== undefined && { copy }, ...scripts !== undefined && { scripts },
     })
     logFollower(this.#follower, log)
     this.#health = new FleetHealth(source, source, log)

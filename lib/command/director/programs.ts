@@ -1,7 +1,7 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { sep } from 'node:path'
 import type { NamedProgram } from '../../configuration/index.js'
-import { mistakesOf } from '../../director/program-mistakes.js'
+import { mistakesOf } from '../../director/machine-mistakes.js'
 import type { Diagnostic } from '../../keepalived/index.js'
 import type { Reading } from '../../sources/reading.js'
 

@@ -21,13 +21,13 @@ function judged<Some extends Reading | CompleteReading>(reading: Some, named: re
 
 /** Reads the configuration, off the main thread. What this machine or the command line forbids is refused too. */
 export async function readConfiguration(command: Asked): Promise<Reading> {
-  const reading = await readInThread({ ...command.source, scriptUser: keepalivedUser() })
+  const reading = await readInThread({ ...command.source, scriptUser: keepalivedUser(), isForHere: true })
   return judged(reading, reading.configuration === undefined ? [] : [...programsOf(reading.configuration)], command)
 }
 
 /** The same again and again, for a director. What is as before is the same object. */
 export function configurationReader(command: Asked): () => Promise<CompleteReading> {
-  const reader = new ConfigurationReader({ ...command.source, scriptUser: keepalivedUser() })
+  const reader = new ConfigurationReader({ ...command.source, scriptUser: keepalivedUser(), isForHere: true })
   return async () => {
     const reading = await reader.read()
     return judged(reading, reading.named, command)

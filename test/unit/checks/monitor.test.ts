@@ -212,6 +212,12 @@ test('what could not be tried changes nothing, and is told once, and once when i
   writeFileSync(ca, '')
   await until(() => Promise.resolve(told.troubles.length), (count) => count === 3)
   expect(told.troubles[2]).toEqual({ ids: ['c'], check: 'TLS handshake' })
+  // A check that found the file when it began goes on with what it has read.
+  told.monitor.update({ set: [destination('d', [{ type: 'tls', tls: { authorities: ca }, ...quick, timeout: 0.2 }])], removed: ['c'] })
+  rmSync(ca)
+  const { bad } = told.monitor.status().counts
+  await until(() => Promise.resolve(told.monitor.status().counts.bad), (now) => now > bad + 3)
+  expect(told.troubles).toHaveLength(3)
 })
 
 test('each bad answer is told where that is wanted, and only there', async () => {

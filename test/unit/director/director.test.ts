@@ -747,6 +747,13 @@ describe('programs to notify', () => {
     expect(() => direct({ configuration: of({ group: 'none-of-that-name' }) })).toThrow(`services[0].destinations[0].onUp.group is refused: there is no group 'none-of-that-name' in /etc/group`)
   })
 
+  test('a file of TLS that is not there refuses the configuration', () => {
+    const configuration = service([real(0, { checks: [{ type: 'tls', tls: { authorities: '/nowhere/ca.pem' } }] })])
+    expect(() => direct({ configuration })).toThrow(
+      'services[0].destinations[0].checks[0].tls.authorities is refused: /nowhere/ca.pem does not exist. Put the file there, or take the line out',
+    )
+  })
+
   test('that are due are waited for at the end', async () => {
     const director = direct({ configuration: service([real(0)], { onQuorumReached: { command: ['/bin/sleep', '0.2'] } }) })
     const ends = told(director, 'program')

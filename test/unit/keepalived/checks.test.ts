@@ -59,6 +59,12 @@ describe('each kind of check', () => {
     expect(found[2]).not.toHaveProperty('address')
   })
 
+  test('an SMTP_CHECK that says nothing about the connection besides its host blocks has no check but theirs, each with its own timeout', () => {
+    const found = checks('SMTP_CHECK { helo_name a.b\n retry 2\n host { connect_ip 192.0.2.7\n connect_timeout 3 }\n host { connect_port 26 } }')
+    expect(found).toMatchObject([{ address: '192.0.2.7', timeout: 3, failures: 3 }, { port: 26, timeout: 5, failures: 3 }])
+    expect(found).toHaveLength(2)
+  })
+
   test('a file check follows its track_file, wherever that stands', () => {
     const text = `${withVirtual('', 'FILE_CHECK { track_file t }\nFILE_CHECK { track_file t\n weight 0 reverse }')}track_file t { file /run/t\n weight -3\n init_file 5 overwrite }`
     expect(destination(text).checks).toEqual([
@@ -117,6 +123,11 @@ describe('who runs a program', () => {
       ['/bin/y', 'k', 9, 'k'],
       ['/bin/x a', 'u', 8, 'k'],
     ])
+  })
+
+  test('each program of a sequence is listed, at the line that all have', () => {
+    const text = 'virtual_server 10.0.0.1 80 {\n  protocol TCP\n~LST(n,1,2) real_server 10.0.0.${n} 80 { notify_up /bin/x${n} }\n}\n'
+    expect(read(text).programs.map(({ command, line }) => [...command, line])).toEqual([['/bin/x1', 3], ['/bin/x2', 3]])
   })
 })
 
@@ -212,6 +223,14 @@ describe('ports', () => {
 })
 
 describe('services', () => {
+  test('a sorry server that is one of the real servers is inhibited as that one is', () => {
+    const whenIdle = (own: string, ofServer: string): unknown =>
+      service(withVirtual(`sorry_server 192.0.2.11 80\n${own}`, ofServer)).fallback!.whenIdle
+    expect(whenIdle('sorry_server_inhibit', '')).toBeUndefined()
+    expect(whenIdle('', 'inhibit_on_failure')).toBe('zero')
+    expect(whenIdle('inhibit_on_failure', '')).toBe('zero')
+  })
+
   test('quorum, sorry server and programs', () => {
     const text = withVirtual(
       'quorum 5\nhysteresis 9\nalpha\nomega\nha_suspend\ninhibit_on_failure\nsorry_server 192.0.2.99 81\nsorry_server_inhibit\nquorum_up /bin/up\nquorum_down "/bin/down x"',

@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { checkConfiguration } from '../../../lib/configuration/index.js'
@@ -8,9 +7,9 @@ import { Random } from '../../kernel/rules-random.js'
 import { checkerLevels } from '../../../lib/keepalived/checkers.js'
 import { globalLevels } from '../../../lib/keepalived/globals.js'
 import { serverLevels } from '../../../lib/keepalived/virtual-server.js'
+import { keepalivedFiles, readKeepalivedFile } from '../../support/keepalived-files.js'
 
-const folder = new URL('../../kernel/keepalived-files/', import.meta.url)
-const files = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'))
+const files = keepalivedFiles.map((name) => readKeepalivedFile(name).text)
 
 const keywords = [...Object.values(checkerLevels), ...Object.values(globalLevels), ...Object.values(serverLevels)].flatMap((level) => [
   ...level.keywords.keys(),

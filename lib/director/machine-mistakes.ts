@@ -1,6 +1,7 @@
 import { identityOf } from '../checks/users.js'
 import { programsOf, type DirectorConfiguration, type NamedProgram } from '../configuration/index.js'
 import { conflict, type ArgumentError } from '../model/errors.js'
+import { tlsFaultsOf } from '../sources/tls-files.js'
 import { programFault } from './trust.js'
 
 /** Finds something out once for each question. */
@@ -41,5 +42,8 @@ export function mistakesOf(programs: Iterable<NamedProgram>): ArgumentError[] {
   return mistakes
 }
 
-/** The mistakes of the programs that a configuration names. */
-export const programMistakes = (configuration: DirectorConfiguration): ArgumentError[] => mistakesOf(programsOf(configuration))
+/** What is wrong on this machine with what a configuration names: programs, accounts, and files of TLS. */
+export const machineMistakes = (configuration: DirectorConfiguration): ArgumentError[] => [
+  ...mistakesOf(programsOf(configuration)),
+  ...tlsFaultsOf(configuration).map(({ field, words, advice }) => conflict(field, `is refused: ${words}. ${advice}`)),
+]
