@@ -25,8 +25,7 @@ const wanted = read()
 if (wanted === undefined) process.exitCode = 2
 else if (wanted.help) process.stdout.write(usage)
 else {
-  await ensure('c++', 'ipvsadm', 'ip', 'unshare')
-  if (wanted.only.includes('reactions')) await ensure('keepalived')
+  await ensure('c++', 'ipvsadm', 'ip', 'unshare', ...wanted.only.flatMap((name) => suites[name].needs ?? []))
   compileReference()
   const placed = wanted.lab.includes('--on') || wanted.lab.includes('--suite')
   const here = placed ? [] : wanted.only.filter(name => suites[name].anywhere)

@@ -9,7 +9,7 @@ export interface NamedProgram {
   group?: string
 }
 
-function* scripts(checks: readonly Check[] = [], field: string): Generator<NamedProgram> {
+function* scripts(checks: readonly Check[], field: string): Generator<NamedProgram> {
   for (const [index, check] of checks.entries()) if (check.type === 'script') yield { field: `${field}.checks[${index}]`, ...check }
 }
 
@@ -17,12 +17,12 @@ function* scripts(checks: readonly Check[] = [], field: string): Generator<Named
 export function* programsOf({ services }: DirectorConfiguration): Generator<NamedProgram> {
   for (const [index, { checks, onQuorumReached, onQuorumLost, destinations = [] }] of services.entries()) {
     const field = `services[${index}]`
-    yield* scripts(checks, field)
+    if (checks !== undefined) yield* scripts(checks, field)
     if (onQuorumReached !== undefined) yield { field: `${field}.onQuorumReached`, ...onQuorumReached }
     if (onQuorumLost !== undefined) yield { field: `${field}.onQuorumLost`, ...onQuorumLost }
     for (const [number, { checks: own, onUp, onDown }] of destinations.entries()) {
       const at = `${field}.destinations[${number}]`
-      yield* scripts(own, at)
+      if (own !== undefined) yield* scripts(own, at)
       if (onUp !== undefined) yield { field: `${at}.onUp`, ...onUp }
       if (onDown !== undefined) yield { field: `${at}.onDown`, ...onDown }
     }

@@ -81,5 +81,5 @@ export function tableOf(
     if (place < 0) inputs.push(destinationInput(fallback, serves ? fallback.weight ?? 1 : 0))
     else if (serves) inputs[place] = destinationInput(fallback, fallback.weight ?? 1)
   }
-  return { ...serviceInput(service), destinations: inputs }
+  return Object.assign(serviceInput(service), { destinations: inputs })
 }

@@ -6,7 +6,7 @@ import type { DestinationInput, DestinationKey, ListedTable, ServiceKey } from '
 import { configurationOf, serviceConfigurationOf } from '../state/configuration.js'
 import type { DesiredService } from '../state/types.js'
 import { decide, fallsBack, livingWeight, tableOf, type Health, type Standing } from './decide.js'
-import { canonicalEndpoint, canonicalKey, destinationInput, endpointId } from './keys.js'
+import { canonicalEndpoint, canonicalKey, destinationInput, endpointId, serviceInput } from './keys.js'
 
 type Listed = ListedTable['services'][number]
 
@@ -90,7 +90,7 @@ export class Directed {
     this.key = canonicalKey(configuration)
     this.id = serviceId(this.key)
     this.configuration = configuration
-    this.desired = tableOf({ ...configuration, destinations: [], fallback: undefined }, [], this.#standing)
+    this.desired = Object.assign(serviceInput(configuration), { destinations: [] })
     if (listed !== undefined) this.#adopt(listed)
     this.#take(configuration, (destination) => firstThought(destination, listed))
   }
@@ -123,24 +123,27 @@ export class Directed {
 
   /** Takes a configuration over: what is known of destinations that stay is kept. */
   #take(configuration: CompleteService, thought: (destination: CompleteDestination) => Pick<Known, 'up' | 'initially' | 'stays'>): void {
-    const before = new Map(this.known.map((known) => [destinationId(known.endpoint), known]))
-    const last = new Set(this.#standing.last.map((number) => this.known[number].id))
+    // Of a new service there is nothing, and thousands can be new at once.
+    const before = this.known.length === 0 ? undefined : new Map(this.known.map((known) => [destinationId(known.endpoint), known]))
+    const last = before && new Set(this.#standing.last.map((number) => this.known[number].id))
     this.configuration = configuration
     const since = Date.now()
     this.known = configuration.destinations.map((destination): Known => {
       const endpoint = canonicalEndpoint(destination)
       const id = destinationId(endpoint)
-      const known = before.get(id)
+      const known = before?.get(id)
       const weight = initialWeight(destination)
       if (known === undefined) {
-        return { id: `${this.id} ${id}`, endpoint, configuration: destination, weight, share: 1, since, ups: 0, downs: 0, ...thought(destination) }
+        const { up, initially, stays } = thought(destination)
+        return { id: `${this.id} ${id}`, endpoint, configuration: destination, weight, share: 1, since, ups: 0, downs: 0, up, initially, stays }
       }
       // Where the checks say nothing about the weight, it is the configured one; otherwise they say it anew.
       if (known.weight === initialWeight(known.configuration)) known.weight = weight
       known.configuration = destination
       return known
     })
-    this.#standing = { ...this.#standing, last: this.known.flatMap(({ id }, number) => last.has(id) ? [number] : []) }
+    const kept = last === undefined ? [] : this.known.flatMap(({ id }, number) => last.has(id) ? [number] : [])
+    this.#standing = { quorum: this.#standing.quorum, last: kept }
   }
 
   /** Does from now on what another configuration says. */
@@ -254,7 +257,8 @@ export class Directed {
     this.#standing = decide(this.configuration, this.known, this.#standing)
     const table = tableOf(this.configuration, this.known, this.#standing)
     if (this.drains) this.#leave(table.destinations)
-    this.desired = { ...table, destinations: [...table.destinations, ...[...this.leaving.values()].map(({ input }) => input)] }
+    for (const { input } of this.leaving.values()) table.destinations.push(input)
+    this.desired = table
     const isNews = !this.isGone && this.#standing.quorum !== this.#told
     if (isNews) this.#told = this.#standing.quorum
     return isNews
@@ -262,24 +266,28 @@ export class Directed {
 
   /** Lets leave what was in the table and is not to be there now. */
   #leave(table: readonly DestinationInput[]): void {
+    const before = this.#before
+    this.#before = this.known
+    if (this.desired.destinations.length === 0 && this.leaving.size === 0) return
     const stay = new Set([...table.map(endpointId), ...this.known.map(({ endpoint }) => destinationId(endpoint))])
     for (const id of stay) this.leaving.delete(id)
-    for (const input of this.desired.destinations) {
+    const gone = this.desired.destinations.filter((input) => !stay.has(endpointId(input)) && !this.leaving.has(endpointId(input)))
+    if (gone.length === 0) return
+    const was = new Map(before.map(({ endpoint, up }) => [destinationId(endpoint), up]))
+    for (const input of gone) {
       const id = endpointId(input)
-      if (stay.has(id) || this.leaving.has(id)) continue
       this.leaving.set(id, {
         input: destinationInput(input, 0),
         endpoint: canonicalEndpoint(input),
         since: performance.now(),
-        up: this.#was.get(id),
+        up: was.get(id),
         isEmpty: false,
       })
     }
-    this.#was = new Map(this.known.map(({ endpoint, up }) => [destinationId(endpoint), up]))
   }
 
-  /** Which destinations were up when the table was worked out last. */
-  #was = new Map<string, boolean>()
+  /** The destinations by which the table was worked out last. */
+  #before: readonly Known[] = []
 
   /** Nobody waits for a destination any more that left, or that kept its place. */
   release(id: string): void {

@@ -724,8 +724,8 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
   /** Works out how a service should be in the table, and tells of its quorum. */
   #update(directed: Directed): void {
     if (directed.update()) {
-      const { key, quorum, livingWeight, configuration } = directed
-      this.#tell('quorum', { service: key, reached: quorum, weight: livingWeight, quorum: configuration.quorum })
+      const { key, quorum, livingWeight, fallsBack, configuration } = directed
+      this.#tell('quorum', { service: key, reached: quorum, weight: livingWeight, quorum: configuration.quorum, fallback: fallsBack })
       this.#run(directed, quorum ? configuration.onQuorumReached : configuration.onQuorumLost)
     }
     if (directed.isGone && directed.leaving.size === 0) this.#services.delete(directed.id)

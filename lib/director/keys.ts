@@ -14,11 +14,6 @@ export const endpointId = ({ address, port }: DestinationKey): string => destina
 
 export const canonicalEndpoint = ({ address, port }: DestinationKey): DestinationKey => ({ address: canonicalAddress(address)!, port })
 
-function picked<Type extends object>(from: Type, names: readonly string[]): object {
-  const given = from as Record<string, unknown>
-  return Object.fromEntries(names.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]))
-}
-
 const SERVICE = [
   'protocol',
   'address',
@@ -32,7 +27,12 @@ const SERVICE = [
   'persistenceEngine',
 ]
 /** What of a service is IPVS's. */
-export const serviceInput = (service: CompleteService): ServiceInput => picked(service, SERVICE) as ServiceInput
+export function serviceInput(service: CompleteService): ServiceInput {
+  const given = service as unknown as Record<string, unknown>
+  const input: Record<string, unknown> = {}
+  for (const name of SERVICE) if (given[name] !== undefined) input[name] = given[name]
+  return input as unknown as ServiceInput
+}
 
 /**
  * What of a destination is IPVS's, with this weight. Property by property: a spread would give every destination a hidden class of its own,

@@ -6,8 +6,10 @@ import { programFault } from './trust.js'
 
 /** Finds something out once for each question. */
 function once<Answer>(find: (question: string) => Answer): (question: string) => Answer {
-  const known = new Map<string, Answer>()
+  // Most configurations ask nothing: those of a fleet come service by service, and few name programs.
+  let known: Map<string, Answer> | undefined
   return (question) => {
+    known ??= new Map()
     if (!known.has(question)) known.set(question, find(question))
     return known.get(question)!
   }

@@ -141,6 +141,8 @@ export interface QuorumChange {
   weight: number
   /** Weight that they need. */
   quorum: number
+  /** Whether the fallback serves. */
+  fallback: boolean
 }
 
 /** A destination that was taken out of the configuration has left the table. */

@@ -65,6 +65,8 @@ export class AnsweringHandle implements NativeHandle {
   readonly requestsPerSend = 1000
   readonly namespace = -1
   onReply?: (reply: NativeReply) => void
+  /** Called when requests come that change the table. */
+  onChange?: () => void
   /** How many requests were carried out. */
   requests = 0
   readonly #services: Uint8Array
@@ -99,6 +101,7 @@ export class AnsweringHandle implements NativeHandle {
   }
 
   execute(packed: Uint8Array, _length: number, count: number, _batch: number, space?: ArrayBuffer): void {
+    if (!nameOf.get(new Uint16Array(packed.buffer, packed.byteOffset)[1])!.startsWith('get')) this.onChange?.()
     setImmediate(() => this.onReply!(this.#answer(packed, count, space)))
   }
 

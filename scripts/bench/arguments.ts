@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { groups, suites, suitesOfAShape } from './suites.js'
+import { groups, suites, suitesByDefault, suitesOfAShape } from './suites.js'
 import type { Shape } from './workload.js'
 
 /** What `npm run bench` was asked for. */
@@ -27,7 +27,8 @@ Parts that need no IPVS (${Object.keys(suites)
   --services N        measure tables of N services ...
   --destinations M    ... of M destinations each (10 by default), instead of the standard ones
   --only NAME         one part only; may be given several times: ${Object.keys(suites).join(', ')};
-                      director stands for all that is about it: ${groups.director.join(', ')}
+                      director and fleet stand for all that is about them: ${groups.director.join(', ')}; ${groups.fleet.join(', ')}.
+                      ${Object.keys(suites).filter((name) => suites[name].onRequest).join(' and ')} run only if they are named
   --rounds N          turns of each contender, 5 by default; the medians count
   --large             tables of 550,000 rules as well, which take minutes
   --json FILE         where the figures are written (build/bench/results.json)
@@ -67,7 +68,7 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
   const shape = services === undefined && destinations === undefined ? undefined : {
     services: services ?? 1, destinations: destinations ?? 10,
   }
-  const chosen = asked ?? (shape ? suitesOfAShape : Object.keys(suites))
+  const chosen = asked ?? (shape ? suitesOfAShape : suitesByDefault)
   const { on, suite, timeout } = values
   return {
     only: Object.keys(suites).filter(name => chosen.includes(name)),

@@ -1,3 +1,4 @@
+import type { Program } from '../setup/programs.js'
 import { collectGarbage } from './garbage.js'
 import type { Place } from './place.js'
 import type { Row } from './row.js'
@@ -21,6 +22,10 @@ export interface Suite {
   title: string
   /** It needs no IPVS: it is measured on the machine itself, unless another place is asked for. */
   anywhere?: true
+  /** It runs only where it is named: it takes long, or needs programs that other parts do not. */
+  onRequest?: true
+  /** Programs that it needs besides those of all parts. */
+  needs?: readonly Program[]
   /** What stands in the column beside what is measured: the C reference where nothing is said. */
   beside?: string
   measure(run: Run): Promise<Row[]>

@@ -60,14 +60,16 @@ let cluster: EtcdCluster
 /** What a director tells the others, as etcdctl sees it; '' while it tells nothing. */
 const told = async (id: string): Promise<string> => (await cluster.ctl('get', `${prefix}/v1/health/${id}`, '--print-value-only')).trim()
 
+const service = (ofDestinations: object = {}) => ({
+  protocol: 'tcp', address: '192.0.2.1', port: 80, scheduler: 'mh',
+  checks: [{ type: 'tcp', interval: 0.2, retryInterval: 0.1, failures: 2, timeout: 30 }],
+  destinations: [A, B].map((address) => ({ address, port: 8080, forward: 'nat', ...ofDestinations })),
+})
+
 /** Three directors of one fleet, each of which has a vote. */
 async function fleet(...more: string[]): Promise<Place[]> {
   prefix = `/fleet-${++number}`
-  await cluster.put(`${prefix}/v1/services/web`, {
-    protocol: 'tcp', address: '192.0.2.1', port: 80, scheduler: 'mh',
-    checks: [{ type: 'tcp', interval: 0.2, retryInterval: 0.1, failures: 2, timeout: 30 }],
-    destinations: [A, B].map((address) => ({ address, port: 8080, forward: 'nat' })),
-  })
+  await cluster.put(`${prefix}/v1/services/web`, service())
   const places: Place[] = []
   for (const id of ['d1', 'd2', 'd3']) {
     const place = await Place.create(id)
@@ -169,6 +171,33 @@ describe('directors of a fleet agree on which servers are up', () => {
     for (const { director } of [first, second]) await director.logged(({ event }) => event === 'others-back')
     // Two of three see B down, and one A.
     for (const place of places) await place.has(A)
+  })
+
+  test('directors that are cut off from each other, and not from etcd, keep equal tables', async () => {
+    const places = await fleet()
+    const [first, second] = places.map(({ scene }) => scene.namespace)
+    await first.ip(`link add other type veth peer name other netns ${second.name}`, 'address add 10.99.0.1/24 dev other', 'link set other up')
+    await second.ip('address add 10.99.0.2/24 dev other', 'link set other up')
+    await places[0].servers.serve('10.99.0.1', 9090, 'hello')
+    const reaches = async (): Promise<boolean> => (await second.run('bash', ['-c', 'exec 3<>/dev/tcp/10.99.0.1/9090'])).status === 0
+    expect(await reaches()).toBe(true)
+    for (const namespace of [first, second]) await namespace.ip('link set other down')
+    expect(await reaches()).toBe(false)
+
+    const all = async (...lines: string[]): Promise<void> => {
+      for (const { scene } of places) await until(() => scene.ipvsadm.save(), (now) => now.join('\n') === lines.join('\n'))
+    }
+    const line = (address: string, weight: number): string => `-a -t 192.0.2.1:80 -r ${address}:8080 -m -w ${weight}`
+    await cluster.put(`${prefix}/v1/services/web`, service({ weight: 3 }))
+    await all('-A -t 192.0.2.1:80 -s mh', line(A, 3), line(B, 3))
+    // What two of three see counts for the third one too, whichever of them see each other.
+    for (const { servers } of places.slice(1)) await servers.stop(B, 8080)
+    await all('-A -t 192.0.2.1:80 -s mh', line(A, 3))
+    await places[1].servers.serve(B, 8080, 'hello')
+    await all('-A -t 192.0.2.1:80 -s mh', line(A, 3), line(B, 3))
+    for (const { director } of places) {
+      expect(director.log.map(({ event }) => event).filter((event) => ['director-gone', 'others-away', 'etcd-away'].includes(event))).toEqual([])
+    }
   })
 
   test('with --agree any, a server goes where one director sees it down', async () => {

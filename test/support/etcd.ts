@@ -15,48 +15,44 @@ export interface Certificates {
   key: string
 }
 
-/** Makes an authority, and one certificate that is valid for servers at these addresses and for clients. */
-async function makeCertificates(folder: string, name: string, addresses: readonly string[]): Promise<Certificates> {
-  await ensure('openssl')
-  const at = (end: string): string => join(folder, `${name}-${end}.pem`)
-  const [authority, authorityKey, certificate, key, extensions] = ['authority', 'authority-key', 'certificate', 'key', 'extensions'].map(at)
-  const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-  await must('openssl', [
-    'req',
-    '-x509',
-    ...ec,
-    '-keyout',
-    authorityKey,
-    '-out',
-    authority,
-    '-days',
-    '2',
-    '-subj',
-    '/CN=authority of a test',
-  ])
-  // etcd's gateway connects to its member with the member's own certificate, so this must be a client's certificate too. etcd would take a
-  // common name in it for a user's name.
-  await writeFile(extensions, `extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=${addresses.map((one) => `IP:${one}`).join(',')}\n`)
-  const request = at('request')
-  await must('openssl', ['req', '-new', ...ec, '-keyout', key, '-out', request, '-subj', '/O=test'])
-  await must('openssl', [
-    'x509',
-    '-req',
-    '-in',
-    request,
-    '-CA',
-    authority,
-    '-CAkey',
-    authorityKey,
-    '-CAcreateserial',
-    '-days',
-    '2',
-    '-extfile',
-    extensions,
-    '-out',
-    certificate,
-  ])
-  return { authorities: authority, certificate, key }
+/** How the key of a certificate is made. */
+const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+
+/** An authority, and certificates that come from it. */
+class Authority {
+  private constructor(private readonly folder: string) {}
+
+  static async create(folder: string): Promise<Authority> {
+    await ensure('openssl')
+    const authority = new Authority(folder)
+    const files = ['-keyout', authority.#at('authority-key'), '-out', authority.file]
+    await must('openssl', ['req', '-x509', ...KEY, ...files, '-days', '2', '-subj', '/CN=authority of a test'])
+    return authority
+  }
+
+  #at(end: string): string {
+    return join(this.folder, `${end}.pem`)
+  }
+
+  get file(): string {
+    return this.#at('authority')
+  }
+
+  /**
+   * Makes a certificate that is valid for servers at these addresses and for clients.
+   *
+   * @param subject whom it names. etcd takes a common name for a user's name
+   */
+  async certify(subject: string, addresses: readonly string[]): Promise<Certificates> {
+    const file = subject.replaceAll(/\W/g, '')
+    const [certificate, key, extensions, request] = [file, `${file}-key`, `${file}-extensions`, `${file}-request`].map((end) => this.#at(end))
+    // etcd's gateway connects to its member with the member's own certificate, so this must be a client's certificate too.
+    await writeFile(extensions, `extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=${addresses.map((one) => `IP:${one}`).join(',')}\n`)
+    await must('openssl', ['req', '-new', ...KEY, '-keyout', key, '-out', request, '-subj', subject])
+    const by = ['-CA', this.file, '-CAkey', this.#at('authority-key'), '-CAcreateserial']
+    await must('openssl', ['x509', '-req', '-in', request, ...by, '-days', '2', '-extfile', extensions, '-out', certificate])
+    return { authorities: this.file, certificate, key }
+  }
 }
 
 /** A member of a cluster: a process of etcd. */
@@ -161,6 +157,7 @@ export class Member {
 export class EtcdCluster implements AsyncDisposable {
   readonly members: Member[] = []
   certificates: Certificates | undefined
+  #authority: Authority | undefined
   /** The user of etcdctl, as 'NAME:PASSWORD'. */
   user = ''
 
@@ -180,12 +177,7 @@ export class EtcdCluster implements AsyncDisposable {
     const [second, third] = [randomInt(1, 255), randomInt(1, 255)]
     for (let index = 1; index <= members; index++) cluster.members.push(new Member(`m${index}`, `127.${second}.${third}.${index}`, cluster))
     try {
-      if (tls)
-        cluster.certificates = await makeCertificates(
-          cluster.folder,
-          'cluster',
-          cluster.members.map(({ address }) => address),
-        )
+      if (tls) await cluster.#certify()
       for (const member of cluster.members) member.start()
       await cluster.answers()
     } catch (error) {
@@ -195,22 +187,26 @@ export class EtcdCluster implements AsyncDisposable {
     return cluster
   }
 
+  async #certify(): Promise<void> {
+    this.#authority = await Authority.create(this.folder)
+    this.certificates = await this.#authority.certify('/O=test', this.members.map(({ address }) => address))
+  }
+
   get endpoints(): string[] {
     return this.members.map(({ url }) => url)
   }
 
-  /** Makes certificates of another authority, which the cluster does not know. */
-  strangersCertificates(): Promise<Certificates> {
-    return makeCertificates(this.folder, 'stranger', ['127.0.0.1'])
+  /** Makes a certificate that the cluster knows, for a client with the name of a user. */
+  certificatesOf(user: string): Promise<Certificates> {
+    return this.#authority!.certify(`/CN=${user}`, ['127.0.0.1'])
   }
 
-  #options(patience = 30): string[] {
-    const tls = this.certificates
+  #options(patience = 30, tls = this.certificates, user = this.user): string[] {
     const endpoints = this.members.filter(({ answers }) => answers).map(({ url }) => url)
     return [
       `--endpoints=${endpoints.join(',')}`,
       `--command-timeout=${patience}s`,
-      ...(this.user === '' ? [] : [`--user=${this.user}`]),
+      ...(user === '' ? [] : [`--user=${user}`]),
       ...(tls === undefined ? [] : [`--cacert=${tls.authorities}`, `--cert=${tls.certificate}`, `--key=${tls.key}`]),
     ]
   }
@@ -218,6 +214,11 @@ export class EtcdCluster implements AsyncDisposable {
   /** etcd's own client, as the independent witness. */
   ctl(...args: string[]): Promise<string> {
     return must('etcdctl', [...this.#options(), ...args], { env: { ETCDCTL_API: '3' } })
+  }
+
+  /** The same by the certificate of a client alone. */
+  ctlBy(certificates: Certificates, ...args: string[]): Promise<string> {
+    return must('etcdctl', [...this.#options(undefined, certificates, ''), ...args], { env: { ETCDCTL_API: '3' } })
   }
 
   /** Gives a user another password. */

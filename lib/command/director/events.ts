@@ -60,10 +60,9 @@ export function logEvents(director: Director, log: Log): void {
       service: serviceWords(change.service), destination: endpointWords(change.destination),
     }))
   }
-  director.on('quorum', ({ service, reached, weight, quorum }) => {
+  director.on('quorum', ({ service, reached, weight, quorum, fallback }) => {
     const who = serviceWords(service)
-    const isFallback = !reached && director.status().services.find((one) => serviceWords(one.service) === who)?.fallback === true
-    const message = `${who} ${reached ? 'has its quorum' : 'has lost its quorum'}: weight ${weight} is up, ${quorum} ${reached ? 'is' : 'would be'} needed${isFallback ? '; the fallback serves' : ''}`
+    const message = `${who} ${reached ? 'has its quorum' : 'has lost its quorum'}: weight ${weight} is up, ${quorum} ${reached ? 'is' : 'would be'} needed${fallback ? '; the fallback serves' : ''}`
     log({ level: reached ? 'info' : 'warning', event: 'quorum', message, service: who, reached, weight, quorum })
   })
   director.on('applied', ({ plan: { operations }, refused, withheld, notSent }) => {

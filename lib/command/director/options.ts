@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { AGREEMENT_RULES, type AgreementRule } from '../../director/agreement.js'
 import { addressFamily } from '../../model/address.js'
+import { startingBy } from '../../sources/etcd/endpoints.js'
 import type { FileSource } from '../../sources/reading.js'
 import type { ServiceRange } from '../../state/types.js'
 import type { Announcing } from './announcer.js'
@@ -124,7 +125,9 @@ function sourceOf(given: Values<typeof OPTIONS>): FileSource | EtcdSource {
     const { id = hostname(), agree: rule = 'majority' } = given
     if (id.includes('/')) throw new UsageError(`--id '${id}'; expected a name without a slash`)
     if (!isRule(rule)) throw new UsageError(`--agree '${rule}'; expected one of ${AGREEMENT_RULES.join(', ')}`)
-    return { type: 'etcd', ...etcdPlace(given), id, rule, ...copy !== undefined && { copy } }
+    const { cluster, prefix } = etcdPlace(given)
+    const endpoints = startingBy(id, [cluster.endpoints].flat())
+    return { type: 'etcd', cluster: { ...cluster, endpoints }, prefix, id, rule, ...copy !== undefined && { copy } }
   }
   const other = [...Object.keys(ETCD_OPTIONS), 'copy', 'id', 'agree'].find((name) => Object.hasOwn(given, name))
   if (other !== undefined) throw new UsageError(`--${other} goes with --etcd`)
@@ -186,7 +189,8 @@ Configuration
                        without it
 
 A configuration in etcd, for a fleet of directors (docs/fleet.md)
-${etcdHelp}  --id NAME            what this director is called among those of its fleet (default: the name of the machine)
+${etcdHelp}  --id NAME            what this director is called among those of its fleet (default: the name of the machine); it also chooses
+                       which member of etcd is used first
   --agree RULE         when a server counts as down: majority (the default): more than half of the living directors see it down;
                        any: one does; all: all do; own: this one does, whatever others see
   --copy FILE          keep the last configuration in this file, for a start while etcd is away

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Agent as PlainAgent, type Agent } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
@@ -6,6 +7,15 @@ import type { EtcdTls } from './types.js'
 
 /** Sockets to an endpoint that are open at once, at most. */
 const SOCKETS = 16
+
+/**
+ * The same endpoints in the same order, round, from one on that a name chooses. Programs with the same list and names of their own do not
+ * all use the first member of a cluster.
+ */
+export function startingBy(name: string, endpoints: readonly string[]): string[] {
+  const at = createHash('sha256').update(name).digest().readUInt32BE() % Math.max(1, endpoints.length)
+  return [...endpoints.slice(at), ...endpoints.slice(0, at)]
+}
 
 /**
  * The endpoints of a cluster, one of which is in use. Certificates are read when an endpoint comes into use, so renewed ones count after

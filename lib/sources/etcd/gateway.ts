@@ -64,11 +64,18 @@ async function textOf(response: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString()
 }
 
+/** Characters that an error says of an answer that is not etcd's. */
+const LONGEST = 200
+
 function parsed(text: string, status: number | undefined, endpoint: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new EtcdError(endpoint, `answered with status ${status} and no JSON: is this an address for clients of etcd?`, { cause })
+    const [line] = text.trim().split('\n')
+    const words = line === '' ? 'nothing' : `'${line.slice(0, LONGEST)}'`
+    // The gateway cannot be that user, and etcd refuses the request rather than carry it out as another.
+    const advice = line.startsWith('CommonName') ? 'take a client\'s certificate without a common name, and a user with a password' : 'is this an address for clients of etcd?'
+    throw new EtcdError(endpoint, `answered with status ${status} and ${words} in the place of JSON: ${advice}`, { cause })
   }
 }
 

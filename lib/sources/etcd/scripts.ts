@@ -11,26 +11,9 @@ interface Directions {
   checks?: DirectedService['checks']
 }
 
-/** What can name programs: the properties that do, and the field in messages. */
-type Owner = [Directions, readonly string[], string]
-
-function* commandsOf(owner: Directions, programs: readonly string[], field: string): Generator<{ command: string[], field: string }> {
-  for (const name of programs) {
-    const program = (owner as Record<string, { command: string[] } | undefined>)[name]
-    if (program !== undefined) yield { command: program.command, field: `${field}${name}.command` }
-  }
-  for (const [index, check] of (owner.checks ?? []).entries()) {
-    if (check.type === 'script') yield { command: check.command, field: `${field}checks[${index}].command` }
-  }
-}
-
-function* ownersOf(service: DirectedService): Generator<Owner> {
-  yield [service, ['onQuorumReached', 'onQuorumLost'], '']
-  for (const [index, destination] of (service.destinations ?? []).entries()) yield ownerOf(destination, `destinations[${index}].`)
-}
-
-const ownerOf = (destination: DirectedDestination, field: string): Owner =>
-  [destination, ['onUp', 'onDown'], field]
+/** The properties that name programs. */
+const OF_SERVICE = ['onQuorumReached', 'onQuorumLost']
+const OF_DESTINATION = ['onUp', 'onDown']
 
 /** The path of a program in a directory, given by its name or by that path; `undefined` for anything else. */
 function pathIn(directory: string, given: string): string | undefined {
@@ -40,22 +23,31 @@ function pathIn(directory: string, given: string): string | undefined {
   return given === name || given === path ? path : undefined
 }
 
-function* mistakesOf([owner, programs, field]: Owner, directory: string | undefined): Generator<ArgumentError> {
-  for (const { command, field: at } of commandsOf(owner, programs, field)) {
-    const [given] = command
-    const path = directory === undefined ? undefined : pathIn(directory, given)
-    if (directory === undefined) {
-      const problem = 'names a program, and from etcd none may run here: the option scripts names the directory of those that may'
-      yield conflict(at, problem)
-    } else if (path !== undefined) command[0] = path
-    else yield conflict(`${at}[0]`, `must be the name of a program in ${directory}, without a slash. Received '${given}'`)
+/** Puts a program into the directory, or says why not. */
+function tameCommand(command: string[], field: string, directory: string | undefined, mistakes: ArgumentError[]): void {
+  const [given] = command
+  const path = directory === undefined ? undefined : pathIn(directory, given)
+  if (directory === undefined) {
+    const problem = 'names a program, and from etcd none may run here: the option scripts names the directory of those that may'
+    mistakes.push(conflict(field, problem))
+  } else if (path !== undefined) command[0] = path
+  else mistakes.push(conflict(`${field}[0]`, `must be the name of a program in ${directory}, without a slash. Received '${given}'`))
+}
+
+function tame(
+  owner: Directions, programs: readonly string[], field: string, directory: string | undefined, mistakes: ArgumentError[],
+): void {
+  for (const name of programs) {
+    const program = (owner as Record<string, { command: string[] } | undefined>)[name]
+    if (program !== undefined) tameCommand(program.command, `${field}${name}.command`, directory, mistakes)
   }
-  for (const [index, check] of (owner.checks ?? []).entries()) {
-    if (check.type !== 'file') continue
+  owner.checks?.forEach((check, index) => {
+    if (check.type === 'script') tameCommand(check.command, `${field}checks[${index}].command`, directory, mistakes)
+    if (check.type !== 'file') return
     for (const name of ['initial', 'overwrite'] as const) {
-      if (check[name] !== undefined) yield conflict(`${field}checks[${index}].${name}`, 'writes to a file, which a value in etcd may not do')
+      if (check[name] !== undefined) mistakes.push(conflict(`${field}checks[${index}].${name}`, 'writes to a file, which a value in etcd may not do'))
     }
-  }
+  })
 }
 
 /**
@@ -63,9 +55,15 @@ function* mistakesOf([owner, programs, field]: Owner, directory: string | undefi
  * right shape, and is changed.
  */
 export function tameService(service: DirectedService, directory: string | undefined): ArgumentError[] {
-  return [...ownersOf(service)].flatMap((owner) => [...mistakesOf(owner, directory)])
+  const mistakes: ArgumentError[] = []
+  tame(service, OF_SERVICE, '', directory, mistakes)
+  service.destinations?.forEach((destination, index) => tame(destination, OF_DESTINATION, `destinations[${index}].`, directory, mistakes))
+  return mistakes
 }
 
 /** The same for a destination. */
-export const tameDestination = (destination: DirectedDestination, directory: string | undefined): ArgumentError[] =>
-  [...mistakesOf(ownerOf(destination, ''), directory)]
+export function tameDestination(destination: DirectedDestination, directory: string | undefined): ArgumentError[] {
+  const mistakes: ArgumentError[] = []
+  tame(destination, OF_DESTINATION, '', directory, mistakes)
+  return mistakes
+}

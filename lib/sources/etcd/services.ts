@@ -57,6 +57,10 @@ function sorted(destinations: readonly DirectedDestination[]): DirectedDestinati
   return keyed.map(({ destination }) => destination)
 }
 
+/** Not by a spread, which gives every object a hidden class of its own, and there are thousands. */
+const withDestinations = (service: DirectedService, destinations: DirectedDestination[]): DirectedService =>
+  Object.assign({}, service, { destinations })
+
 const endpointOf = ({ address, port }: { address: string, port: number }): string =>
   endpointWords({ address: canonicalAddress(address)!, port })
 
@@ -227,8 +231,7 @@ export class Services {
   }
 
   #put(name: string, named: Named, service: DirectedService): void {
-    const { destinations = [] } = service
-    named.service = { ...service, destinations: sorted(destinations) }
+    named.service = withDestinations(service, sorted(service.destinations ?? []))
     named.id = idOf(service)
     this.#holders.set(named.id, name)
   }
@@ -248,7 +251,7 @@ export class Services {
       }
       this.#problem(key, refused ?? why ?? (before === undefined ? undefined : taken(at, before)))
     }
-    return { ...service, destinations }
+    return withDestinations(service, destinations)
   }
 
   #problem(key: string, refused: Refused | undefined): void {

@@ -1,111 +1,98 @@
 /**
- * fleet SERVICES PUTS: a director follows as many services in an etcd of its own, in which one after the other is changed. Prints how long
- * a put takes to be answered, how long from its event until the kernel has what it says, and both: milliseconds, as JSON.
+ * fleet SERVICES PUTS [NAMESPACE…]: three directors follow as many services in an etcd of its own, and then one service after the other is
+ * changed. The directors keep the tables of these network namespaces; without any, each stands before a table that answers at once. Prints
+ * how long each took to begin and, of each put, how long it took to be answered and to reach all three: microseconds, as JSON.
  */
-import { spawn } from 'node:child_process'
+import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
-import { pathToFileURL } from 'node:url'
-import { Ipvs } from 'ipvs'
-import { Director } from 'ipvs/director'
-import type * as members from '../../../lib/command/director/fleet-member.js'
-import type * as clients from '../../../lib/sources/etcd/client.js'
-import type * as everyKey from '../../../lib/sources/etcd/keys.js'
-import type * as options from '../../../lib/sources/etcd/options.js'
-import type * as writing from '../../../lib/sources/etcd/write.js'
-import { checkout } from '../../setup/checkout.js'
-import { ensure } from '../../setup/programs.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { internal } from '../answering-handle.js'
+import { Etcd } from '../etcd.js'
+import { machineTime } from '../moods.js'
+import { destination, serviceKey, weightAfter } from '../workload.js'
+import type { Change, First } from './follower.js'
 
-const [services, puts] = process.argv.slice(2).map(Number)
-const [PREFIX, URL, PEER] = ['/bench', 'http://127.78.0.1:2379', 'http://127.78.0.1:2380']
+/** What is printed. */
+export interface FleetFigures {
+  firsts: First[]
+  puts: {
+    /** Until etcd has answered. */
+    answered: number
+    /** From the first director that has the event until the last one has packed the change, and has it in force. */
+    packed: number
+    inForce: number
+    /** The same from the put. */
+    putToPacked: number
+    putToInForce: number
+  }[]
+}
+
+const [services, puts] = process.argv.slice(2, 4).map(Number)
+const namespaces = process.argv.slice(4)
+const PREFIX = '/bench'
+const DIRECTORS = 3
 /** Puts until the code is compiled. */
 const WARM = 20
+/** Milliseconds after which a director that has begun has nothing more to do: it sums its table up twice. */
+const SETTLED = 8_000
 
-/** What the package does not hand out is loaded from where it was compiled to. */
-const load = async <Module>(name: string): Promise<Module> =>
-  await import(pathToFileURL(join(checkout, `dist/${name}.js`)).href) as Module
-const { FleetMember } = await load<typeof members>('command/director/fleet-member')
-const { EtcdClient } = await load<typeof clients>('sources/etcd/client')
-const { encoded, keysBelow, servicesBelow } = await load<typeof everyKey>('sources/etcd/keys')
-const { etcdSettings } = await load<typeof options>('sources/etcd/options')
-const { planWrite, write } = await load<typeof writing>('sources/etcd/write')
+const { EtcdClient } = await internal<typeof import('../../../lib/sources/etcd/client.js')>('sources/etcd/client.js')
+const { encoded, servicesBelow } = await internal<typeof import('../../../lib/sources/etcd/keys.js')>('sources/etcd/keys.js')
+const { etcdSettings } = await internal<typeof import('../../../lib/sources/etcd/options.js')>('sources/etcd/options.js')
+const { planWrite, write } = await internal<typeof import('../../../lib/sources/etcd/write.js')>('sources/etcd/write.js')
 
+// The table that answers at once has services of this scheduler. In a kernel, mh is what fleets have.
+const scheduler = namespaces.length === 0 ? 'rr' : 'mh'
 const service = (index: number, weight: number) => ({
-  protocol: 'tcp' as const, address: `10.${index >> 8}.${index & 255}.1`, port: 80, scheduler: 'mh',
-  destinations: [1, 2].map((host) => ({ address: `10.200.${index & 255}.${host}`, port: 80, forward: 'nat' as const, weight })),
+  ...serviceKey(index), scheduler, destinations: [0, 1].map((number) => destination(number, weight)),
 })
 
-await ensure('etcd')
-const folder = await mkdtemp(join(tmpdir(), 'fleet-bench-'))
-const etcd = spawn('etcd', [
-  `--data-dir=${folder}`, `--listen-client-urls=${URL}`, `--advertise-client-urls=${URL}`, `--listen-peer-urls=${PEER}`,
-  '--log-level=error', '--logger=zap', `--initial-advertise-peer-urls=${PEER}`, `--initial-cluster=default=${PEER}`,
-], { stdio: 'ignore' })
-const ended = once(etcd, 'exit')
-const cluster = { endpoints: URL, timeout: 60 }
-const client = new EtcdClient(etcdSettings(cluster, 'the options'))
-const stop = new AbortController()
-const ipvs = await Ipvs.open()
-const director = new Director({ ipvs, interval: 3_600, drain: false })
-try {
-  while (!await client.call('kv/range', { key: 'AA==' }).then(() => true, () => false)) await wait(50)
-  const all = Array.from({ length: services }, (_, index) => service(index, 1))
-  await write(client, PREFIX, await planWrite(client, PREFIX, all))
+await using etcd = await Etcd.start()
+const client = new EtcdClient(etcdSettings({ endpoints: etcd.url, timeout: 60 }, 'the options'))
+const all = Array.from({ length: services }, (_, index) => service(index, weightAfter.add))
+await write(client, PREFIX, await planWrite(client, PREFIX, all))
 
-  let inForce = (_at: number): void => {}
-  const log = ({ event }: { event: string }): void => {
-    if (event === 'configuration') inForce(performance.now())
-  }
-  const member = new FleetMember({ type: 'etcd', cluster, prefix: PREFIX, id: 'bench', rule: 'majority' }, undefined, log)
-  const begun = performance.now()
-  await member.lead(director, ipvs, (configuration) => configuration)
-  const first = performance.now() - begun
-
-  let event = (_at: number): void => {}
-  const below = keysBelow(servicesBelow(PREFIX))
-  let begin = (): void => {}
-  const watches = new Promise<void>((resolve) => { begin = resolve })
-  const watching = (async () => {
-    for await (const { created, events = [] } of client.watch(below, 0, stop.signal)) {
-      if (created === true) begin()
-      if (events.length > 0) event(performance.now())
-    }
-  })().catch(() => {})
-  await watches
-
-  const moments: { put: number, event: number, inForce: number }[] = []
-  for (let number = 0; number < WARM + puts; number++) {
-    const index = number * 7919 % services
-    const arrived = new Promise<number>((resolve) => { event = resolve })
-    const done = new Promise<number>((resolve) => { inForce = resolve })
-    const changed = service(index, 2 + Math.floor(number / services) % 100)
-    const key = encoded(`${servicesBelow(PREFIX)}tcp-${changed.address}-80`)
-    const at = performance.now()
-    await client.call('kv/put', { key, value: encoded(JSON.stringify(changed)) })
-    const answered = performance.now()
-    const [seen, applied] = await Promise.all([arrived, done])
-    if (number >= WARM) moments.push({ put: answered - at, event: applied - seen, inForce: applied - at })
-  }
-  const figures = (name: keyof typeof moments[number]): number[] => {
-    const sorted = moments.map((moment) => moment[name]).sort((a, b) => a - b)
-    return [0.1, 0.5, 0.9].map((share) => Math.round(sorted[Math.floor(share * sorted.length)] * 100) / 100)
-  }
-  process.stdout.write(`${JSON.stringify({
-    services, puts, 'first in force, s': Math.round(first) / 1_000, 'put, 10 % 50 % 90 %': figures('put'),
-    'event to in force': figures('event'), 'put to in force': figures('inForce'),
-  })}\n`)
-  stop.abort()
-  await watching
-  await member[Symbol.asyncDispose]()
-} finally {
-  stop.abort()
-  await director.close()
-  await ipvs.close()
-  client.close()
-  etcd.kill('SIGKILL')
-  await ended
-  await rm(folder, { recursive: true, force: true })
+const followers: ChildProcess[] = []
+/** The next message of a director. */
+async function next<Message>(follower: ChildProcess): Promise<Message> {
+  const ended = once(follower, 'exit').then(([status]) => { throw new Error(`a director ended with status ${status}`) })
+  const [message] = await Promise.race([once(follower, 'message'), ended]) as [Message]
+  return message
 }
+
+const firsts: First[] = []
+for (let number = 0; number < DIRECTORS; number++) {
+  const id = `director-${number}`
+  const args = [etcd.url, PREFIX, id, join(etcd.folder, id), String(services), ...namespaces.slice(number, number + 1)]
+  const follower = fork(fileURLToPath(new URL('follower.js', import.meta.url)), args)
+  followers.push(follower)
+  firsts.push(await next<First>(follower))
+  await sleep(SETTLED)
+}
+
+const figures: FleetFigures = { firsts, puts: [] }
+for (let number = 0; number < WARM + puts; number++) {
+  // The table that answers at once has nothing but copies of its first service.
+  const changed = service(namespaces.length === 0 ? 0 : number * 7_919 % services, 2 + number % 100)
+  const key = encoded(`${servicesBelow(PREFIX)}tcp-${changed.address}-80`)
+  const value = encoded(JSON.stringify(changed))
+  const changes = Promise.all(followers.map((follower) => next<Change>(follower)))
+  const at = machineTime()
+  await client.call('kv/put', { key, value })
+  const answered = machineTime() - at
+  const reached = await changes
+  const event = Math.min(...reached.map((change) => change.event))
+  const packed = Math.max(...reached.map((change) => change.packed))
+  const inForce = Math.max(...reached.map((change) => change.inForce))
+  if (number < WARM) continue
+  figures.puts.push({ answered, packed: packed - event, inForce: inForce - event, putToPacked: packed - at, putToInForce: inForce - at })
+}
+console.log(JSON.stringify(figures))
+for (const follower of followers) {
+  const ended = once(follower, 'exit')
+  follower.disconnect()
+  await ended
+}
+client.close()

@@ -168,6 +168,7 @@ const reloadRows = (shape: Shape): Promise<Row[]> => inFolder(async (folder) => 
 export const reactions: Suite = {
   title: 'The director, beside keepalived with the same file',
   beside: 'keepalived',
+  needs: ['keepalived'],
   async measure({ place, shape = { services: 1000, destinations: 10 } }) {
     return [...await decisionRows(shape, place !== 'tcg'), ...await reactionRows(), ...await reloadRows(shape)]
   },

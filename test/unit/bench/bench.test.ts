@@ -3,11 +3,11 @@ import { argumentsFor, parseBenchArguments } from '../../../scripts/bench/argume
 import { place } from '../../../scripts/bench/place.js'
 import { formatTable } from '../../../scripts/bench/report.js'
 import { isMet } from '../../../scripts/bench/row.js'
-import { suites, suitesOfAShape } from '../../../scripts/bench/suites.js'
+import { suitesByDefault, suitesOfAShape } from '../../../scripts/bench/suites.js'
 
 describe('the options of npm run bench', () => {
-  it('run every part by default', () => {
-    expect(parseBenchArguments([])).toMatchObject({ only: Object.keys(suites), shape: undefined, rounds: 5, large: false, help: false })
+  it('run every part by default that does not have to be named', () => {
+    expect(parseBenchArguments([])).toMatchObject({ only: suitesByDefault, shape: undefined, rounds: 5, large: false, help: false })
   })
 
   it('take a shape, and then run the parts that have one', () => {
@@ -17,6 +17,12 @@ describe('the options of npm run bench', () => {
     })
     expect(parseBenchArguments(['--services', '200']).shape).toEqual({ services: 200, destinations: 10 })
     expect(parseBenchArguments(['--destinations', '500']).shape).toEqual({ services: 1, destinations: 500 })
+  })
+
+  it('name the parts that take long, alone or all that is about a fleet', () => {
+    expect(suitesByDefault).not.toContain('followers')
+    expect(parseBenchArguments(['--only', 'followers']).only).toEqual(['followers'])
+    expect(parseBenchArguments(['--only', 'fleet']).only).toEqual(['followers', 'three-directors'])
   })
 
   it('choose parts, which keep their order', () => {

@@ -169,9 +169,8 @@ describe('a director', () => {
     servers[1].isWell = true
     await becomes('tcp 10.0.0.1:80 0=1 1=1')
     expect(seen.at(-1)).toBe('delDest')
-    expect(quorums).toEqual(
-      [true, false, true].map((reached): QuorumChange => ({ service: web, reached, weight: reached ? 2 : 1, quorum: 2 })),
-    )
+    const change = (reached: boolean): QuorumChange => ({ service: web, reached, weight: reached ? 2 : 1, quorum: 2, fallback: !reached })
+    expect(quorums).toEqual([true, false, true].map(change))
   })
 
   test('keeps the last ones where it is told to, when all seem to be down', async () => {

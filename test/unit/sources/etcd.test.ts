@@ -330,6 +330,50 @@ describe('TLS', () => {
     await watched.until('192.0.2.9:80')
   })
 
+  test('roles need a user and a password beside a certificate without a name, because the gateway knows no names of certificates', async () => {
+    const at = prefix()
+    const [member] = cluster.members
+    const nameless = cluster.certificates!
+    const named = await cluster.certificatesOf('fleet')
+    await cluster.ctl('user', 'add', 'root:r')
+    await cluster.ctl('user', 'grant-role', 'root', 'root')
+    await cluster.ctl('user', 'add', 'fleet:secret')
+    await cluster.ctl('role', 'add', 'reader')
+    await cluster.ctl('role', 'grant-permission', 'reader', 'read', `${at}/v1/services/`, '--prefix=true')
+    await cluster.ctl('user', 'grant-role', 'fleet', 'reader')
+    await cluster.ctl('auth', 'enable')
+    cluster.user = 'root:r'
+    onTestFinished(async () => {
+      await cluster.ctl('auth', 'disable')
+      cluster.user = ''
+    })
+    await cluster.put(`${at}/v1/services/a`, service('192.0.2.1'))
+    // etcdctl does not go through the gateway: by the same certificate it is that user, with that user's role and no other.
+    expect(await cluster.ctlBy(named, 'get', `${at}/v1/services/a`)).toContain('192.0.2.1')
+    await expect(cluster.ctlBy(named, 'put', `${at}/v1/services/a`, '{}')).rejects.toThrow('permission denied')
+
+    const reason = async (options: Partial<FollowOptions>): Promise<string> => {
+      const { follower } = follow({ endpoints: member.url, prefix: at, tls: nameless, ...options })
+      const [{ error }] = await once(follower, 'away') as [{ error: Error }]
+      return error.message
+    }
+    const login = { user: 'fleet', password: 'secret' }
+    for (const options of [{ tls: named }, { tls: named, ...login }]) {
+      expect(await reason(options)).toBe(
+        `${member.url}: answered with status 400 and 'CommonName of client sending a request against gateway will be ignored and not used as expected' in the place of JSON: `
+        + 'take a client\'s certificate without a common name, and a user with a password',
+      )
+    }
+    expect(await reason({})).toBe(`${member.url}: etcdserver: permission denied`)
+    expect(await reason({ ...login, password: 'wrong' })).toBe(`${member.url}: etcdserver: authentication failed, invalid user ID or password`)
+
+    const watched = follow({ endpoints: cluster.endpoints, prefix: at, tls: nameless, ...login })
+    await watched.until('192.0.2.1:80')
+    await cluster.put(`${at}/v1/services/b`, service('192.0.2.2'))
+    await watched.until('192.0.2.1:80', '192.0.2.2:80')
+    expect(watched.names()).not.toContain('away')
+  })
+
   test.each([
     ['without a certificate of the client', ({ authorities }: NonNullable<EtcdCluster['certificates']>) => ({ authorities }), /certificate|alert|socket/i],
     ['without etcd\'s authority', ({ certificate, key }: NonNullable<EtcdCluster['certificates']>) => ({ certificate, key }), /certificate/i],
