@@ -505,7 +505,9 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       this.#named.set(serviceId(key), key)
     }
     if (memory === undefined || services.length === 0 && this.#isRemembered) return
-    this.#isRemembered = await memory.write(this.#named.values()).then(() => true, (error: unknown) => {
+    const named = this.#named.values()
+    const written = this.#isRemembered ? memory.add(services.map(canonicalKey), named) : memory.write(named)
+    this.#isRemembered = await written.then(() => true, (error: unknown) => {
       tell('written')(error)
       return false
     })

@@ -48,6 +48,12 @@ export class Holding {
     this.#looked = new Map()
     const since = Date.now()
     for (const text of addresses) {
+      // There can be thousands, of which few are new.
+      const known = before.get(text)
+      if (known !== undefined) {
+        this.#looked.set(text, known)
+        continue
+      }
       const address = canonicalAddress(text)!
       const one = before.get(address) ?? { address, held: false, since }
       this.#looked.set(address, one)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rename, unlink } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { objection } from '../client/draft.js'
 import type { ServiceKey } from '../model/types.js'
@@ -30,7 +31,8 @@ export const memoryFile = (namespace: string): string => `${FOLDER}/director-${n
 export class Memory {
   readonly file: string
   readonly #namespace: string
-  #written = ''
+  /** The file's number in its file system, and its bytes, since this wrote it. */
+  #written: { ino: number, size: number } | undefined
 
   /** @param namespace what tells the network namespace from others: device and inode of its file */
   constructor(file: string, namespace: string) {
@@ -63,43 +65,68 @@ export class Memory {
   }
 
   /**
-   * Writes the services that are named now, where they are others than it wrote last: to a new file, which then takes the place of the old
-   * one, so that whoever reads has one or the other.
+   * Writes the services that are named now: to a new file, which then takes the place of the old one, so that whoever reads has one or the
+   * other.
    */
   async write(services: Iterable<ServiceKey>): Promise<void> {
     const text = `${JSON.stringify({ format: FORMAT, version: VERSION, ...await this.#place(), services: [...services] })}\n`
-    if (text === this.#written) return
     const fresh = `${this.file}.${process.pid}.${randomBytes(4).toString('hex')}`
     await mkdir(dirname(this.file), { recursive: true, mode: 0o755 })
     const handle = await open(fresh, 'wx', 0o600)
     try {
       await handle.writeFile(text)
       await handle.sync()
+      const { ino, size } = await handle.stat()
       await handle.close()
       await rename(fresh, this.file)
+      this.#written = { ino, size }
     } catch (error) {
       await handle.close().catch(() => {})
       await unlink(fresh).catch(() => {})
       throw error
     }
-    this.#written = text
+  }
+
+  /**
+   * Adds services to what it has written, each in a line of its own: one more among ten thousand costs what one costs. Where the file is
+   * not as it was left, or cannot be added to, it is written with all services.
+   */
+  async add(services: readonly ServiceKey[], all: Iterable<ServiceKey>): Promise<void> {
+    if (!await this.#append(services.map((key) => `${JSON.stringify(key)}\n`).join('')).catch(() => false)) await this.write(all)
+  }
+
+  /** Answers whether the text has reached the disk. */
+  async #append(text: string): Promise<boolean> {
+    const { ino, size } = await stat(this.file)
+    if (ino !== this.#written?.ino || size !== this.#written.size) return false
+    await using handle = await open(this.file, constants.O_WRONLY | constants.O_APPEND)
+    await handle.writeFile(text)
+    await handle.sync()
+    this.#written = { ino, size: (await handle.stat()).size }
+    return true
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Error('it is not JSON: it was cut off, or is another program\'s')
   }
 }
 
 /** @throws Error with words about text that a director did not write */
 function understood(text: string): Place & { services: ServiceKey[] } {
-  let given: unknown
-  try {
-    given = JSON.parse(text)
-  } catch {
-    throw new Error('it is not JSON: it was cut off, or is another program\'s')
-  }
+  const [first, ...lines] = text.split('\n')
+  const given = parsed(first)
+  // A line that does not end was cut off: nothing was done yet about its service.
+  const added = lines.slice(0, -1).map(parsed)
   const { format, version, boot, namespace, services } = (given ?? {}) as Record<string, unknown>
   if (format !== FORMAT) throw new Error(`it is another program's: its format is not '${FORMAT}'`)
   if (version !== VERSION) throw new Error(`it has version ${String(version)}, which this release does not know`)
   if (typeof boot !== 'string' || typeof namespace !== 'string' || !Array.isArray(services))
     throw new Error('it lacks something that a director writes')
-  const keys = services.map((service: unknown, index) => {
+  const keys = [...services as unknown[], ...added].map((service, index) => {
     const why = objection({ type: 'removeService', service: service as ServiceKey })
     if (why !== undefined) throw new Error(`services[${index}] is no service: ${why}`)
     return canonicalKey(service as ServiceKey)

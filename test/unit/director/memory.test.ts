@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -81,6 +81,38 @@ test('whoever reads while it is written has the old or the new one, and nothing 
   await writing
   expect([...lengths].filter((length) => ![1, keys.length, 501].includes(length))).toEqual([])
   expect(readdirSync(join(folder, 'deeper'))).toEqual(['named.json'])
+})
+
+test('a service that is added is a line more, and what was there stays as it was', async () => {
+  const memory = new Memory(file, '4:1')
+  await memory.write(keys.slice(0, 1))
+  const [before, { ino }] = [readFileSync(file, 'utf8'), statSync(file)]
+  await memory.add(keys.slice(1), keys)
+  expect(readFileSync(file, 'utf8')).toBe(before + keys.slice(1).map((key) => `${JSON.stringify(key)}\n`).join(''))
+  expect(statSync(file).ino).toBe(ino)
+  expect(await new Memory(file, '4:1').read()).toEqual(keys)
+})
+
+test('a line that was cut off while it was added says nothing, and the rest is read', async () => {
+  const memory = new Memory(file, '4:1')
+  await memory.write(keys.slice(0, 1))
+  await memory.add(keys.slice(1), keys)
+  writeFileSync(file, readFileSync(file, 'utf8').slice(0, -5))
+  expect(await new Memory(file, '4:1').read()).toEqual(keys.slice(0, 2))
+})
+
+test.each<[string, () => void]>([
+  ['has gone', () => rmSync(file)],
+  ['is another one', () => void (rmSync(file), writeFileSync(file, 'no JSON'))],
+  ['was written by somebody else as well', () => appendFileSync(file, '{}\n')],
+  ['was never written', () => {}],
+])('where the file %s, all services are written', async (how, spoil) => {
+  const memory = new Memory(file, '4:1')
+  if (how !== 'was never written') await memory.write(keys.slice(0, 2))
+  spoil()
+  await memory.add(keys.slice(2), keys)
+  expect(readFileSync(file, 'utf8').split('\n')).toHaveLength(2)
+  expect(await new Memory(file, '4:1').read()).toEqual(keys)
 })
 
 test('what cannot be written is told, and leaves nothing behind', async () => {
