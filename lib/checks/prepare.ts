@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { completeCheck } from '../configuration/complete.js'
+import type { TlsFiles } from '../configuration/index.js'
 import type { Check, CheckTarget, HttpCheck, TlsOptions, UdpCheck, Url } from '../configuration/types.js'
+import { statesOf } from '../files/file-state.js'
+import { tlsFaults } from '../files/tls-faults.js'
 import { endpointWords } from '../model/keys.js'
 import { untried } from './answer.js'
 import { Attempt, type Asker, type Probe } from './attempt.js'
@@ -159,13 +162,42 @@ const NAMES: Readonly<Record<Check['type'], string>> = {
   file: 'file',
 }
 
+/** The files of TLS that a check names; `undefined` for none. */
+function tlsFilesOf(check: Check): TlsFiles | undefined {
+  const files = check.type === 'tls' || check.type === 'http' ? check.tls : undefined
+  return files?.authorities === undefined && files?.certificate === undefined && files?.key === undefined ? undefined : files
+}
+
+/** A check whose files are read anew when they have changed. While they cannot be used, it goes on with what it read last. */
+function renewed(target: Target, check: Check, files: TlsFiles): Probe {
+  const paths = [files.authorities, files.certificate, files.key]
+  let state = statesOf(paths)
+  let probe = make(target, check)
+  const { uses, timeout, what } = probe
+  const renew = (): void => {
+    const now = statesOf(paths)
+    // A key may be renewed a moment later than its certificate.
+    if (now === state || tlsFaults(files).length > 0) return
+    probe = make(target, check)
+    state = now
+  }
+  return {
+    uses, timeout, what,
+    start(clock, asker) {
+      renew()
+      return probe.start(clock, asker)
+    },
+  }
+}
+
 /**
  * Prepares a check of a target. If something it names (a certificate's file, a user) cannot be read now, it answers 'untried' and looks
  * again each time.
  */
 export function prepare(target: Target, check: Check): Probe {
+  const files = tlsFilesOf(check)
   try {
-    return make(target, check)
+    return files === undefined ? make(target, check) : renewed(target, check, files)
   } catch {
     return {
       uses: 'socket',

@@ -1,7 +1,7 @@
 import { identityOf } from '../checks/users.js'
 import { programsOf, type DirectorConfiguration, type NamedProgram } from '../configuration/index.js'
+import { tlsFaultsOf } from '../files/tls-faults.js'
 import { conflict, type ArgumentError } from '../model/errors.js'
-import { tlsFaultsOf } from '../sources/tls-files.js'
 import { programFault } from './trust.js'
 
 /** Finds something out once for each question. */

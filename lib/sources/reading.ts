@@ -5,11 +5,11 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
 import { configurationMistakes } from '../configuration/index.js'
 import type { DirectorConfiguration } from '../configuration/index.js'
+import { tlsFaultsOf } from '../files/tls-faults.js'
 import { parseKeepalived } from '../keepalived/index.js'
 import type { Diagnostic, IncludedFile, PlacedProgram, PlacedTlsFile, Vrrp } from '../keepalived/index.js'
 import { glob } from './glob.js'
 import { jsonFault, jsonPlaces } from './json-places.js'
-import { tlsFaultsOf } from './tls-files.js'
 
 /** Where a configuration comes from: a file, and the language that it is written in. */
 export interface FileSource {

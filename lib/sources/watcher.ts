@@ -1,20 +1,11 @@
 import { realpathSync, statSync, watch, type FSWatcher } from 'node:fs'
 import { dirname } from 'node:path'
+import { stateOf } from '../files/file-state.js'
 
 /** Milliseconds between two looks where no event comes: files that are mounted from elsewhere change without one. */
 const LOOK = 2_000
 /** Milliseconds that everything has to stay the same before it counts: a file may be half written. */
 const QUIET = 200
-
-/** What a path is now, as text: another file, another size and another time are another text. */
-export function stateOf(path: string): string {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
-    return `${dev}:${ino} ${size} ${mtimeNs} ${ctimeNs}`
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code!
-  }
-}
 
 /** What paths are at a moment. */
 export type Moment = ReadonlyMap<string, string>

@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { check } from '../../../lib/checks/index.js'
-import type { TlsOptions } from '../../../lib/configuration/types.js'
+import { Monitor } from '../../../lib/checks/monitor.js'
+import type { HealthChange } from '../../../lib/checks/protocol.js'
+import type { Check, TlsOptions } from '../../../lib/configuration/types.js'
 import { until } from '../../support/until.js'
 import { tcpServer, tlsServer } from './support/servers.js'
 
@@ -116,6 +118,38 @@ describe('over TLS', () => {
       outcome: 'good',
     })
     expect(await ask({ authorities: path('ca.crt') })).toMatchObject({ outcome: 'bad' })
+  })
+
+  test('files that are renewed count from the next check on; until all of them are there, those that were read last do', async () => {
+    const wants = { ...keys('server'), ca: file('ca.crt'), requestCert: true, rejectUnauthorized: true }
+    const shown: string[] = []
+    await using server = await tlsServer(wants, (socket) => {
+      shown.push(socket.getPeerCertificate().subject.CN as string)
+      socket.on('error', () => undefined).on('data', () => socket.end(page))
+    })
+    const install = (kind: 'crt' | 'key', name: string): void => copyFileSync(path(`${name}.${kind}`), path(`installed.${kind}`))
+    install('crt', 'client')
+    install('key', 'client')
+    const tls = { authorities: path('ca.crt'), certificate: path('installed.crt'), key: path('installed.key') }
+    const changes: HealthChange[] = []
+    const monitor = new Monitor({ socket: 10, program: 1 }, (news) => changes.push(...news.changes))
+    const checks: Check[] = [{ type: 'http', tls, urls: [{ path: '/' }], interval: 0.02, warmup: 0, timeout: 10 }]
+    monitor.update({ set: [{ id: 'a', address: server.address, port: server.port, weight: 1, checks }] })
+    const more = (): Promise<unknown> => {
+      const { good } = monitor.status().counts
+      return until(() => Promise.resolve(monitor.status().counts.good), (now) => now > good + 3)
+    }
+    await more()
+    install('crt', 'server')
+    await more()
+    expect(new Set(shown)).toEqual(new Set(['director']))
+    install('key', 'server')
+    await until(() => Promise.resolve(shown), (names) => names.includes('www.example'))
+    rmSync(path('installed.key'))
+    await more()
+    monitor.close()
+    expect(changes).toEqual([])
+    expect(monitor.status().counts.bad).toBe(0)
   })
 
   test('could not be tried while a file cannot be read', async () => {

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { getSystemErrorMap } from 'node:util'
 import { tlsFilesId, tlsFilesOf, type DirectorConfiguration, type TlsFiles } from '../configuration/index.js'
-import { stateOf } from './watcher.js'
+import { statesOf } from './file-state.js'
 
 /** What is wrong with a file of TLS: the option that names it, why it cannot be used, and what to do. */
 export interface TlsFault {
@@ -105,7 +105,7 @@ const good = new Map<string, string>()
 /** What is wrong on this machine with files that TLS is to use: they are missing, no PEM, or do not belong together. */
 export function tlsFaults(files: TlsFiles): TlsFault[] {
   const id = tlsFilesId(files)
-  const state = [files.authorities, files.certificate, files.key].map((path) => path === undefined ? '' : stateOf(path)).join(',')
+  const state = statesOf([files.authorities, files.certificate, files.key])
   if (good.get(id) === state) return []
   const faults = findFaults(files)
   if (faults.length === 0) good.set(id, state)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Check, DirectorConfiguration } from '../../../lib/configuration/index.js'
 import { readSource } from '../../../lib/sources/reading.js'
-import { tlsFaults, tlsFaultsOf } from '../../../lib/sources/tls-files.js'
+import { tlsFaults, tlsFaultsOf } from '../../../lib/files/tls-faults.js'
 
 let folder: string
 const path = (name: string): string => join(folder, name)
