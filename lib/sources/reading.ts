@@ -34,7 +34,7 @@ export interface Reading {
   digest: string
   /** Whether there is nothing at all in the file. */
   isEmpty: boolean
-  /** Every path that this depends on: the file, those that it includes, folders that it looks for them in. */
+  /** Every path that this depends on: the file, those that it includes, folders that it looks for them in, useless files of TLS. */
   paths: string[]
 }
 
@@ -94,10 +94,14 @@ function readJson(file: string, text: string): Read {
   }
 }
 
-/** What is wrong with the files of TLS that a configuration names: at their place in the block `SSL`, or at the check that names them. */
-function tlsDiagnostics({ type, file }: FileSource, text: string, { configuration, tlsFiles }: Read): Diagnostic[] {
+/**
+ * What is wrong with the files of TLS that a configuration names: at their place in the block `SSL`, or at the check that names them. It
+ * depends on these files until they are good.
+ */
+function tlsDiagnostics({ type, file }: FileSource, text: string, { configuration, tlsFiles }: Read, paths: Set<string>): Diagnostic[] {
   if (configuration === undefined) return []
   const faults = tlsFaultsOf(configuration)
+  for (const { path } of faults) paths.add(path)
   if (type === 'json') {
     const places = jsonPlaces(text, faults.map(({ field }) => field))
     return faults.map(({ field, words, advice }, index) => ({ file, ...places[index], severity: 'error', message: `${field} is refused: ${words}`, advice }))
@@ -123,7 +127,7 @@ export function readSource(source: FileSource): Reading {
   const own = type === 'json' ? text.replace(/^\ufeff/, '') : text
   const read = type === 'keepalived' ? readKeepalived(source, text, paths) : readJson(file, own)
   const { programs, vrrp } = read
-  const found = source.isForHere === true ? tlsDiagnostics(source, own, read) : []
+  const found = source.isForHere === true ? tlsDiagnostics(source, own, read, paths) : []
   const configuration = found.length === 0 ? read.configuration : undefined
   const digest = createHash('sha256').update(JSON.stringify([configuration ?? null, vrrp ?? null])).digest('base64')
   return {

@@ -106,8 +106,10 @@ describe('a configuration with a file of TLS that is of no use', () => {
     const included = file('ssl.conf', `SSL {\n  certificate ${path('own.crt')}\n  key ${path('other.key')}\n}\n`)
     const source = { type: 'keepalived', file: main } as const
     expect(readSource(source).configuration).toBeDefined()
-    const { configuration, diagnostics } = readSource({ ...source, isForHere: true })
+    const { configuration, diagnostics, paths } = readSource({ ...source, isForHere: true })
     expect(configuration).toBeUndefined()
+    // Who follows the file hears when it is mended.
+    expect(paths).toContain(path('other.key'))
     expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([{
       file: included, line: 3, column: 7, severity: 'error', message: `${path('other.key')} is not the key of the certificate ${path('own.crt')}`,
       advice: expect.stringContaining('Write the key') as string,
