@@ -61,14 +61,14 @@ test('a director is announced when its table is there, while etcd is away too, a
   await using cluster = await EtcdCluster.start()
   await bird()
   expect(await announced()).toBe('down')
+  // A director that finds no service has nothing to wait for.
+  await cluster.put('/fleet/v1/services/web', service)
   await cluster.members[0].kill()
   const director = start('--etcd', cluster.endpoints.join(','), '--prefix', '/fleet')
   await director.logged(({ event }) => event === 'etcd-away')
   expect(await announced()).toBe('down')
 
   cluster.members[0].start()
-  await cluster.answers()
-  await cluster.put('/fleet/v1/services/web', service)
   await until(announced, (state) => state === 'up')
   expect((await scene.ipvsadm.save()).join('\n')).toContain(`-a -t ${VIP}:80 -r 10.0.0.2:80 -i`)
 
