@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { completeCheck } from '../configuration/complete.js'
-import type { TlsFiles } from '../configuration/index.js'
+import { tlsFilesOfCheck, type TlsFiles } from '../configuration/tls-files.js'
 import type { Check, CheckTarget, HttpCheck, TlsOptions, UdpCheck, Url } from '../configuration/types.js'
-import { statesOf } from '../files/file-state.js'
-import { tlsFaults } from '../files/tls-faults.js'
+import { tlsFaults, tlsFilesState } from '../files/tls-faults.js'
 import { endpointWords } from '../model/keys.js'
 import { untried } from './answer.js'
 import { Attempt, type Asker, type Probe } from './attempt.js'
@@ -162,24 +161,21 @@ const NAMES: Readonly<Record<Check['type'], string>> = {
   file: 'file',
 }
 
-/** The files of TLS that a check names; `undefined` for none. */
-function tlsFilesOf(check: Check): TlsFiles | undefined {
-  const files = check.type === 'tls' || check.type === 'http' ? check.tls : undefined
-  return files?.authorities === undefined && files?.certificate === undefined && files?.key === undefined ? undefined : files
-}
-
 /** A check whose files are read anew when they have changed. While they cannot be used, it goes on with what it read last. */
 function renewed(target: Target, check: Check, files: TlsFiles): Probe {
-  const paths = [files.authorities, files.certificate, files.key]
-  let state = statesOf(paths)
+  let state = tlsFilesState(files)
   let probe = make(target, check)
   const { uses, timeout, what } = probe
   const renew = (): void => {
-    const now = statesOf(paths)
+    const now = tlsFilesState(files)
     // A key may be renewed a moment later than its certificate.
     if (now === state || tlsFaults(files).length > 0) return
-    probe = make(target, check)
-    state = now
+    try {
+      probe = make(target, check)
+      state = now
+    } catch {
+      // They have changed once more since: the next check looks again.
+    }
   }
   return {
     uses, timeout, what,
@@ -195,7 +191,7 @@ function renewed(target: Target, check: Check, files: TlsFiles): Probe {
  * again each time.
  */
 export function prepare(target: Target, check: Check): Probe {
-  const files = tlsFilesOf(check)
+  const files = tlsFilesOfCheck(check)
   try {
     return files === undefined ? make(target, check) : renewed(target, check, files)
   } catch {

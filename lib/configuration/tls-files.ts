@@ -10,12 +10,18 @@ export interface NamedTlsFiles {
   files: TlsFiles
 }
 
+/** The files of TLS that a check names; `undefined` for none. */
+export function tlsFilesOfCheck(check: Check): TlsFiles | undefined {
+  if (check.type !== 'http' && check.type !== 'tls') return undefined
+  const { authorities, certificate, key, passphrase } = check.tls ?? {}
+  if (authorities === undefined && certificate === undefined && key === undefined) return undefined
+  return { authorities, certificate, key, passphrase }
+}
+
 function* filesOf(checks: readonly Check[] = [], field: string): Generator<NamedTlsFiles> {
   for (const [index, check] of checks.entries()) {
-    if (check.type !== 'http' && check.type !== 'tls') continue
-    const { authorities, certificate, key, passphrase } = check.tls ?? {}
-    if (authorities === undefined && certificate === undefined && key === undefined) continue
-    yield { field: `${field}.checks[${index}].tls`, files: { authorities, certificate, key, passphrase } }
+    const files = tlsFilesOfCheck(check)
+    if (files !== undefined) yield { field: `${field}.checks[${index}].tls`, files }
   }
 }
 

@@ -500,13 +500,11 @@ export class Director extends EventEmitter<DirectorEvents> implements AsyncDispo
       const remembered = (await memory.read().catch(tell('read'))) ?? []
       for (const key of remembered) if (there.has(serviceId(key))) this.#named.set(serviceId(key), key)
     }
-    for (const service of services) {
-      const key = canonicalKey(service)
-      this.#named.set(serviceId(key), key)
-    }
+    const keys = services.map(canonicalKey)
+    for (const key of keys) this.#named.set(serviceId(key), key)
     if (memory === undefined || services.length === 0 && this.#isRemembered) return
     const named = this.#named.values()
-    const written = this.#isRemembered ? memory.add(services.map(canonicalKey), named) : memory.write(named)
+    const written = this.#isRemembered ? memory.add(keys, named) : memory.write(named)
     this.#isRemembered = await written.then(() => true, (error: unknown) => {
       tell('written')(error)
       return false

@@ -9,6 +9,3 @@ export function stateOf(path: string): string {
     return (error as NodeJS.ErrnoException).code!
   }
 }
-
-/** The same of several paths, of which some may be none. */
-export const statesOf = (paths: readonly (string | undefined)[]): string => paths.map((path) => path === undefined ? '' : stateOf(path)).join()

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { getSystemErrorMap } from 'node:util'
 import { tlsFilesId, tlsFilesOf, type DirectorConfiguration, type TlsFiles } from '../configuration/index.js'
-import { statesOf } from './file-state.js'
+import { stateOf } from './file-state.js'
 
 /** What is wrong with a file of TLS: the option that names it, why it cannot be used, and what to do. */
 export interface TlsFault {
@@ -99,16 +99,21 @@ function findFaults({ authorities, certificate, key, passphrase }: TlsFiles): Tl
   return faults
 }
 
-/** Files that were good, as they were then: a bundle of authorities takes long, and each service that comes from etcd is asked about. */
-const good = new Map<string, string>()
+/** What the files are now, as text: it is the same while none of them becomes another. */
+export const tlsFilesState = ({ authorities, certificate, key }: TlsFiles): string =>
+  [authorities, certificate, key].map((path) => path === undefined ? '' : stateOf(path)).join()
+
+/** What was found, and of which state: a bundle of authorities takes long, and each check and each service from etcd asks. */
+const found = new Map<string, { state: string, faults: TlsFault[] }>()
 
 /** What is wrong on this machine with files that TLS is to use: they are missing, no PEM, or do not belong together. */
 export function tlsFaults(files: TlsFiles): TlsFault[] {
   const id = tlsFilesId(files)
-  const state = statesOf([files.authorities, files.certificate, files.key])
-  if (good.get(id) === state) return []
+  const state = tlsFilesState(files)
+  const known = found.get(id)
+  if (known?.state === state) return known.faults
   const faults = findFaults(files)
-  if (faults.length === 0) good.set(id, state)
+  found.set(id, { state, faults })
   return faults
 }
 

@@ -95,6 +95,15 @@ describe('files of TLS', () => {
       'services[0].destinations[0].checks[1].tls.authorities',
     ])
   })
+
+  test('are read once while they stay as they are, whether they are good or not: thousands of checks ask', () => {
+    const files = { authorities: file('changing.crt', 'no certificate') }
+    const faults = tlsFaults(files)
+    expect(faults).toHaveLength(1)
+    expect(tlsFaults(files)).toBe(faults)
+    file('changing.crt', text('own.crt'))
+    expect(tlsFaults(files)).toEqual([])
+  })
 })
 
 describe('a configuration with a file of TLS that is of no use', () => {

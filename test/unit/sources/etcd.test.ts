@@ -55,6 +55,22 @@ async function folder(): Promise<string> {
   return made
 }
 
+/** Makes these users, whose password is 'secret', and lets the first of them read a prefix. Until the test ends, nobody else may. */
+async function demandUsers(cluster: EtcdCluster, at: string, users: readonly string[]): Promise<void> {
+  await cluster.ctl('user', 'add', 'root:r')
+  await cluster.ctl('user', 'grant-role', 'root', 'root')
+  for (const user of users) await cluster.ctl('user', 'add', `${user}:secret`)
+  await cluster.ctl('role', 'add', 'reader')
+  await cluster.ctl('role', 'grant-permission', 'reader', 'read', `${at}/v1/services/`, '--prefix=true')
+  await cluster.ctl('user', 'grant-role', users[0], 'reader')
+  await cluster.ctl('auth', 'enable')
+  cluster.user = 'root:r'
+  onTestFinished(async () => {
+    await cluster.ctl('auth', 'disable')
+    cluster.user = ''
+  })
+}
+
 describe('one member', () => {
   let cluster: EtcdCluster
   let member: Member
@@ -207,18 +223,7 @@ describe('one member', () => {
 
   test('users: a token that has ended is replaced, and a wrong password or a missing permission is told', async () => {
     const at = prefix()
-    await cluster.ctl('user', 'add', 'root:r')
-    await cluster.ctl('user', 'grant-role', 'root', 'root')
-    for (const user of ['fleet', 'nobody']) await cluster.ctl('user', 'add', `${user}:secret`)
-    await cluster.ctl('role', 'add', 'reader')
-    await cluster.ctl('role', 'grant-permission', 'reader', 'read', `${at}/v1/services/`, '--prefix=true')
-    await cluster.ctl('user', 'grant-role', 'fleet', 'reader')
-    await cluster.ctl('auth', 'enable')
-    cluster.user = 'root:r'
-    onTestFinished(async () => {
-      await cluster.ctl('auth', 'disable')
-      cluster.user = ''
-    })
+    await demandUsers(cluster, at, ['fleet', 'nobody'])
     await cluster.put(`${at}/v1/services/a`, service('192.0.2.1'))
     let password = 'secret'
     const given: string[] = []
@@ -335,18 +340,7 @@ describe('TLS', () => {
     const [member] = cluster.members
     const nameless = cluster.certificates!
     const named = await cluster.certificatesOf('fleet')
-    await cluster.ctl('user', 'add', 'root:r')
-    await cluster.ctl('user', 'grant-role', 'root', 'root')
-    await cluster.ctl('user', 'add', 'fleet:secret')
-    await cluster.ctl('role', 'add', 'reader')
-    await cluster.ctl('role', 'grant-permission', 'reader', 'read', `${at}/v1/services/`, '--prefix=true')
-    await cluster.ctl('user', 'grant-role', 'fleet', 'reader')
-    await cluster.ctl('auth', 'enable')
-    cluster.user = 'root:r'
-    onTestFinished(async () => {
-      await cluster.ctl('auth', 'disable')
-      cluster.user = ''
-    })
+    await demandUsers(cluster, at, ['fleet'])
     await cluster.put(`${at}/v1/services/a`, service('192.0.2.1'))
     // etcdctl does not go through the gateway: by the same certificate it is that user, with that user's role and no other.
     expect(await cluster.ctlBy(named, 'get', `${at}/v1/services/a`)).toContain('192.0.2.1')
