@@ -1,5 +1,5 @@
 import type {
-  DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Service, ServiceInput, ServiceKey, Timeouts,
+  DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Operation, Service, ServiceInput, ServiceKey, Timeouts,
 } from '../model/types.js'
 import type { Packer } from './batch-packer.js'
 import type { BatchBuilder } from './methods.js'
@@ -17,9 +17,18 @@ export class Builder implements BatchBuilder {
     this.#packer = packer
   }
 
-  #add(change: ChangeDefinition, first?: unknown, second?: unknown): void {
+  /** Where operations go, for as long as they are taken. */
+  get #taking(): Packer {
     if (!this.#open) throw new Error('The batch has been sent: its builder takes no more operations')
-    this.#packer.add(change.describe(first, second))
+    return this.#packer
+  }
+
+  #add(change: ChangeDefinition, first?: unknown, second?: unknown): void {
+    this.#taking.addCall(change, first, second)
+  }
+
+  run(operation: Operation): void {
+    this.#taking.add(operation)
   }
 
   close(): void {

@@ -5,7 +5,8 @@ import type { Operation } from '../model/types.js'
 import { compact, returnBuffer, takeBuffer, type Requests } from '../wire/pack/requests.js'
 import { DONE, NOT_SENT, UNKNOWN, type Reply } from '../wire/unpack/reply.js'
 import { failureOf } from './failure.js'
-import { packOperation, readOperation } from './operations.js'
+import { pack, packOperation, readOperation, type ChangeDefinition } from './operations.js'
+import { STRIDE } from './pause.js'
 import { PIECE_REQUESTS, type Piece } from './piece.js'
 
 let batches = 0
@@ -61,6 +62,30 @@ export class BatchPiece implements Piece {
   add(operation: Operation): void {
     try {
       packOperation(this.requests, operation)
+    } catch (error) {
+      throw located(error, this.results.count)
+    }
+    this.results.count++
+  }
+
+  /**
+   * The same for the elements of an array from one index up to another: what is done once for each of them is short, so V8 soon has it
+   * compiled, and has to compile it once.
+   */
+  addSome(operations: readonly Operation[], from: number, to: number): void {
+    let index = from
+    try {
+      for (; index < to; index++) packOperation(this.requests, operations[index])
+    } catch (error) {
+      throw located(error, index)
+    }
+    this.results.count = to
+  }
+
+  /** The same for the arguments of a method. No object is made of them. */
+  addCall(change: ChangeDefinition, first: unknown, second: unknown): void {
+    try {
+      pack(this.requests, change, first, second)
     } catch (error) {
       throw located(error, this.results.count)
     }
@@ -130,11 +155,58 @@ export class Packer {
     this.#size = first
   }
 
-  /** Returns the piece that became full, if one did. */
+  /** Adds an operation. Returns the piece that became full, if one did. */
   add(operation: Operation): BatchPiece | undefined {
-    const piece = this.#last ??= new BatchPiece(takeBuffer(), this.results.count, this.results)
+    const piece = this.#growing()
     piece.add(operation)
-    if (piece.requests.count === 1) this.pieces.push(piece)
+    return this.#grown(piece)
+  }
+
+  /** Adds the operation that a method with these arguments asks for. */
+  addCall(change: ChangeDefinition, first: unknown, second: unknown): void {
+    const piece = this.#growing()
+    piece.addCall(change, first, second)
+    this.#grown(piece)
+  }
+
+  /** Adds elements of an array, those from this index on, as many as are packed between two looks at the clock. Returns their number. */
+  addSome(operations: readonly Operation[], from: number): number {
+    const piece = this.#growing()
+    const added = Math.min(this.#stride(piece), operations.length - from)
+    piece.addSome(operations, from, from + added)
+    this.#grown(piece)
+    return added
+  }
+
+  /** Adds what an iterable yields. Yields after as many operations as are packed between two looks at the clock: a piece if one is full. */
+  * addAll(operations: Iterable<Operation>): Generator<BatchPiece | undefined, void> {
+    let piece: BatchPiece | undefined
+    let room = 0
+    for (const operation of operations) {
+      if (piece === undefined) {
+        piece = this.#growing()
+        room = this.#stride(piece)
+      }
+      piece.add(operation)
+      if (--room > 0) continue
+      yield this.#grown(piece)
+      piece = undefined
+    }
+  }
+
+  #growing(): BatchPiece {
+    if (this.#last !== undefined) return this.#last
+    this.#last = new BatchPiece(takeBuffer(), this.results.count, this.results)
+    this.pieces.push(this.#last)
+    return this.#last
+  }
+
+  /** How many operations are added to the piece before the clock is looked at. */
+  #stride(piece: BatchPiece): number {
+    return Math.min(STRIDE, this.#size - piece.requests.count)
+  }
+
+  #grown(piece: BatchPiece): BatchPiece | undefined {
     if (piece.requests.count < this.#size) return undefined
     this.#last = undefined
     this.#size = Math.min(this.#size * 2, PIECE_REQUESTS)

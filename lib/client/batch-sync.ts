@@ -13,7 +13,7 @@ import { PIECE_REQUESTS } from './piece.js'
 function packSync(packer: Packer, input: ((batch: BatchBuilder) => unknown) | readonly Operation[]): void {
   try {
     if (typeof input !== 'function') {
-      for (const operation of input) packer.add(operation)
+      for (let next = 0; next < input.length;) next += packer.addSome(input, next)
       return
     }
     const builder = new Builder(packer)
@@ -50,7 +50,8 @@ export function batchSync(
     }
     let reply: Reply | undefined
     try {
-      reply = execute(piece.requests, results.number)
+      // A function may have caught the error of its only call.
+      if (piece.requests.count > 0) reply = execute(piece.requests, results.number)
     } catch (error) {
       piece.abandon()
       throw error
@@ -60,7 +61,7 @@ export function batchSync(
   }
   try {
     if (shape === 'iterable') {
-      for (const operation of input as Iterable<Operation>) if (packer.add(operation) !== undefined) send(packer.takeFirst()!)
+      for (const full of packer.addAll(input as Iterable<Operation>)) if (full !== undefined) send(packer.takeFirst()!)
     } else packSync(packer, input as ((batch: BatchBuilder) => unknown) | Operation[])
     for (let piece = packer.takeFirst(); piece !== undefined; piece = packer.takeFirst()) send(piece)
   } catch (error) {

@@ -6,7 +6,7 @@ import { returnBuffer } from '../wire/pack/requests.js'
 import { Builder } from './batch-builder.js'
 import { conclude, FIRST_PIECE, interrupted, Packer, Results, type BatchPiece } from './batch-packer.js'
 import type { BatchBuilder } from './methods.js'
-import { pause, worked } from './pause.js'
+import { pause, STRIDE, worked } from './pause.js'
 import { PIECE_REQUESTS, UNDER_WAY } from './piece.js'
 import type { Lane, Queue } from './queue.js'
 import { onAbort, UntilAborted } from './until-aborted.js'
@@ -137,14 +137,16 @@ export async function sendAll(sending: Sending, lane: Lane, packer: Packer): Pro
 
 /** Packs each piece while the ones before it are being sent. */
 export async function sendIterable(sending: Sending, lane: Lane, packer: Packer, operations: Iterable<Operation>): Promise<void> {
-  for (const operation of operations) {
-    // A pause before the first operation keeps no buffer waiting.
-    if (worked()) await pause()
-    if (packer.add(operation) === undefined) continue
-    if (sending.over) await sending.stop(packer.takeAll())
-    sending.send(lane, packer.takeFirst()!)
-    await sending.until(AHEAD)
-    if (sending.over) await sending.stop()
+  // A pause before the first operation keeps no buffer waiting.
+  if (worked(0)) await pause()
+  for (const full of packer.addAll(operations)) {
+    if (full !== undefined) {
+      if (sending.over) await sending.stop(packer.takeAll())
+      sending.send(lane, packer.takeFirst()!)
+      await sending.until(AHEAD)
+      if (sending.over) await sending.stop()
+    }
+    if (worked(STRIDE)) await pause()
   }
   if (sending.over) await sending.stop(packer.takeAll())
   const rest = packer.takeFirst()
@@ -215,9 +217,9 @@ export async function sendAsyncIterable(
 /** Packs a whole array before any of it is sent. */
 async function packArray(packer: Packer, operations: readonly Operation[]): Promise<void> {
   try {
-    for (const operation of operations) {
-      if (worked()) await pause()
-      packer.add(operation)
+    for (let next = 0, added = 0; next < operations.length; next += added) {
+      if (worked(added)) await pause()
+      added = packer.addSome(operations, next)
     }
   } catch (error) {
     packer.forget()

@@ -1,6 +1,6 @@
 import type {
   Daemon, DaemonInput, DaemonKey, Destination, DestinationInput, DestinationKey, Info, ListedDestination, ListedService, ListedTable,
-  Service, ServiceInput, ServiceKey, Timeouts,
+  Operation, Service, ServiceInput, ServiceKey, Timeouts,
 } from '../model/types.js'
 
 /**
@@ -234,6 +234,19 @@ export type Promised<Methods> = {
     : never
 }
 
-/** Collects the operations of a batch. Its methods validate at once, and send nothing. */
-export type BatchBuilder = ChangeMethods
+/**
+ * Collects the operations of a batch. Its methods validate at once, and send nothing. A call that throws adds nothing, so the function that
+ * has the builder can catch the error and go on.
+ */
+export interface BatchBuilder extends ChangeMethods {
+  /**
+   * Adds an operation that is given as an object, as to `Ipvs.run`.
+   *
+   * @example
+   * ```js
+   * await ipvs.batch((batch) => batch.run({ type: 'addService', service: { ...web, port: 443, scheduler: 'rr' } }))
+   * ```
+   */
+  run(operation: Operation): void
+}
 

@@ -1,9 +1,10 @@
+import type { BatchBuilder } from '../client/methods.js'
 import type { IpvsSync } from '../ipvs-sync.js'
 import { RulesError, firstOf } from '../rules/error.js'
 import { formatCommands } from '../rules/format-commands.js'
 import { optionSpellings } from '../rules/language.js'
 import { UnknownOptionError } from '../rules/options.js'
-import { parseCommands, readLines } from '../rules/parse-commands.js'
+import { parseCommands, readEachLine, readLines } from '../rules/parse-commands.js'
 import { resolveNames } from '../rules/resolve-names.js'
 import { TableModel } from '../rules/table-model.js'
 import type { RuleOperation } from '../rules/types.js'
@@ -17,28 +18,30 @@ import { inOptions, refusal } from './refusals.js'
  * kernel refuses one. With `--replace` the table becomes what the commands make of an empty one.
  */
 export async function restore(own: OwnOptions): Promise<number> {
-  const operations = await readOperations()
-  if (typeof operations === 'number') return operations
+  const text = await readStandardInput()
+  if (text === undefined) return nothingChanged(status.refused)
   return withHandle(own, async (ipvs) => {
-    if (own.replace) return (await import('./replace.js')).replace(operations, own)
-    const refused = own.dryRun ? rehearse(ipvs, operations) : carryOut(ipvs, operations)
-    return refused ? status.refused : status.done
+    try {
+      if (own.replace) return await (await import('./replace.js')).replace(await readOperations(text), own)
+      const refused = own.dryRun ? rehearse(ipvs, await readOperations(text)) : await carryOut(ipvs, text)
+      return refused ? status.refused : status.done
+    } catch (error) {
+      if (!(error instanceof RulesError)) throw error
+      for (const one of error.errors) complain(`ipvs: ${one.message}${await suggestion(one)}`)
+      return nothingChanged(error.exitStatus)
+    }
   })
 }
 
-/** The operations on the standard input. Complains of every line that cannot be read and returns ipvsadm's exit status for the first. */
-async function readOperations(): Promise<RuleOperation[] | typeof status.misused | typeof status.refused> {
-  const text = await readStandardInput()
-  if (text === undefined) return nothingChanged(status.refused)
+/**
+ * The operations of a text, with numbers for names.
+ *
+ * @throws RulesError with every line that cannot be read
+ */
+async function readOperations(text: string): Promise<RuleOperation[]> {
   const { operations, names, errors } = readLines(text)
-  try {
-    if (errors.length > 0) throw firstOf(errors)
-    return names.length > 0 ? parseCommands(await resolveNames(text), { names: 'refuse' }) : (operations as RuleOperation[])
-  } catch (error) {
-    if (!(error instanceof RulesError)) throw error
-    for (const one of error.errors) complain(`ipvs: ${one.message}${await suggestion(one)}`)
-    return nothingChanged(error.exitStatus)
-  }
+  if (errors.length > 0) throw firstOf(errors)
+  return names.length > 0 ? parseCommands(await resolveNames(text), { names: 'refuse' }) : (operations as RuleOperation[])
 }
 
 /** What may have been meant by an option that does not exist. */
@@ -72,30 +75,66 @@ async function readStandardInput(): Promise<string | undefined> {
   return bytes.toString()
 }
 
-/** Carries the operations out. Returns whether any was refused. */
-function carryOut(ipvs: IpvsSync, operations: RuleOperation[]): boolean {
-  const sendable = [...operations]
-  const refusals: { line: number, words: string }[] = []
-  for (;;) {
-    try {
-      const { refused, unknown, notSent, cause } = ipvs.batch(sendable, { refusals: 'return' })
-      for (const { operation, error } of [...refused, ...unknown]) {
-        refusals.push({ line: (operation as RuleOperation).line, words: refusal(error) })
-      }
-      const why = cause === undefined ? 'not sent' : refusal(cause)
-      for (const { line } of sendable.slice(sendable.length - notSent)) refusals.push({ line, words: why })
-      break
-    } catch (error) {
-      // The package refuses some operations before it sends any (a lower threshold above the upper one). Goes on without this one.
-      const { index, message } = error as Error & { index?: number }
-      if (index === undefined) throw error
-      const [{ line }] = sendable.splice(index, 1)
-      refusals.push({ line, words: inOptions(message.replace(/^operation \d+ of the batch: /, '')) })
-    }
-  }
+/** Carries rules out, with numbers for names. Returns whether any was refused. */
+async function carryOut(ipvs: IpvsSync, text: string): Promise<boolean> {
+  const refusals = sendLines(ipvs, text) ?? sendLines(ipvs, await resolveNames(text))!
   for (const { line, words } of refusals.sort((a, b) => a.line - b.line)) complain(`ipvs: line ${line}: ${words}`)
   return refusals.length > 0
 }
+
+/** A line that was not carried out, and why. */
+interface RefusedLine {
+  line: number
+  words: string
+}
+
+/**
+ * Sends rules in one batch, and returns what was refused. Each rule is packed when it is read, in a tenth of the memory that the operation
+ * takes as an object.
+ *
+ * @returns `undefined` if the rules have names; nothing was sent then
+ * @throws RulesError with every line that cannot be read; nothing was sent then
+ */
+function sendLines(ipvs: IpvsSync, text: string): RefusedLine[] | undefined {
+  const refusals: RefusedLine[] = []
+  const errors: RulesError[] = []
+  let hasNames = false
+  /** Lines of the operations, by their number in the batch. */
+  const lines: number[] = []
+  const pack = (batch: BatchBuilder): void => {
+    readEachLine(text, {
+      operation(operation, names) {
+        hasNames ||= names !== undefined
+        if (hasNames || errors.length > 0) return
+        try {
+          batch.run(operation as RuleOperation)
+          lines.push(operation.line)
+        } catch (error) {
+          // The package refuses some operations before it sends any (a lower threshold above the upper one). Goes on without this one.
+          const { index, message } = error as Error & { index?: number }
+          if (index === undefined) throw error
+          refusals.push({ line: operation.line, words: inOptions(message.replace(/^operation \d+ of the batch: /, '')) })
+        }
+      },
+      error: (error) => errors.push(error),
+    })
+    if (errors.length > 0) throw firstOf(errors)
+    if (hasNames) throw new NamesFirst()
+  }
+  try {
+    const { refused, unknown, notSent, cause } = ipvs.batch(pack, { refusals: 'return' })
+    for (const { index, error } of [...refused, ...unknown]) refusals.push({ line: lines[index], words: refusal(error) })
+    const why = cause === undefined ? 'not sent' : refusal(cause)
+    for (const line of lines.slice(lines.length - notSent)) refusals.push({ line, words: why })
+    return refusals
+  } catch (error) {
+    if (error instanceof NamesFirst) return undefined
+    throw error
+  }
+}
+
+/** Ends a batch whose rules have names, which have to be looked up before. */
+class NamesFirst extends Error {}
 
 /** Prints what would be done, and complains of what would be refused. Returns whether anything would be refused. */
 function rehearse(ipvs: IpvsSync, operations: RuleOperation[]): boolean {

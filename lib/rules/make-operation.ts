@@ -66,14 +66,14 @@ const isAnyAddress = ({ fwmark, port, address }: CommandSettings): boolean =>
 function service({ settings, given, flags, beyond }: CheckedCommand): Named<Service> {
   if (!beyond && !settings.fwmark) checkService(settings, given)
   const scheduler = settings.scheduler || defaults.scheduler
-  return {
-    ...serviceKey(settings),
-    scheduler,
-    schedulerFlags: schedulerFlagNames(scheduler, flags),
-    onePacket: settings.onePacket,
-    persistence: settings.persistent ? persistenceWith(settings.persistenceTimeout, settings.mask) : null,
-    persistenceEngine: settings.engine || null,
-  }
+  // Not made by a spread, which would give every service a hidden class of its own.
+  const service = serviceKey(settings) as Named<Service>
+  service.scheduler = scheduler
+  service.schedulerFlags = schedulerFlagNames(scheduler, flags)
+  service.onePacket = settings.onePacket
+  service.persistence = settings.persistent ? persistenceWith(settings.persistenceTimeout, settings.mask) : null
+  service.persistenceEngine = settings.engine || null
+  return service
 }
 
 function checkService({ port, persistent, onePacket, protocol }: CommandSettings, given: GivenGroups): void {

@@ -54,9 +54,9 @@ export function readEndpoint(given: GivenOption, context: ValueContext, otherPor
     hostColumn++
     if (host.includes(':')) port = text.slice(close + 2)
   }
-  const ipv6 = host.includes(':') ? canonicalAddress(host) : undefined
-  if (ipv6 !== undefined) return { family: 6, address: ipv6, port: port === undefined ? otherPort : readPort(given, context, port) }
   const colon = host.lastIndexOf(':')
+  const ipv6 = colon !== host.indexOf(':') ? canonicalAddress(host) : undefined
+  if (ipv6 !== undefined) return { family: 6, address: ipv6, port: port === undefined ? otherPort : readPort(given, context, port) }
   if (colon >= 0) {
     port = host.slice(colon + 1)
     host = host.slice(0, colon)

@@ -1,8 +1,33 @@
 import { RulesError, firstOf } from './error.js'
 import type { CommandName } from './language.js'
-import { beyondDialect, plainDialect, readCommand } from './read-command.js'
+import { beyondDialect, plainDialect, readCommand, type ReadCommand } from './read-command.js'
 import type { NamedRuleOperation, NameReference, ReadOptions, RuleOperation } from './types.js'
 import { ruleLines } from './words.js'
+
+/** Takes what is read from rules, line by line. */
+export interface RuleReader {
+  /** Takes an operation, and the names in it if there are any. */
+  operation(operation: NamedRuleOperation, names: NameReference[] | undefined): void
+  /** Takes the mistake in a line that could not be read. */
+  error(error: RulesError): void
+}
+
+/** Reads each line by itself, whatever mistakes the others have. */
+export function readEachLine(text: string, reader: RuleReader): void {
+  for (const { line, words, beyond } of ruleLines(text)) {
+    const { column } = words[0]
+    let read: ReadCommand
+    try {
+      read = readCommand(words, line, beyond ? beyondDialect : plainDialect)
+      if (!read.operation) throw changesNothing(read.name, line, column)
+    } catch (error) {
+      if (!(error instanceof RulesError)) throw error
+      reader.error(error)
+      continue
+    }
+    reader.operation(Object.assign(read.operation, { line, column }), read.names)
+  }
+}
 
 /** The result of reading rules. */
 export interface ReadRules {
@@ -13,21 +38,16 @@ export interface ReadRules {
   errors: RulesError[]
 }
 
-/** Reads each line by itself, whatever mistakes the others have. */
+/** Reads all lines, whatever mistakes they have. */
 export function readLines(text: string): ReadRules {
   const rules: ReadRules = { operations: [], names: [], errors: [] }
-  for (const { line, words, beyond } of ruleLines(text)) {
-    const { column } = words[0]
-    try {
-      const { name, operation, names } = readCommand(words, line, beyond ? beyondDialect : plainDialect)
-      if (!operation) throw changesNothing(name, line, column)
-      rules.operations.push(Object.assign(operation, { line, column }))
+  readEachLine(text, {
+    operation(operation, names) {
+      rules.operations.push(operation)
       if (names) rules.names.push(...names)
-    } catch (error) {
-      if (!(error instanceof RulesError)) throw error
-      rules.errors.push(error)
-    }
-  }
+    },
+    error(error) { rules.errors.push(error) },
+  })
   return rules
 }
 
