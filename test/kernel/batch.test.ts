@@ -88,6 +88,17 @@ describe.each(apis)('a batch with %s', (_, Api) => {
     expect(await saved()).toHaveLength(4096)
   })
 
+  test('of a callback takes operations as objects, and refuses those with a mistake where they are given', async () => {
+    expect(await ipvs.batch(b => {
+      for (const operation of rules(3, 2)) b.run(operation)
+      expect(() => b.run({ type: 'addDestination', service: service(1), destination: { ...destination(9), weight: -1 } }))
+        .toThrow('operation 9 of the batch: destination.weight')
+      b.removeService(service(2))
+      expect(() => b.run({ type: 'nonsuch' } as never)).toThrow('operation.type')
+    })).toEqual(allDone(10))
+    expect(await saved()).toEqual(lines(2, 2))
+  })
+
   test('of nothing does nothing', async () => {
     expect(await ipvs.batch([])).toEqual(allDone(0))
     expect(await ipvs.batch(() => undefined)).toEqual(allDone(0))

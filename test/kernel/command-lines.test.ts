@@ -159,6 +159,28 @@ describe('the command ipvs in the place of ipvsadm', () => {
     expect(await ours.must('ipvsadm', ['-Sn'])).toBe('-A -t 1.1.1.1:1 -s wlc\n-A -t 1.1.1.2:1 -s wlc\n')
   })
 
+  test('-R finds names after lines without any, and names the lines that are refused after it has looked them up', async () => {
+    const { status, stderr } = await ipvs(
+      '-R', '-A -t 1.1.1.5:1\n\n# a comment\n-a -t 1.1.1.5:1 -r 3.3.3.3 -m -y 5\n-a -t 1.1.1.5:1 -r localhost:http -m\n-A -t 1.1.1.5:1\n-D -t 1.1.1.5:1\n',
+    )
+    expect(status).toBe(255)
+    expect(stderr.trim().split('\n')).toEqual([
+      'ipvs: line 4: -y must be at most -x, which is 0. Received 5',
+      expect.stringMatching(/^ipvs: line 6: Service already exists/),
+    ])
+    expect(await ours.must('ipvsadm', ['-Sn'])).not.toContain('1.1.1.5')
+  })
+
+  test('-R of more lines than travel together carries them all out', async () => {
+    const rules = Array.from({ length: 9000 }, (_, n) => `-A -f ${n + 1} -s rr`)
+    const refusedInBetween = rules.toSpliced(5000, 0, '-A -f 1')
+    const { status, stderr } = await ipvs('-R', refusedInBetween.join('\n'))
+    expect(status).toBe(255)
+    expect(stderr).toMatch(/^ipvs: line 5001: Service already exists[^\n]*\n$/)
+    expect((await ours.must('ipvsadm', ['-Sn'])).match(/^-A -f /gm)).toHaveLength(9000)
+    expect(await ipvs('-R', rules.map((_, n) => `-D -f ${n + 1}`).join('\n'))).toEqual({ status: 0, stdout: '', stderr: '' })
+  })
+
   test('-R with a line that cannot be read changes nothing', async () => {
     const { status, stderr } = await ipvs('-R', '-C\n-A -t 1.1.1.3:1 -w 5\n-A -t 1.1.1.4:x:y\n')
     expect(status).toBe(2)
