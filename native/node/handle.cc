@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "addon.h"
+#include "ipvs/request.h"
 
 namespace node_ipvs {
 
@@ -62,6 +63,11 @@ bool readArguments(const Napi::CallbackInfo& info, Arguments& arguments) {
   }
   arguments = {{static_cast<const std::byte*>(data), length}, count, batch, space};
   return true;
+}
+
+// Whether the first of the packed requests is a dump.
+bool isDump(netlink::ByteView requests) {
+  return netlink::load<ipvs::RequestHeader>(requests.data()).flags & ipvs::requestDump;
 }
 
 }  // namespace
@@ -166,6 +172,9 @@ Napi::Value Handle::execute(const Napi::CallbackInfo& info) {
     Ref();
     napi_ref_threadsafe_function(env, wakeUp_);
   }
+  // Only for one call alone, which takes the kernel some microseconds. A dump, or many changes, can take
+  // milliseconds.
+  if (pending_ == 1 && arguments.count == 1 && !isDump(arguments.requests)) worker_->letRun();
   return env.Undefined();
 }
 

@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,6 +18,13 @@ void futexWait(std::atomic<std::uint32_t>& futex, std::uint32_t value) {
 
 void futexWake(std::atomic<std::uint32_t>& futex) {
   syscall(SYS_futex, &futex, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+// Whether the calling thread, and every thread that it starts, has only one processor to run on.
+bool hasOneProcessor() {
+  cpu_set_t processors;
+  // Fails where there are more than 1024 processors.
+  return sched_getaffinity(0, sizeof processors, &processors) == 0 && CPU_COUNT(&processors) == 1;
 }
 
 }  // namespace
@@ -57,6 +65,7 @@ Worker::~Worker() {
 int Worker::push(std::unique_ptr<Job> job) {
   if (!thread_.running()) {
     if (int error = thread_.start("ipvs", run, this)) return error;
+    oneProcessor_ = hasOneProcessor();
   }
   pthread_mutex_lock(&mutex_);
   waiting_.push(std::move(job));
@@ -70,6 +79,10 @@ int Worker::push(std::unique_ptr<Job> job) {
 void Worker::wake() {
   ++pushed_;
   if (sleeping_.exchange(false)) futexWake(pushed_);
+}
+
+void Worker::letRun() {
+  if (oneProcessor_ && !idle_) sched_yield();
 }
 
 // Called on the worker's thread when it finds no job. Reads the counter before it looks again, so that a push

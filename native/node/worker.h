@@ -50,6 +50,11 @@ class Worker {
   /// Appends a job. The first one starts the thread. Returns 0 or a negative errno.
   int push(std::unique_ptr<Job> job);
 
+  /// Gives the processor to the worker if it is the only one that both threads have. A short job is done when
+  /// this returns, as a rule. Without it, which of the two threads goes on is a matter of luck: if it is this
+  /// one, it goes to sleep in the event loop, and has to be woken.
+  void letRun();
+
   /// Takes the finished jobs.
   void takeDone(JobList& jobs);
 
@@ -68,6 +73,7 @@ class Worker {
   void* context_;
   netlink::Thread thread_;
   std::atomic<bool> stopping_ = false;
+  bool oneProcessor_ = false;  ///< known once the thread runs
 
   void sleepUntilThereIsWork();
   void wake();

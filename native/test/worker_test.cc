@@ -131,3 +131,19 @@ TEST("a worker without jobs has no thread to end") {
   fixture.worker.executeHere(job->requests, 1, reply);
   CHECK_EQUAL(fixture.transport.sent.size(), 1u);
 }
+
+TEST("a worker that is let run on the only processor answers every job once") {
+  cpu_set_t all, one;
+  CHECK_EQUAL(sched_getaffinity(0, sizeof all, &all), 0);
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  CHECK_EQUAL(sched_setaffinity(0, sizeof one, &one), 0);
+  Fixture fixture;
+  for (int i = 0; i < 1000; ++i) {
+    fixture.worker.push(fixture.job(1));
+    fixture.worker.letRun();
+    CHECK_EQUAL(fixture.done(1), "1 ");
+  }
+  CHECK_EQUAL(sched_setaffinity(0, sizeof all, &all), 0);
+  CHECK_EQUAL(fixture.transport.sent.size(), 1000u);
+}
