@@ -50,9 +50,9 @@ class Worker {
   /// Appends a job. The first one starts the thread. Returns 0 or a negative errno.
   int push(std::unique_ptr<Job> job);
 
-  /// Gives the processor to the worker if it is the only one that both threads have. A short job is done when
-  /// this returns, as a rule. Without it, which of the two threads goes on is a matter of luck: if it is this
-  /// one, it goes to sleep in the event loop, and has to be woken.
+  /// Gives the worker the time that a short job takes, twenty microseconds at most. If both threads have only
+  /// one processor, it gives way once instead. As a rule the answer is there when this returns, and the calling
+  /// thread need not fall asleep in its event loop, from which it would have to be woken.
   void letRun();
 
   /// Takes the finished jobs.
@@ -73,7 +73,8 @@ class Worker {
   void* context_;
   netlink::Thread thread_;
   std::atomic<bool> stopping_ = false;
-  bool oneProcessor_ = false;  ///< known once the thread runs
+  bool oneProcessor_ = false;  ///< known when the thread starts
+  std::atomic<bool> told_ = false;  ///< whether `answered` was called for the last job
 
   void sleepUntilThereIsWork();
   void wake();

@@ -1,6 +1,7 @@
 #include "node/worker.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "pack.h"
@@ -132,18 +133,31 @@ TEST("a worker without jobs has no thread to end") {
   CHECK_EQUAL(fixture.transport.sent.size(), 1u);
 }
 
-TEST("a worker that is let run on the only processor answers every job once") {
+TEST("a worker that is let run answers every job once, on several processors and on one") {
   cpu_set_t all, one;
   CHECK_EQUAL(sched_getaffinity(0, sizeof all, &all), 0);
   CPU_ZERO(&one);
   CPU_SET(sched_getcpu(), &one);
-  CHECK_EQUAL(sched_setaffinity(0, sizeof one, &one), 0);
-  Fixture fixture;
-  for (int i = 0; i < 1000; ++i) {
-    fixture.worker.push(fixture.job(1));
-    fixture.worker.letRun();
-    CHECK_EQUAL(fixture.done(1), "1 ");
+  for (const cpu_set_t& processors : {all, one}) {
+    CHECK_EQUAL(sched_setaffinity(0, sizeof processors, &processors), 0);
+    Fixture fixture;
+    for (int i = 0; i < 1000; ++i) {
+      fixture.worker.push(fixture.job(1));
+      fixture.worker.letRun();
+      CHECK_EQUAL(fixture.done(1), "1 ");
+    }
+    CHECK_EQUAL(fixture.transport.sent.size(), 1000u);
   }
   CHECK_EQUAL(sched_setaffinity(0, sizeof all, &all), 0);
-  CHECK_EQUAL(fixture.transport.sent.size(), 1000u);
+}
+
+TEST("a worker sleeps after a job, wakes for the next one, and ends while it waits for one") {
+  Fixture fixture;
+  for (int i = 0; i < 20; ++i) {
+    fixture.worker.push(fixture.job(1));
+    CHECK_EQUAL(fixture.done(1), "1 ");
+    // Longer than it looks for a job without sleeping.
+    usleep(i % 2 ? 500 : 0);
+  }
+  fixture.worker.stop();
 }
