@@ -27,9 +27,16 @@ void futexWake(std::atomic<std::uint32_t>& futex) {
 constexpr std::int64_t longestWaitForAnswer = 20'000;
 constexpr std::int64_t longestWaitForJob = 50'000;
 
+// How many waits are left out after one that was in vain: the other thread has something else to do.
+constexpr int leftOut = 10;
+
 // Waits for a condition without sleeping. Returns whether it holds.
 template <class Condition>
-bool poll(std::int64_t longest, Condition condition) {
+bool poll(int& skip, std::int64_t longest, Condition condition) {
+  if (skip > 0) {
+    --skip;
+    return false;
+  }
   auto nanoseconds = [] {
     timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -37,7 +44,9 @@ bool poll(std::int64_t longest, Condition condition) {
   };
   std::int64_t end = nanoseconds() + longest;
   while (!condition()) {
-    if (nanoseconds() >= end) return false;
+    if (nanoseconds() < end) continue;
+    skip = leftOut;
+    return false;
   }
   return true;
 }
@@ -93,6 +102,7 @@ int Worker::push(std::unique_ptr<Job> job) {
   waiting_.push(std::move(job));
   idle_ = 0;
   told_ = false;
+  if (!oneProcessor_) callersProcessor_ = sched_getcpu();
   pthread_mutex_unlock(&mutex_);
   wake();
   return 0;
@@ -108,8 +118,8 @@ void Worker::letRun() {
   if (told_) return;
   if (oneProcessor_) {
     sched_yield();
-  } else {
-    poll(longestWaitForAnswer, [this] { return told_.load(); });
+  } else if (workersProcessor_ != callersProcessor_) {
+    poll(skippedAnswers_, longestWaitForAnswer, [this] { return told_.load(); });
   }
 }
 
@@ -121,7 +131,9 @@ void Worker::sleepUntilThereIsWork() {
   bool work = !waiting_.empty();
   pthread_mutex_unlock(&mutex_);
   if (work) return;
-  if (!oneProcessor_ && poll(longestWaitForJob, [&] { return pushed_ != seen || stopping_; })) return;
+  // On the caller's processor, to wait would keep the caller from going on.
+  bool apart = !oneProcessor_ && sched_getcpu() != callersProcessor_;
+  if (apart && poll(skippedJobs_, longestWaitForJob, [&] { return pushed_ != seen || stopping_; })) return;
   sleeping_ = true;
   if (!stopping_) futexWait(pushed_, seen);
   sleeping_ = false;
@@ -161,6 +173,7 @@ void* Worker::run(void* context) {
       continue;
     }
 
+    if (!worker.oneProcessor_) worker.workersProcessor_ = sched_getcpu();
     worker.client_.execute(job->requests, job->count, job->reply, worker.stopping_, job->batch);
 
     pthread_mutex_lock(&worker.mutex_);

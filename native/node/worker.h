@@ -74,6 +74,10 @@ class Worker {
   netlink::Thread thread_;
   std::atomic<bool> stopping_ = false;
   bool oneProcessor_ = false;  ///< known when the thread starts
+  std::atomic<int> callersProcessor_ = -1;   ///< where the last job was pushed; -1 where there is only one
+  std::atomic<int> workersProcessor_ = -1;   ///< where the last job was executed
+  int skippedAnswers_ = 0;                   ///< how many waits for an answer are still to be left out
+  int skippedJobs_ = 0;                      ///< the same for the worker's waits for a job
   std::atomic<bool> told_ = false;  ///< whether `answered` was called for the last job
 
   void sleepUntilThereIsWork();

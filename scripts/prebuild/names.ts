@@ -6,7 +6,7 @@ export const libraryNames: ReadonlySet<string> = new Set([
   '__cxa_finalize', '__errno_location', '__sched_cpucount', 'abort', 'bind', 'clock_gettime', 'close', 'dlsym', 'eventfd', 'fcntl', 'free',
   'getpid', 'getsockopt', 'malloc', 'memcmp', 'memcpy', 'memmove', 'memset', 'mmap', 'munmap', 'open', 'poll', 'pthread_attr_destroy',
   'pthread_attr_init', 'pthread_attr_setstacksize', 'pthread_create', 'pthread_join', 'pthread_mutex_destroy', 'pthread_mutex_lock',
-  'pthread_mutex_unlock', 'pthread_setname_np', 'pthread_sigmask', 'read', 'realloc', 'recv', 'recvfrom', 'recvmmsg', 'sched_getaffinity',
+  'pthread_mutex_unlock', 'pthread_setname_np', 'pthread_sigmask', 'read', 'realloc', 'recv', 'recvfrom', 'recvmmsg', 'sched_getaffinity', 'sched_getcpu',
   'sched_yield', 'send', 'sendto', 'setns', 'setsockopt', 'sigfillset', 'socket', 'strlen', 'strnlen', 'syscall', 'write',
 ])
 
