@@ -69,8 +69,8 @@ export class BatchPiece implements Piece {
   }
 
   /**
-   * The same for the elements of an array from one index up to another: what is done once for each of them is short, so V8 soon has it
-   * compiled, and has to compile it once.
+   * The same for the elements of an array from one index up to another. What runs once for each of them is short, so V8 compiles it soon,
+   * and only once.
    */
   addSome(operations: readonly Operation[], from: number, to: number): void {
     let index = from

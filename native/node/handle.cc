@@ -172,8 +172,8 @@ Napi::Value Handle::execute(const Napi::CallbackInfo& info) {
     Ref();
     napi_ref_threadsafe_function(env, wakeUp_);
   }
-  // Only for one call alone, which takes the kernel some microseconds. A dump, or many changes, can take
-  // milliseconds.
+  // Only if nothing else is pending: one change takes the kernel some microseconds, but a dump or a batch can
+  // take milliseconds.
   if (pending_ == 1 && arguments.count == 1 && !isDump(arguments.requests)) worker_->letRun();
   return env.Undefined();
 }

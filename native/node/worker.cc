@@ -21,13 +21,14 @@ void futexWake(std::atomic<std::uint32_t>& futex) {
   syscall(SYS_futex, &futex, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
-// In nanoseconds: how long the calling thread waits for the answer to a short job, and how long the worker waits
-// for the next job, before they fall asleep. To fall asleep and be woken takes each of them 10 to 25
-// microseconds where a processor of its own goes idle meanwhile. The calling thread has other work to do.
+// In nanoseconds: how long the calling thread waits for the answer to a short job, and how long the worker
+// waits for the next job, before they fall asleep. Falling asleep and being woken takes each of them 10 to 25
+// microseconds if its processor goes idle meanwhile. The calling thread waits less, because it has an event
+// loop to serve.
 constexpr std::int64_t longestWaitForAnswer = 20'000;
 constexpr std::int64_t longestWaitForJob = 50'000;
 
-// How many waits are left out after one that was in vain: the other thread has something else to do.
+// How many waits are left out after one that was in vain, because the other thread has something else to do.
 constexpr int leftOut = 10;
 
 // Waits for a condition without sleeping. Returns whether it holds.
@@ -102,6 +103,7 @@ int Worker::push(std::unique_ptr<Job> job) {
   waiting_.push(std::move(job));
   idle_ = 0;
   told_ = false;
+  // On some machines this is a system call, and with one processor it tells nothing.
   if (!oneProcessor_) callersProcessor_ = sched_getcpu();
   pthread_mutex_unlock(&mutex_);
   wake();
@@ -131,7 +133,7 @@ void Worker::sleepUntilThereIsWork() {
   bool work = !waiting_.empty();
   pthread_mutex_unlock(&mutex_);
   if (work) return;
-  // On the caller's processor, to wait would keep the caller from going on.
+  // On the caller's processor, waiting would keep the caller from running.
   bool apart = !oneProcessor_ && sched_getcpu() != callersProcessor_;
   if (apart && poll(skippedJobs_, longestWaitForJob, [&] { return pushed_ != seen || stopping_; })) return;
   sleeping_ = true;

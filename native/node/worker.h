@@ -50,9 +50,10 @@ class Worker {
   /// Appends a job. The first one starts the thread. Returns 0 or a negative errno.
   int push(std::unique_ptr<Job> job);
 
-  /// Gives the worker the time that a short job takes, twenty microseconds at most. If both threads have only
-  /// one processor, it gives way once instead. As a rule the answer is there when this returns, and the calling
-  /// thread need not fall asleep in its event loop, from which it would have to be woken.
+  /// Waits a few microseconds for the job that was pushed last, so that the calling thread need not fall
+  /// asleep in its event loop and be woken. If there is only one processor, gives way to the worker once
+  /// instead. Does nothing if both threads share one of several processors. The answer may still be missing
+  /// when this returns.
   void letRun();
 
   /// Takes the finished jobs.

@@ -156,7 +156,7 @@ TEST("a worker sleeps after a job, wakes for the next one, and ends while it wai
   for (int i = 0; i < 20; ++i) {
     fixture.worker.push(fixture.job(1));
     CHECK_EQUAL(fixture.done(1), "1 ");
-    // Longer than it looks for a job without sleeping.
+    // Every second pause is longer than the worker waits before it falls asleep.
     usleep(i % 2 ? 500 : 0);
   }
   fixture.worker.stop();
